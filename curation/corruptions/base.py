@@ -1,0 +1,60 @@
+"""The contract of a corruption: a pure, batched function of images, typed parameters and one seed a sample."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from curation.errors import CurationError
+from curation.plugin import Plugin
+from curation.randomness import SampleRandom
+
+Constants = Literal["cifar", "imagenet"]
+
+
+class Corruption(Plugin):
+    """One kind of common corruption at one severity. A member writes ``corrupt``; ``__call__`` checks around it."""
+
+    group: ClassVar[Literal["noise", "blur", "weather", "digital"]]
+    minimum_side_px: ClassVar[int] = 16
+    held_out: ClassVar[bool] = False
+    """True for the kinds kept for testing: never among ``kinds: all`` of a training set."""
+
+    severity: int = Field(3, ge=1, le=5, description="strength, from 1 (mild) to 5 (severe)")
+    constants: Constants = Field("cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more")
+
+    def __call__(self, images: Tensor, *, seeds: Tensor) -> Tensor:
+        """Corrupt a batch.
+
+        Args:
+            images: float32 N×C×H×W in [0, 1], C = 1 or 3; left as they are.
+            seeds: int64 N, one a sample (``curation.randomness.stream_seeds``); nothing else is random.
+
+        Returns: float32, same shape and device, in [0, 1].
+        Raises: CurationError for images of another dtype, range or shape, or smaller than the kind can take.
+        """
+        if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            shape = "×".join(map(str, images.shape))
+            raise CurationError(f"{self.name} takes float32 images N×C×H×W with C = 1 or 3, got {images.dtype} {shape}")
+        if len(seeds) != len(images):
+            raise CurationError(f"{self.name} needs one seed a sample, got {len(seeds)} for {len(images)} images")
+        if not len(images):
+            return images.clone()
+        if min(images.shape[2:]) < self.minimum_side_px:
+            raise CurationError(
+                f"{self.name} needs images of at least {self.minimum_side_px} px a side, got "
+                f"{images.shape[3]}×{images.shape[2]}; choose a larger side_px in the reader or leave this kind out"
+            )
+        low, high = torch.aminmax(images)
+        if not (low >= 0 and high <= 1):
+            raise CurationError(f"{self.name} takes pixels in [0, 1], got {low:.3g} … {high:.3g}; divide uint8 by 255")
+        random = SampleRandom(seeds, device=images.device)
+        return self.corrupt(images, random).clamp_(0.0, 1.0)
+
+    @abstractmethod
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Return the corrupted batch as a new tensor; values outside [0, 1] are clipped by the caller."""

@@ -1,0 +1,130 @@
+"""The base of every plug-in: typed parameters, and the registry from which every list in the product is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from curation.errors import UsageError, unknown_name
+
+
+def _parse_fraction(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"{value!r} is not a number or a fraction such as 8/255") from None
+    return value
+
+
+def _write_fraction(value: float) -> float | str:
+    levels = round(value * 255)
+    return f"{levels}/255" if levels and value == levels / 255 else value
+
+
+PixelFloat = Annotated[float, BeforeValidator(_parse_fraction), PlainSerializer(_write_fraction)]
+"""A length in pixel units, where pixels are in [0, 1]: reads 8/255, 0.03 or "8/255"; k/255 is written as such."""
+
+
+class Settings(BaseModel):
+    """Immutable, typed parameters: unknown fields, NaN and infinity are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Plugin(Settings):
+    """One corruption, attack, score, selector, reader or exporter: its fields are its parameters.
+
+    A plug-in class sets ``name`` (its registry key, as written in recipes), ``title`` (shown to people) and raises
+    ``version`` whenever its output for the same parameters changes, so that kept results are made anew.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines this plug-in's output, as plain JSON: name, version and parameters."""
+        return {"name": self.name, "version": self.version, **self.model_dump(mode="json")}
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hexadecimal digits (64 bits of BLAKE2b) of a JSON-serialisable value; key order is irrelevant."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+P = TypeVar("P", bound=Plugin)
+
+
+class Registry(Generic[P]):
+    """The members of one plug-in family, by name, in the order in which they are listed."""
+
+    def __init__(self, what: str, members: tuple[type[P], ...]) -> None:
+        """Args: what: the family's noun, used in error sentences ("corruption"); members: the plug-in classes."""
+        self.what = what
+        self._members = {member.name: member for member in members}
+        if len(self._members) != len(members):
+            raise ValueError(f"two {what} plug-ins share a name")
+
+    def __getitem__(self, name: str) -> type[P]:
+        """Return the class registered under ``name``. Raises: UsageError naming the nearest right name."""
+        try:
+            return self._members[name]
+        except KeyError:
+            raise UsageError(unknown_name(self.what, name, self._members)) from None
+
+    def __iter__(self) -> Iterator[type[P]]:
+        return iter(self._members.values())
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    @property
+    def names(self) -> list[str]:
+        """All registered names, in order."""
+        return list(self._members)
+
+    def build(self, name: str, parameters: Mapping[str, Any] | None = None) -> P:
+        """Return the plug-in ``name`` with ``parameters``.
+
+        Raises: UsageError that names the wrong field, what was allowed and the nearest right name.
+        """
+        member = self[name]
+        try:
+            return member(**(parameters or {}))
+        except ValidationError as error:
+            raise UsageError(explain(error, member, f"{self.what} {name}")) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
+    """Turn pydantic's first complaint into one sentence: field, what it got, what is allowed."""
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(model, first["loc"][:-1])
+        return f"{where}: {unknown_name('field', str(first['loc'][-1]), known)}{more}"
+    got = first.get("input")
+    shown = "" if first["type"] == "missing" else f", got {got!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {path or 'value'}: {message[:1].lower()}{message[1:]}{shown}{more}"
+
+
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    current: Any = model
+    for part in path:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            continue
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        current = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), current)
+    return list(getattr(current, "model_fields", {}))

@@ -1,0 +1,97 @@
+"""Counter-based random numbers: each sample owns a stream, so batch size, order and device change nothing.
+
+A draw is a pure hash of (the sample's seed, the draw's number, the element's position). No state is shared between
+samples, and no generator object exists; the same uniform bits come out on CPU, CUDA and MPS.
+Source of the integer mix: "lowbias32" (Wellons, hash-prospector), applied twice with the two halves of the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_M64 = 0xFFFFFFFFFFFFFFFF
+
+
+def stream_seeds(seed: int, sample_ids: Tensor | np.ndarray, *stream: str | int | float) -> Tensor:
+    """Return one seed a sample for the named stream of draws.
+
+    Args:
+        seed: the recipe's seed.
+        sample_ids: int64 N.
+        stream: what the draws are for, e.g. ``"fog", 3``; different streams are independent.
+
+    Returns: int64 N on the CPU. Source: SplitMix64 (Steele, Lea & Flood 2014) over a BLAKE2b hash of the stream.
+    """
+    text = "\x1f".join(str(part) for part in (seed, *stream))
+    base = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    ids = np.asarray(sample_ids, dtype=np.int64).astype(np.uint64)
+    with np.errstate(over="ignore"):
+        z = np.uint64(base) + (ids + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    return torch.from_numpy(z.astype(np.int64))
+
+
+def _mix(x: Tensor) -> Tensor:
+    """lowbias32 on int32, in place; the masks make arithmetic shifts logical."""
+    x ^= (x >> 16) & 0xFFFF
+    x *= 0x7FEB352D
+    x ^= (x >> 15) & 0x1FFFF
+    x *= 0x846CA68B - (1 << 32)
+    x ^= (x >> 16) & 0xFFFF
+    return x
+
+
+class SampleRandom:
+    """Random draws for a batch, one independent stream a sample; each call is a new draw of every stream."""
+
+    def __init__(self, seeds: Tensor, *, device: torch.device | str | None = None) -> None:
+        """Args: seeds: int64 N (see ``stream_seeds``); device: where draws are made, by default the seeds'."""
+        seeds = seeds.to(device=device, dtype=torch.int64)
+        self._low = (seeds & 0xFFFFFFFF).to(torch.int64).sub(1 << 31).to(torch.int32)
+        self._high = ((seeds >> 32) & 0xFFFFFFFF).sub(1 << 31).to(torch.int32)
+        self._draw = 0
+
+    def __len__(self) -> int:
+        return len(self._low)
+
+    @property
+    def device(self) -> torch.device:
+        """Where draws are made."""
+        return self._low.device
+
+    def bits(self, *shape: int) -> Tensor:
+        """Return int32 N×shape, all 32 bits uniform."""
+        size = math.prod(shape)
+        self._draw += 1
+        start = _mix(torch.full((1,), self._draw, dtype=torch.int32, device=self.device))
+        key = _mix(self._high ^ start)
+        counter = torch.arange(size, dtype=torch.int32, device=self.device)
+        x = counter[None, :] * -1640531527 + self._low[:, None]
+        x = _mix(_mix(x) ^ key[:, None])
+        return x.reshape(len(self), *shape)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Return float32 N×shape in [low, high), on a grid of 2⁻²⁴ of the width."""
+        unit = ((self.bits(*shape) >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
+        return unit if (low, high) == (0.0, 1.0) else unit * (high - low) + low
+
+    def normal(self, *shape: int) -> Tensor:
+        """Return float32 N×shape, standard normal (Box & Muller 1958)."""
+        size = math.prod(shape)
+        pairs = (size + 1) // 2
+        u = self.uniform(2, pairs)
+        radius = torch.sqrt(-2.0 * torch.log1p(-u[:, 0]))
+        angle = u[:, 1] * (2.0 * math.pi)
+        both = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+        return both[:, :size].reshape(len(self), *shape)
+
+    def integers(self, *shape: int, low: int, high: int) -> Tensor:
+        """Return int64 N×shape, uniform on low … high − 1 (high − low at most 2²⁴)."""
+        return (self.uniform(*shape) * (high - low)).to(torch.int64).clamp_(max=high - low - 1) + low
