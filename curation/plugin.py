@@ -105,6 +105,30 @@ class Registry(Generic[P]):
             raise UsageError(explain(error, member, f"{self.what} {name}")) from None
 
 
+def plugin_field(registry: Registry[P], key: str) -> Any:
+    """Return the annotation of a model field that holds one plug-in, written as ``{key: name, parameter: value, …}``.
+
+    The wrong name or parameter is reported with the nearest right one, as ``Registry.build`` does.
+    """
+
+    def parse(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        parameters = dict(value)
+        name = parameters.pop(key, None)
+        if name is None:
+            raise ValueError(f"the field {key!r} is missing; known: {', '.join(registry.names)}")
+        try:
+            return registry.build(str(name), parameters)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    def write(plugin: Plugin) -> dict[str, Any]:
+        return {key: plugin.name, **plugin.model_dump(mode="json")}
+
+    return Annotated[Plugin, BeforeValidator(parse), PlainSerializer(write)]
+
+
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Turn pydantic's first complaint into one sentence: field, what it got, what is allowed."""
     first = error.errors()[0]

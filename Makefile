@@ -1,0 +1,36 @@
+# Needs Python 3.11 or newer and make; everything else is brought in. See README.md.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
+
+.PHONY: demo app test lint screenshots clean
+.DEFAULT_GOAL := demo
+
+demo: $(STAMP)  ## compute the demo on embedded data and open the dashboard
+	$(BIN)/curation demo
+
+app: $(STAMP)  ## open the dashboard
+	$(BIN)/curation app
+
+test: $(STAMP) lint  ## format, lint, types, then every test
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+screenshots: $(STAMP)  ## remake the README's pictures from the running app
+	$(BIN)/python benchmarks/screenshots.py
+
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or run: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "cannot make .venv; on Debian: apt install python3-venv"; exit 1; }
+	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@uv=$$(command -v uv || echo $(BIN)/uv); $$uv pip install --quiet --python $(BIN)/python -e '.[test]'
+	@rm -f .venv/.ready-*; touch $@
+
+clean:  ## remove the environment and everything computed
+	rm -rf .venv exports
+	find cache -mindepth 1 -not -name README.md -delete

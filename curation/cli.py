@@ -1,0 +1,426 @@
+"""The ``curation`` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from curation.errors import CurationError, UsageError
+from curation.progress import Meter, Progress
+
+if TYPE_CHECKING:
+    from curation.pipeline import Pipeline
+    from curation.selection.select import Selected
+
+app = typer.Typer(
+    name="curation",
+    help="Make image training sets that give robust classifiers: choose the boundary samples below a hardness offset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console(stderr=True)
+
+CACHE = Path("cache")
+RecipeFile = Annotated[Path, typer.Argument(help="A recipe file (YAML); shipped ones are in recipes/.")]
+WorkspaceFolder = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="Folder that keeps everything computed; by default cache/<source>."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary as the last line.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in that folder.")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest there is.")]
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn errors meant for people into one line and the right exit code."""
+    try:
+        yield
+    except UsageError as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except CurationError as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("stopped; everything finished so far is kept, run the same command again to go on")
+        raise typer.Exit(1) from None
+
+
+class _Bars:
+    """A progress bar a stage, with rate and time left."""
+
+    def __init__(self) -> None:
+        from curation.pipeline import TITLES
+
+        self._titles = {**TITLES, "export": "Export"}
+        self._bars = Bars(
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+        )
+        self._meter = Meter()
+        self._tasks: dict[str, Any] = {}
+        self._shown = 0.0
+
+    def __enter__(self) -> _Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        measured = self._meter(progress)
+        if progress.stage not in self._tasks:
+            title = self._titles[progress.stage]
+            self._tasks[progress.stage] = self._bars.add_task(title, total=progress.total, rate="", note="")
+        rate = f"{measured.rate:,.0f} {progress.unit}/s" if measured.rate else ""
+        task = self._tasks[progress.stage]
+        self._bars.update(task, completed=progress.done, total=progress.total, rate=rate, note=progress.note)
+
+
+def _pipeline(recipe_file: Path, folder: Path | None, device: str | None = None) -> Pipeline:
+    from curation.pipeline import Pipeline
+    from curation.recipe import Recipe
+    from curation.workspace import Workspace
+
+    recipe = Recipe.load(recipe_file)
+    return Pipeline(recipe, Workspace(folder or CACHE / recipe.source.reader.name), device=device)
+
+
+def _finish(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary))
+
+
+def _run_stages(pipeline: Pipeline, stages: tuple[str, ...], bars: _Bars) -> dict[str, float]:
+    seconds = {}
+    for stage in stages:
+        start = time.monotonic()
+        pipeline.run((stage,), report=bars)
+        seconds[stage] = round(time.monotonic() - start, 2)
+    return seconds
+
+
+def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
+    table = Table("family", "quota", "chosen", "candidates", "passed over", "band (score)", "classes min–max", box=None)
+    summary = selected.summary()
+    for family, part in summary.items():
+        band = f"{part['lower']:.3f} – {part['upper']:.3f}" if part["upper"] is not None else "–"
+        counts = part["class_counts"]
+        table.add_row(
+            family,
+            f"{part['quota']:,}",
+            f"{part['chosen']:,}",
+            f"{part['candidates']:,}",
+            f"{part['passed_over']:,}",
+            band,
+            f"{min(counts):,}–{max(counts):,}" if counts else "–",
+        )
+    console.print(table)
+    return summary
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    workspace: WorkspaceFolder = None,
+    out: Annotated[Path | None, typer.Option(help="Where to export; by default exports/<recipe name>.")] = None,
+    map: Annotated[bool, typer.Option(help="Also compute the map for the dashboard, after the export.")] = True,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Compute every missing stage of a recipe, then export the curated set."""
+    from curation.pipeline import FOR_SELECTION
+
+    with _sentences():
+        pipeline = _pipeline(recipe, workspace, device)
+        destination = out or Path("exports") / _safe(pipeline.recipe.name)
+        with _Bars() as bars:
+            seconds = _run_stages(pipeline, FOR_SELECTION, bars)
+            pool = pipeline.pool()
+            start = time.monotonic()
+            selected = pipeline.select(pool)
+            seconds["select"] = round(time.monotonic() - start, 3)
+            start = time.monotonic()
+            pipeline.export(destination, overwrite=overwrite, report=bars)
+            seconds["export"] = round(time.monotonic() - start, 2)
+            if map:
+                seconds |= _run_stages(pipeline, ("embed", "map"), bars)
+        families = _show_selection(pipeline, selected)
+        pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
+        console.print(f"[bold green]exported[/] {len(selected.rows):,} images to {destination}", highlight=False)
+        _finish(
+            {"out": str(destination), "images": len(selected.rows), "families": families, "seconds": seconds}, as_json
+        )
+
+
+@app.command()
+def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
+    """Select only: counts, score band and class balance for each family. Nothing is written."""
+    with _sentences():
+        pipeline = _pipeline(recipe, workspace)
+        selected = pipeline.select()
+        families = _show_selection(pipeline, selected)
+        for shortage in selected.shortages:
+            console.print(f"[yellow]short:[/] {escape(shortage.sentence)}", highlight=False, soft_wrap=True)
+        _finish({"images": len(selected.rows), "families": families}, as_json)
+        selected.require()
+
+
+@app.command()
+def export(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    workspace: WorkspaceFolder = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Select and export from what is already computed."""
+    with _sentences():
+        pipeline = _pipeline(recipe, workspace)
+        with _Bars() as bars:
+            pipeline.export(out, overwrite=overwrite, report=bars)
+        console.print(f"[bold green]exported[/] to {out}", highlight=False)
+        _finish({"out": str(out)}, as_json)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A data set's name, an image folder, .npz, npy folder or Parquet.")],
+    workspace: WorkspaceFolder = None,
+    split: Annotated[str, typer.Option(help="Which part of the source.")] = "train",
+    limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, evenly spaced.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a source into a workspace, and write a first recipe for it."""
+    with _sentences():
+        from curation.pipeline import Pipeline
+        from curation.readers import recognise
+        from curation.recipe import Recipe
+        from curation.workspace import Workspace
+
+        reader = recognise(source)
+        block = {**reader, "split": split, "limit": limit}
+        recipe = Recipe.parse({"name": Path(source).stem or source, "source": block, "selection": {"budget": 1}})
+        folder = workspace or CACHE / _safe(Path(source).stem or source)
+        pipeline = Pipeline(recipe, Workspace(folder))
+        with _Bars() as bars:
+            pipeline.run(("ingest",), report=bars)
+        samples = pipeline.samples
+        recipe = recipe.with_changes(**{"selection.budget": max(1, len(samples) // 2)})
+        pipeline.workspace.save_revision(recipe.to_yaml())
+        skipped = samples.positions[~samples.positions["read"]]
+        console.print(f"[bold green]{len(samples):,} images[/] of {len(samples.classes)} classes in {folder}")
+        for row in skipped.head(10).itertuples():
+            console.print(f"[yellow]skipped[/] {escape(str(row.name))}: {escape(str(row.note))}", soft_wrap=True)
+        if len(skipped) > 10:
+            console.print(f"… and {len(skipped) - 10} more; all are listed on the Workspace page")
+        summary = {
+            "workspace": str(folder),
+            "images": len(samples),
+            "classes": samples.classes,
+            "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
+        }
+        _finish(summary, as_json)
+
+
+@app.command()
+def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
+    """What is computed for the newest saved recipe of a workspace."""
+    with _sentences():
+        from curation.pipeline import TITLES, Pipeline
+        from curation.recipe import Recipe
+
+        found = _open_workspace(workspace)
+        numbers = found.revisions()
+        if not numbers:
+            raise UsageError(f"workspace {found.root} has no saved recipe yet; run `curation run RECIPE` on it")
+        recipe = Recipe.from_yaml(found.revision(numbers[-1]))
+        table = Table("stage", "state", "done", "of", box=None)
+        stages = Pipeline(recipe, found).status()
+        for stage in stages:
+            table.add_row(TITLES[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
+        console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
+        console.print(table)
+        _finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)
+
+
+@app.command()
+def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
+    """The background jobs of a workspace, or of all in cache/."""
+    with _sentences():
+        from curation import jobs as background
+        from curation.workspace import Workspace, workspaces
+
+        folders = [_open_workspace(workspace).root] if workspace else workspaces(CACHE)
+        table = Table("workspace", "job", "state", "stage", "done", "left", box=None)
+        rows = []
+        for folder in folders:
+            for job in background.jobs(Workspace(folder)):
+                at = job.progress
+                done = f"{at.done:,} / {at.total:,}" if at else ""
+                left = f"{at.eta_s:.0f} s" if at and at.eta_s is not None and job.active else ""
+                table.add_row(str(folder), job.id, job.state, at.stage if at else "", done, left)
+                rows.append({"workspace": str(folder), "job": job.id, "state": job.state, "error": job.error})
+        console.print(table)
+        _finish({"jobs": rows}, as_json)
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="readers, models, scores, corruptions, attacks, selectors or exporters.")],
+    as_json: AsJson = False,
+) -> None:
+    """Everything registered of one kind, with its parameters."""
+    with _sentences():
+        from curation.registries import registries
+
+        known = registries()
+        if kind not in known:
+            from curation.errors import unknown_name
+
+            raise UsageError(unknown_name("kind", kind, known))
+        table = Table("name", "what", "parameters", box=None)
+        for name, (title, parameters) in known[kind].items():
+            table.add_row(name, title, ", ".join(f"{field}={value}" for field, value in parameters.items()))
+        console.print(table)
+        _finish({name: {"title": title, **parameters} for name, (title, parameters) in known[kind].items()}, as_json)
+
+
+@app.command(name="app")
+def dashboard(
+    workspace: WorkspaceFolder = None,
+    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8501,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Open the dashboard."""
+    with _sentences():
+        launch(workspace, port=port, browser=browser)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8501,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    dashboard: Annotated[bool, typer.Option(help="Open the dashboard once the demo is computed.")] = True,
+) -> None:
+    """Build (or reuse) the demo workspace from 5,000 real handwritten digits, then open the dashboard."""
+    from curation import jobs as background
+    from curation.pipeline import FOR_SELECTION
+
+    with _sentences():
+        folder = CACHE / "demo"
+        pipeline = _pipeline(shipped_recipe("demo"), folder)
+        with _Bars() as bars:
+            _run_stages(pipeline, (*FOR_SELECTION, "embed"), bars)
+        recipe = pipeline.recipe
+        pipeline.workspace.save_revision(recipe.to_yaml())
+        _show_selection(pipeline, pipeline.select())
+        if dashboard:
+            background.submit(pipeline.workspace, recipe.to_yaml(), recipe.to_dict(), ("map",))
+            launch(folder, port=port, browser=browser)
+
+
+def launch(workspace: Path | None, *, port: int, browser: bool) -> None:
+    """Replace this process by the dashboard's server. Raises: CurationError when the port is taken."""
+    import socket
+
+    home = package_root()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise CurationError(f"port {port} is in use; choose another with --port, e.g. --port {port + 1}") from None
+    environment = {**os.environ, "STREAMLIT_SERVER_PORT": str(port)}
+    environment["STREAMLIT_SERVER_HEADLESS"] = "false" if browser and _has_display() else "true"
+    environment["CURATION_CACHE"] = str(CACHE.resolve())
+    if workspace is not None:
+        environment["CURATION_WORKSPACE"] = str(_open_workspace(workspace).root)
+    for name, value in server_settings(home).items():
+        environment.setdefault(name, value)
+    console.print(f"dashboard at [bold]http://127.0.0.1:{port}[/]  (Ctrl+C stops it; computed results stay)")
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", "streamlit", "run", str(home / "app.py")], environment)
+
+
+def server_settings(home: Path) -> dict[str, str]:
+    """Return ``.streamlit/config.toml`` as environment variables, so that it counts from any working folder."""
+    import tomllib
+
+    file = home / ".streamlit" / "config.toml"
+    settings: dict[str, str] = {}
+
+    def collect(prefix: str, table: dict[str, Any]) -> None:
+        for key, value in table.items():
+            if isinstance(value, dict):
+                collect(f"{prefix}_{key}", value)
+            else:
+                text = json.dumps(value) if isinstance(value, (bool, list)) else str(value)
+                snake = "".join(f"_{c}" if c.isupper() else c for c in key)
+                settings[f"{prefix}_{snake}".upper()] = text
+
+    if file.exists():
+        collect("STREAMLIT", tomllib.loads(file.read_text()))
+    return settings
+
+
+def package_root() -> Path:
+    """Return the folder that holds app.py, pages/ and recipes/: the repository, or where the wheel put them."""
+    inside = Path(__file__).resolve().parent / "_dashboard"
+    return inside if inside.is_dir() else inside.parent.parent
+
+
+def shipped_recipe(name: str) -> Path:
+    """Return the path of a shipped recipe."""
+    return package_root() / "recipes" / f"{name}.yaml"
+
+
+def _open_workspace(folder: Path | None) -> Any:
+    from curation.workspace import Workspace, workspaces
+
+    if folder is None:
+        found = workspaces(CACHE)
+        if len(found) != 1:
+            names = ", ".join(str(path) for path in found) or "none yet"
+            raise UsageError(f"say which workspace with --workspace; in {CACHE}/ there are: {names}")
+        folder = found[0]
+    workspace = Workspace(folder)
+    if not workspace.exists:
+        raise UsageError(f"there is no workspace {folder}; make one with `curation ingest` or `curation run`")
+    return workspace
+
+
+def _safe(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-").lower() or "set"
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY")) or shutil.which("wslview") is not None
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,224 @@
+"""Background jobs: detached processes that survive the page, the tab and the server, and go on where they stopped.
+
+A job is a folder in the workspace: ``job.json`` (what to do), ``status.json`` (replaced atomically), ``log.txt`` and,
+to stop it, ``cancel``. Its id is the fingerprint of what it computes, so a second click attaches to the first.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from filelock import FileLock, Timeout
+
+from curation.errors import CurationError
+from curation.plugin import fingerprint
+from curation.progress import Cancelled, Meter, Progress
+from curation.storage import read_json, write_bytes, write_json
+from curation.workspace import Workspace
+
+HEARTBEAT_S = 1.0
+START_S = 30.0
+State = Literal["starting", "queued", "running", "done", "failed", "cancelled", "lost"]
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """What ``status.json`` says, checked against the process table.
+
+    ``lost``: the process died without a word (killed, or the machine restarted); submit again to go on.
+    """
+
+    id: str
+    state: State
+    stages: list[str] = field(default_factory=list)
+    destination: str | None = None
+    progress: Progress | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still works or waits for its turn."""
+        return self.state in ("starting", "queued", "running")
+
+
+def job_id(recipe: dict[str, Any], stages: Sequence[str], destination: str | None = None) -> str:
+    """Return the id of computing some stages of a recipe, or of exporting it to ``destination``.
+
+    What only selects and exports does not matter to the stages.
+    """
+    parts = ("seed", "source", "goal_model", "variants", "map")
+    what = recipe if destination else {key: recipe.get(key) for key in parts}
+    return fingerprint([what, list(stages), destination])
+
+
+def submit(
+    workspace: Workspace, recipe: dict[str, Any], stages: Sequence[str], *, destination: str | None = None
+) -> str:
+    """Start a job, or attach to it when the same one is active; return its id.
+
+    Args:
+        recipe: the recipe as plain data.
+        stages: of ``pipeline.TITLES``, in order.
+        destination: when given, the curated set is exported there at the end, replacing an earlier export.
+
+    Raises: CurationError when the folder cannot be written.
+    """
+    name = job_id(recipe, stages, destination)
+    folder = Path(workspace.jobs_folder) / name
+    folder = Path(workspace.jobs_folder) / name
+    with workspace.lock(f"job-{name}"):
+        if status(workspace, name).active:
+            return name
+        (folder / "cancel").unlink(missing_ok=True)
+        about = {"stages": list(stages), "destination": destination, "recipe": recipe, "started": time.time()}
+        write_json(folder / "job.json", about)
+        write_json(folder / "status.json", {"state": "starting", "pid": 0})
+        with (folder / "log.txt").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "curation.jobs", str(workspace.root), name],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        threading.Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie
+    return name
+
+
+def cancel(workspace: Workspace, name: str) -> None:
+    """Ask a job to stop after the shard in flight."""
+    write_bytes(Path(workspace.jobs_folder) / name / "cancel", b"")
+
+
+def status(workspace: Workspace, name: str) -> JobStatus:
+    """Return a job's state; an unknown job is ``lost``."""
+    folder = Path(workspace.jobs_folder) / name
+    found = read_json(folder / "status.json") or {}
+    about = read_json(folder / "job.json") or {}
+    state: State = found.get("state", "lost")
+    starting = state == "starting" and time.time() - about.get("started", 0.0) < START_S
+    if state in ("starting", "queued", "running") and not starting and not _alive(int(found["pid"])):
+        state = "lost"
+    progress = found.get("progress")
+    return JobStatus(
+        id=name,
+        state=state,
+        stages=about.get("stages", []),
+        destination=about.get("destination"),
+        progress=Progress(**progress) if progress else None,
+        seconds=found.get("seconds", {}),
+        error=found.get("error", ""),
+    )
+
+
+def jobs(workspace: Workspace) -> list[JobStatus]:
+    """Return all jobs of a workspace, the newest first."""
+    folder = Path(workspace.jobs_folder)
+    if not folder.is_dir():
+        return []
+    started = {path.name: (read_json(path / "job.json") or {}).get("started", 0.0) for path in folder.iterdir()}
+    return [status(workspace, name) for name in sorted(started, key=lambda name: -started[name])]
+
+
+def log(workspace: Workspace, name: str) -> str:
+    """Return the last 20,000 characters that a job printed."""
+    path = Path(workspace.jobs_folder) / name / "log.txt"
+    return path.read_text(errors="replace")[-20_000:] if path.exists() else ""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and "curation.jobs" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+class _Worker:
+    """The process of one job: computes, tells how far it is, and listens for the cancel flag."""
+
+    def __init__(self, root: str, name: str) -> None:
+        self.workspace = Workspace(root)
+        self.folder = Path(self.workspace.jobs_folder) / name
+        self._state: dict[str, Any] = {"state": "queued", "pid": os.getpid(), "seconds": {}}
+        self._guard = threading.Lock()
+        self._meter = Meter()
+        self._written = 0.0
+
+    def tell(self, **parts: Any) -> None:
+        """Change parts of the status and write it."""
+        with self._guard:
+            self._state.update(parts, heartbeat=time.time())
+            write_json(self.folder / "status.json", self._state)
+            self._written = time.monotonic()
+
+    def report(self, progress: Progress) -> None:
+        """Take the pipeline's progress. Raises: Cancelled."""
+        if (self.folder / "cancel").exists():
+            raise Cancelled
+        measured = self._meter(progress)
+        if time.monotonic() - self._written > 0.25 or progress.done == progress.total:
+            self.tell(progress=asdict(measured))
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_S)
+            if time.monotonic() - self._written > HEARTBEAT_S and self._state["state"] in ("queued", "running"):
+                self.tell()
+
+    def run(self) -> None:
+        """Do the job; every outcome ends in ``status.json``."""
+        threading.Thread(target=self._beat, daemon=True).start()
+        try:
+            self.tell(state="queued")
+            from curation.pipeline import Pipeline
+            from curation.recipe import Recipe
+
+            about = read_json(self.folder / "job.json") or {}
+            pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace)
+            with self._device(pipeline.device):
+                self.tell(state="running")
+                seconds: dict[str, float] = {}
+                for stage in about["stages"]:
+                    start = time.monotonic()
+                    pipeline.run((stage,), report=self.report)
+                    seconds[stage] = round(time.monotonic() - start, 2)
+                    self.tell(seconds=seconds)
+                if about["destination"]:
+                    pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
+            self.tell(state="done")
+        except Cancelled:
+            self.tell(state="cancelled")
+        except CurationError as error:
+            self.tell(state="failed", error=str(error))
+        except MemoryError:
+            self.tell(state="failed", error="memory ran out; close other programs, or use a smaller set (source.limit)")
+        except Exception as error:
+            self.tell(state="failed", error=f"an unexpected error ({type(error).__name__}: {error}); see the job's log")
+            raise
+
+    def _device(self, device: str) -> FileLock:
+        """One job at a time on a device: the others wait, and can be cancelled while they do."""
+        lock = FileLock(str(Path(tempfile.gettempdir()) / f"curation-{os.getuid()}-{device}.lock"))
+        while True:
+            try:
+                lock.acquire(timeout=0.5)
+                return lock
+            except Timeout:
+                if (self.folder / "cancel").exists():
+                    raise Cancelled from None
+
+
+if __name__ == "__main__":
+    _Worker(sys.argv[1], sys.argv[2]).run()

@@ -1,0 +1,187 @@
+"""The recipe: one whole curation as a document that the dashboard, the command line and Python share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from curation.attacks import ATTACKS
+from curation.corruptions import CORRUPTIONS
+from curation.corruptions.base import Constants, Corruption
+from curation.errors import UsageError, unknown_name
+from curation.exporters import EXPORTERS
+from curation.models.training import Training
+from curation.plugin import Settings, explain, fingerprint, plugin_field
+from curation.readers import READERS
+from curation.selection.settings import Selection
+
+if TYPE_CHECKING:
+    from curation.attacks.base import Attack
+    from curation.exporters.base import Exporter
+    from curation.readers.base import Reader
+else:
+    Attack = plugin_field(ATTACKS, "attack")
+    Exporter = plugin_field(EXPORTERS, "format")
+    Reader = plugin_field(READERS, "reader")
+
+
+class Source(Settings):
+    """Where the samples come from."""
+
+    reader: Reader
+    limit: int | None = Field(None, ge=1, description="use this many samples, evenly spaced; None: all")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """A recipe writes reader, its parameters and limit side by side."""
+        if isinstance(value, Mapping) and isinstance(value.get("reader"), str):
+            parameters = dict(value)
+            limit = parameters.pop("limit", None)
+            return {"reader": parameters, "limit": limit}
+        return value
+
+
+class GoalModel(Settings):
+    """The classifier that guides curation: trained here, or somebody's weights."""
+
+    architecture: str = Field("tiny_resnet", description="an architecture's name; see `curation list models`")
+    checkpoint: str | None = Field(None, description="a file of weights (safetensors or a state dict); None: train")
+    train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
+
+
+class CorruptionSet(Settings):
+    """Which corrupted copies are made of every sample: each kind at each severity."""
+
+    kinds: Literal["all"] | list[str] = Field("all", description="all common kinds, or a list of names")
+    severities: list[int] = Field([1, 2, 3, 4, 5], min_length=1, description="any of 1 (mild) … 5 (severe)")
+    constants: Constants = Field("cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more")
+
+    @field_validator("kinds")
+    @classmethod
+    def _known(cls, kinds: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
+        for kind in () if kinds == "all" else kinds:
+            if kind not in CORRUPTIONS:
+                raise ValueError(unknown_name("corruption", kind, CORRUPTIONS.names))
+        return kinds
+
+    @field_validator("severities")
+    @classmethod
+    def _in_range(cls, severities: list[int]) -> list[int]:
+        for severity in severities:
+            if not 1 <= severity <= 5:
+                raise ValueError(f"severity must be 1, 2, 3, 4 or 5, got {severity}")
+        return sorted(set(severities))
+
+    def members(self) -> list[Corruption]:
+        """Return every (kind, severity) as a plug-in, in a fixed order."""
+        kinds = [kind.name for kind in CORRUPTIONS if not kind.held_out] if self.kinds == "all" else self.kinds
+        return [
+            CORRUPTIONS.build(kind, {"severity": severity, "constants": self.constants})
+            for kind in sorted(set(kinds))
+            for severity in self.severities
+        ]
+
+
+class Variants(Settings):
+    """Which derived images are made of every sample; None: none of that family."""
+
+    corruption: CorruptionSet | None = Field(default_factory=CorruptionSet)
+    adversarial: Attack | None = Field(default_factory=lambda: ATTACKS.build("pgd"))
+
+
+class Labels(Settings):
+    """How the labels of the curated set are written."""
+
+    mode: Literal["hard", "smoothed", "goal_model"] = Field(
+        "hard", description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax"
+    )
+    smoothing: float = Field(0.1, ge=0, lt=1, description="share of the label spread over all classes (smoothed)")
+
+
+class MapSettings(Settings):
+    """The two-dimensional map of the clean samples and their clusters."""
+
+    neighbors: int = Field(15, ge=2, le=200, description="UMAP's neighbourhood: small shows detail, large shows shape")
+    min_dist: float = Field(0.1, ge=0, lt=1, description="UMAP's smallest distance between points")
+    clusters: int = Field(20, ge=2, le=1000, description="number of k-means clusters in feature space")
+
+
+class Recipe(Settings):
+    """One whole curation. The same recipe on the same source gives the same bytes."""
+
+    name: str = Field("untitled", min_length=1, max_length=80, description="shown to people, written to the datasheet")
+    note: str = Field("", description="anything a person should know about this recipe")
+    seed: int = Field(0, ge=0, lt=2**31, description="everything random derives from it")
+    source: Source
+    goal_model: GoalModel = Field(default_factory=GoalModel)
+    variants: Variants = Field(default_factory=Variants)
+    selection: Selection
+    labels: Labels = Field(default_factory=Labels)
+    map: MapSettings = Field(default_factory=MapSettings)
+    export: Exporter = Field(default_factory=lambda: EXPORTERS.build("npy"))
+
+    @classmethod
+    def parse(cls, value: Any, *, where: str = "recipe") -> Recipe:
+        """Return the recipe in plain data. Raises: UsageError: the field, what is allowed, the nearest right name."""
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where}: expected fields such as `name:` and `source:`, got {type(value).__name__}")
+        try:
+            return cls(**{str(key): part for key, part in value.items()})
+        except ValidationError as error:
+            raise UsageError(explain(error, cls, where)) from None
+
+    @classmethod
+    def from_yaml(cls, text: str, *, where: str = "recipe") -> Recipe:
+        """Return the recipe in a YAML text. Raises: UsageError."""
+        try:
+            return cls.parse(yaml.safe_load(text), where=where)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f" on line {mark.line + 1}" if mark else ""
+            raise UsageError(f"{where}: not valid YAML{line}; {getattr(error, 'problem', 'check it')}") from None
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recipe:
+        """Return the recipe in a file. Raises: UsageError."""
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            raise UsageError(f"there is no recipe file {path}; shipped ones are in recipes/") from None
+        except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
+            raise UsageError(f"recipe {path} cannot be read as a text file ({type(error).__name__})") from None
+        return cls.from_yaml(text, where=str(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain data, as it is written to YAML."""
+        value = self.model_dump(mode="json")
+        reader = value["source"].pop("reader")
+        value["source"] = {**reader, **value["source"]}
+        return value
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML; ``from_yaml`` gives the same recipe back."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=110)
+
+    def with_changes(self, **parts: Any) -> Recipe:
+        """Return a copy with dotted fields changed, checked as a whole: ``{"selection.budget": 500}``.
+
+        Raises: UsageError as ``parse``.
+        """
+        value = self.to_dict()
+        for path, part in parts.items():
+            *parents, last = path.split(".")
+            node = value
+            for parent in parents:
+                node = node[parent]
+            node[last] = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+        return Recipe.parse(value)
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that determines the curated set (name and note do not)."""
+        return fingerprint({key: part for key, part in self.to_dict().items() if key not in ("name", "note")})

@@ -1,0 +1,41 @@
+"""Every plug-in family, for lists, forms and docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
+    """Return kind → name → (title, parameters with their defaults), from the registries alone."""
+    from curation.attacks import ATTACKS
+    from curation.corruptions import CORRUPTIONS
+    from curation.exporters import EXPORTERS
+    from curation.models.architectures import ARCHITECTURES
+    from curation.readers import READERS
+    from curation.scores import SCORES
+    from curation.selection import SELECTORS
+
+    families = {
+        "readers": READERS,
+        "scores": SCORES,
+        "corruptions": CORRUPTIONS,
+        "attacks": ATTACKS,
+        "selectors": SELECTORS,
+        "exporters": EXPORTERS,
+    }
+    listed = {
+        kind: {
+            member.name: (
+                member.title,
+                {name: field.get_default(call_default_factory=True) for name, field in member.model_fields.items()},
+            )
+            for member in family
+        }
+        for kind, family in families.items()
+    }
+    listed["models"] = {name: (_first_line(make), {}) for name, make in ARCHITECTURES.items()}
+    return listed
+
+
+def _first_line(thing: Any) -> str:
+    return (thing.__doc__ or "").strip().split("\n")[0]

@@ -1,0 +1,153 @@
+"""The work of one shard, stage by stage: read it, corrupt it, attack it, score it, embed it, keep it.
+
+Every function is a whole ``engine`` task once its arguments are bound: it depends on nothing but them and the
+workspace, writes its shard, and returns how many images it handled.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from curation.attacks.base import Attack
+from curation.corruptions.base import Corruption
+from curation.models.architectures import build
+from curation.models.features import logits_and_features
+from curation.models.loading import load_weights
+from curation.randomness import stream_seeds
+from curation.readers.base import Source
+from curation.scores import SCORES
+from curation.storage import Shards
+from curation.workspace import SampleHeader, Samples, Workspace
+
+BATCH = 256
+
+
+def best_device() -> str:
+    """Return cuda, mps or cpu: the fastest there is."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def to_tensor(images: np.ndarray, device: str) -> Tensor:
+    """Return uint8 N×H×W×C as float32 N×C×H×W in [0, 1] on a device."""
+    tensor = torch.from_numpy(np.array(images, order="C")).to(device)
+    return tensor.permute(0, 3, 1, 2).contiguous().float().div_(255)
+
+
+def to_pixels(images: Tensor) -> np.ndarray:
+    """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level."""
+    return images.mul(255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+@lru_cache(maxsize=4)
+def goal_model(root: str, key: str, device: str) -> nn.Module:
+    """Return a kept goal model, ready to classify. Raises: CurationError when it is missing or damaged."""
+    workspace = Workspace(root)
+    about = workspace.model_about(key) or {}
+    model = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
+    load_weights(model, workspace.model_folder(key) / "model.safetensors")
+    return model.eval().requires_grad_(False).to(device)
+
+
+def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: Source, index: int) -> int:
+    """Read one shard of samples."""
+    chosen = header.chosen[index * header.shard_rows : (index + 1) * header.shard_rows]
+    chunk = source.read(int(chosen[0]), int(chosen[-1]) + 1)
+    kept = np.isin(chunk.sample_ids, chosen)
+    notes = dict(chunk.notes)
+    table = pd.DataFrame(
+        {
+            "sample_id": chunk.sample_ids[kept],
+            "label": chunk.labels[kept],
+            "name": [name for name, keep in zip(chunk.names, kept, strict=True) if keep],
+        }
+    )
+    table["note"] = [notes.get(int(sample_id), "") for sample_id in table["sample_id"]]
+    table["read"] = True
+    skipped = pd.DataFrame(
+        [(s.sample_id, -1, s.name, s.reason, False) for s in chunk.skipped if s.sample_id in set(chosen.tolist())],
+        columns=table.columns,
+    ).astype(table.dtypes.to_dict())
+    workspace.pixels(key, header.shards).write(index, np.ascontiguousarray(chunk.images[kept]))
+    workspace.sample_tables(key, header.shards).write(
+        index, pd.concat([table, skipped]).sort_values("sample_id", ignore_index=True)
+    )
+    return len(chosen)
+
+
+def corrupt_shard(samples: Samples, out: Shards, corruption: Corruption, seed: int, device: str, index: int) -> int:
+    """Make the corrupted copies of one shard of samples."""
+    images = samples.pixels.array(index)
+    ids = samples.sample_ids[samples.starts[index] : samples.starts[index + 1]]
+    seeds = stream_seeds(seed, ids, corruption.name, corruption.severity)
+    parts = [
+        to_pixels(corruption(to_tensor(images[at : at + BATCH], device), seeds=seeds[at : at + BATCH]))
+        for at in range(0, len(images), BATCH)
+    ]
+    out.write(index, np.concatenate(parts) if parts else np.array(images))
+    return len(images)
+
+
+def attack_shard(
+    samples: Samples, out: Shards, attack: Attack, model: tuple[str, str, str], seed: int, index: int
+) -> int:
+    """Make the adversarial copies of one shard of samples; ``model`` = (workspace, key, device)."""
+    network, device = goal_model(*model), model[2]
+    images = samples.pixels.array(index)
+    rows = slice(int(samples.starts[index]), int(samples.starts[index + 1]))
+    seeds = stream_seeds(seed, samples.sample_ids[rows], attack.name)
+    labels = torch.from_numpy(samples.labels[rows]).to(device)
+    parts = [
+        to_pixels(
+            attack(
+                network,
+                to_tensor(images[at : at + BATCH], device),
+                labels[at : at + BATCH],
+                seeds=seeds[at : at + BATCH],
+            )
+        )
+        for at in range(0, len(images), BATCH)
+    ]
+    out.write(index, np.concatenate(parts) if parts else np.array(images))
+    return len(images)
+
+
+def score_images(network: nn.Module, images: np.ndarray, device: str) -> pd.DataFrame:
+    """Return prediction, every score and nothing else for uint8 images N×H×W×C, one row an image."""
+    logits = classify(network, images, device)
+    table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
+    for score in SCORES:
+        table[score.name] = score()(logits).numpy()
+    return pd.DataFrame(table)
+
+
+@torch.inference_mode()
+def classify(network: nn.Module, images: np.ndarray, device: str) -> Tensor:
+    """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C."""
+    parts = [network(to_tensor(images[at : at + BATCH], device)).float().cpu() for at in range(0, len(images), BATCH)]
+    return torch.cat(parts) if parts else torch.empty(0, 2)
+
+
+def score_shard(pixels: Shards, out: Shards, model: tuple[str, str, str], index: int) -> int:
+    """Score one shard of images under the goal model."""
+    images = pixels.array(index)
+    out.write(index, score_images(goal_model(*model), images, model[2]))
+    return len(images)
+
+
+@torch.inference_mode()
+def embed_shard(pixels: Shards, out: Shards, model: tuple[str, str, str], index: int) -> int:
+    """Keep the penultimate-layer features, float32, of one shard of images."""
+    network, images = goal_model(*model), pixels.array(index)
+    parts = [
+        logits_and_features(network, to_tensor(images[at : at + BATCH], model[2]))[1].float().cpu().numpy()
+        for at in range(0, len(images), BATCH)
+    ]
+    out.write(index, np.concatenate(parts))
+    return len(images)

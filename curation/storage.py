@@ -1,0 +1,199 @@
+"""Shards on disk: whole or absent, named by their own digest, noticed when altered, written twice without harm."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from upath import UPath
+
+from curation.errors import CurationError
+from curation.plugin import fingerprint
+
+_SHARD = re.compile(r"shard-(\d{5})-([0-9a-f]{16})\.(npy|parquet)")
+_verified: set[tuple[str, int, int]] = set()
+
+
+@contextlib.contextmanager
+def clear_write_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write into sentences. Raises: CurationError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            why = "the disk is full; free some space and run again, everything finished so far is kept"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            why = "no permission to write there; choose another folder or change its permissions"
+        elif error.errno == errno.ENOTDIR:
+            why = "a part of that path is a file, not a folder; choose another folder"
+        else:
+            raise
+        raise CurationError(f"cannot write {path}: {why}") from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it exists whole or not at all, whatever happens. Raises: CurationError."""
+    with clear_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(path, os.PathLike):
+            path.write_bytes(content)  # object stores put a whole object or nothing
+            return
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            with partial.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON as ``write_bytes`` does."""
+    write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any | None:
+    """Return the JSON in a file, or None where there is none or it is broken."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def digest(content: bytes | memoryview) -> str:
+    """Return 16 hexadecimal digits (64 bits of BLAKE2b) of some bytes."""
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+class Shards:
+    """The shards of one result: ``shard-00017-<digest>.npy`` or ``.parquet``, ``count`` of them in one folder."""
+
+    def __init__(self, folder: Path, count: int, kind: str) -> None:
+        """Args: folder: theirs alone, may not exist yet; count: how many make the whole; kind: npy or parquet."""
+        self.folder = folder
+        self.count = count
+        self.kind = kind
+        self._known: dict[int, Path] | None = None
+
+    def present(self) -> dict[int, Path]:
+        """Return the shards on disk by index, contents unchecked."""
+        found: dict[int, Path] = {}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for path in sorted(self.folder.iterdir(), key=lambda path: path.name):
+                match = _SHARD.fullmatch(path.name)
+                if match and match[3] == self.kind and int(match[1]) < self.count:
+                    found.setdefault(int(match[1]), path)
+        return found
+
+    def missing(self, *, verify: bool = False) -> list[int]:
+        """Return the indices still to be computed; with ``verify`` a shard whose bytes do not match is removed."""
+        present = self.present()
+        if verify:
+            for path in list(present.values()):
+                if not _intact(path):
+                    path.unlink(missing_ok=True)
+            present = self.present()
+        return [index for index in range(self.count) if index not in present]
+
+    def complete(self) -> bool:
+        """Whether every shard is there, contents unchecked."""
+        return not self.missing()
+
+    def digest(self) -> str:
+        """Return a hash of all contents. Raises: CurationError when a shard is missing."""
+        return fingerprint([self._path(index).name for index in range(self.count)])
+
+    def write(self, index: int, value: np.ndarray | pd.DataFrame) -> None:
+        """Write one shard: an array as ``.npy``, a table as Parquet. Raises: CurationError."""
+        buffer = io.BytesIO()
+        if isinstance(value, pd.DataFrame):
+            value.to_parquet(buffer, index=False)
+        else:
+            np.save(buffer, value, allow_pickle=False)
+        content = buffer.getbuffer()
+        write_bytes(self.folder / f"shard-{index:05d}-{digest(content)}.{self.kind}", bytes(content))
+
+    def array(self, index: int) -> np.ndarray:
+        """Return a shard's array, memory-mapped where the folder is local. Raises: CurationError."""
+        path = self._path(index)
+        try:
+            if isinstance(path, os.PathLike):
+                return np.load(path, mmap_mode="r", allow_pickle=False)
+            return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise self._damaged(path) from error
+
+    def table(self, index: int) -> pd.DataFrame:
+        """Return a shard's table. Raises: CurationError."""
+        path = self._path(index)
+        try:
+            return pd.read_parquet(io.BytesIO(path.read_bytes()))
+        except (ValueError, OSError) as error:
+            raise self._damaged(path) from error
+
+    def whole_table(self) -> pd.DataFrame:
+        """Return all shards' tables, one under the other."""
+        return pd.concat([self.table(index) for index in range(self.count)], ignore_index=True)
+
+    def gather(self, rows: np.ndarray, starts: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return chosen rows of the whole array.
+
+        Args:
+            rows: int64 M, positions in the whole, any order.
+            starts: int64 count + 1, the first row of each shard, and the number of rows.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        owner = np.searchsorted(starts, rows, side="right") - 1
+        first = self.array(int(owner[0]) if len(rows) else 0)
+        out = np.empty((len(rows), *first.shape[1:]), dtype=first.dtype)
+        for index in np.unique(owner):
+            mine = np.flatnonzero(owner == index)
+            order = mine[np.argsort(rows[mine], kind="stable")]
+            out[order] = self.array(int(index))[rows[order] - starts[index]]
+        return out
+
+    def _path(self, index: int) -> Path:
+        path = (self.present() if self._known is None else self._known).get(index)
+        if path is None:
+            raise CurationError(f"{self.folder} lacks shard {index}; run the recipe again to compute it")
+        return path
+
+    def freeze(self) -> Shards:
+        """Return the same shards with their file names looked up once, for many reads of a finished result."""
+        frozen = Shards(self.folder, self.count, self.kind)
+        frozen._known = self.present()
+        return frozen
+
+    def _damaged(self, path: Path) -> CurationError:
+        return CurationError(f"{path} is damaged; delete it, or run the recipe again, and it is computed anew")
+
+
+def _intact(path: Path) -> bool:
+    stat = path.stat()
+    seen = (str(path), int(stat.st_size), int(getattr(stat, "st_mtime_ns", 0)))
+    if seen not in _verified:
+        match = _SHARD.fullmatch(path.name)
+        if match is None or digest(path.read_bytes()) != match[2]:
+            return False
+        _verified.add(seen)
+    return True
+
+
+def local_or_remote(root: str | os.PathLike[str]) -> Path:
+    """Return a path object for a local folder or an fsspec address such as ``s3://bucket/folder``."""
+    return UPath(root)

@@ -1,0 +1,300 @@
+"""A workspace: everything computed for one source, as plain files. Only this module knows where they lie."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from curation.errors import CurationError, UsageError
+from curation.storage import Shards, clear_write_errors, local_or_remote, read_json, write_bytes, write_json
+
+SHARD_BYTES = 2 << 20
+"""A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
+
+
+@dataclass(frozen=True)
+class SampleHeader:
+    """What is known of a source once it is opened: class names, image shape (H, W, C) and the positions to read."""
+
+    classes: list[str]
+    shape: tuple[int, int, int]
+    positions: int
+    limit: int | None
+
+    @property
+    def shard_rows(self) -> int:
+        """Samples in a shard: a power of two, 64 … 1,024, near ``SHARD_BYTES``."""
+        height, width, channels = self.shape
+        rows = SHARD_BYTES // (height * width * channels)
+        return 1 << min(max(rows.bit_length() - 1, 6), 10)
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Positions of the source that are read, int64: all, or ``limit`` of them evenly spaced."""
+        count = self.positions if self.limit is None else min(self.limit, self.positions)
+        return np.arange(count, dtype=np.int64) * self.positions // max(count, 1)
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-len(self.chosen) // self.shard_rows)
+
+
+class Samples:
+    """The ingested samples: dense rows 0 … N − 1 over pixel shards, and a table that ties rows to the source."""
+
+    def __init__(self, workspace: Workspace, key: str) -> None:
+        """Raises: CurationError when the samples are not all there."""
+        self.key = key
+        header = workspace.sample_header(key)
+        self.pixels = workspace.pixels(key, header.shards if header else 0)
+        self._tables = workspace.sample_tables(key, header.shards if header else 0)
+        if header is None or not (self.pixels.complete() and self._tables.complete()):
+            raise CurationError(f"the samples of {workspace.root} are not ingested yet; run `curation ingest` first")
+        self.header = header
+        self.pixels = self.pixels.freeze()
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """Every position read: sample_id, label, name, note (why it was skipped or how converted, or empty), read."""
+        return self._tables.whole_table()
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The samples that could be read, by row: sample_id int64, label int64, name, note."""
+        read = self.positions[self.positions["read"]]
+        return read.drop(columns="read").reset_index(drop=True)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """First row of each shard, and the number of rows; int64 shards + 1."""
+        rows = [int(self._tables.table(index)["read"].sum()) for index in range(self.header.shards)]
+        return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all pixels and labels."""
+        return self.pixels.digest() + self._tables.digest()
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names, K of them."""
+        return self.header.classes
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.header.shape
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 N."""
+        return self.table["label"].to_numpy(np.int64)
+
+    @cached_property
+    def sample_ids(self) -> np.ndarray:
+        """int64 N, rising."""
+        return self.table["sample_id"].to_numpy(np.int64)
+
+    def rows(self, sample_ids: np.ndarray) -> np.ndarray:
+        """Return the rows of some sample ids. Raises: CurationError naming an id that is not there."""
+        sample_ids = np.asarray(sample_ids, dtype=np.int64)
+        rows = np.searchsorted(self.sample_ids, sample_ids).clip(max=len(self) - 1)
+        wrong = self.sample_ids[rows] != sample_ids
+        if wrong.any():
+            raise CurationError(f"there is no sample {int(sample_ids[wrong][0])} in this workspace")
+        return rows
+
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        """Return pixels, uint8 M×H×W×C, of some rows in any order."""
+        return self.pixels.gather(rows, self.starts)
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Return ``images(rows)``: samples serve wherever an array of images does, without being one in memory."""
+        return self.images(rows)
+
+
+class Workspace:
+    """A folder under ``cache/`` (or an fsspec address) that keeps everything computed for one source."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        """Args: root: need not exist yet. Raises: UsageError when it exists and is something else."""
+        self.root: Path = local_or_remote(root)
+        if self.root.is_file():
+            raise UsageError(f"workspace {self.root} is a file, not a folder; choose another name")
+        if self.exists and read_json(self.root / "workspace.json") is None:
+            raise UsageError(f"{self.root}/workspace.json is damaged; restore it or start a new workspace")
+        if not self.exists and self.root.is_dir() and any(self.root.iterdir()):
+            raise UsageError(f"{self.root} is not a workspace and not empty; choose a new folder, e.g. cache/mine")
+
+    def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
+        return Workspace, (str(self.root),)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.root.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether something was ever ingested here."""
+        return (self.root / "workspace.json").exists()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The source this workspace is for: ``{"source": {"reader": …, "path": …}}``; empty when new."""
+        return read_json(self.root / "workspace.json") or {}
+
+    def claim(self, source: dict[str, Any]) -> None:
+        """Tie the workspace to a source (reader and path). Raises: UsageError when it belongs to another one."""
+        about = self.about
+        if not about:
+            write_json(self.root / "workspace.json", {"format": 1, "source": source})
+        elif about["source"] != source:
+            raise UsageError(
+                f"workspace {self.root} holds {_spell(about['source'])}, but the recipe's source is {_spell(source)}; "
+                "give another --workspace for it"
+            )
+
+    # Samples
+
+    def source_key(self, spec: str) -> str | None:
+        """Return the key under which a source (its recipe block's fingerprint) was last ingested, or None."""
+        found = read_json(self.root / "sources" / f"{spec}.json")
+        return found["key"] if found else None
+
+    def write_source_key(self, spec: str, key: str) -> None:
+        """Remember under which key a source was ingested."""
+        write_json(self.root / "sources" / f"{spec}.json", {"key": key})
+
+    def sample_header(self, key: str) -> SampleHeader | None:
+        """Return what is known of the ingested source, or None."""
+        value = read_json(self.root / "images" / key / "header.json")
+        return SampleHeader(**{**value, "shape": tuple(value["shape"])}) if value else None
+
+    def write_sample_header(self, key: str, header: SampleHeader) -> None:
+        """Keep what is known of a source."""
+        write_json(self.root / "images" / key / "header.json", header.__dict__)
+
+    def sample_tables(self, key: str, shards: int) -> Shards:
+        """Return the table shards of samples."""
+        return Shards(self.root / "images" / key, shards, "parquet")
+
+    # Results
+
+    def pixels(self, key: str, shards: int) -> Shards:
+        """Return the pixel shards of the samples or of one set of variants."""
+        return Shards(self.root / "images" / key, shards, "npy")
+
+    def scores(self, key: str, shards: int) -> Shards:
+        """Return the score shards of one set of images under one goal model."""
+        return Shards(self.root / "scores" / key, shards, "parquet")
+
+    def features(self, key: str, shards: int) -> Shards:
+        """Return feature shards."""
+        return Shards(self.root / "features" / key, shards, "npy")
+
+    def map(self, key: str) -> Shards:
+        """Return the one-shard table of a two-dimensional map."""
+        return Shards(self.root / "map" / key, 1, "parquet")
+
+    def pool(self, key: str) -> Shards:
+        """Return the one-shard table of all candidates."""
+        return Shards(self.root / "pools" / key, 1, "parquet")
+
+    def kept(self, what: str) -> list[str]:
+        """Return the keys kept under images, scores, models, features, map or pools."""
+        folder = self.root / what
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+    # Goal models
+
+    def model_folder(self, key: str) -> Path:
+        """Return the folder of one goal model."""
+        return self.root / "models" / key
+
+    def model_about(self, key: str) -> dict[str, Any] | None:
+        """Return a finished goal model's description (settings, weights digest, accuracies), or None."""
+        return read_json(self.model_folder(key) / "model.json")
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Return every finished goal model by key."""
+        abouts = {key: self.model_about(key) for key in self.kept("models")}
+        return {key: about for key, about in abouts.items() if about}
+
+    # Recipe revisions
+
+    def revisions(self) -> list[int]:
+        """Return the numbers of the saved recipe revisions, rising."""
+        folder = self.root / "recipes"
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return sorted(int(name[:4]) for name in names if re.fullmatch(r"\d{4}\.yaml", name))
+
+    def revision(self, number: int) -> str:
+        """Return a saved recipe's YAML."""
+        return (self.root / "recipes" / f"{number:04d}.yaml").read_text()
+
+    def save_revision(self, text: str) -> int:
+        """Keep a recipe as the newest revision, unless it equals the newest; return its number."""
+        with self.lock("recipes"):
+            numbers = self.revisions()
+            if numbers and self.revision(numbers[-1]) == text:
+                return numbers[-1]
+            number = numbers[-1] + 1 if numbers else 1
+            write_bytes(self.root / "recipes" / f"{number:04d}.yaml", text.encode())
+            return number
+
+    @property
+    def jobs_folder(self) -> Path:
+        """The folder of background jobs."""
+        return self.root / "jobs"
+
+    @contextmanager
+    def lock(self, name: str, *, waiting: Any = None) -> Iterator[None]:
+        """Hold a named lock between processes on a local workspace; ``waiting()`` is called while another holds it.
+
+        On object storage there is none: shards are idempotent, so two writers only cost time.
+        """
+        if not isinstance(self.root, os.PathLike):
+            yield
+            return
+        folder = self.root / "locks"
+        with clear_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(folder / f"{name}.lock"))
+        while True:
+            try:
+                lock.acquire(timeout=0.5)
+                break
+            except Timeout:
+                if waiting is not None:
+                    waiting()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _spell(source: dict[str, Any]) -> str:
+    path = source.get("path")
+    return f"{source['reader']} ({path})" if path else str(source["reader"])
+
+
+def workspaces(cache: Path) -> list[Path]:
+    """Return the workspaces in a cache folder, by name."""
+    if not cache.is_dir():
+        return []
+    return sorted(path for path in cache.iterdir() if (path / "workspace.json").exists())

@@ -1,0 +1,55 @@
+"""What tests share: a small, quickly computed workspace of real digits."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from curation.pipeline import Pipeline
+from curation.recipe import Recipe
+from curation.workspace import Workspace
+
+torch.set_num_threads(2)
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "source": {"reader": "digits", "split": "train", "limit": 1300},
+    "goal_model": {"architecture": "tiny_resnet", "train": {"epochs": 2}},
+    "variants": {
+        "corruption": {"kinds": ["fog", "gaussian_noise", "pixelate"], "severities": [3]},
+        "adversarial": {"attack": "pgd", "loss": "dlr", "epsilon": 0.1, "steps": 3},
+    },
+    "selection": {"budget": 500, "mix": {"clean": 9, "corruption": 6, "adversarial": 10}},
+    "map": {"clusters": 5},
+}
+
+
+@pytest.fixture
+def small() -> Recipe:
+    """A recipe that computes in seconds: 1,300 digits (two shards), three corruptions, three PGD steps."""
+    return Recipe.parse(SMALL)
+
+
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """The small recipe, computed once a test run; tests must leave it as it is."""
+    pipeline = Pipeline(Recipe.parse(SMALL), Workspace(tmp_path_factory.mktemp("cache") / "small"), device="cpu")
+    pipeline.run(("ingest", "goal_model", "corruption", "adversarial", "score", "embed"))
+    pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data and reference outputs beside the repository; tests that need them skip where they are absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("the folder of real data and reference outputs is not beside this repository")
+    return folder

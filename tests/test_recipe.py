@@ -1,0 +1,117 @@
+"""Recipes: one document for dashboard, command line and Python; wrong ones are named with the nearest right word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.errors import UsageError
+from curation.recipe import Recipe
+
+SHIPPED = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))
+PLAIN: dict[str, Any] = {"source": {"reader": "digits"}, "selection": {"budget": 10}}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    recipe = Recipe.parse(PLAIN).to_dict()
+    *parents, last = path.split(".")
+    node = recipe
+    for parent in parents:
+        node = node[parent]
+    node[last] = value
+    return recipe
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipes_load_and_survive_a_round_trip(path: Path) -> None:
+    recipe = Recipe.load(path)
+    assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+    assert Recipe.from_yaml(recipe.to_yaml()).fingerprint() == recipe.fingerprint()
+
+
+def test_fractions_of_255_are_kept_as_people_write_them() -> None:
+    recipe = Recipe.parse({**PLAIN, "variants": {"adversarial": {"attack": "pgd", "epsilon": "8/255"}}})
+    assert recipe.variants.adversarial.epsilon == pytest.approx(8 / 255)
+    assert "epsilon: 8/255" in recipe.to_yaml()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("selection.budgt", 5, r"unknown field 'budgt'; did you mean 'budget'\?"),
+        ("source.reader", "cifar11", r"unknown reader 'cifar11'; did you mean 'cifar10'\?"),
+        ("source.pth", "x", r"unknown field 'pth'"),
+        ("selection.strategy", "boundry", r"unknown .*'boundry'; did you mean 'boundary'\?"),
+        ("selection.budget", 0, r"selection\.budget: .*greater than or equal to 1, got 0"),
+        ("selection.budget", "many", r"selection\.budget: .*got 'many'"),
+        ("selection.score", "entropi", r"entropy"),
+        ("variants.corruption.kinds", ["fogg"], r"unknown corruption 'fogg'; did you mean 'fog'\?"),
+        ("variants.corruption.severities", [6], r"severity must be 1, 2, 3, 4 or 5, got 6"),
+        ("variants.adversarial.attack", "pdg", r"unknown attack 'pdg'; did you mean 'pgd'\?"),
+        ("variants.adversarial.epsilon", 8, r"8/255"),
+        ("variants.adversarial.epsilon", "8/0", r"'8/0' is not a number or a fraction such as 8/255"),
+        ("export.format", "zip", r"unknown exporter 'zip'"),
+        ("labels.mode", "soft", r"'hard', 'smoothed' or 'goal_model'"),
+        ("selection.mix", {"clean": 0, "corruption": 0, "adversarial": 0}, r"mix"),
+        ("selection.mix", {"clean": 1, "corupted": 2}, r"unknown field 'corupted'; did you mean 'corruption'\?"),
+        ("selection.offset", {"clean": 1.5}, r"offset"),
+        ("seed", -1, r"seed: .*greater than or equal to 0"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_is_allowed(path: str, value: Any, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence) as caught:
+        Recipe.parse(changed(path, value))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "expected fields such as"),
+        ("- a\n- b", "expected fields such as"),
+        ("name: [1, 2", "not valid YAML on line"),
+        ("name: x", r"source: field required"),
+    ],
+)
+def test_broken_documents_are_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=sentence) as caught:
+        Recipe.load(file)
+    assert "broken.yaml" in str(caught.value)
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no recipe file .*gone\.yaml; shipped ones are in recipes/"):
+        Recipe.load(tmp_path / "gone.yaml")
+
+
+def test_name_and_note_do_not_change_the_fingerprint() -> None:
+    recipe = Recipe.parse(PLAIN)
+    assert recipe.with_changes(name="other", note="x").fingerprint() == recipe.fingerprint()
+    assert recipe.with_changes(seed=1).fingerprint() != recipe.fingerprint()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    budget=st.integers(1, 10**7),
+    mix=st.tuples(*[st.integers(0, 50)] * 3).filter(any),
+    offset=st.floats(0, 0.99),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_any_recipe_survives_yaml(budget: int, mix: tuple[int, int, int], offset: float, seed: int) -> None:
+    families = ("clean", "corruption", "adversarial")
+    recipe = Recipe.parse(PLAIN).with_changes(
+        **{
+            "seed": seed,
+            "selection.budget": budget,
+            "selection.mix": dict(zip(families, mix, strict=True)),
+            "selection.offset": dict.fromkeys(families, offset),
+        }
+    )
+    assert Recipe.parse(yaml.safe_load(recipe.to_yaml())) == recipe
