@@ -1,0 +1,28 @@
+"""The components drawn by our own JavaScript: map, gallery and hardness band.
+
+| function | returns | state in ``st.session_state[key]`` |
+|---|---|---|
+| ``embedding_map(xy, *, key, fingerprint, …)`` | ``MapEvents(polygon, picked)`` | ``polygon``; trigger ``picked`` |
+| ``gallery(images, *, key, ids, labels, …)`` | ``GalleryEvents(opened, edits)`` | ``journal``; trigger ``opened`` |
+| ``hardness_band(entropies, *, key, fingerprint, …)`` | ``Band(offset, floor)`` | ``band``: ``{offset, floor}`` |
+
+Keys must not contain two underscores in a row. Values the user changes are controlled: pass what was returned (or what
+the callback stored), and it stays; pass something else, and the component shows that instead. None of them sends its
+columns twice; see ``wire``.
+"""
+
+from pages.ui.components.band import Band, hardness_band
+from pages.ui.components.gallery import Edit, GalleryEvents, gallery
+from pages.ui.components.map import MapEvents, Polygon, embedding_map, points_in_polygon
+
+__all__ = [
+    "Band",
+    "Edit",
+    "GalleryEvents",
+    "MapEvents",
+    "Polygon",
+    "embedding_map",
+    "gallery",
+    "hardness_band",
+    "points_in_polygon",
+]

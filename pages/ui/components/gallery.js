@@ -1,0 +1,176 @@
+// The gallery: one small canvas an image, cut from the sprite; decisions show before Python has heard of them.
+
+const STATES = { include: "included", exclude: "excluded", relabel: "relabelled", clear: "" };
+const GAP_PX = 8;
+
+function create(root, send) {
+  root.className = "part gallery";
+  const grid = element("div", { class: "grid", role: "listbox", "aria-label": "Images" });
+  const words = element("span", { role: "status" });
+  const bar = element("div", { class: "bar", role: "toolbar", "aria-label": "Decide on the focused image" }, words);
+  root.append(grid, bar);
+
+  let shown = null; // parameters
+  let columns = null;
+  let cells = [];
+  let focused = 0;
+  let perRow = 1;
+  let journal = []; // decisions that Python has not confirmed
+  let last = 0; // number of the latest decision
+
+  const buttons = Object.entries({ include: "Include  i", exclude: "Exclude  x", clear: "Undo  ⌫" }).map(([action, text]) => {
+    const button = element("button", { type: "button" }, text);
+    button.addEventListener("click", () => decide(action));
+    bar.append(button);
+    return button;
+  });
+
+  function decide(action, label) {
+    const id = shown.ids[focused];
+    if (id === undefined || !shown.editable) return;
+    last += 1;
+    journal = [...journal, { number: last, id, index: focused, action, ...(action === "relabel" && { label }) }];
+    dress(focused);
+    describe();
+    send.state("journal", journal);
+  }
+
+  // What an image's badge and caption say: the newest decision, else what Python knows.
+  function dress(i) {
+    const decision = journal.findLast((entry) => entry.id === shown.ids[i]);
+    const state = decision ? STATES[decision.action] : (shown.states?.[i] ?? "");
+    const relabelled = decision?.action === "relabel" ? shown.digits[decision.label] : null;
+    const badge = { included: "✓", excluded: "✕", relabelled: relabelled ? `→ ${relabelled}` : "relabelled" }[state];
+    const cell = cells[i];
+    cell.className = `cell ${state}${columns.layout.width <= 64 ? " crisp" : ""}`;
+    if (badge) cell.dataset.badge = badge;
+    else delete cell.dataset.badge;
+    const share = shown.shares?.[i];
+    cell.style.setProperty("--share", share ?? 0);
+    cell.style.setProperty("--family", THEME.families[shown.families?.[i]] ?? "var(--muted)");
+    const below = [share === undefined ? "" : percent(share, 0), shown.notes?.[i] ?? ""].filter(Boolean).join("  ");
+    cell.lastChild.data = below ? `${shown.titles[i]}\n${below}` : shown.titles[i];
+    cell.title = caption(i);
+    cell.setAttribute("aria-label", [caption(i), state].filter(Boolean).join(", "));
+    cell.setAttribute("aria-selected", String(shown.ids[i] === shown.selected));
+    cell.tabIndex = i === focused ? 0 : -1;
+  }
+
+  function caption(i) {
+    const share = shown.shares?.[i];
+    return [
+      `#${shown.ids[i]}`,
+      shown.titles[i],
+      share === undefined ? "" : `entropy ${percent(share, 0)} of the maximum`,
+      shown.families?.[i],
+      shown.notes?.[i],
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  }
+
+  function describe() {
+    if (!cells.length) return;
+    const keys = shown.digits.length ? ` · 0–${shown.digits.length - 1} relabel` : "";
+    words.textContent = `${caption(focused)} · Enter opens${shown.editable ? keys : ""}`;
+    for (const button of buttons) button.hidden = !shown.editable;
+  }
+
+  function focus(i) {
+    const before = focused;
+    focused = clamp(i, 0, cells.length - 1);
+    cells[before].tabIndex = -1;
+    cells[focused].tabIndex = 0;
+    cells[focused].focus({ preventScroll: false });
+    describe();
+  }
+
+  function build() {
+    const { width, height } = columns.layout;
+    focused = Math.min(focused, Math.max(0, columns.number - 1));
+    cells = Array.from({ length: columns.number }, () => {
+      const canvas = element("canvas", { width, height });
+      return element("div", { role: "option" }, canvas, document.createTextNode(""));
+    });
+    grid.replaceChildren(...cells);
+    bar.hidden = !cells.length;
+    if (!cells.length) grid.append(element("p", { class: "empty" }, "No images here"));
+  }
+
+  async function paint() {
+    const { layout, sprite } = columns;
+    const mine = cells;
+    const picture = await createImageBitmap(new Blob([sprite], { type: layout.type }));
+    mine.forEach((cell, i) => {
+      const [x, y] = [(i % layout.columns) * layout.pitch_x, Math.floor(i / layout.columns) * layout.pitch_y];
+      const context = cell.firstChild.getContext("2d");
+      context.drawImage(picture, x, y, layout.width, layout.height, 0, 0, layout.width, layout.height);
+    });
+    picture.close();
+  }
+
+  // Whole multiples of the image's pixels, near 96 on the desk and near 72 in the hand.
+  function arrange() {
+    if (!shown || !root.clientWidth) return;
+    const { width, height } = columns.layout;
+    const room = root.clientWidth;
+    const wish = room < 480 ? 72 : 96;
+    let cell = width <= 64 ? Math.max(1, Math.floor(wish / width)) * width : wish;
+    perRow = shown.grid_columns || Math.max(1, Math.floor((room + GAP_PX) / (cell + GAP_PX)));
+    cell = Math.min(cell, Math.floor((room - GAP_PX * (perRow - 1)) / perRow));
+    grid.style.setProperty("--columns", perRow);
+    grid.style.setProperty("--cell", `${cell}px`);
+    grid.style.setProperty("--tall", `${Math.round((cell * height) / width)}px`);
+  }
+
+  grid.addEventListener("click", (event) => {
+    const at = cells.indexOf(event.target.closest(".cell"));
+    if (at < 0) return;
+    focus(at);
+    send.trigger("opened", shown.ids[at]);
+  });
+  grid.addEventListener("focusin", (event) => {
+    const at = cells.indexOf(event.target);
+    if (at >= 0 && at !== focused) focus(at);
+  });
+  grid.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !cells.length) return;
+    const goals = {
+      ArrowLeft: focused - 1,
+      ArrowRight: focused + 1,
+      ArrowUp: focused - perRow < 0 ? focused : focused - perRow,
+      ArrowDown: focused + perRow >= cells.length ? focused : focused + perRow,
+      Home: 0,
+      End: cells.length - 1,
+    };
+    if (event.key in goals) focus(goals[event.key]);
+    else if (event.key === "Enter" || event.key === " ") send.trigger("opened", shown.ids[focused]);
+    else if (event.key === "i") decide("include");
+    else if (event.key === "x") decide("exclude");
+    else if (event.key === "Backspace") decide("clear");
+    else if (/^\d$/.test(event.key) && Number(event.key) < shown.digits.length) decide("relabel", Number(event.key));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  const resized = new ResizeObserver(arrange);
+  resized.observe(root);
+
+  return {
+    update(parameters, cargo) {
+      const fresh = cargo !== columns;
+      [shown, columns] = [parameters, cargo];
+      journal = journal.filter((entry) => entry.number > parameters.seen);
+      last = Math.max(last, parameters.seen);
+      if (fresh) {
+        build();
+        paint();
+      }
+      cells.forEach((_, i) => dress(i));
+      arrange();
+      describe();
+    },
+    destroy: () => resized.disconnect(),
+  };
+}

@@ -1,0 +1,33 @@
+"""The colours that charts and components share; the theme of the widgets themselves is in .streamlit/config.toml."""
+
+from __future__ import annotations
+
+FAMILY_COLOURS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
+"""One colour a family, legible on the light and on the dark background and distinct without red-green vision."""
+
+CATEGORICAL: tuple[str, ...] = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+"""Ten class colours. Source: Petroff, "Accessible Color Sequences for Data Visualization", arXiv 2107.02270."""
+
+SEQUENTIAL: tuple[str, ...] = (
+    "#0d0887",
+    "#46039f",
+    "#7201a8",
+    "#9c179e",
+    "#bd3786",
+    "#d8576b",
+    "#ed7953",
+    "#fb9f3a",
+    "#fdca26",
+)
+"""Plasma without its palest tenth, perceptually uniform; read backwards on light ground, so that high stands out."""
