@@ -1,97 +1,96 @@
-"""A page with each component once, on synthetic columns; driven by test_components_browser.py."""
+"""A page with each component once, on synthetic columns; driven by test_components_browser.py.
+
+The query says what is shown: ``?show=map&points=50000``; without it, everything.
+"""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
+from synthetic import CLASSES, make_columns, make_pictures
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from pages.ui.components import Edit, embedding_map, gallery, hardness_band, points_in_polygon
 
-from pages.ui.components import embedding_map, gallery, hardness_band, points_in_polygon
-
-POINTS = int(st.query_params.get("points", "50000"))
 PAGE = 60
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+STATES = {"include": "included", "exclude": "excluded", "relabel": "relabelled", "clear": ""}
 
 st.set_page_config(layout="wide")
+columns = st.cache_resource(make_columns)
 
 
-@st.cache_resource
-def columns(number: int) -> dict[str, np.ndarray]:
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, 10, number)
-    angles = labels * 2 * np.pi / 10
-    centres = 5 * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return {
-        "labels": labels,
-        "xy": (centres + generator.normal(0, 1, (number, 2))).astype(np.float32),
-        "clusters": (labels * 3 + generator.integers(0, 3, number)) % 24,
-        "scores": generator.beta(0.6, 1.5, number).astype(np.float32),
-    }
-
-
-def pictures(positions: np.ndarray) -> np.ndarray:
-    rows = np.arange(32)[None, :, None, None]
-    across = np.arange(32)[None, None, :, None]
-    hue = np.asarray(positions)[:, None, None, None] * np.array([37, 61, 91])
-    return ((rows * 5 + across * 3 + hue) % 256).astype(np.uint8)
-
-
-def remember(edits: tuple) -> None:
+def remember(edits: tuple[Edit, ...]) -> None:
     for edit in edits:
-        st.session_state.setdefault("states", {})[edit.id] = {"include": "included", "exclude": "excluded"}.get(
-            edit.action, "relabelled" if edit.action == "relabel" else ""
-        )
+        st.session_state.setdefault("states", {})[edit.id] = STATES[edit.action]
         st.session_state.setdefault("heard", []).append(f"{edit.action}:{edit.id}:{edit.label}")
 
 
-pool = columns(POINTS)
+def show_map(points: int) -> None:
+    pool = columns(points)
+    threshold = st.slider("threshold", 0.0, 1.0, 0.3)
+    events = embedding_map(
+        pool["xy"],
+        key="map",
+        fingerprint=f"pool-{points}",
+        labels=pool["labels"],
+        class_names=CLASSES,
+        clusters=pool["clusters"],
+        scores=pool["scores"],
+        selected=pool["scores"] > threshold,
+        polygon=st.session_state.get("polygon"),
+    )
+    st.session_state["polygon"] = events.polygon
+    st.button("forget", on_click=lambda: st.session_state.update(polygon=None))
+    inside = points_in_polygon(pool["xy"], events.polygon)
+    st.text(f"inside {int(inside.sum())} corners {len(events.polygon or [])} picked {events.picked}")
+
+
+def show_band(points: int) -> None:
+    scores = columns(points)["scores"]
+    band = hardness_band(
+        {
+            "clean": scores[::3] * np.log(10),
+            "corruption": np.sqrt(scores) * np.log(10),
+            "adversarial": scores**0.25 * np.log(10),
+        },
+        key="band",
+        fingerprint=f"pool-{points}",
+        family="corruption",
+        class_count=10,
+        quota=12_000,
+        offset=st.session_state.get("offset", 0.05),
+        floor=st.session_state.get("floor"),
+        previews=make_pictures,
+    )
+    st.session_state.update(offset=band.offset, floor=band.floor)
+    st.text(f"band {band.offset:.4f} {band.floor}")
+
+
+def show_gallery() -> None:
+    page = int(st.number_input("page", 0, 9, 0))
+    ids = np.arange(page * PAGE, (page + 1) * PAGE)
+    events = gallery(
+        make_pictures(ids),
+        key="gallery",
+        ids=ids,
+        labels=ids % 10,
+        class_names=CLASSES,
+        predictions=(ids + ids % 2) % 10,
+        entropy_shares=1 - ids / 600,
+        families=[("clean", "corruption", "adversarial")[i % 3] for i in ids],
+        states=[st.session_state.get("states", {}).get(int(i), "") for i in ids],
+        on_edit=remember,
+    )
+    st.text(f"opened {events.opened}")
+    st.text(f"heard {' '.join(st.session_state.get('heard', []))}")
+
+
 st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-threshold = st.slider("threshold", 0.0, 1.0, 0.5)
-map_events = embedding_map(
-    pool["xy"],
-    key="map",
-    fingerprint=f"pool-{POINTS}",
-    labels=pool["labels"],
-    class_names=CLASSES,
-    clusters=pool["clusters"],
-    scores=pool["scores"],
-    selected=pool["scores"] > threshold,
-)
-inside = points_in_polygon(pool["xy"], map_events.polygon)
-band = hardness_band(
-    {
-        "clean": pool["scores"][::3] * np.log(10),
-        "corruption": np.sqrt(pool["scores"]) * np.log(10),
-        "adversarial": np.sqrt(np.sqrt(pool["scores"])) * np.log(10),
-    },
-    key="band",
-    fingerprint=f"pool-{POINTS}",
-    family="corruption",
-    class_count=10,
-    quota=12_000,
-    offset=st.session_state.get("offset", 0.05),
-    floor=None,
-    previews=pictures,
-)
-page = int(st.number_input("page", 0, 9, 0))
-ids = np.arange(page * PAGE, (page + 1) * PAGE)
-events = gallery(
-    pictures(ids),
-    key="gallery",
-    ids=ids,
-    labels=ids % 10,
-    class_names=CLASSES,
-    predictions=(ids + ids % 2) % 10,
-    entropy_shares=1 - ids / 600,
-    families=[("clean", "corruption", "adversarial")[i % 3] for i in ids],
-    states=[st.session_state.get("states", {}).get(int(i), "") for i in ids],
-    on_edit=remember,
-)
-st.text(f"inside {int(inside.sum())} corners {len(map_events.polygon or [])} picked {map_events.picked}")
-st.text(f"band {band.offset:.4f} {band.floor}")
-st.text(f"opened {events.opened} heard {' '.join(st.session_state.get('heard', []))}")
+asked = st.query_params.get("show", "")
+number = int(st.query_params.get("points", "50000"))
+if asked in ("", "map"):
+    show_map(number)
+if asked in ("", "band"):
+    show_band(number)
+if asked in ("", "gallery"):
+    show_gallery()
 st.text(f"run {st.session_state['runs']}")

@@ -202,11 +202,9 @@ function create(root, send) {
 
   const redraw = perFrame(() => {
     if (!shown || width < 2) return;
-    const start = performance.now();
     drawChart();
     drawPreviews();
     say();
-    root.dataset.frameMs = (performance.now() - start).toFixed(2);
   });
 
   // ---- Hands ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curation.errors import CurationError
 from pages.ui.components.sprite import make_sprite
-from pages.ui.components.wire import Part, last_writer, pack, pack_columns
+from pages.ui.components.wire import Part, last_writer, pack, pack_columns, remember
 
 _part = Part("band")
 _BINS = 96
@@ -80,7 +80,8 @@ def hardness_band(
     )
     encoded = _encode(identity, entropies, family, class_count, previews)
     written = (st.session_state.get(key) or {}).get("band")
-    current = last_writer(key, Band(offset, floor), None if written is None else _read(written))
+    released = None if written is None else _read(written)
+    current = last_writer(key, Band(offset, floor), released)
     parameters = pack(
         {
             "columns": identity,
@@ -97,6 +98,7 @@ def hardness_band(
         columns=encoded,
         events={"band": on_change and (lambda: on_change(_read(st.session_state[key]["band"])))},
     )
+    remember(key, current, released)
     return current
 
 

@@ -44,7 +44,7 @@ class GalleryEvents:
 
     Attributes:
         opened: the id of the image opened just now, else None.
-        edits: decisions, oldest first; each is returned in one run only.
+        edits: decisions, oldest first; returned in one run only, or given to ``on_edit`` instead.
     """
 
     opened: int | None
@@ -130,25 +130,19 @@ def gallery(
         columns=encoded,
         events={
             "opened": on_open and (lambda: on_open(int(st.session_state[key]["opened"]))),
-            "journal": on_edit and (lambda: on_edit(_unseen(key, st.session_state[key]))),
+            "journal": on_edit and (lambda: on_edit(_take(key, st.session_state[key]))),
         },
     )
-    edits = _unseen(key, state)
-    st.session_state[f"{key}-seen"] = max([_seen(key), *(entry["number"] for entry in state.get("journal") or [])])
     opened = state.get("opened")
-    return GalleryEvents(None if opened is None else int(opened), edits)
+    return GalleryEvents(None if opened is None else int(opened), _take(key, state))
 
 
-def _seen(key: str) -> int:
-    return int(st.session_state.get(f"{key}-seen", 0))
-
-
-def _unseen(key: str, state: Any) -> tuple[Edit, ...]:
-    return tuple(
-        Edit(int(entry["id"]), int(entry["index"]), entry["action"], entry.get("label"))
-        for entry in state.get("journal") or []
-        if entry["number"] > _seen(key) and entry["action"] in _ACTIONS
-    )
+def _take(key: str, state: Any) -> tuple[Edit, ...]:
+    seen = st.session_state.get(f"{key}-seen", 0)
+    fresh = [entry for entry in state.get("journal") or [] if entry["number"] > seen and entry["action"] in _ACTIONS]
+    if fresh:
+        st.session_state[f"{key}-seen"] = fresh[-1]["number"]
+    return tuple(Edit(int(e["id"]), int(e["index"]), e["action"], e.get("label")) for e in fresh)
 
 
 def _title(index: int, labels: NDArray[Any], class_names: Sequence[str], predictions: NDArray[Any] | None) -> str:

@@ -12,12 +12,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation.errors import CurationError
-from pages.ui.components.wire import Part, last_writer, pack, pack_columns
+from pages.ui.components.wire import Part, last_writer, pack, pack_columns, remember
 
 Polygon = list[list[float]]
 """Corners [[x, y], …] in data coordinates, at most 128, closed implicitly."""
 
-_part = Part("map")
+_part = Part("map", "shapes", "points")
 _STEPS = 65535
 
 
@@ -98,6 +98,7 @@ def embedding_map(
         **arrays,
     )
     state = _part.mount(parameters, key=key, columns=encoded, events={"polygon": on_polygon, "picked": on_picked})
+    remember(key, current, written)
     picked = state.get("picked")
     return MapEvents(current or None, picked if isinstance(picked, int) and 0 <= picked < len(xy) else None)
 

@@ -35,16 +35,21 @@ const hub = (() => {
       views.set(component.parentElement, view);
       draw(view);
     },
-    cargo(component) {
-      const columns = unpack(component.data);
-      const place = component.parentElement;
-      if (held.get(place) === columns.fingerprint) return;
-      release(place);
-      const entry = cargo.get(columns.fingerprint) ?? { columns, holders: new Set() };
-      entry.holders.add(place);
-      cargo.set(columns.fingerprint, entry);
-      held.set(place, columns.fingerprint);
-      for (const view of views.values()) if (view.parameters.columns === columns.fingerprint) draw(view);
+    async cargo({ parentElement, data }) {
+      const end = data.indexOf(10);
+      const [fingerprint, length] = new TextDecoder().decode(data.subarray(0, end)).split(" ");
+      if (held.get(parentElement) === fingerprint) return;
+      release(parentElement);
+      held.set(parentElement, fingerprint);
+      if (!cargo.has(fingerprint)) cargo.set(fingerprint, { columns: null, holders: new Set() });
+      const entry = cargo.get(fingerprint);
+      entry.holders.add(parentElement);
+      if (entry.columns) return;
+      const packed = new Blob([data.subarray(end + 1, end + 1 + Number(length))]);
+      const stream = packed.stream().pipeThrough(new DecompressionStream("deflate"));
+      const columns = unpack(new Uint8Array(await new Response(stream).arrayBuffer()));
+      entry.columns ??= columns;
+      for (const view of views.values()) if (view.parameters.columns === fingerprint) draw(view);
     },
     remove({ parentElement }) {
       release(parentElement);
@@ -77,7 +82,7 @@ const hub = (() => {
 })();
 
 function unpack(data) {
-  const bytes = data.slice();
+  const bytes = data.slice(); // a message's bytes may start anywhere, typed arrays may not
   const length = new DataView(bytes.buffer).getUint32(0, true);
   const { blocks, ...header } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const kinds = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };

@@ -9,6 +9,7 @@ parameters. ``wire.js`` brings the three together in the page.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ Value = TypeVar("Value")
 
 
 def pack(header: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
-    """Return one byte string of a JSON header and named flat arrays, which ``unpack`` in wire.js reads without copying.
+    """Return one byte string of a JSON header and named flat arrays, which ``unpack`` in wire.js reads.
 
     Args:
         header: plain JSON.
@@ -51,21 +52,23 @@ def pack(header: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
 
 
 def pack_columns(fingerprint: str, header: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
-    """Like ``pack``, with the fingerprint that parameters refer to, and long enough for the browser to keep."""
-    packed = pack({**header, "fingerprint": fingerprint}, **arrays)
-    return packed + b"\0" * max(0, _CACHED_FROM_BYTES - len(packed))
+    """Like ``pack``, deflated, after a line with the fingerprint that parameters refer to; long enough to be kept."""
+    packed = zlib.compress(pack(header, **arrays))
+    message = f"{fingerprint} {len(packed)}\n".encode() + packed
+    return message + b"\0" * max(0, _CACHED_FROM_BYTES - len(message))
 
 
 class Part:
     """One visible component: ``<name>.js``, which defines ``create(root, send)``, and ``<name>.css``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *helpers: str) -> None:
+        """Args: name: of the component; helpers: names of the .js files that its code builds on."""
         colours = {"families": theme.FAMILY_COLOURS, "categorical": theme.CATEGORICAL, "sequential": theme.SEQUENTIAL}
         css = "".join((_HERE / file).read_text("utf-8") for file in ("wire.css", f"{name}.css"))
         module = [
             (_HERE / "wire.js").read_text("utf-8"),
             f"const THEME = {json.dumps(colours)};",
-            (_HERE / f"{name}.js").read_text("utf-8"),
+            *((_HERE / f"{file}.js").read_text("utf-8") for file in (*helpers, name)),
             f"hub.connect({json.dumps(f'curation_{name}')}, {json.dumps(css)}, create);",
             "export default () => {};",
         ]
@@ -97,16 +100,19 @@ def _nothing() -> None:
 def last_writer(key: str, argument: Value, written: Value | None) -> Value:
     """Return what counts now: the page's argument if it is not what was returned last, else what the user set since.
 
+    Call ``remember`` with the result once the component is mounted: a run that is interrupted before has told no one.
+
     Args:
         key: of the component.
         argument: what the page passes in this run; it is expected to pass what it was returned, until it changes it.
         written: the state that the user's last gesture left, or None when there was no gesture.
     """
-    memory = f"{key}-memory"
-    value, seen = st.session_state.get(memory, (argument, None))
+    value, seen = st.session_state.get(f"{key}-memory", (argument, None))
     if argument != value:
-        value = argument
-    elif written is not None and written != seen:
-        value = written
-    st.session_state[memory] = (value, written)
-    return value
+        return argument
+    return written if written is not None and written != seen else value
+
+
+def remember(key: str, value: Value, written: Value | None) -> None:
+    """Keep what was returned to the page, and the user's state at that time, for the next ``last_writer``."""
+    st.session_state[f"{key}-memory"] = (value, written)

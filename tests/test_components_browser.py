@@ -1,0 +1,294 @@
+"""The components in a real browser: what they show, what they send, and how many bytes that is."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from components_app.synthetic import make_columns, make_pictures
+from PIL import Image
+
+from pages.ui.components import points_in_polygon
+from pages.ui.components.sprite import make_sprite
+
+ROOT = Path(__file__).resolve().parents[1]
+POINTS = 50_000
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
+).split()
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+FRAME_CLOCK = """
+globalThis.frames_ms = [];
+const plain = globalThis.requestAnimationFrame.bind(globalThis);
+globalThis.requestAnimationFrame = (work) => plain((now) => {
+  const start = performance.now();
+  work(now);
+  globalThis.frames_ms.push(performance.now() - start);
+});
+"""
+
+
+class Visit:
+    """One page on one component, with its traffic counted and its console watched."""
+
+    def __init__(self, page: Any, address: str, query: str) -> None:
+        self.page = page
+        self.down: list[int] = []
+        self.up: list[int] = []
+        self.complaints: list[str] = []
+        page.add_init_script(FRAME_CLOCK)
+        page.on("websocket", self._listen)
+        page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(f"{address}/?{query}")
+        self.wait_for_run(1)
+
+    def _listen(self, connection: Any) -> None:
+        connection.on("framereceived", lambda payload: self.down.append(len(payload)))
+        connection.on("framesent", lambda payload: self.up.append(len(payload)))
+
+    def wait_for_run(self, number: int) -> None:
+        self.page.get_by_text(f"run {number}", exact=True).wait_for(timeout=20_000)
+        self.page.wait_for_selector(IDLE)
+
+    def forget_traffic(self) -> None:
+        self.down.clear()
+        self.up.clear()
+
+    def says(self, text: str) -> None:
+        self.page.get_by_text(text).first.wait_for(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "tests/components_app/app.py", "--server.port", str(port)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    visit = Visit(context.new_page(), address, request.param)
+    yield visit
+    context.close()
+    assert visit.complaints == []
+
+
+def expected_inside(box: dict[str, float], left: float, top: float, right: float, bottom: float) -> int:
+    """Count the points whose place on the fitted map lies in a rectangle of pixels."""
+    xy = make_columns(POINTS)["xy"].astype(np.float64)
+    low, span = xy.min(0), np.ptp(xy, axis=0)
+    unit = (xy - low) / span.max()
+    extent = span / span.max()
+    scale = 0.94 * min(box["width"] / extent[0], box["height"] / extent[1])
+    x = box["width"] / 2 + (unit[:, 0] - extent[0] / 2) * scale
+    y = box["height"] / 2 - (unit[:, 1] - extent[1] / 2) * scale
+    return int(((x >= left) & (x <= right) & (y >= top) & (y <= bottom)).sum())
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("visit", [f"show=map&points={POINTS}"], indirect=True)
+def test_map_sends_columns_once_and_takes_a_lasso(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_text("50,000 images").wait_for()
+    first = sum(visit.down)
+    assert first <= 8 * POINTS, f"first load {first / POINTS:.2f} B a point"
+
+    drawn = page.locator("canvas.points").screenshot()
+    assert len(set(drawn)) > 200, "the map is one flat colour"
+
+    for run in (2, 3):
+        visit.forget_traffic()
+        page.get_by_role("slider", name="threshold").press("ArrowRight")
+        visit.wait_for_run(run)
+    step = sum(visit.down)
+    assert step <= 10_000, f"a step sends {step} B"
+
+    visit.forget_traffic()
+    canvas = page.locator("canvas.points")
+    box = canvas.bounding_box()
+    left, top, right, bottom = 0.55 * box["width"], 60.0, 0.9 * box["width"], 330.0
+    page.keyboard.down("Shift")
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 1)]
+    page.mouse.move(box["x"] + left, box["y"] + top)
+    page.mouse.down()
+    for x, y in corners[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=12)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    page.wait_for_function("!document.body.innerText.includes('inside 0 corners')")
+    inside = int(page.get_by_text("inside ").inner_text().split()[1])
+    expected = expected_inside(box, left, top, right, bottom)
+    assert abs(inside - expected) <= 0.02 * expected + 5, (inside, expected)
+    assert sum(visit.up) <= 5_000, f"a lasso sends {sum(visit.up)} B"
+
+    page.get_by_role("button", name="forget").click()
+    visit.says("inside 0 corners 0")
+    assert page.get_by_text("in the lasso").count() == 0, "the page's own reset does not reach the map"
+    print(f"\nmap: first load {first / POINTS:.2f} B a point, step {step} B, lasso {sum(visit.up)} B up")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("visit", [f"show=map&points={POINTS}"], indirect=True)
+def test_map_picks_a_point_and_isolates_a_class(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("button", name="bird").click()
+    visit.says("of 50,000 shown")
+    box = page.locator("canvas.points").bounding_box()
+    sent = len(visit.up)
+    page.mouse.move(box["x"] + 0.56 * box["width"], box["y"] + 150, steps=8)
+    assert len(visit.up) == sent, "hovering talks to Python"
+    page.mouse.click(box["x"] + 0.56 * box["width"], box["y"] + 150)
+    page.wait_for_function("/picked \\d/.test(document.body.innerText)")
+    picked = int(page.get_by_text("picked ").inner_text().split()[-1])
+    assert make_columns(POINTS)["labels"][picked] == 2, "the click went to a hidden class"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("visit", ["show=gallery"], indirect=True)
+def test_gallery_keys_and_page_flip(visit: Visit) -> None:
+    page = visit.page
+    cells = page.get_by_role("option")
+    cells.nth(59).wait_for()
+    nodes = page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]"
+        ".map((host) => host.shadowRoot.querySelectorAll('*').length).reduce((a, b) => Math.max(a, b))"
+    )
+    assert nodes <= 140, f"{nodes} nodes for 60 images"
+    cells.nth(0).focus()
+    for key in ("ArrowRight", "ArrowRight", "i", "ArrowRight", "x", "ArrowRight", "7"):
+        page.keyboard.press(key)
+    assert "included" in cells.nth(2).get_attribute("class"), "the badge waits for Python"
+    assert "relabelled" in cells.nth(4).get_attribute("class")
+    visit.says("heard include:2:None exclude:3:None relabel:4:7")
+    page.keyboard.press("Enter")
+    visit.says("opened 4")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "/opened \\d\\d?/.test(document.body.innerText) && !document.body.innerText.includes('opened 4')"
+    )
+    assert "relabelled" in cells.nth(4).get_attribute("class"), "Python's state does not confirm the badge"
+    visit.forget_traffic()
+    page.get_by_label("page", exact=True).fill("1")
+    page.keyboard.press("Enter")
+    page.locator(".cell[aria-label^='#60 ']").wait_for()
+    page.wait_for_selector(IDLE)
+    flip = sum(visit.down)
+    assert flip <= 40_000, f"a page flip sends {flip} B"
+    print(f"\ngallery: {nodes} nodes, flip {flip} B")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("visit", [f"show=band&points={POINTS}"], indirect=True)
+def test_band_follows_the_drag_and_tells_once(visit: Visit) -> None:
+    page = visit.page
+    visit.says("offset 5.0 %")
+    edge = page.get_by_role("slider", name="Hardness offset")
+    previews = page.locator("canvas.previews")
+    before = previews.screenshot()
+    box = edge.bounding_box()
+    visit.forget_traffic()
+    page.evaluate("frames_ms.length = 0")
+    x, y = box["x"] + box["width"] / 2, box["y"] + 60
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 300, y, steps=40)
+    frames = page.evaluate("frames_ms")
+    assert visit.up == [], "dragging talks to Python"
+    during = float(edge.get_attribute("aria-valuenow"))
+    assert during > 15, "numbers stand still while dragging"
+    assert previews.screenshot() != before, "previews stand still while dragging"
+    assert np.median(frames) <= 50, f"a frame takes {np.median(frames):.0f} ms"
+    page.mouse.up()
+    page.wait_for_function("!document.body.innerText.includes('band 0.0500')")
+    page.wait_for_selector(IDLE)
+    assert len(visit.up) == 1, "one release, one message"
+    told = float(page.get_by_text("band 0.").inner_text().split()[1])
+    assert told == pytest.approx(during / 100, abs=6e-4)
+
+    lower = page.get_by_role("slider", name="Lower edge of the band")
+    lower.press("ArrowRight")
+    page.wait_for_function("!/band [0-9.]+ None/.test(document.body.innerText)")
+    visit.says("short by 50")
+    lower.dblclick()
+    page.wait_for_function("/band [0-9.]+ None/.test(document.body.innerText)")
+    print(f"\nband: median frame {np.median(frames):.1f} ms, slowest {max(frames):.1f} ms of {len(frames)}")
+
+
+def test_points_in_polygon_agrees_with_the_winding_of_a_star_and_is_fast() -> None:
+    generator = np.random.default_rng(1)
+    xy = generator.uniform(-1, 1, (POINTS, 2))
+    angles = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+    radii = np.where(np.arange(256) % 2, 0.9, 0.5)
+    star = np.stack([radii * np.cos(angles), radii * np.sin(angles)], 1)
+    start = time.perf_counter()
+    inside = points_in_polygon(xy, star.tolist())
+    elapsed_ms = 1000 * (time.perf_counter() - start)
+    # In polar coordinates, each sector of the star is a triangle with the centre.
+    angle = np.mod(np.arctan2(xy[:, 1], xy[:, 0]), 2 * np.pi)
+    first = (angle // (2 * np.pi / 256)).astype(int) % 256
+    a, b = star[first], star[(first + 1) % 256]
+    expected = (b[:, 0] - a[:, 0]) * (xy[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (xy[:, 0] - a[:, 0]) > 0
+    assert (inside == expected).all()
+    assert elapsed_ms < 200, f"{elapsed_ms:.0f} ms"
+
+
+def test_points_in_polygon_without_an_area_is_empty() -> None:
+    xy = np.zeros((3, 2))
+    for polygon in (None, [], [[0, 0], [1, 1]]):
+        assert not points_in_polygon(xy, polygon).any()
+    assert points_in_polygon(np.zeros((0, 2)), [[0, 0], [1, 0], [0, 1]]).shape == (0,)
+
+
+@pytest.mark.parametrize(("number", "channels"), [(0, 3), (1, 1), (7, 3)])
+def test_sprite_holds_every_image_where_its_layout_says(number: int, channels: int) -> None:
+    images = make_pictures(np.arange(number))[:, :28, :30, :channels]
+    layout, encoded = make_sprite(images, side_px=96)
+    sheet = np.asarray(Image.open(io.BytesIO(encoded.tobytes())))
+    sheet = sheet.reshape(*sheet.shape[:2], -1)
+    for i, image in enumerate(images):
+        y = i // layout["columns"] * layout["pitch_y"]
+        x = i % layout["columns"] * layout["pitch_x"]
+        tile = sheet[y : y + layout["height"], x : x + layout["width"]].astype(int)
+        assert tile.shape == image.shape
+        assert abs(tile - image).mean() < (1 if layout["lossless"] else 12)
