@@ -7,17 +7,20 @@ read leaves a gap and a ``Skipped`` line; it never shifts the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
+from curation.errors import CurationError
 from curation.plugin import Plugin
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sample that could not be read: its position, its name (file or row) and why, as a sentence."""
+    """A sample that could not be read: its position, its name (file or row) and why, as a clause: "it is empty"."""
 
     sample_id: int
     name: str
@@ -29,7 +32,8 @@ class Chunk:
     """A run of samples.
 
     images: uint8 N×H×W×C, C = 1 or 3; labels: int64 N in [0, K); sample_ids: int64 N, rising; names: N strings
-    (file name or row) that let a person find the sample in the source.
+    (file name or row), each once in the source, that let a person find the sample; skipped: what is missing and why;
+    notes: by sample_id, how a sample was changed where a person would not expect it ("first of 12 frames").
     """
 
     images: np.ndarray
@@ -37,10 +41,23 @@ class Chunk:
     sample_ids: np.ndarray
     names: list[str]
     skipped: list[Skipped] = field(default_factory=list)
+    notes: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.names)
+        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[3] not in (1, 3):
+            raise ValueError(f"images must be uint8 N×H×W×1 or 3, got {self.images.dtype} {self.images.shape}")
+        if not count == len(self.images) == len(self.labels) == len(self.sample_ids):
+            raise ValueError("images, labels, sample_ids and names must have one entry a sample")
+        if self.labels.dtype != np.int64 or self.sample_ids.dtype != np.int64:
+            raise ValueError("labels and sample_ids must be int64")
 
 
 class Source(ABC):
-    """An opened source: what is known before any pixel is read, and random access by range of positions."""
+    """An opened source: what is known before any pixel is read, and random access by range of positions.
+
+    A source can be pickled, so that a shard can be read by another process or machine that reaches the same files.
+    """
 
     classes: list[str]
     """Class names, K ≥ 2; a label is an index into them."""
@@ -55,9 +72,10 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, start: int, stop: int) -> Chunk:
-        """Return the samples at positions start … stop − 1. Memory is bounded by the range, not by the source.
+        """Return the samples at positions start … stop − 1; as in a slice, positions past the end are not there.
 
-        Reading forward, range after range, costs one pass over the source in total.
+        Memory is bounded by the range, not by the source. Reading forward, range after range, costs one pass over the
+        source in total.
         Raises: CurationError naming file or row when the source itself is broken.
         """
 
@@ -73,3 +91,21 @@ class Reader(Plugin):
 
         Raises: CurationError: one sentence naming the file and what to do.
         """
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether an existing file or folder looks like this format, from names alone."""
+        return False
+
+
+def choose_split(split: str, exist: Iterable[str], *, where: str) -> str:
+    """Return the split of a source that is meant; where there is no ``test``, ``val`` or ``validation`` stands for it.
+
+    Raises: CurationError that says which splits exist.
+    """
+    known = list(exist)
+    wanted = {"test": ("test", "val", "valid", "validation")}.get(split, (split,))
+    for name in wanted:
+        if name in known:
+            return name
+    raise CurationError(f"{where} has no split {split!r}; it has: {', '.join(known)}")

@@ -1,0 +1,47 @@
+"""Readers: one file a source format, and the one list of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from curation.errors import UsageError, unknown_name
+from curation.plugin import Registry
+from curation.readers.base import Chunk, Reader, Skipped, Source
+from curation.readers.cifar import Cifar10, Cifar100
+from curation.readers.digits import Digits
+from curation.readers.fashion_mnist import FashionMnist
+from curation.readers.folder import Folder
+from curation.readers.npy_folder import NpyFolder
+from curation.readers.npz import Npz
+from curation.readers.parquet import Parquet
+
+READERS: Registry[Reader] = Registry(
+    "reader", (Digits, FashionMnist, Cifar10, Cifar100, Npz, NpyFolder, Parquet, Folder)
+)
+
+__all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "recognise"]
+
+
+def recognise(source: str) -> dict[str, str]:
+    """Return the recipe's ``source`` for what a person types.
+
+    Args: source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
+        registered name wins over a path of that name (write ``./digits`` for the path).
+    Returns: ``{"reader": name}`` or ``{"reader": name, "path": source}``.
+    Raises: UsageError when it is neither.
+    """
+    spelled = source.lower().replace("-", "").replace("_", "")
+    alone = [reader.name for reader in READERS if not any(f.is_required() for f in reader.model_fields.values())]
+    for name in alone:
+        if name.replace("_", "") == spelled:
+            return {"reader": name}
+    path = Path(source).expanduser()
+    if not path.exists():
+        if path.suffix or len(path.parts) > 1:
+            raise UsageError(f"{source} does not exist; check the spelling, or name a data set: {', '.join(alone)}")
+        raise UsageError(f"{unknown_name('data set', source, alone)}; and no file or folder has that name")
+    for reader in READERS:
+        if reader.recognises(path):
+            return {"reader": reader.name, "path": str(path)}
+    formats = "; ".join(reader.title for reader in READERS if reader.name not in alone)
+    raise UsageError(f"{source} is in no known format; known: {formats}; or name a data set: {', '.join(alone)}")

@@ -1,0 +1,50 @@
+"""The files of a source: are they there, may they be read, have they changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from curation.errors import CurationError
+
+
+def existing(path: str | Path, kind: Literal["file", "folder", "any"]) -> Path:
+    """Return ``path`` with ``~`` resolved.
+
+    Raises: CurationError when it does not exist, is not of the kind, or may not be read.
+    """
+    found = Path(path).expanduser()
+    if not found.exists():
+        parent = found.absolute().parent
+        hint = "check the spelling" if parent.is_dir() else f"its folder {parent} does not exist either"
+        raise CurationError(f"{found} does not exist; {hint}")
+    if kind == "folder" and not found.is_dir():
+        raise CurationError(f"{found} is a file, but a folder is expected here; give the folder that holds it")
+    if kind == "file" and not found.is_file():
+        raise CurationError(f"{found} is a folder, but a file is expected here; give one file in it")
+    if not os.access(found, os.R_OK | os.X_OK if found.is_dir() else os.R_OK):
+        raise CurationError(f"no permission to read {found}; allow it with: chmod -R u+rX {found}")
+    return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the system says about ``path`` inside the block into one sentence."""
+    try:
+        yield
+    except PermissionError:
+        raise CurationError(f"no permission to read {path}; allow it with: chmod -R u+rX {path}") from None
+    except OSError as error:
+        raise CurationError(f"{path} could not be read ({error.strerror or error}); is it complete?") from None
+
+
+def files_fingerprint(files: Iterable[tuple[str, os.stat_result]]) -> str:
+    """Return 16 hexadecimal digits of a hash over names, sizes and modification times."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, stat in files:
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
