@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 from components_app.synthetic import make_columns, make_pictures
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
-from pages.ui.components import points_in_polygon
+from curation.errors import CurationError
+from pages.ui.components import Edit, embedding_map, gallery, points_in_polygon
 from pages.ui.components.sprite import make_sprite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -253,6 +255,66 @@ def test_band_follows_the_drag_and_tells_once(visit: Visit) -> None:
     lower.dblclick()
     page.wait_for_function("/band [0-9.]+ None/.test(document.body.innerText)")
     print(f"\nband: median frame {np.median(frames):.1f} ms, slowest {max(frames):.1f} ms of {len(frames)}")
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    folder = ROOT / "tests" / "components_app"
+    monkeypatch.syspath_prepend(str(folder))
+    return AppTest.from_file(str(folder / "app.py"), default_timeout=20)
+
+
+def texts(script: AppTest) -> str:
+    assert not script.exception, script.exception
+    return "; ".join(element.value for element in script.text)
+
+
+def test_user_and_page_take_turns_at_the_band(script: AppTest) -> None:
+    script.query_params["show"] = "band"
+    script.query_params["points"] = "3000"
+    assert "band 0.0500 None" in texts(script.run())
+    script.session_state["band"] = {"band": {"offset": 0.2, "floor": 0.6}}
+    assert "band 0.2000 0.6" in texts(script.run())
+    script.session_state["offset"] = 0.1
+    assert "band 0.1000 0.6" in texts(script.run())
+    assert "band 0.1000 0.6" in texts(script.run()), "an old gesture came back"
+    script.session_state["band"] = {"band": {"offset": 0.3, "floor": None}}
+    assert "band 0.3000 None" in texts(script.run())
+
+
+def test_every_edit_is_heard_once(script: AppTest) -> None:
+    script.query_params["show"] = "gallery"
+    script.run()
+    first = {"number": 1, "id": 7, "index": 7, "action": "exclude"}
+    script.session_state["gallery"] = {"journal": [first]}
+    events = gallery_events(script)
+    assert [(edit.id, edit.action) for edit in events] == [(7, "exclude")]
+    second = {"number": 2, "id": 8, "index": 8, "action": "relabel", "label": 3}
+    script.session_state["gallery"] = {"journal": [first, second]}
+    assert [(edit.id, edit.action, edit.label) for edit in gallery_events(script)] == [(8, "relabel", 3)]
+    assert gallery_events(script) == ()
+
+
+def gallery_events(script: AppTest) -> tuple[Edit, ...]:
+    texts(script.run())
+    return script.session_state["edits"]
+
+
+def test_columns_of_different_length_are_refused() -> None:
+    images = make_pictures(np.arange(3))
+    with pytest.raises(CurationError, match="labels must have one entry an image: expected 3, got 2"):
+        gallery(images, key="g", ids=np.arange(3), labels=np.zeros(2, int), class_names=["a"])
+    with pytest.raises(CurationError, match="selected must have one entry a point: expected 3, got 4"):
+        embedding_map(
+            np.zeros((3, 2)),
+            key="m",
+            fingerprint="f",
+            labels=np.zeros(3, int),
+            class_names=["a"],
+            selected=np.zeros(4, bool),
+        )
+    with pytest.raises(CurationError, match="uint8"):
+        make_sprite(images.astype(np.float32), side_px=32)  # type: ignore[arg-type]
 
 
 def test_points_in_polygon_agrees_with_the_winding_of_a_star_and_is_fast() -> None:

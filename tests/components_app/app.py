@@ -80,6 +80,7 @@ def show_gallery() -> None:
         states=[st.session_state.get("states", {}).get(int(i), "") for i in ids],
         on_edit=remember,
     )
+    st.session_state["edits"] = events.edits
     st.text(f"opened {events.opened}")
     st.text(f"heard {' '.join(st.session_state.get('heard', []))}")
 

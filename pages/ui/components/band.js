@@ -178,7 +178,7 @@ function create(root, send) {
       [percent(edge), nats(edge)],
       [count(band.offset * shown.total), `of ${count(shown.total)}`],
       short > 0 ? [count(inside), `short by ${count(short)}`] : [count(inside), `for ${count(shown.quota)}`],
-      [percent(end()), band.floor === null ? "where the quota is full" : `floor, ${percent(entropyAt(end()), 0)} of ln K`],
+      [percent(end()), band.floor === null ? "quota full here" : `floor, ${percent(entropyAt(end()), 0)} of ln K`],
     ];
     words.forEach(([value, aside], i) => {
       cells[i].value.textContent = value;

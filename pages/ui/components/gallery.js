@@ -40,7 +40,7 @@ function create(root, send) {
     const decision = journal.findLast((entry) => entry.id === shown.ids[i]);
     const state = decision ? STATES[decision.action] : (shown.states?.[i] ?? "");
     const relabelled = decision?.action === "relabel" ? shown.digits[decision.label] : null;
-    const badge = { included: "✓", excluded: "✕", relabelled: relabelled ? `→ ${relabelled}` : "relabelled" }[state];
+    const badge = { included: "✓", excluded: "✕", relabelled: relabelled ? `→ ${relabelled}` : "✎" }[state];
     const cell = cells[i];
     cell.className = `cell ${state}${columns.layout.width <= 64 ? " crisp" : ""}`;
     if (badge) cell.dataset.badge = badge;
@@ -119,6 +119,7 @@ function create(root, send) {
     perRow = shown.grid_columns || Math.max(1, Math.floor((room + GAP_PX) / (cell + GAP_PX)));
     cell = Math.min(cell, Math.floor((room - GAP_PX * (perRow - 1)) / perRow));
     grid.style.setProperty("--columns", perRow);
+    grid.style.setProperty("--spread", shown.grid_columns ? "start" : "space-between");
     grid.style.setProperty("--cell", `${cell}px`);
     grid.style.setProperty("--tall", `${Math.round((cell * height) / width)}px`);
   }

@@ -48,6 +48,7 @@ function create(root, send) {
   let marks = { selected: false, polygon: false };
   let grid = null;
   let colours = null;
+  let painted = null; // whether the colour ramps are those for a dark background
   let mode = null;
   let asked = null; // colour mode last asked for by Python
   let isolated = -1;
@@ -103,6 +104,7 @@ function create(root, send) {
 
   function zoomAt(px, py, factor) {
     whole = false;
+    hover(-1);
     const [u, v] = fromScreen(px, py);
     const scale = clamp(camera.scale * factor, fitScale() * 0.5, fitScale() * 400);
     camera = { scale, x: u - (px - width / 2) / scale, y: v + (py - height / 2) / scale };
@@ -163,11 +165,15 @@ function create(root, send) {
     context.lineWidth = 3.5;
     context.strokeStyle = colours.background;
     context.fillStyle = colours.text;
+    const taken = [];
     anchors.forEach((anchor, code) => {
       if (!anchor || (isolated >= 0 && code !== isolated)) return;
-      const where = toScreen([anchor[0] * extent[0], anchor[1] * extent[1]]);
-      context.strokeText(nameOf(code), ...where);
-      context.fillText(nameOf(code), ...where);
+      const [x, y] = toScreen([anchor[0] * extent[0], anchor[1] * extent[1]]);
+      const half = context.measureText(nameOf(code)).width / 2 + 2;
+      if (taken.some((name) => Math.abs(name.x - x) < name.half + half && Math.abs(name.y - y) < 14)) return;
+      taken.push({ x, y, half });
+      context.strokeText(nameOf(code), x, y);
+      context.fillText(nameOf(code), x, y);
     });
     const outline = drawing ?? polygon.map((corner) => toScreen(fromData(corner)));
     context.beginPath();
@@ -196,6 +202,7 @@ function create(root, send) {
       pixels.set(rgba(sequential(i / 255, colours.dark)), 4 * (256 + i));
     }
     points.setRamps(pixels);
+    painted = colours.dark;
   }
 
   // ---- Words -------------------------------------------------------------------------------------------------
@@ -213,18 +220,19 @@ function create(root, send) {
     }
     if (mode === "selected") {
       return legend.replaceChildren(
-        ...[["accent", "selected"], ["quiet", "passed over or not needed"]].map(([colour, words]) =>
+        ...[["accent", "selected"], ["quiet", "not selected"]].map(([colour, words]) =>
           element("p", {}, element("i", { style: `--swatch:${colours[colour]}` }), words),
         ),
       );
     }
     const shown = codes();
-    const [all, chosen] = [[], []];
-    shown.forEach((code, i) => {
-      all[code] = (all[code] ?? 0) + 1;
-      chosen[code] = (chosen[code] ?? 0) + (flags[i] & 1);
-    });
+    const [all, chosen] = [new Uint32Array(65536), new Uint32Array(65536)];
+    for (let i = 0; i < shown.length; i += 1) {
+      all[shown[i]] += 1;
+      chosen[shown[i]] += flags[i] & 1;
+    }
     const entry = (number, code) => {
+      if (!number) return [];
       const words = marks.selected ? `${count(chosen[code])} / ${count(number)}` : count(number);
       const button = element(
         "button",
@@ -241,7 +249,7 @@ function create(root, send) {
       });
       return button;
     };
-    legend.replaceChildren(...all.map(entry).filter(Boolean));
+    legend.replaceChildren(...Array.from(all).flatMap(entry));
   }
 
   function describe() {
@@ -423,6 +431,7 @@ function create(root, send) {
       return button;
     });
     modes.replaceChildren(...buttons);
+    modes.hidden = offered.length < 2;
     return offered;
   }
 
@@ -471,7 +480,7 @@ function create(root, send) {
       const offered = offerModes();
       const wanted = parameters.colour === asked ? mode : parameters.colour;
       asked = parameters.colour;
-      paintRamps();
+      if (fresh || style.dark !== painted) paintRamps();
       if (changed || (fresh && polygon.length)) setPolygon(changed ? corners : polygon, false);
       else points.set("flags", flags);
       if (fresh || wanted !== mode || !offered.includes(mode)) setMode(offered.includes(wanted) ? wanted : "label");
