@@ -1,7 +1,8 @@
 """Launcher of the dashboard: `streamlit run app.py`, or better `curation app`."""
 
+from streamlit import App
+
 from pages.ui.downloads import routes
 from pages.ui.warm import lifespan
-from streamlit import App
 
 app = App("pages/_shell.py", routes=routes, lifespan=lifespan)

@@ -1,0 +1,25 @@
+"""Curation: make image training sets that give robust classifiers.
+
+``load(path)`` opens an exported set as a torch ``Dataset``; ``Recipe``, ``Workspace`` and ``Pipeline`` do in Python
+what the ``curation`` command does. Names are imported when first used, so that ``import curation`` stays instant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_HOMES = {
+    "load": "curation.dataset",
+    "Pipeline": "curation.pipeline",
+    "Recipe": "curation.recipe",
+    "Workspace": "curation.workspace",
+}
+__all__ = ["Pipeline", "Recipe", "Workspace", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'curation' has no attribute {name!r}")

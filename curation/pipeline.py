@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -352,7 +353,7 @@ class Pipeline:
 
                 for epoch in train(
                     network,
-                    samples.in_memory(),
+                    samples.array(),
                     samples.labels,
                     settings=goal.train,
                     seed=self.recipe.seed,
@@ -366,14 +367,17 @@ class Pipeline:
                     torch.save({"state": epoch.state, "history": history}, buffer)
                     write_bytes(folder / "checkpoint.pt", buffer.getvalue())
             network.eval()
-            save_weights(network, folder / "model.safetensors")
+            with tempfile.TemporaryDirectory() as scratch:
+                save_weights(network, Path(scratch) / "weights")
+                weights = (Path(scratch) / "weights").read_bytes()
+            write_bytes(folder / "model.safetensors", weights)
             about = {
                 "architecture": goal.architecture,
                 "classes": len(samples.classes),
                 "shape": list(samples.shape),
                 "settings": goal.model_dump(mode="json"),
                 "seed": self.recipe.seed,
-                "digest": digest((folder / "model.safetensors").read_bytes()),
+                "digest": digest(weights),
                 "history": history,
                 **self._accuracies(network),
             }
@@ -470,6 +474,7 @@ class Pipeline:
             names = ", ".join(TITLES[stage].lower() for stage in undone)
             raise CurationError(f"not computed yet: {names}; run the recipe first (`curation run`, or the Run button)")
 
+    @cached_property
     def pool_key(self) -> str:
         """Key of the table of all candidates. Raises: CurationError when a stage is missing."""
         self.require_pool()
@@ -477,7 +482,7 @@ class Pipeline:
 
     def pool(self) -> pd.DataFrame:
         """Return the table of all candidates (see ``selection.pool``), kept on disk once built."""
-        table = self.workspace.pool(self.pool_key())
+        table = self.workspace.pool(self.pool_key)
         if table.missing(verify=True):
             samples = self.samples
             parts = [

@@ -102,7 +102,7 @@ def attack_shard(
     images = samples.pixels.array(index)
     rows = slice(int(samples.starts[index]), int(samples.starts[index + 1]))
     seeds = stream_seeds(seed, samples.sample_ids[rows], attack.name)
-    labels = torch.from_numpy(samples.labels[rows]).to(device)
+    labels = torch.tensor(samples.labels[rows], device=device)
     parts = [
         to_pixels(
             attack(

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -183,6 +183,26 @@ class Shards:
         return CurationError(f"{path} is damaged; delete it, or run the recipe again, and it is computed anew")
 
 
+class Rows:
+    """The whole array over its shards, read where it is indexed: serves where an array does, but not in memory."""
+
+    def __init__(self, shards: Shards, starts: np.ndarray) -> None:
+        """Args: shards: all there; starts: int64 count + 1, the first row of each, and the number of rows."""
+        self._shards, self._starts = shards.freeze(), starts
+        first = self._shards.array(0)
+        self.dtype = first.dtype
+        self.shape = (int(starts[-1]), *first.shape[1:])
+        self.ndim = len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Return some rows, in the order asked."""
+        picked = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+        return self._shards.gather(picked, self._starts)
+
+
 def _intact(path: Path) -> bool:
     stat = path.stat()
     seen = (str(path), int(stat.st_size), int(getattr(stat, "st_mtime_ns", 0)))
@@ -196,4 +216,4 @@ def _intact(path: Path) -> bool:
 
 def local_or_remote(root: str | os.PathLike[str]) -> Path:
     """Return a path object for a local folder or an fsspec address such as ``s3://bucket/folder``."""
-    return UPath(root)
+    return cast(Path, UPath(root))

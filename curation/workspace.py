@@ -16,10 +16,13 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from curation.errors import CurationError, UsageError
-from curation.storage import Shards, clear_write_errors, local_or_remote, read_json, write_bytes, write_json
+from curation.storage import Rows, Shards, clear_write_errors, local_or_remote, read_json, write_bytes, write_json
 
 SHARD_BYTES = 2 << 20
 """A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
+
+IN_MEMORY_BYTES = 2 << 30
+"""Pixels up to this size are held in memory while a goal model is trained."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,10 @@ class Samples:
         """Return pixels, uint8 M×H×W×C, of some rows in any order."""
         return self.pixels.gather(rows, self.starts)
 
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Return ``images(rows)``: samples serve wherever an array of images does, without being one in memory."""
-        return self.images(rows)
+    def array(self) -> np.ndarray | Rows:
+        """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""
+        rows = Rows(self.pixels, self.starts)
+        return rows[:] if int(np.prod(rows.shape)) <= IN_MEMORY_BYTES else rows
 
 
 class Workspace:

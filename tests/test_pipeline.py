@@ -1,4 +1,4 @@
-"""The whole path on real digits: reproducible to the byte, resumed after a kill, damage noticed, settings told apart."""
+"""The whole path on real digits: the same bytes again, resumed after a kill, damage noticed, settings told apart."""
 
 from __future__ import annotations
 

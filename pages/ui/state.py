@@ -179,3 +179,28 @@ def _decode(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def polygon() -> list[list[float]] | None:
+    """The lasso that stands on the map, from the session or the link."""
+    if "polygon" not in st.session_state:
+        value = _decode_list(st.query_params.get("lasso", ""))
+        st.session_state["polygon"] = value
+    return st.session_state["polygon"]
+
+
+def set_polygon(corners: list[list[float]] | None) -> None:
+    """Keep the lasso in the session and in the address."""
+    st.session_state["polygon"] = corners or None
+    if corners:
+        rounded = [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in corners]
+        st.query_params["lasso"] = json.dumps(rounded, separators=(",", ":"))
+    elif "lasso" in st.query_params:
+        del st.query_params["lasso"]
+
+
+def _decode_list(text: str) -> list[list[float]] | None:
+    try:
+        return [[float(x), float(y)] for x, y in json.loads(text)] if text else None
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,156 @@
+"""How fast the dashboard answers, in a real browser: `python -m benchmarks.dashboard [--samples 50000]`.
+
+Builds a workspace of that many FashionMNIST images (once, in a temporary cache), then prints medians over several
+tries, with the bytes the server sent. Times depend on the machine; bytes do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.browser import ROOT, Visit, chromium, dashboard
+
+RECIPE = """
+name: benchmark
+source: {{reader: fashion_mnist, split: train, limit: {samples}}}
+goal_model: {{architecture: tiny_resnet, train: {{epochs: 1}}}}
+variants: {{corruption: null, adversarial: null}}
+selection: {{budget: {budget}, mix: {{clean: 1}}, offset: {{clean: 0.05}}}}
+"""
+
+
+def build(cache: Path, samples: int) -> None:
+    """Compute the workspace where it is missing."""
+    recipe = cache / "benchmark.yaml"
+    cache.mkdir(parents=True, exist_ok=True)
+    recipe.write_text(RECIPE.format(samples=samples, budget=samples // 3))
+    code = f"""
+from curation import Pipeline, Recipe, Workspace
+p = Pipeline(Recipe.load({str(recipe)!r}), Workspace({str(cache / "benchmark")!r}))
+p.run(("ingest", "goal_model", "score", "embed")); p.workspace.save_revision(p.recipe.to_yaml())
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def timed(tries: int, work: Callable[[int], None]) -> list[float]:
+    """Return the seconds of each try."""
+    out = []
+    for number in range(tries):
+        start = time.perf_counter()
+        work(number)
+        out.append(time.perf_counter() - start)
+    return out
+
+
+def line(what: str, seconds: list[float], target_ms: int, sent: float | None = None) -> None:
+    """Print one result."""
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+    bytes_sent = "" if sent is None else f"  {sent / 1000:8.1f} kB"
+    print(
+        f"{what:<46} p50 {1000 * statistics.median(seconds):6.0f} ms  p95 {1000 * p95:6.0f} ms  target {target_ms} ms{bytes_sent}"
+    )
+
+
+DRAG = """
+async (steps) => {
+  const handle = document.querySelector('[data-testid=stMain]').querySelectorAll('*');
+  const find = (root) => { for (const e of root.querySelectorAll('*')) {
+    if (e.getAttribute('role') === 'slider' && e.closest) { if (e.dataset || true) return e; }
+    if (e.shadowRoot) { const f = find(e.shadowRoot); if (f) return f; } } return null; };
+  const slider = find(document.querySelector('[data-testid=stMain]'));
+  const times = [];
+  for (let i = 0; i < steps; i++) {
+    const start = performance.now();
+    slider.dispatchEvent(new KeyboardEvent('keydown', {key: i % 2 ? 'ArrowLeft' : 'ArrowRight', bubbles: true, composed: true}));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    times.push((performance.now() - start) / 1000);
+  }
+  return times;
+}
+"""
+
+
+def main() -> None:
+    """Measure everything and print one line each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=50_000)
+    parser.add_argument("--tries", type=int, default=9)
+    options = parser.parse_args()
+    cache = Path(tempfile.gettempdir()) / f"curation-benchmark-{options.samples}"
+    build(cache, options.samples)
+    print(f"{options.samples:,} samples, {options.tries} tries, Chromium with software WebGL")
+    log = Path(tempfile.mkdtemp()) / "server.log"
+    starts = []
+    for _ in range(3):
+        with dashboard(cache, log=log) as address, chromium() as browser:
+            visit = Visit(browser, address)
+            start = time.perf_counter()
+            visit.page.goto(address)
+            visit.page.get_by_text("Goal model").first.wait_for(timeout=60_000)
+            starts.append(time.perf_counter() - start)
+    line("first page after the server is up", starts, 3000)
+    with dashboard(cache, log=log) as address, chromium() as browser:
+        visit = Visit(browser, address)
+        page = visit.page
+        visit.open("boundary", expect="Enter / leave")
+        page.wait_for_timeout(1000)
+        line("band step to new gallery, in the browser", page.evaluate(DRAG, 40), 50)
+        page.wait_for_timeout(1500)
+        handle = page.get_by_role("slider").first
+
+        def value() -> str:
+            return page.get_by_test_id("stMetric").filter(has_text="Enter / leave").inner_text()
+
+        def release(number: int) -> None:
+            box = handle.bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            before = value()
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + (-12 if number % 2 else 12), y, steps=3)
+            nonlocal released
+            page.mouse.up()
+            released = time.perf_counter()
+            page.wait_for_function(
+                "(before) => { const m = [...document.querySelectorAll('[data-testid=stMetric]')]"
+                ".find((e) => e.innerText.includes('Enter / leave')); return m && m.innerText !== before; }",
+                arg=before,
+            )
+            waits.append(time.perf_counter() - released)
+            visit.settle()
+
+        released, waits = 0.0, []
+        visit.forget_traffic()
+        timed(options.tries, release)
+        line("band release to updated counts", waits, 300, sum(visit.down) / options.tries)
+
+        names = [
+            ("Mix", "Against the last saved recipe"),
+            ("Boundary", "Enter / leave"),
+            ("Map", "hardest first"),
+            ("Export", "Load it in Python"),
+        ]
+
+        def turn(number: int) -> None:
+            name, expect = names[number % len(names)]
+            page.get_by_role("link", name=name, exact=True).click()
+            visit.settle(expect=expect)
+
+        timed(len(names), turn)
+        visit.forget_traffic()
+        line("page change", timed(2 * len(names), turn), 1000, sum(visit.down) / (2 * len(names)))
+        for complaint in visit.complaints:
+            print("console:", complaint)
+    print("server log:", log.read_text() or "(empty)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Take the README's pictures, and all pages wide, narrow, light and dark: `python benchmarks/screenshots.py [OUT]`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.browser import ROOT, Visit, chromium, dashboard
+
+PAGES = {
+    "workspace": ("workspace?w=demo", "Goal model"),
+    "boundary": ("boundary?w=demo&family=adversarial", "Chosen"),
+    "map": ("map?w=demo&colour=entropy", "hardest first"),
+    "variants": ("variants?w=demo&sample=8", "Severity 1 to 5"),
+    "mix": ("mix?w=demo", "Against the last saved recipe"),
+    "export": ("export?w=demo", "Load it in Python"),
+}
+
+
+def main(out: Path) -> None:
+    """Compute the demo where it is missing, then visit every page."""
+    subprocess.run([sys.executable, "-m", "curation.cli", "demo", "--no-dashboard"], cwd=ROOT, check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "curation.cli",
+            "run",
+            "recipes/demo.yaml",
+            "-w",
+            "cache/demo",
+            "--overwrite",
+            "--out",
+            str(Path(tempfile.mkdtemp()) / "demo"),
+        ],
+        cwd=ROOT,
+        check=True,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    log = Path(tempfile.mkdtemp()) / "server.log"
+    with dashboard(ROOT / "cache", log=log) as address, chromium() as browser:
+        for dark in (False, True):
+            for width, height in ((1440, 900), (390, 844)):
+                visit = Visit(browser, address, width_px=width, height_px=height, dark=dark)
+                for name, (path, expect) in PAGES.items():
+                    visit.open(path, expect=expect)
+                    visit.page.wait_for_timeout(1200)
+                    suffix = ("" if width > 1000 else "-narrow") + ("-dark" if dark else "")
+                    visit.page.screenshot(path=out / f"{name}{suffix}.png", full_page=False)
+                for complaint in visit.complaints:
+                    print("console:", complaint)
+                visit.context.close()
+    print("server log:", log.read_text() or "(empty)")
+    print("pictures in", out)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "pictures")

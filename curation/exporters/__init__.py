@@ -1,0 +1,11 @@
+"""Exporters: one file a format, and the one list of them."""
+
+from curation.exporters.base import CuratedSet, Exporter
+from curation.exporters.folder import Folder
+from curation.exporters.npy import Npy
+from curation.exporters.parquet import Parquet
+from curation.plugin import Registry
+
+EXPORTERS: Registry[Exporter] = Registry("exporter", (Npy, Folder, Parquet))
+
+__all__ = ["EXPORTERS", "CuratedSet", "Exporter"]

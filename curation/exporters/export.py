@@ -1,0 +1,122 @@
+"""The whole export: images, labels, recipe, manifest, datasheet and checksums, in a folder that appears when whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from curation.errors import CurationError
+from curation.exporters.base import CuratedSet, Exporter, OnProgress
+from curation.exporters.datasheet import datasheet
+from curation.storage import clear_write_errors
+
+SUMS = "SHA256SUMS"
+
+
+def export(
+    curated: CuratedSet,
+    exporter: Exporter,
+    destination: Path,
+    *,
+    overwrite: bool = False,
+    on_progress: OnProgress = lambda done: None,
+) -> Path:
+    """Write a curated set; the same set gives the same bytes.
+
+    Args:
+        destination: the folder to make; its parents are made too.
+        overwrite: replace an earlier export there, as a whole.
+        on_progress: told how many images are written; may raise to stop.
+
+    Returns: destination.
+    Raises: CurationError: nothing to write, the place is taken, the disk is full or refuses; no half export is left.
+    """
+    destination = Path(destination)
+    if not len(curated):
+        raise CurationError("the curated set is empty; raise the budget or lower the offset")
+    earlier = (destination / SUMS).exists()
+    if destination.exists() and not (earlier and overwrite):
+        if destination.is_dir() and not any(destination.iterdir()):
+            pass
+        elif earlier:
+            raise CurationError(
+                f"{destination} holds an earlier export; choose another folder or allow to overwrite it"
+            )
+        else:
+            raise CurationError(f"{destination} exists and is not an export; choose a new folder, it is left as it is")
+    partial = destination.with_name(f".{destination.name}.partial-{uuid.uuid4().hex[:8]}")
+    try:
+        with clear_write_errors(destination):
+            partial.mkdir(parents=True)
+            exporter.write(curated, partial, on_progress=on_progress)
+            _write_about(curated, exporter, partial)
+            _write_sums(partial)
+            _swap(partial, destination)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return destination
+
+
+def _write_about(curated: CuratedSet, exporter: Exporter, folder: Path) -> None:
+    manifest = curated.manifest.copy()
+    for name in ("family", "kind"):
+        manifest[name] = manifest[name].astype(str)
+    files = exporter.files(curated)
+    if files is not None:
+        manifest["file"] = files
+    if curated.soft_labels is not None:
+        manifest["soft_label"] = list(curated.label_rows)
+    manifest.attrs = {}
+    manifest.to_parquet(folder / "manifest.parquet", index=False)
+    (folder / "classes.json").write_text(json.dumps(curated.classes, indent=1) + "\n", encoding="utf-8")
+    (folder / "recipe.yaml").write_text(curated.recipe_yaml, encoding="utf-8")
+    (folder / "datasheet.md").write_text(datasheet(curated, exporter), encoding="utf-8")
+
+
+def _write_sums(folder: Path) -> None:
+    """Write checksums as ``sha256sum`` does, and make sure that all is on the disk."""
+    lines = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.relative_to(folder).as_posix()}\n")
+            os.fsync(file.fileno())
+    with (folder / SUMS).open("w") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _swap(partial: Path, destination: Path) -> None:
+    """Put the finished folder in place; an earlier export is there until the new one is."""
+    old = destination.with_name(f".{destination.name}.old-{uuid.uuid4().hex[:8]}")
+    if destination.exists():
+        destination.rename(old)
+    try:
+        partial.rename(destination)
+    except OSError as error:
+        if old.exists():
+            old.rename(destination)
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise CurationError(f"{destination} appeared meanwhile; choose another folder") from error
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def verify(folder: Path) -> None:
+    """Check every file of an export against its checksums. Raises: CurationError naming the first that differs."""
+    sums = folder / SUMS
+    if not sums.exists():
+        raise CurationError(f"{folder} is not an export: it has no {SUMS}")
+    for line in sums.read_text().splitlines():
+        expected, name = line.split("  ", 1)
+        path = folder / name
+        if not path.is_file():
+            raise CurationError(f"{path} is missing from the export; export the recipe again")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise CurationError(f"{path} was changed or damaged since the export; export the recipe again")

@@ -1,0 +1,86 @@
+"""One Parquet file in Hugging Face's layout: encoded images and class labels, features in the schema."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from curation.exporters.base import CuratedSet, Exporter, OnProgress
+
+
+class Parquet(Exporter):
+    """``train.parquet``: ``image`` {bytes (PNG), path}, ``label`` (ClassLabel) and, for soft labels, ``soft_label``.
+
+    Source: the schema metadata that ``datasets`` writes and reads (key ``huggingface``).
+    """
+
+    name = "parquet"
+    title = "Parquet (Hugging Face)"
+    native = (
+        "from datasets import load_dataset\n\n"
+        'dataset = load_dataset("parquet", data_files={"train": "{path}/train.parquet"})\n'
+    )
+
+    def write(self, curated: CuratedSet, folder: Path, *, on_progress: OnProgress) -> None:
+        """Write one row group a chunk; see ``Exporter.write``."""
+        soft = curated.soft_labels is not None
+        schema = _schema(curated.classes, soft)
+        names, labels = curated.names(), curated.labels
+        with pq.ParquetWriter(folder / "train.parquet", schema) as writer:
+            for start, images in curated.chunks(on_progress):
+                stop = start + len(images)
+                columns: dict[str, Any] = {
+                    "image": [
+                        {"bytes": _png(image), "path": f"{name.replace('/', '_')}.png"}
+                        for image, name in zip(images, names[start:stop], strict=True)
+                    ],
+                    "label": labels[start:stop],
+                }
+                if soft:
+                    columns["soft_label"] = curated.label_rows[start:stop].tolist()
+                writer.write_table(pa.table(columns, schema=schema))
+
+    @classmethod
+    def reader(cls, folder: Path, manifest: pd.DataFrame) -> Callable[[int], np.ndarray]:
+        """Read and keep one row group at a time; see ``Exporter.reader``."""
+        file = pq.ParquetFile(folder / "train.parquet")
+        sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        kept: dict[int, Any] = {}
+
+        def image(index: int) -> np.ndarray:
+            group = int(np.searchsorted(starts, index, side="right") - 1)
+            if group not in kept:
+                kept.clear()
+                kept[group] = file.read_row_group(group, columns=["image"])["image"]
+            pixels = np.asarray(Image.open(io.BytesIO(kept[group][index - int(starts[group])].as_py()["bytes"])))
+            return pixels[..., None] if pixels.ndim == 2 else pixels
+
+        return image
+
+
+def _schema(classes: list[str], soft: bool) -> pa.Schema:
+    features: dict[str, Any] = {"image": {"_type": "Image"}, "label": {"names": classes, "_type": "ClassLabel"}}
+    fields = [
+        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+        pa.field("label", pa.int64()),
+    ]
+    if soft:
+        features["soft_label"] = {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "List"}
+        fields.append(pa.field("soft_label", pa.list_(pa.float32())))
+    return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, format="PNG")
+    return buffer.getvalue()

@@ -1,0 +1,91 @@
+"""Charts that both the dashboard and reports show: Plotly figures built from arrays, without a background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+FAMILY_COLOURS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
+"""One colour a family, legible on the light and on the dark background and distinct without red-green vision."""
+
+FAMILY_WORDS = {"clean": "Clean", "corruption": "Corrupted", "adversarial": "Adversarial"}
+ACCENT = "#4f46e5"
+
+
+def _plain(figure: go.Figure, *, height_px: int) -> go.Figure:
+    figure.update_layout(
+        height=height_px,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        bargap=0.25,
+        legend={"orientation": "h", "y": 1.12, "x": 0, "title": None},
+        hovermode="closest",
+    )
+    return figure
+
+
+def class_counts(counts: np.ndarray, classes: Sequence[str], *, height_px: int = 220) -> go.Figure:
+    """Return bars of samples a class; counts: int K."""
+    figure = go.Figure(
+        go.Bar(x=list(classes), y=counts, marker_color=ACCENT, hovertemplate="%{x}: %{y:,}<extra></extra>")
+    )
+    figure.update_xaxes(type="category")
+    return _plain(figure, height_px=height_px)
+
+
+def composition(counts: Mapping[str, np.ndarray], classes: Sequence[str], *, height_px: int = 300) -> go.Figure:
+    """Return bars of selected images a class, stacked by family; counts: family → int K."""
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=list(classes),
+                y=values,
+                name=FAMILY_WORDS[family],
+                marker_color=FAMILY_COLOURS[family],
+                hovertemplate=f"%{{x}}, {FAMILY_WORDS[family].lower()}: %{{y:,}}<extra></extra>",
+            )
+            for family, values in counts.items()
+        ]
+    )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(type="category")
+    return _plain(figure, height_px=height_px)
+
+
+def kinds(names: Sequence[str], chosen: np.ndarray, offered: np.ndarray, *, height_px: int = 380) -> go.Figure:
+    """Return horizontal bars of the share of each kind's candidates that was chosen; chosen, offered: int M."""
+    share = np.divide(chosen, offered, out=np.zeros(len(names)), where=offered > 0)
+    figure = go.Figure(
+        go.Bar(
+            x=share,
+            y=[name.replace("_", " ") for name in names],
+            orientation="h",
+            marker_color=FAMILY_COLOURS["corruption"],
+            customdata=np.column_stack([chosen, offered]),
+            hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed")
+    return _plain(figure, height_px=height_px)
+
+
+def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) -> go.Figure:
+    """Return the curves of a goal model's loss and accuracy; history: one row an epoch."""
+    epochs = [row["epoch"] for row in history]
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=epochs, y=[row["loss"] for row in history], name="Loss", line_color=FAMILY_COLOURS["corruption"]
+            ),
+            go.Scatter(
+                x=epochs, y=[row["accuracy"] for row in history], name="Accuracy", yaxis="y2", line_color=ACCENT
+            ),
+        ]
+    )
+    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "showgrid": False})
+    figure.update_xaxes(title="epoch", dtick=max(1, len(epochs) // 10))
+    return _plain(figure, height_px=height_px)

@@ -1,0 +1,26 @@
+"""What surrounds every page: configuration, the gate, the sidebar, navigation. Runs first, whatever is asked for."""
+
+import streamlit as st
+
+from pages.ui import shell
+
+st.set_page_config(page_title="Curation", page_icon=":material/filter_alt:", layout="wide")
+shell.style()
+shell.gate()
+
+page = st.navigation(
+    {
+        "Data": [
+            st.Page("workspace.py", title="Workspace", icon=":material/database:", url_path="workspace", default=True),
+        ],
+        "Curate": [
+            st.Page("boundary.py", title="Boundary", icon=":material/target:", url_path="boundary"),
+            st.Page("map.py", title="Map", icon=":material/scatter_plot:", url_path="map"),
+            st.Page("variants.py", title="Variants", icon=":material/grid_view:", url_path="variants"),
+            st.Page("mix.py", title="Mix", icon=":material/tune:", url_path="mix"),
+        ],
+        "Result": [st.Page("export.py", title="Export", icon=":material/download:", url_path="export")],
+    }
+)
+shell.sidebar()
+shell.run(page)

@@ -1,0 +1,72 @@
+"""The boundary samples of one family: the hardness band, dragged, and the images in it in order of uncertainty."""
+
+import streamlit as st
+
+from pages.ui import ranking
+from pages.ui.browse import browse
+from pages.ui.components import Band, hardness_band
+from pages.ui.fields import bound
+from pages.ui.opened import open_selection, warn_of_shortages
+
+st.title("Boundary samples")
+opened = open_selection()
+
+from curation.figures import FAMILY_WORDS
+
+families = [family for family in FAMILY_WORDS if (opened.pool["family"] == family).any()]
+selection = opened.recipe.selection
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    family = st.segmented_control(
+        "Family",
+        families,
+        format_func=FAMILY_WORDS.get,
+        default=families[0],
+        key="family",
+        bind="query-params",
+        required=True,
+    )
+    bound(st.segmented_control, "Uncertainty", ["entropy", "gini", "margin"], path="selection.score", required=True)
+    bound(st.segmented_control, "Offset by", ["rank", "score"], path="selection.offset_by", required=True)
+
+warn_of_shortages(opened)
+ranked = ranking.ranked(opened, family)
+band = ranking.band_shares(ranked, selection, family)
+
+
+def moved(changed: Band) -> None:
+    ranking.write_band(ranked, selection, family, changed)
+
+
+hardness_band(
+    {name: ranking.ranked(opened, name).nats for name in families},
+    key=f"band-{family}",
+    fingerprint=ranked.fingerprint,
+    family=family,
+    class_count=len(opened.pipeline.samples.classes),
+    quota=opened.selected.quotas[family],
+    offset=band.offset,
+    floor=band.floor,
+    previews=lambda positions: opened.pipeline.images(opened.pool, ranked.rows[positions]),
+    on_change=moved,
+)
+
+summary = opened.selected.summary()[family]
+columns = st.columns(5)
+columns[0].metric("Quota", f"{summary['quota']:,}")
+columns[1].metric("Chosen", f"{summary['chosen']:,}")
+columns[2].metric("Passed over as too hard", f"{summary['passed_over']:,}")
+columns[3].metric("Candidates", f"{summary['candidates']:,}")
+columns[4].metric("Enter / leave", ranking.difference_words(opened, family), help="Against the last saved recipe.")
+
+views = {
+    "chosen": "Chosen",
+    "passed over": "Too hard",
+    "all": "All candidates",
+    "entering": "Entering",
+    "leaving": "Leaving",
+}
+view = st.segmented_control(
+    "Show", list(views), format_func=views.get, default="chosen", key="show", bind="query-params", required=True
+)
+rows = ranking.rows_to_show(opened, ranked, band, family, view)
+browse(opened, rows, key=f"boundary-{family}-{view}", what=f"{FAMILY_WORDS[family].lower()} candidates, hardest first")

@@ -1,0 +1,103 @@
+"""The curated set as files: format, destination, progress, download, and how to load it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from curation import jobs
+from pages.ui import panel, state
+from pages.ui.downloads import offer
+from pages.ui.fields import bound
+from pages.ui.opened import open_selection, warn_of_shortages
+
+st.title("Export")
+opened = open_selection()
+
+from curation.exporters import EXPORTERS
+from curation.figures import FAMILY_WORDS
+
+found = state.workspace()
+recipe = opened.recipe
+warn_of_shortages(opened)
+controls, result = st.columns([2, 3], gap="large")
+with controls:
+    bound(
+        st.radio,
+        "Format",
+        EXPORTERS.names,
+        path="export",
+        format_func=lambda name: EXPORTERS[name].title,
+        to=lambda value: value["format"],
+        back=lambda name: {"format": name},
+    )
+    bound(
+        st.selectbox,
+        "Labels",
+        ["hard", "smoothed", "goal_model"],
+        path="labels.mode",
+        format_func={"hard": "One-hot", "smoothed": "Smoothed", "goal_model": "The goal model's softmax"}.get,
+    )
+    if recipe.labels.mode == "smoothed":
+        bound(st.slider, "Smoothing", 0.0, 0.5, path="labels.smoothing", step=0.01)
+    default = (
+        state.cache_folder().resolve().parent / "exports" / found.name / f"{recipe.name}-{recipe.fingerprint()[:8]}"
+    )
+    destination = st.text_input(
+        "Destination",
+        value=str(default),
+        key=f"destination-{default.name}",
+        help="A folder on the machine that runs this server.",
+    )
+
+total = len(opened.selected.rows)
+with result:
+    summary = opened.selected.summary()
+    parts = ", ".join(
+        f"{part['chosen']:,} {FAMILY_WORDS[family].lower()}" for family, part in summary.items() if part["chosen"]
+    )
+    st.markdown(f"**{total:,} images**: {parts}")
+    name = jobs.job_id(recipe.to_dict(), (), destination)
+
+    def begin() -> None:
+        found.save_revision(recipe.to_yaml())
+        jobs.submit(found, recipe.to_dict(), (), destination=destination)
+
+    job = jobs.status(found, name)
+    working = job.active
+
+    @st.fragment(run_every=0.5 if working else None)
+    def progress() -> None:
+        now = jobs.status(found, name)
+        if now.active != working:
+            st.rerun()
+        if now.active:
+            at = now.progress
+            done = at.done / max(at.total, 1) if at else 0.0
+            st.progress(min(1.0, done), text=panel.progress_text(at) if at else "Starting …")
+            st.button("Cancel", on_click=jobs.cancel, args=(found, name), key="cancel-export")
+
+    if working:
+        progress()
+    else:
+        st.button(
+            "Export",
+            type="primary",
+            icon=":material/download:",
+            on_click=begin,
+            key="export",
+            disabled=bool(opened.selected.shortages) or not total,
+        )
+    if job.state == "failed":
+        st.error(job.error, icon=":material/error:")
+    folder = Path(destination)
+    if job.state == "done" and (folder / "SHA256SUMS").exists():
+        st.success(f"Written to {folder}", icon=":material/check_circle:")
+        st.link_button("Download as zip", offer(folder), icon=":material/folder_zip:")
+        with st.expander("Datasheet"):
+            st.markdown((folder / "datasheet.md").read_text())
+        with st.expander("Checksums"):
+            st.code((folder / "SHA256SUMS").read_text()[:4000], language=None)
+    st.markdown("**Load it in Python**")
+    st.code(EXPORTERS[recipe.export.name].snippet(str(folder)), language="python")
+    st.markdown("**The same set without the dashboard**")
+    st.code(f"curation export recipe.yaml --workspace {found.root} --out {folder.name}", language="bash")

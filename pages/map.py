@@ -1,0 +1,120 @@
+"""The clean samples as the goal model sees them: a map to colour, to lasso, and to curate from."""
+
+import numpy as np
+import streamlit as st
+
+from curation.errors import CurationError
+from pages.ui import edits, panel, state
+from pages.ui.browse import browse
+from pages.ui.components import embedding_map, points_in_polygon
+from pages.ui.opened import empty, open_selection
+
+st.title("Map")
+opened = open_selection()
+pipeline, samples = opened.pipeline, opened.pipeline.samples
+
+COLOURS = {"label": "Label", "entropy": "Entropy", "cluster": "Cluster", "selected": "Selected"}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def layout(_key: str):
+    table = shards.table(0)
+    return table[["x", "y"]].to_numpy(), table["cluster"].to_numpy()
+
+
+found = state.workspace()
+status = {s.stage: s.state for s in pipeline.status()}
+if status["embed"] != "done":
+    empty("No map yet", "Run the stage “Features and clusters” on the Workspace page.")
+ready = {"umap": status["map"] == "done", "pca": True}
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    colour = st.segmented_control(
+        "Colour by",
+        list(COLOURS),
+        format_func=COLOURS.get,
+        default="label",
+        key="colour",
+        bind="query-params",
+        required=True,
+    )
+    method = st.segmented_control(
+        "Layout",
+        ["umap", "pca"],
+        format_func=str.upper,
+        default="umap",
+        key="layout",
+        bind="query-params",
+        required=True,
+    )
+if method == "umap" and not ready["umap"]:
+    running = panel.active_job(found)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "UMAP is being computed; PCA is shown meanwhile." if running else "UMAP is not computed yet; PCA is shown."
+        )
+        if running:
+
+            @st.fragment(run_every=2.0)
+            def wait() -> None:
+                if panel.active_job(found) is None:
+                    st.rerun()
+
+            wait()
+        else:
+            st.button("Compute UMAP", on_click=panel.start, args=(("map",),))
+    method = "pca"
+shards = pipeline.map_table(method)
+key = f"{shards.folder.name}-{opened.pool_key}"
+try:
+    xy, clusters = layout(shards.folder.name)
+except CurationError:
+    empty("The map is damaged", "Run the stage “Map” again on the Workspace page.")
+
+pool = opened.pool
+clean = np.flatnonzero((pool["family"] == "clean").to_numpy())
+entropy = pool["entropy"].to_numpy()[clean]
+chosen = np.zeros(len(pool), bool)
+chosen[opened.selected.rows] = True
+
+events = embedding_map(
+    xy,
+    key="map",
+    fingerprint=key,
+    labels=samples.labels,
+    class_names=samples.classes,
+    clusters=clusters,
+    scores=entropy / np.log(len(samples.classes)),
+    ids=samples.sample_ids,
+    selected=chosen[clean],
+    colour="score" if colour == "entropy" else colour,
+    polygon=state.polygon(),
+    height_px=540,
+    on_polygon=lambda: state.set_polygon(st.session_state["map"]["polygon"]),
+    on_picked=lambda: st.session_state.update(
+        {"map-open": int(pool["candidate_id"].iloc[clean[st.session_state["map"]["picked"]]])}
+    ),
+)
+inside = points_in_polygon(xy, events.polygon)
+rows = clean[inside] if events.polygon else clean
+rows = rows[np.argsort(-pool["entropy"].to_numpy()[rows], kind="stable")]
+with st.container(horizontal=True, vertical_alignment="center"):
+    if events.polygon:
+        st.markdown(
+            f"**{len(rows):,} of {len(clean):,}** samples in the lasso, {int(chosen[rows].sum()):,} of them chosen"
+        )
+        st.button(
+            "Include all", icon=":material/add:", on_click=edits.decide, args=(pool, rows, "include"), key="include-all"
+        )
+        st.button(
+            "Exclude all",
+            icon=":material/remove:",
+            on_click=edits.decide,
+            args=(pool, rows, "exclude"),
+            key="exclude-all",
+        )
+        st.button(
+            "Clear the lasso", icon=":material/close:", on_click=state.set_polygon, args=(None,), key="clear-lasso"
+        )
+    else:
+        st.caption("Draw a lasso or a box on the map to look at those samples only.")
+browse(opened, rows, key="map", what="in the lasso, hardest first" if events.polygon else "samples, hardest first")

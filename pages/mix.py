@@ -1,0 +1,180 @@
+"""The budget and the mix: how many images of each family, from where on its hardness scale, and what that changes."""
+
+import numpy as np
+import streamlit as st
+
+from curation.errors import UsageError
+from pages.ui import edits, ranking, state
+from pages.ui.fields import bound, set_field
+from pages.ui.opened import open_selection, warn_of_shortages
+
+st.title("Mix")
+opened = open_selection()
+
+from curation import figures
+from curation.figures import FAMILY_WORDS
+from curation.recipe import Recipe
+from curation.selection import SELECTORS
+
+PRESETS = {
+    "9 : 6 : 10": (9, 6, 10, "Goal-oriented, the contest's winner"),
+    "0 : 4 : 1": (0, 4, 1, "Random split of Zhong et al., clean : corrupted : adversarial"),
+    "1 : 1 : 1": (1, 1, 1, "Equal parts"),
+    "1 : 0 : 0": (1, 0, 0, "Clean images only, the baseline"),
+}
+
+selection, classes = opened.recipe.selection, opened.pipeline.samples.classes
+families = list(FAMILY_WORDS)
+controls, result = st.columns([2, 3], gap="large")
+with controls:
+    bound(st.number_input, "Budget, images", path="selection.budget", min_value=1, step=100)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for words, (clean, corruption, adversarial, say) in PRESETS.items():
+            st.button(
+                words,
+                key=f"preset-{words}",
+                help=say,
+                on_click=set_field,
+                args=("selection.mix", {"clean": clean, "corruption": corruption, "adversarial": adversarial}),
+            )
+    for family in families:
+        most = max(10.0, float(getattr(selection.mix, family)))
+        bound(
+            st.slider,
+            FAMILY_WORDS[family],
+            0.0,
+            most,
+            path=f"selection.mix.{family}",
+            to=float,
+            step=0.5,
+            help="Its part of the ratio clean : corrupted : adversarial.",
+        )
+    st.subheader("Hardness offset")
+    for family in families:
+        if opened.selected.quotas[family]:
+            ranked = ranking.ranked(opened, family)
+            bound(
+                st.slider,
+                FAMILY_WORDS[family],
+                0.0,
+                100.0,
+                path=f"selection.offset.{family}",
+                to=lambda value, ranked=ranked: 100 * ranking.share_of(ranked, selection, value),
+                back=lambda share, ranked=ranked: ranking.value_of(ranked, selection, share / 100),
+                step=0.5,
+                format="%.1f %%",
+                help="This share of the family, the hardest, is passed over.",
+            )
+    with st.expander("How images are chosen"):
+        bound(
+            st.selectbox,
+            "Strategy",
+            SELECTORS.names,
+            path="selection.strategy",
+            format_func=lambda name: SELECTORS[name].title,
+        )
+        bound(
+            st.selectbox,
+            "Variants of one sample",
+            ["all", "one", "hardest"],
+            path="selection.variants_per_sample",
+            format_func={
+                "all": "Any number",
+                "one": "At most one in the set",
+                "hardest": "Only its hardest kind is a candidate",
+            }.get,
+        )
+        balance = selection.class_balance
+        bound(
+            st.toggle,
+            "Balance classes within each family",
+            path="selection.class_balance",
+            to=lambda value: any(value.values()) if isinstance(value, dict) else bool(value),
+        )
+        bound(st.number_input, "Seed", path="seed", min_value=0, step=1)
+        st.caption(f"Edits of single images: {edits.count_words(selection.edits)}")
+
+with result:
+    warn_of_shortages(opened)
+    summary = opened.selected.summary()
+    for column, family in zip(st.columns(3), families, strict=True):
+        part = summary[family]
+        column.metric(
+            FAMILY_WORDS[family],
+            f"{part['chosen']:,}",
+            help=f"Quota {part['quota']:,} of {part['candidates']:,} candidates.",
+        )
+    counts = {family: np.asarray(summary[family]["class_counts"]) for family in families if summary[family]["chosen"]}
+    st.plotly_chart(figures.composition(counts, classes), config={"displayModeBar": False}, key="composition")
+    with st.container(border=True):
+        st.markdown("**Against the last saved recipe**")
+        enter, leave = ranking.difference(opened)
+        if not len(enter) and not len(leave):
+            st.caption("The same images.")
+        else:
+            st.markdown(
+                f":green[:material/login:] **{len(enter):,}** images enter, "
+                f":red[:material/logout:] **{len(leave):,}** leave"
+            )
+        for path, value in st.session_state.get("changes", {}).items():
+            before = ranking.saved_value(path)
+            st.caption(f"`{path}`: {before} → **{value}**")
+    names, chosen, offered = ranking.by_kind(opened)
+    if len(names):
+        with st.expander("Which corruptions were chosen"):
+            st.plotly_chart(figures.kinds(names, chosen, offered), config={"displayModeBar": False}, key="kinds")
+
+st.subheader("Recipe")
+left, middle, right = st.columns(3, gap="large")
+with left, st.form("save", border=False):
+    name = st.text_input("Name", value=opened.recipe.name)
+    if st.form_submit_button("Save as a new revision", icon=":material/save:", type="primary"):
+        number = state.save(name)
+        st.toast(f"Saved as revision {number}.", icon=":material/check:")
+        st.rerun()
+with middle:
+    found = state.workspace()
+    numbers = found.revisions()
+    if numbers:
+
+        def load() -> None:
+            number = st.session_state["load-revision"]
+            state.replace(Recipe.from_yaml(found.revision(number)))
+
+        st.selectbox(
+            "Open a revision",
+            numbers[::-1],
+            index=None,
+            key="load-revision",
+            on_change=load,
+            placeholder="revision …",
+            format_func=lambda number: f"revision {number}",
+        )
+with right:
+    uploaded = st.file_uploader("Open a recipe file", type=["yaml", "yml"], key="recipe-file")
+    if uploaded is not None and st.session_state.get("recipe-file-read") != uploaded.file_id:
+        st.session_state["recipe-file-read"] = uploaded.file_id
+        try:
+            opened_recipe = Recipe.from_yaml(uploaded.getvalue().decode("utf-8"), where=uploaded.name)
+        except (UsageError, UnicodeDecodeError) as error:
+            st.error(str(error) if isinstance(error, UsageError) else f"{uploaded.name} is not a text file")
+        else:
+            state.replace(opened_recipe)
+            st.rerun()
+with st.container(horizontal=True):
+    st.download_button(
+        "Download the recipe",
+        opened.recipe.to_yaml(),
+        file_name=f"{opened.recipe.name}.yaml",
+        icon=":material/description:",
+        on_click="ignore",
+    )
+    st.button(
+        "Undo the last change",
+        icon=":material/undo:",
+        on_click=state.undo,
+        disabled=not st.session_state.get("undo"),
+        key="mix-undo",
+    )
+with st.expander("The recipe as a file"):
+    st.code(opened.recipe.to_yaml(), language="yaml")

@@ -1,0 +1,94 @@
+"""A pageable gallery over rows of the pool, with the opened image beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from curation.plugin import fingerprint
+from pages.ui import detail, edits, resources
+from pages.ui.components import gallery
+from pages.ui.opened import Opened
+
+PAGE = 60
+
+
+def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
+    """Draw 60 images a page of ``rows`` (positions in the pool, in the order shown) and the one that is open.
+
+    Args: key: unique on the page; what: said in "n of N …".
+    """
+    pages = max(1, -(-len(rows) // PAGE))
+    page_key, open_key = f"{key}-page", f"{key}-open"
+    page = min(st.session_state.get(page_key, 0), pages - 1)
+    shown = rows[page * PAGE : (page + 1) * PAGE]
+
+    left, right = st.columns([5, 3], gap="medium")
+    with left:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            first, last = page * PAGE + bool(len(rows)), page * PAGE + len(shown)
+            st.caption(f"**{first:,}–{last:,} of {len(rows):,}** {what}")
+            st.space("stretch")
+            _flip(":material/chevron_left:", page_key, page - 1, disabled=page == 0, say="Page before")
+            _flip(":material/chevron_right:", page_key, page + 1, disabled=page >= pages - 1, say="Next page")
+        if not len(rows):
+            st.info("Nothing here: widen the band, or lower the offset.", icon=":material/search_off:")
+        else:
+            _grid(opened, shown, key=f"{key}-grid", open_key=open_key)
+            st.caption(
+                "Arrows move · Enter opens · **i** include · **x** exclude · digits relabel · Backspace takes back"
+            )
+    with right:
+        candidate = st.session_state.get(open_key)
+        row = np.flatnonzero(opened.pool["candidate_id"].to_numpy() == candidate) if candidate is not None else []
+        if len(row):
+            detail.candidate(opened, int(row[0]), key=f"{key}-detail")
+        elif len(rows):
+            with st.container(border=True):
+                st.caption("Click an image, or press Enter on it, to see it large with its prediction and variants.")
+
+
+def _flip(icon: str, page_key: str, to: int, *, disabled: bool, say: str) -> None:
+    def turn() -> None:
+        st.session_state[page_key] = to
+
+    st.button("", icon=icon, key=f"{page_key}-{say}", on_click=turn, disabled=disabled, help=say)
+
+
+def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_key: str) -> None:
+    picked = opened.pool.iloc[rows]
+    classes = opened.pipeline.samples.classes
+    relabel = {int(sample): label for sample, label in opened.recipe.selection.edits.relabel.items()}
+    labels = np.array([relabel.get(int(s), int(y)) for s, y in zip(picked["sample_id"], picked["label"], strict=True)])
+    ids = picked["candidate_id"].to_numpy()
+
+    def opening(candidate: int) -> None:
+        st.session_state[open_key] = candidate
+
+    gallery(
+        resources.thumbnails(
+            fingerprint([opened.pool_key, rows.tolist()]), lambda: opened.pipeline.images(opened.pool, rows)
+        ),
+        key=key,
+        ids=ids,
+        labels=labels,
+        class_names=classes,
+        predictions=picked["prediction"].to_numpy(),
+        entropy_shares=picked["entropy"].to_numpy() / np.log(len(classes)),
+        families=[str(family) for family in picked["family"]],
+        states=edits.states(opened.pool, rows),
+        notes=notes(picked["kind"].astype(str), picked["severity"]),
+        selected=st.session_state.get(open_key),
+        on_open=opening,
+        on_edit=lambda decisions: edits.apply(opened.pool, decisions),
+    )
+
+
+def notes(kinds: Sequence[str], severities: Sequence[int]) -> list[str]:
+    """Return kind and severity in words; nothing for clean images."""
+    return [
+        "" if kind == "clean" else f"{kind.replace('_', ' ')}{f' {severity}' if severity else ''}"
+        for kind, severity in zip(kinds, severities, strict=True)
+    ]

@@ -1,0 +1,78 @@
+"""Forms made from the schemas of plug-ins and settings: one widget a field, named, bounded and explained by it."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Collection
+from fractions import Fraction
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
+
+from curation.plugin import Settings
+
+
+def settings_form(schema: type[Settings], values: dict[str, Any], *, key: str, leave_out: Collection[str] = ()) -> Any:
+    """Draw a form of the fields of ``schema`` and return their values as plain data, checked when the recipe is.
+
+    Args:
+        values: what the fields hold now, as in a recipe; missing ones take their default.
+        key: prefix of the widgets' keys.
+        leave_out: fields not to show.
+    """
+    out: dict[str, Any] = {}
+    shown = [(name, field) for name, field in schema.model_fields.items() if name not in leave_out]
+    columns = st.columns(min(3, max(1, len(shown))))
+    for index, (name, field) in enumerate(shown):
+        default = field.get_default(call_default_factory=True)
+        with columns[index % len(columns)]:
+            out[name] = _widget(name, field, values.get(name, default), f"{key}-{name}")
+    return out
+
+
+def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
+    kind, optional = _kind(field.annotation)
+    label, explained = name.replace("_", " ").removesuffix(" px").capitalize(), field.description
+    if get_origin(kind) is Literal:
+        options = list(get_args(kind))
+        return st.selectbox(label, options, index=options.index(value), key=key, help=explained)
+    if kind is bool:
+        return st.toggle(label, value=bool(value), key=key, help=explained)
+    if kind is int:
+        low, high = _bounds(field)
+        number = st.number_input(
+            label, low, high, None if value is None else int(value), step=1, key=key, help=explained
+        )
+        return None if number is None and optional else number
+    if kind is float:
+        text = st.text_input(label, value=_spell(value), key=key, help=explained, placeholder="automatic")
+        return text.strip() or None
+    text = st.text_input(label, value="" if value is None else str(value), key=key, help=explained)
+    return text.strip() or (None if optional else "")
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """Return a field's type without None, and whether None is allowed."""
+    if get_origin(annotation) in (typing.Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        return (_kind(parts[0])[0] if len(parts) == 1 else str), True
+    if get_origin(annotation) is typing.Annotated:
+        return _kind(get_args(annotation)[0])
+    return annotation, False
+
+
+def _bounds(field: FieldInfo) -> tuple[int | None, int | None]:
+    low = next((int(part.ge) for part in field.metadata if isinstance(part, Ge)), None)
+    high = next((int(part.le) for part in field.metadata if isinstance(part, Le)), None)
+    return low, high
+
+
+def _spell(value: Any) -> str:
+    """Write k/255 as such, other numbers as they are."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    levels = Fraction(value * 255).limit_denominator(1)
+    return f"{levels}/255" if levels and abs(float(levels) / 255 - value) < 1e-9 else f"{value:g}"

@@ -1,0 +1,70 @@
+"""The form that starts a workspace: which reader, what it needs, which name."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.errors import CurationError
+from pages.ui import state
+
+
+def begin() -> None:
+    """Show the form instead of the workspace."""
+    st.session_state["new-workspace"] = True
+
+
+def end() -> None:
+    """Show the workspace again."""
+    st.session_state["new-workspace"] = False
+
+
+def draw() -> None:
+    """Draw the form."""
+    from curation.readers import READERS
+    from pages.ui.forms import settings_form
+
+    st.subheader("Start a workspace")
+    st.caption("A workspace keeps everything computed for one source of images. Nothing leaves this machine.")
+    names = READERS.names
+    reader = READERS[st.selectbox("Source", names, format_func=lambda name: READERS[name].title, key="new-reader")]
+    with st.form("new-workspace-form"):
+        parameters = settings_form(reader, {}, key=f"new-{reader.name}")
+        left, right = st.columns(2)
+        limit = left.number_input(
+            "Use at most",
+            min_value=1,
+            value=None,
+            step=1000,
+            placeholder="all samples",
+            help="Evenly spaced over the source.",
+        )
+        name = right.text_input("Name of the workspace", value=reader.name.replace("_", "-"))
+        if st.form_submit_button("Read the images", type="primary"):
+            try:
+                create(name, {"reader": reader.name, "limit": limit, **parameters})
+            except CurationError as error:
+                st.error(str(error))
+            else:
+                end()
+                st.rerun()
+    if state.workspace() is not None:
+        st.button("Back", on_click=end, type="tertiary")
+
+
+def create(name: str, source: dict) -> None:
+    """Open the source once to check it, claim the workspace, and start reading. Raises: CurationError."""
+    from curation import jobs
+    from curation.errors import UsageError
+    from curation.recipe import Recipe
+    from curation.workspace import Workspace
+
+    if not name or any(not (c.isalnum() or c in "-_") for c in name):
+        raise UsageError(f"a workspace's name has letters, digits, - and _ only, got {name!r}")
+    recipe = Recipe.parse({"name": name, "source": source, "selection": {"budget": 1000}})
+    count = len(recipe.source.reader.open())
+    recipe = recipe.with_changes(**{"selection.budget": max(1, min(count, recipe.source.limit or count) // 2)})
+    found = Workspace(state.cache_folder() / name)
+    found.claim({"reader": recipe.source.reader.name, "path": getattr(recipe.source.reader, "path", None)})
+    found.save_revision(recipe.to_yaml())
+    state.open_workspace(name)
+    jobs.submit(found, recipe.to_dict(), ("ingest",))

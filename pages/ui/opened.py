@@ -1,0 +1,62 @@
+"""What a page needs before it can show anything: the pool and the selection, or a word on what to do first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from curation.errors import CurationError
+from pages.ui import resources, state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.pipeline import Pipeline
+    from curation.recipe import Recipe
+    from curation.selection.select import Selected
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The working recipe, its candidates and what it selects from them."""
+
+    recipe: Recipe
+    pipeline: Pipeline
+    pool_key: str
+    pool: pd.DataFrame
+    selected: Selected
+
+
+def open_selection() -> Opened:
+    """Return what the working recipe selects; where something is missing, say what to do next and stop the page."""
+    if state.workspace() is None:
+        empty("Nothing to look at yet", "Choose a source of images on the Workspace page; the demo takes a minute.")
+    recipe, pipeline = state.recipe(), resources.pipeline()
+    try:
+        key = pipeline.pool_key
+    except CurationError as error:
+        empty("Not computed yet", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    pool = resources.pool(key, pipeline)
+    return Opened(recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key))
+
+
+def empty(title: str, text: str) -> None:
+    """Draw an empty state that says what to do next, and stop the page."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.subheader(title)
+        st.write(text)
+        st.page_link("workspace.py", label="Open the Workspace page", icon=":material/database:")
+    st.stop()
+
+
+def warn_of_shortages(opened: Opened) -> None:
+    """Say which family is short by how many, and offer what would fit."""
+    for index, shortage in enumerate(opened.selected.shortages):
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":orange[:material/warning:] {shortage.sentence}")
+            for field, value, words in shortage.offers:
+                st.button(
+                    words, key=f"fit-{index}-{field}", on_click=state.change, kwargs={field: value}, type="tertiary"
+                )

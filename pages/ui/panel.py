@@ -1,0 +1,119 @@
+"""The job panel: every stage as a row of state, progress with rate and time left, run, cancel and resume."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation import jobs
+from curation.progress import Progress
+from curation.workspace import Workspace
+from pages.ui import resources, state
+
+_BADGES = {
+    "done": (":material/check_circle:", "green", "done"),
+    "partial": (":material/hourglass_bottom:", "orange", "partly done"),
+    "missing": (":material/radio_button_unchecked:", "gray", "not computed"),
+    "stale": (":material/history:", "orange", "settings changed"),
+    "waiting": (":material/more_horiz:", "gray", "needs the stage before"),
+    "off": (":material/block:", "gray", "not in the recipe"),
+    "running": (":material/play_circle:", "blue", "running"),
+}
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def progress_text(progress: Progress) -> str:
+    """Return counts, rate and time left."""
+    parts = [f"{progress.done:,} of {progress.total:,} {progress.unit}"]
+    if progress.rate:
+        parts.append(f"{progress.rate:,.0f}/s")
+    if progress.eta_s is not None:
+        parts.append(f"{duration(progress.eta_s)} left")
+    return " · ".join([*parts, *([progress.note] if progress.note else [])])
+
+
+def active_job(found: Workspace) -> jobs.JobStatus | None:
+    """Return the workspace's job that works or waits now, if any."""
+    return next((job for job in jobs.jobs(found) if job.active), None)
+
+
+def stages_panel(found: Workspace) -> None:
+    """Draw the stages; while a job runs, and only then, the panel refreshes itself every second."""
+    running = active_job(found)
+
+    @st.fragment(key="stages", run_every=1.0 if running else None)
+    def draw() -> None:
+        job = active_job(found)
+        if (job is None) != (running is None):
+            st.rerun()
+        _rows(found, job)
+
+    draw()
+
+
+def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
+    from curation.pipeline import FOR_SELECTION, TITLES
+
+    statuses = resources.pipeline().status()
+    at = job.progress if job else None
+    current = at.stage if at else None
+    with st.container(border=True, gap="small"):
+        for status in statuses:
+            working = job is not None and current == status.stage
+            icon, colour, words = _BADGES["running" if working else status.state]
+            left, middle, right = st.columns([3, 5, 2], vertical_alignment="center")
+            left.markdown(f":{colour}[{icon}] **{TITLES[status.stage]}**")
+            if working and at is not None:
+                middle.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
+            else:
+                count = f"{status.done:,} of {status.total:,} {status.unit}" if status.total else ""
+                middle.caption(f"{words}{' · ' + count if count else ''}")
+            if status.state in ("missing", "stale", "partial") and job is None:
+                wanted = tuple(stage for stage in TITLES if stage in (*FOR_SELECTION, status.stage))
+                upto = wanted[: wanted.index(status.stage) + 1]
+                right.button(
+                    "Resume" if status.state == "partial" else "Run",
+                    key=f"run-{status.stage}",
+                    on_click=start,
+                    args=(upto,),
+                    width="stretch",
+                    help=f"Compute everything up to “{TITLES[status.stage]}”; finished parts are reused.",
+                )
+    undone = [status.stage for status in statuses if status.state not in ("done", "off")]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job is not None:
+            st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="cancel-job")
+            waits = (
+                "waits for another job on this device" if job.state == "queued" else "goes on if you close this page"
+            )
+            st.caption(f"Job {job.id} {waits}.")
+        elif undone:
+            everything = tuple(stage for stage in TITLES)
+            st.button("Run everything", type="primary", on_click=start, args=(everything,), key="run-all")
+        last = next(iter(jobs.jobs(found)), None)
+        if job is None and last is not None and last.state in ("failed", "lost", "cancelled"):
+            _explain(found, last)
+
+
+def _explain(found: Workspace, last: jobs.JobStatus) -> None:
+    words = {
+        "failed": f":red[:material/error:] The last job failed: {last.error}",
+        "lost": ":orange[:material/warning:] The last job's process was killed; run again to go on from there.",
+        "cancelled": ":material/stop: The last job was cancelled; all finished parts are kept.",
+    }
+    st.markdown(words[last.state])
+    if last.state in ("failed", "lost"):
+        with st.popover("Log"):
+            st.code(jobs.log(found, last.id) or "(empty)", language=None)
+
+
+def start(stages: tuple[str, ...]) -> None:
+    """Start computing some stages of the working recipe in the background."""
+    found = state.workspace()
+    assert found is not None
+    jobs.submit(found, state.recipe().to_dict(), stages)

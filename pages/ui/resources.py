@@ -1,0 +1,68 @@
+"""What pages look at, opened once: pipelines, pools, selections, thumbnails. Keys are fingerprint strings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from curation.plugin import fingerprint
+from curation.workspace import Workspace
+from pages.ui import state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.pipeline import Pipeline
+    from curation.recipe import Recipe
+    from curation.selection.select import Selected
+
+
+def pipeline() -> Pipeline:
+    """The working recipe's pipeline; kept while nothing expensive changes, so its samples are read once."""
+    found, recipe = state.workspace(), state.recipe()
+    assert found is not None
+    parts = recipe.to_dict()
+    computed = {key: parts[key] for key in ("seed", "source", "goal_model", "variants", "map")}
+    return _pipeline(str(found.root), fingerprint([computed, _newest(found)]), recipe)
+
+
+def _newest(found: Workspace) -> list[str]:
+    """What changes when a source is read again or a goal model is made anew."""
+    return [*found.kept("images")[:1], *found.models()]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _pipeline(root: str, _key: str, _recipe: Recipe) -> Pipeline:
+    from curation.pipeline import Pipeline
+
+    return Pipeline(_recipe, Workspace(root))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Opening the pool …")
+def pool(pool_key: str, _pipeline: Pipeline) -> pd.DataFrame:
+    """The table of all candidates; treat as read-only."""
+    return _pipeline.pool()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _selected(key: str, _pipeline: Pipeline, _pool: pd.DataFrame, _recipe: Recipe) -> Selected:
+    from curation.selection.select import select
+
+    return select(_pool, _recipe.selection, seed=_recipe.seed, classes=len(_pipeline.samples.classes))
+
+
+def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: str) -> Selected:
+    """What a recipe selects from a pool."""
+    key = fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")])
+    return _selected(key, opened, table, recipe)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def thumbnails(key: str, _images: Callable[[], np.ndarray]) -> np.ndarray:
+    """Pixels, uint8 M×H×W×C, computed once a key; treat as read-only."""
+    images = _images()
+    images.flags.writeable = False
+    return images

@@ -1,0 +1,87 @@
+"""The gate, the sidebar, and the frame in which a page runs: errors meant for people become one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from curation.errors import CurationError
+from pages.ui import state
+
+_STYLE = """
+<style>
+.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 2rem; max-width: 1500px; }
+[data-testid="stSidebarHeader"] { padding-bottom: 0; }
+h1 { font-size: 1.6rem !important; padding: 0 0 .25rem !important; letter-spacing: -0.02em; }
+h2, h3 { font-size: 1.05rem !important; padding-bottom: .25rem !important; }
+[data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
+[data-testid="stMetricLabel"] { opacity: .75; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+</style>
+"""
+
+
+def style() -> None:
+    """Tighten Streamlit's generous spacing."""
+    st.html(_STYLE)
+
+
+def gate() -> None:
+    """Ask for a login where one is configured (`[auth]` in secrets.toml); off by default, for a server on loopback."""
+    try:
+        configured = "auth" in st.secrets
+    except FileNotFoundError:
+        configured = False
+    if configured and not st.user.is_logged_in:
+        st.title("Curation")
+        st.button("Log in", on_click=st.login, type="primary")
+        st.stop()
+
+
+def sidebar() -> None:
+    """Which workspace, which recipe, and what was changed since it was saved."""
+    with st.sidebar:
+        names = state.workspace_names()
+        found = state.workspace()
+        if found is None:
+            st.caption("No workspace yet. Start on the Workspace page.")
+            return
+
+        def switch() -> None:
+            state.open_workspace(st.session_state["sidebar-workspace"])
+            st.query_params.clear()
+
+        st.session_state["sidebar-workspace"] = found.name
+        st.selectbox("Workspace", names, key="sidebar-workspace", on_change=switch)
+        recipe, number = state.recipe(), state.revision_number()
+        changes = len(st.session_state.get("changes", {}))
+        note = f"revision {number}" if number else "never saved"
+        dirty = f" · **{changes} unsaved change{'s' * (changes != 1)}**" if changes else ""
+        st.caption(f"Recipe **{recipe.name}**  \n{note}{dirty}")
+        left, right = st.columns(2)
+        left.button(
+            "Undo",
+            icon=":material/undo:",
+            on_click=state.undo,
+            disabled=not st.session_state.get("undo"),
+            width="stretch",
+            key="sidebar-undo",
+        )
+        right.button(
+            "Save",
+            icon=":material/save:",
+            on_click=state.save,
+            disabled=number > 0 and not changes,
+            width="stretch",
+            key="sidebar-save",
+        )
+
+
+def run(page: Any) -> None:
+    """Run a page; what it refuses is shown as one sentence, and the address always tells what is shown."""
+    try:
+        page.run()
+    except CurationError as error:
+        st.error(str(error), icon=":material/error:")
+    state.mirror_in_url()

@@ -1,0 +1,122 @@
+"""Where the images come from, how far each stage is, and which goal model guides the curation."""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from curation.errors import CurationError
+from pages.ui import new_workspace, panel, resources, state
+from pages.ui.components import gallery
+
+STRIP = 24
+
+st.title("Workspace")
+found = state.workspace()
+if found is None or st.session_state.get("new-workspace"):
+    new_workspace.draw()
+    st.stop()
+
+from curation import figures
+from curation.recipe import GoalModel
+from pages.ui.forms import settings_form
+
+recipe, pipeline = state.recipe(), resources.pipeline()
+reader = recipe.source.reader
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.markdown(f"**{reader.title}** · `{found.root.name}` · split {reader.split}")
+    st.button("New workspace", icon=":material/add:", on_click=new_workspace.begin, type="tertiary")
+
+stages, data = st.columns([3, 2], gap="large")
+with stages:
+    st.subheader("Stages")
+    panel.stages_panel(found)
+
+with data:
+    st.subheader("Samples")
+    try:
+        samples = pipeline.samples
+    except CurationError:
+        st.info("Not read yet: run the first stage.", icon=":material/image_search:")
+        samples = None
+    if samples is not None:
+        skipped = samples.positions[~samples.positions["read"]]
+        converted = samples.table[samples.table["note"] != ""]
+        height, width, channels = samples.shape
+        left, middle, right = st.columns(3)
+        left.metric("Samples", f"{len(samples):,}")
+        middle.metric("Classes", f"{len(samples.classes):,}")
+        right.metric("Image", f"{width}×{height}{' grey' if channels == 1 else ''}")
+        rows = np.arange(min(STRIP, len(samples))) * len(samples) // min(STRIP, len(samples))
+        gallery(
+            resources.thumbnails(f"strip-{samples.digest}", lambda: samples.images(rows)),
+            key="strip",
+            ids=samples.sample_ids[rows],
+            labels=samples.labels[rows],
+            class_names=samples.classes,
+            editable=False,
+        )
+        counts = np.bincount(samples.labels, minlength=len(samples.classes))
+        st.plotly_chart(figures.class_counts(counts, samples.classes), config={"displayModeBar": False})
+        if len(skipped) or len(converted):
+            with st.expander(f"{len(skipped):,} skipped, {len(converted):,} converted", icon=":material/warning:"):
+                st.dataframe(
+                    samples.positions[samples.positions["note"] != ""][["sample_id", "name", "note", "read"]],
+                    hide_index=True,
+                )
+
+st.subheader("Goal model")
+models = found.models()
+chosen = recipe.goal_model
+about = models.get(pipeline.model_key) if samples is not None else None
+if about:
+    left, middle, right = st.columns(3)
+    left.metric("Architecture", about["architecture"])
+    middle.metric("Accuracy, these samples", f"{about['train_accuracy']:.1%}")
+    test = about["test_accuracy"]
+    right.metric("Accuracy, test split", "–" if test is None else f"{test:.1%}")
+    if about["history"]:
+        with st.expander("Training curve"):
+            st.plotly_chart(figures.training(about["history"]), config={"displayModeBar": False})
+others = {key: other for key, other in models.items() if not about or key != pipeline.model_key}
+if others:
+
+    def use(settings: dict) -> None:
+        state.change(goal_model=settings)
+
+    with st.expander(f"{len(others)} other goal model{'s' * (len(others) > 1)} in this workspace"):
+        for key, other in others.items():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                test = other["test_accuracy"]
+                method = "loaded" if other["settings"]["checkpoint"] else other["settings"]["train"]["method"]
+                st.markdown(
+                    f"`{key[:8]}` {other['architecture']}, {method}, accuracy {other['train_accuracy']:.1%}"
+                    + (f", test {test:.1%}" if test is not None else "")
+                )
+                st.button("Use", key=f"use-{key}", on_click=use, args=(other["settings"],), type="tertiary")
+
+with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
+    from curation.models.architectures import ARCHITECTURES
+
+    names = [*ARCHITECTURES]
+    current = chosen.architecture
+    architecture = st.selectbox(
+        "Architecture",
+        names if current in names else [*names, current],
+        index=names.index(current) if current in names else len(names),
+        help="Also torchvision/<name> and timm/<name>, where installed.",
+        accept_new_options=True,
+    )
+    checkpoint = st.text_input(
+        "Weights",
+        value=chosen.checkpoint or "",
+        placeholder="path of a .safetensors file or a state dict; empty: train",
+        help=GoalModel.model_fields["checkpoint"].description,
+    )
+    train = settings_form(type(chosen.train), chosen.train.model_dump(mode="json"), key="train")
+    if st.form_submit_button("Use these settings", type="primary"):
+        path = checkpoint.strip() or None
+        if path and not Path(path).is_file():
+            st.error(f"There is no file {path}; give the path of a safetensors file or a state dict.")
+        elif state.change(goal_model={"architecture": architecture, "checkpoint": path, "train": train}):
+            st.rerun()

@@ -1,0 +1,204 @@
+"""The main flow in a real Chromium on a fresh server: deep link, offset, lasso, recipe, export; bytes counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.browser import Visit, chromium, dashboard
+from curation.pipeline import Pipeline
+from curation.recipe import Recipe
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine"),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.fixture(scope="module")
+def cache(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with one computed workspace that the tests may change."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    shutil.copytree(computed.workspace.root, folder / "small")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with dashboard(cache, log=log) as address:
+        yield address, log
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Any, served: tuple[str, Path]) -> Iterator[Visit]:
+    visit = Visit(browser, served[0])
+    yield visit
+    visit.context.close()
+    assert visit.complaints == []
+    assert "Traceback" not in served[1].read_text()
+
+
+def total_enter(page: Any) -> str:
+    return page.get_by_test_id("stMetric").filter(has_text="Enter / leave").get_by_test_id("stMetricValue").inner_text()
+
+
+def drag_band(visit: Visit, by_px: int) -> None:
+    handle = visit.page.get_by_role("slider").first
+    box = handle.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    visit.page.mouse.move(x, y)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x + by_px / 2, y, steps=4)
+    visit.page.mouse.move(x + by_px, y, steps=4)
+    visit.page.mouse.up()
+
+
+def test_a_deep_link_on_a_fresh_server_then_the_whole_flow(visit: Visit, cache: Path, tmp_path: Path) -> None:
+    page = visit.page
+    visit.open("boundary?family=adversarial", expect="Enter / leave")
+    assert page.get_by_test_id("stSidebar").get_by_text("Workspace").first.is_visible()
+    assert total_enter(page) == "+0 / −0"
+
+    drag_band(visit, -60)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=stMetricValue]')].some(e => /\\+[1-9]/.test(e.innerText))"
+    )
+    visit.settle()
+    entered = total_enter(page)
+    assert re.fullmatch(r"\+([\d,]+) / −\1", entered)
+    assert "selection.offset" in page.url
+
+    page.reload()
+    visit.settle(expect="Enter / leave")
+    assert total_enter(page) == entered, "a link shows the same view"
+
+    page.get_by_role("link", name="Mix").click()
+    visit.settle(expect="Against the last saved recipe")
+    page.get_by_role("button", name="Save as a new revision").click()
+    visit.settle(expect="The same images.")
+
+    page.get_by_role("link", name="Export").click()
+    visit.settle(expect="Load it in Python")
+    destination = tmp_path / "from-dashboard"
+    page.get_by_label("Destination").fill(str(destination))
+    page.get_by_label("Destination").press("Enter")
+    visit.settle()
+    page.get_by_role("button", name="Export", exact=True).click()
+    visit.settle(expect="Download as zip")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as zip").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        for line in archive.read("from-dashboard/SHA256SUMS").decode().splitlines():
+            expected, name = line.split(maxsplit=1)
+            assert hashlib.sha256(archive.read(f"from-dashboard/{name}")).hexdigest() == expected
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_bytes((destination / "recipe.yaml").read_bytes())
+    assert Recipe.load(recipe).selection.offset.adversarial != 0.05
+    command = ["export", str(recipe), "--workspace", str(cache / "small"), "--out", str(tmp_path / "headless")]
+    subprocess.run([sys.executable, "-m", "curation.cli", *command], check=True, capture_output=True)
+    assert (tmp_path / "headless" / "SHA256SUMS").read_bytes() == (destination / "SHA256SUMS").read_bytes()
+
+
+def test_a_lasso_shows_its_samples_and_stays_in_the_link(visit: Visit) -> None:
+    page = visit.page
+    visit.open("map?layout=pca", expect="hardest first")
+    canvas = page.locator("canvas.points")
+    box = canvas.bounding_box()
+    assert box
+    visit.forget_traffic()
+    page.get_by_role("button", name=re.compile("box", re.I)).first.click()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.7, steps=6)
+    page.mouse.up()
+    visit.settle(expect="samples in the lasso")
+    assert sum(visit.up) <= 5_000
+    words = page.get_by_text("samples in the lasso").first.inner_text()
+    page.reload()
+    visit.settle(expect="samples in the lasso")
+    assert page.get_by_text("samples in the lasso").first.inner_text() == words
+    assert json.loads(
+        re.search(r"lasso=([^&]+)", page.url)[1].replace("%2C", ",").replace("%5B", "[").replace("%5D", "]")
+    )
+
+
+def test_a_gallery_key_excludes_an_image(visit: Visit) -> None:
+    page = visit.page
+    visit.open("boundary?family=clean", expect="Enter / leave")
+    grid = page.get_by_role("grid").first
+    grid.scroll_into_view_if_needed()
+    grid.click(position={"x": 40, "y": 40})
+    visit.settle(expect="Predicted")
+    page.keyboard.press("x")
+    page.wait_for_function("() => document.body.innerText.includes('1 unsaved change')")
+    visit.settle()
+    assert total_enter(page) == "+1 / −1"
+    page.get_by_role("button", name="Undo").first.click()
+    page.wait_for_function("() => !document.body.innerText.includes('unsaved change')")
+    visit.settle()
+
+
+@pytest.mark.parametrize(
+    ("path", "expect", "budget"),
+    [("boundary?family=clean", "Enter / leave", 40_000), ("map?layout=pca", "hardest first", 40_000)],
+)
+def test_turning_a_gallery_page_is_light(visit: Visit, path: str, expect: str, budget: int) -> None:
+    visit.open(path, expect=expect)
+    visit.page.wait_for_timeout(500)
+    visit.forget_traffic()
+    visit.page.get_by_test_id("stMain").get_by_role("button").filter(has_text="chevron_right").first.click()
+    visit.page.get_by_text(re.compile(r"61–1[12]\d of")).first.wait_for()
+    visit.settle()
+    assert sum(visit.down) <= budget
+
+
+def test_recolouring_the_map_sends_no_columns_again(visit: Visit) -> None:
+    visit.open("map?layout=pca", expect="hardest first")
+    visit.page.wait_for_timeout(500)
+    visit.forget_traffic()
+    visit.page.get_by_role("radio", name="Cluster").first.click()
+    visit.page.wait_for_timeout(300)
+    visit.settle()
+    assert sum(visit.down) <= 10_000
+
+
+def test_nothing_is_sent_when_no_job_runs(visit: Visit) -> None:
+    visit.open("workspace", expect="Goal model")
+    visit.page.wait_for_timeout(1500)
+    visit.forget_traffic()
+    visit.page.wait_for_timeout(3000)
+    assert visit.down == []
+
+
+@pytest.mark.parametrize("page", ["workspace", "boundary", "map", "variants", "mix", "export"])
+@pytest.mark.parametrize("width_px", [1440, 390])
+def test_every_page_fits_its_window(browser: Any, served: tuple[str, Path], page: str, width_px: int) -> None:
+    visit = Visit(browser, served[0], width_px=width_px, height_px=844)
+    visit.open(page)
+    visit.page.wait_for_timeout(300)
+    visit.settle()
+    overflow = visit.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    assert overflow <= 0
+    assert visit.page.get_by_test_id("stException").count() == 0
+    visit.context.close()
+    assert visit.complaints == []
