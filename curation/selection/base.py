@@ -1,0 +1,67 @@
+"""The contract of a selector: which of a group's candidates are preferred when there are more than are needed."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from curation.plugin import Plugin
+from curation.selection.family import Family
+from curation.selection.order import first, least_of_each_sample
+
+
+@dataclass(frozen=True)
+class Group:
+    """The candidates of one family, or of one class of it when classes are balanced, by rising candidate_id.
+
+    family: theirs; positions: int64 N, rising positions in it; order: uint32 N, falls as hardness rises; bounded: a
+    floor is set, so that the quota is drawn inside the band instead of from its top; one_per_sample: take no two of one
+    sample.
+    """
+
+    family: Family
+    positions: np.ndarray
+    order: np.ndarray
+    bounded: bool = False
+    one_per_sample: bool = False
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Positions in the pool, int64 N."""
+        return self.family.rows[self.positions]
+
+    @cached_property
+    def candidate_ids(self) -> np.ndarray:
+        """Rising, int64 N."""
+        return self.family.candidate_ids[self.positions]
+
+
+class Selector(Plugin):
+    """One way to fill a quota. A member writes ``prefer``; ``__call__`` takes the most preferred."""
+
+    within: ClassVar[str] = "band"
+    """``band``: it is offered the candidates between offset and floor; ``family``: all of the family."""
+
+    def __call__(self, group: Group, need: int, *, seed: int) -> np.ndarray:
+        """Choose candidates; the result depends on the group as a set, on ``need`` and on ``seed`` alone.
+
+        Returns: int64, at most ``need`` different rising positions in the group; fewer only where there are no more.
+        """
+        if need <= 0:
+            return np.empty(0, dtype=np.int64)
+        preference = self.prefer(group, need, seed=seed)
+        if not group.one_per_sample:
+            return np.flatnonzero(first(preference, need))
+        leaders = least_of_each_sample(preference, group.candidate_ids)
+        return leaders[first(preference[leaders], need)]
+
+    @abstractmethod
+    def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
+        """Return uint32 N: the smaller, the sooner a candidate is taken; equal ones go by candidate_id.
+
+        A greedy member may stop ordering after ``need`` candidates (all, when ``one_per_sample``).
+        """

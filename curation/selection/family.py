@@ -1,0 +1,76 @@
+"""One family's part of the pool, in the order in which everything is decided: by rising candidate_id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import CurationError
+from curation.scores import SCORES
+from curation.selection.pool import CODE_BITS, candidate_name
+
+
+@dataclass(frozen=True)
+class Family:
+    """name: its family; rows: int64 N, positions in the pool; candidate_ids: int64 N, rising; hardness: float32 N,
+    large is hard, finite; labels: integer N in [0, K). Arrays may be views of the pool: never write to them."""
+
+    name: str
+    rows: np.ndarray
+    candidate_ids: np.ndarray
+    hardness: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of_samples(self, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the variants of each sample start and stop in this family; equal where it has none."""
+        sample_ids = np.asarray(sample_ids, dtype=np.int64)
+        starts = np.searchsorted(self.candidate_ids, sample_ids << CODE_BITS)
+        return starts, np.searchsorted(self.candidate_ids, (sample_ids + 1) << CODE_BITS)
+
+
+def family_of(pool: pd.DataFrame, name: str, score: str) -> Family:
+    """Return one family of a pool whose rows lie in any order.
+
+    Raises: CurationError for a missing column, a score that is not a finite number, or a candidate that is there twice.
+    """
+    for column in ("candidate_id", "family", "label", score):
+        if column not in pool:
+            raise CurationError(f"the pool has no column {column!r}; build it again with `build_pool`")
+    rows = np.flatnonzero(_is(pool["family"], name))
+    if not len(rows):
+        return Family(name, rows, rows, np.empty(0, np.float32), rows)
+    whole: slice | np.ndarray = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
+    candidate_ids = pool["candidate_id"].to_numpy()[whole]
+    if not (candidate_ids[1:] > candidate_ids[:-1]).all():
+        order = np.argsort(candidate_ids)
+        whole = rows = rows[order]
+        candidate_ids = candidate_ids[order]
+        twice = np.flatnonzero(candidate_ids[1:] == candidate_ids[:-1])
+        if len(twice):
+            raise CurationError(f"candidate {_name(pool, rows[twice[0]])} is in the pool twice; build the pool again")
+    hardness = SCORES[score].hardness(pool[score].to_numpy()[whole]).astype(np.float32, copy=False)
+    broken = np.flatnonzero(~np.isfinite(hardness))
+    if len(broken):
+        raise CurationError(
+            f"the {score} of candidate {_name(pool, rows[broken[0]])} is not a finite number ({len(broken):,} such "
+            "candidates); the goal model's output is broken: check its weights, then score again"
+        )
+    return Family(name, rows, candidate_ids, hardness, pool["label"].to_numpy()[whole])
+
+
+def _is(column: pd.Series, name: str) -> np.ndarray:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        known = list(column.cat.categories)
+        code = known.index(name) if name in known else -2
+        return np.asarray(column.array.codes == code)
+    return (column == name).to_numpy()
+
+
+def _name(pool: pd.DataFrame, row: int) -> str:
+    it = pool.iloc[int(row)]
+    return candidate_name(int(it["candidate_id"]) >> CODE_BITS, str(it["kind"]), int(it["severity"]))

@@ -1,0 +1,241 @@
+"""The whole selection: a pure function of pool, settings and seed, fast enough to follow a slider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import UsageError
+from curation.selection import SELECTORS
+from curation.selection.band import between, candidates, edges, widest_offset
+from curation.selection.base import Group, Selector
+from curation.selection.edits import find, relabelled
+from curation.selection.family import Family, family_of
+from curation.selection.mix import class_parts, quotas
+from curation.selection.order import hardness_at, keys, positions, sample_starts
+from curation.selection.pool import CODE_BITS, FAMILIES
+from curation.selection.selected import FamilySummary, Selected, Shortage, difference, shortage_of
+from curation.selection.settings import Selection
+
+__all__ = ["FamilySummary", "Selected", "Shortage", "difference", "select"]
+
+_FILL_ORDER = ("clean", "adversarial", "corruption")
+"""With one variant a sample, the attacked copies come first: a sample has far more corrupted ones to choose from."""
+
+
+def select(pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int) -> Selected:
+    """Choose the curated set.
+
+    Args:
+        pool: all candidates, rows in any order (see ``selection.pool``).
+        settings: the recipe's ``selection`` block.
+        seed: the recipe's seed, for what is drawn at random.
+        classes: K; labels are in [0, K).
+
+    Returns: the chosen rows; where a family has too few candidates, all it has, and a ``Shortage`` that says so.
+    Raises: UsageError for edits that name what is not in the pool, or more of a family than its quota; CurationError
+        for a pool with scores that are not numbers, labels out of range, a missing column or a candidate twice.
+    """
+    selector = SELECTORS.build(settings.strategy)
+    families = {name: family_of(pool, name, settings.score) for name in FAMILIES}
+    families = relabelled(families, settings.edits, classes=classes)
+    forced = find(families, settings.edits.include, where="edits.include")
+    excluded = find(families, settings.edits.exclude, where="edits.exclude")
+    taken = [families[name].candidate_ids[forced[name]] >> CODE_BITS for name in FAMILIES if name != "clean"]
+    filled = {}
+    for name, quota in sorted(quotas(settings.mix, settings.budget).items(), key=lambda it: _FILL_ORDER.index(it[0])):
+        family = families[name]
+        if len(forced[name]) > quota:
+            raise UsageError(
+                f"edits.include holds {len(forced[name]):,} {name} candidates but their quota is {quota:,}; remove "
+                "some, or raise the budget or the family's part of the mix"
+            )
+        fill = _Fill(family, quota, settings, selector, forced[name], seed, classes)
+        fill.run(*candidates(family, settings, excluded[name]), taken)
+        filled[name] = fill
+        if name != "clean":
+            taken.append(family.candidate_ids[fill.chosen] >> CODE_BITS)
+    fills = [filled[name] for name in FAMILIES]
+    return Selected(
+        rows=np.concatenate([fill.family.rows[fill.chosen] for fill in fills]),
+        candidate_ids=np.concatenate([fill.family.candidate_ids[fill.chosen] for fill in fills]),
+        labels=np.concatenate([fill.family.labels[fill.chosen] for fill in fills]).astype(np.int64),
+        families={fill.family.name: fill.summary() for fill in fills},
+        shortages=_shortages(fills, settings),
+    )
+
+
+@dataclass
+class _Fill:
+    """The filling of one family's quota, group by group: all of it, or class by class."""
+
+    family: Family
+    quota: int
+    settings: Selection
+    selector: Selector
+    forced: np.ndarray
+    seed: int
+    classes: int
+    candidates: int = 0
+    passed_over: int = 0
+    hardest: int = 2**32 - 1
+    easiest: int = -1
+    """As ``hardest_first`` has them: the band's first, and the last one reached."""
+    chosen: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    available: list[int] = field(default_factory=list)
+    fitting: list[float | None] = field(default_factory=list)
+    """Of each group that is short: the offset with which it would not be."""
+
+    @property
+    def balanced(self) -> bool:
+        return self.settings.class_balance.of(self.family.name)
+
+    @property
+    def one_per_sample(self) -> bool:
+        return self.settings.variants_per_sample == "one" and self.family.name != "clean"
+
+    def parts(self, quota: int) -> np.ndarray:
+        """Return how many images of a quota go to each group, int64."""
+        if not self.balanced:
+            return np.array([quota])
+        return class_parts(quota, np.bincount(self.family.labels[self.forced], minlength=self.classes))
+
+    def run(self, at: np.ndarray, order: np.ndarray, taken: list[np.ndarray]) -> None:
+        """Choose among candidates (see ``candidates``); ``taken`` are the samples that have a variant in the set."""
+        self.candidates = len(at)
+        if not self.quota:
+            self.available = [0] * len(self.parts(0))
+            return
+        by_hand = np.bincount(self.family.labels[self.forced], minlength=self.classes)
+        blocked = self._blocked(taken)
+        mask = np.zeros(len(self.family), dtype=bool)
+        mask[self.forced] = True
+        groups = self._groups(at, order)
+        counts = by_hand if self.balanced else [len(self.forced)]
+        for (where, ranks), part, forced in zip(groups, self.parts(self.quota), counts, strict=True):
+            mask[self._choose(where, ranks, int(part), int(forced), blocked)] = True
+        self.chosen = np.flatnonzero(mask)
+
+    def _choose(
+        self, at: np.ndarray, order: np.ndarray, part: int, forced: int, blocked: np.ndarray | None
+    ) -> np.ndarray:
+        """Return the positions in the family that are taken from one group; note what there was to take."""
+        settings, name = self.settings, self.family.name
+        banded = self.selector.within == "band"
+        start, stop = edges(order, settings, name) if banded else (0, len(order))
+        bounded = banded and settings.floor.of(name) is not None
+        inside = between(order, start, stop)
+        group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample)
+        if blocked is not None:
+            free = ~blocked[group.positions]
+            group = replace(group, positions=group.positions[free], order=group.order[free])
+        picked = self.selector(group, part - forced, seed=self.seed)
+        there = len(sample_starts(group.candidate_ids)) if self.one_per_sample else len(group.positions)
+        self.available.append(forced + there)
+        self.passed_over += min(start, len(order))
+        if banded and len(picked):
+            self.hardest = min(self.hardest, int(group.order.min()))
+            self.easiest = max(self.easiest, int((group.order if bounded else group.order[picked]).max()))
+        if len(picked) < part - forced:
+            self.fitting.append(self._fit(at, order, stop, part - forced, blocked) if banded else None)
+        return group.positions[picked]
+
+    def _fit(self, at: np.ndarray, order: np.ndarray, stop: int, need: int, blocked: np.ndarray | None) -> float | None:
+        eligible = np.arange(len(order))[between(order, 0, stop)]
+        if blocked is not None:
+            eligible = eligible[~blocked[at[eligible]]]
+        if self.one_per_sample:
+            easiest = keys(order)[eligible]
+            eligible = positions(np.maximum.reduceat(easiest, sample_starts(self.family.candidate_ids[at[eligible]])))
+        return widest_offset(order, eligible, need, self.settings)
+
+    def _groups(self, at: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the candidates, all together or class by class, each by rising candidate_id."""
+        if not self.balanced:
+            return [(at, order)]
+        labels = self.family.labels[at]
+        ends = np.cumsum(np.bincount(labels, minlength=self.classes))
+        # 16 bits are radix sorted
+        by_class = np.argsort(labels.astype(np.uint16 if self.classes <= 65536 else np.int64), kind="stable")
+        pairs = np.split(at[by_class], ends[:-1]), np.split(order[by_class], ends[:-1])
+        return list(zip(*pairs, strict=True))
+
+    def _blocked(self, taken: list[np.ndarray]) -> np.ndarray | None:
+        """Return bool N, the candidates that may not be taken: forced ones, and variants of samples that have one."""
+        samples = np.concatenate(taken) if self.one_per_sample else np.empty(0, np.int64)
+        if not len(self.forced) and not len(samples):
+            return None
+        change = np.zeros(len(self.family) + 1, dtype=np.int8)
+        starts, stops = self.family.of_samples(samples)
+        some = stops > starts
+        change[starts[some]] += 1
+        change[stops[some]] -= 1
+        blocked = np.cumsum(change[:-1], dtype=np.int8).astype(bool)
+        blocked[self.forced] = True
+        return blocked
+
+    def summary(self) -> FamilySummary:
+        """Return what people see of it."""
+        counts = np.bincount(self.family.labels[self.chosen], minlength=self.classes).tolist()
+        some = self.easiest >= 0
+        return FamilySummary(
+            quota=self.quota,
+            chosen=len(self.chosen),
+            candidates=self.candidates,
+            passed_over=self.passed_over,
+            available=sum(self.available),
+            upper=hardness_at(np.uint32(self.hardest)) if some else None,
+            lower=hardness_at(np.uint32(self.easiest)) if some else None,
+            class_counts=counts,
+        )
+
+
+def _shortages(fills: list[_Fill], settings: Selection) -> list[Shortage]:
+    short = [fill for fill in fills if len(fill.chosen) < fill.quota]
+    if not short:
+        return []
+    budget = _fitting_budget(fills, settings)
+    by_score = settings.offset_by == "score"
+    found = []
+    for fill in short:
+        name, parts = fill.family.name, fill.parts(fill.quota)
+        lacking = [
+            (label if fill.balanced else None, int(part), there)
+            for label, (part, there) in enumerate(zip(parts, fill.available, strict=True))
+            if there < part
+        ]
+        offsets = [offset for offset in fill.fitting if offset is not None]
+        fits = (max(offsets) if by_score else min(offsets)) if len(offsets) == len(fill.fitting) else None
+        found.append(
+            shortage_of(
+                name,
+                short=lacking,
+                any_at_all=fill.candidates > 0,
+                fits_offset=fits,
+                fits_budget=budget,
+                offsets={family: settings.offset.of(family) for family in FAMILIES},
+                floor=settings.floor.of(name) if fill.selector.within == "band" else None,
+                by_score=by_score,
+            )
+        )
+    return found
+
+
+def _fitting_budget(fills: list[_Fill], settings: Selection) -> int | None:
+    """Return the largest budget that every family can fill with offsets, floors and mix as they are, or None."""
+
+    def enough(budget: int) -> bool:
+        wanted = quotas(settings.mix, budget)
+        return all(
+            (fill.parts(max(wanted[fill.family.name], len(fill.forced))) <= np.array(fill.available)).all()
+            for fill in fills
+        )
+
+    low, high = 0, settings.budget
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    kept = quotas(settings.mix, low)
+    return low if low and all(len(fill.forced) <= kept[fill.family.name] for fill in fills) else None

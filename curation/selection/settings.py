@@ -1,0 +1,165 @@
+"""The ``selection`` block of a recipe: budget, mix, hardness band and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from curation.errors import UsageError, unknown_name
+from curation.plugin import Settings
+from curation.selection import SELECTORS
+from curation.selection.pool import FAMILIES, candidate_name, parse_candidate
+
+
+class Mix(Settings):
+    """Clean : corruption : adversarial, in any unit; also written ``[9, 6, 10]``."""
+
+    clean: float = Field(0.0, ge=0, description="share of clean images")
+    corruption: float = Field(0.0, ge=0, description="share of corrupted images")
+    adversarial: float = Field(0.0, ge=0, description="share of adversarial images")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) == len(FAMILIES):
+            return dict(zip(FAMILIES, value, strict=True))
+        if not isinstance(value, Mapping | Mix):  # YAML reads a bare 9:6:10 as a number in base 60
+            raise ValueError("write it as [9, 6, 10] or {clean: 9, corruption: 6, adversarial: 10}")
+        return value
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not sum(self.of(family) for family in FAMILIES) > 0:
+            raise ValueError("at least one of clean, corruption and adversarial must be above 0")
+        return self
+
+    def of(self, family: str) -> float:
+        """Return one family's share."""
+        return float(getattr(self, family))
+
+
+class Edges(Settings):
+    """One edge of the hardness band for each family; one number is for all three; None: no edge."""
+
+    clean: float | None = Field(None, description="edge for clean images; None: no edge")
+    corruption: float | None = Field(None, description="edge for corrupted images; None: no edge")
+    adversarial: float | None = Field(None, description="edge for adversarial images; None: no edge")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: Any) -> Any:
+        return dict.fromkeys(FAMILIES, value) if value is None or isinstance(value, int | float) else value
+
+    def of(self, family: str) -> float | None:
+        """Return one family's edge."""
+        edge: float | None = getattr(self, family)
+        return edge
+
+
+class ClassBalance(Settings):
+    """Whether each class gets an equal part of a family's quota; ``true`` or ``false`` alone is for all families."""
+
+    clean: bool = Field(False, description="balance the classes of the clean images")
+    corruption: bool = Field(False, description="balance the classes of the corrupted images")
+    adversarial: bool = Field(False, description="balance the classes of the adversarial images")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: Any) -> Any:
+        return dict.fromkeys(FAMILIES, value) if isinstance(value, bool) else value
+
+    def of(self, family: str) -> bool:
+        """Whether one family is balanced."""
+        return bool(getattr(self, family))
+
+
+class Edits(Settings):
+    """What a person decided by hand; it goes before every rule."""
+
+    include: list[str] = Field([], description="candidates taken first, within their family's quota: 17, 17/fog/3")
+    exclude: list[str] = Field([], description="candidates that are never taken and not ranked")
+    relabel: dict[int, int] = Field({}, description="sample_id: label in [0, K), for the sample and all its variants")
+
+    @field_validator("include", "exclude", mode="before")
+    @classmethod
+    def _candidates(cls, names: Any) -> Any:
+        if not isinstance(names, list | tuple):
+            raise ValueError("expected a list of candidates such as [17, 17/fog/3]")
+        try:
+            return list(dict.fromkeys(candidate_name(*parse_candidate(name)) for name in names))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        both = set(self.include).intersection(self.exclude)
+        if both:
+            raise ValueError(f"candidate {min(both)} is both included and excluded; remove it from one of the two")
+        return self
+
+
+class Selection(Settings):
+    """Which candidates make the curated set."""
+
+    budget: int = Field(50_000, ge=1, description="number of images in the curated set")
+    mix: Mix = Field(
+        Mix(clean=9, corruption=6, adversarial=10), description="clean : corruption : adversarial; sets the quotas"
+    )
+    strategy: str = Field("boundary", description="how candidates are chosen inside a family; a selector's name")
+    score: Literal["entropy", "gini", "margin"] = Field(
+        "entropy", description="what hard means: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − p₂))"
+    )
+    offset_by: Literal["rank", "score"] = Field("rank", description="unit of offset and floor: rank share, or score")
+    offset: Edges = Field(
+        Edges(clean=0, corruption=0, adversarial=0),
+        validate_default=True,
+        description="hardest candidates passed over: a rank share in [0, 1), or the highest score let in",
+    )
+    floor: Edges = Field(
+        Edges(), description="optional lower edge, in the offset's unit; the quota is then drawn inside the band"
+    )
+    class_balance: ClassBalance = Field(ClassBalance(), description="equal quotas and own ranks for every class")
+    variants_per_sample: Literal["all", "one", "hardest"] = Field(
+        "all",
+        description="all: any; one: at most one corrupted or adversarial copy of a sample; "
+        "hardest: in each family only a sample's highest-score copy is a candidate",
+    )
+    edits: Edits = Field(Edits(), description="what was decided by hand")
+
+    @field_validator("strategy")
+    @classmethod
+    def _known(cls, strategy: str) -> str:
+        if strategy not in SELECTORS:
+            raise ValueError(unknown_name("selector", strategy, SELECTORS.names))
+        return strategy
+
+    @field_validator("offset")
+    @classmethod
+    def _offset_in_range(cls, offset: Edges, info: ValidationInfo) -> Edges:
+        if info.data.get("offset_by") != "rank":
+            return offset
+        shares = {family: offset.of(family) or 0.0 for family in FAMILIES}
+        for family, share in shares.items():
+            if not 0 <= share < 1:
+                raise ValueError(
+                    f"{family} must be a rank share in [0, 1); 0.05 passes over the hardest 5 %, and with "
+                    "offset_by: score it would be an absolute score"
+                )
+        return Edges(**shares)
+
+    @field_validator("floor")
+    @classmethod
+    def _floor_below_offset(cls, floor: Edges, info: ValidationInfo) -> Edges:
+        by_rank = info.data.get("offset_by") == "rank"
+        for family in FAMILIES if "offset" in info.data else ():
+            edge, offset = floor.of(family), info.data["offset"].of(family)
+            if edge is not None and by_rank and not offset < edge <= 1:
+                raise ValueError(
+                    f"{family} must be a rank share past the offset, in ({offset:g}, 1]; offset 0.05 with floor 0.6 is "
+                    "the band from rank 5 % to rank 60 %"
+                )
+            if edge is not None and not by_rank and offset is not None and edge >= offset:
+                raise ValueError(f"{family} must be a score below the offset, {offset:g}")
+        return floor
