@@ -81,7 +81,9 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _console(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        # Streamlit looks for its server under a deep link's path first; software WebGL complains of screenshots.
+        usual = "/_stcore/" in message.location.get("url", "") or "GL Driver Message" in message.text
+        if message.type in ("error", "warning") and not usual:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _listen(self, connection: Any) -> None:

@@ -340,7 +340,7 @@ def demo(
         pipeline.workspace.save_revision(recipe.to_yaml())
         _show_selection(pipeline, pipeline.select())
         if dashboard:
-            background.submit(pipeline.workspace, recipe.to_yaml(), recipe.to_dict(), ("map",))
+            background.submit(pipeline.workspace, recipe.to_dict(), ("map",))
             launch(folder, port=port, browser=browser)
 
 

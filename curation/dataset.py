@@ -14,8 +14,8 @@ from torch.utils.data import Dataset
 
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
+from curation.exporters.base import Images
 from curation.exporters.export import SUMS, verify
-from curation.recipe import Recipe
 
 
 class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -26,13 +26,13 @@ class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        image: Callable[[int], np.ndarray],
+        images: Images,
         manifest: pd.DataFrame,
         classes: list[str],
         transform: Callable[[Tensor], Tensor] | None,
     ) -> None:
-        """Args: image: index → uint8 H×W×C; transform: applied to every image."""
-        self._image = image
+        """Args: images: of an export; manifest, classes: its tables; transform: applied to every image."""
+        self._images = images
         self.manifest = manifest
         self.classes = classes
         self.transform = transform
@@ -46,7 +46,12 @@ class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        pixels = torch.from_numpy(np.array(self._image(index % len(self))))
+        try:
+            pixels = torch.from_numpy(np.array(self._images[index % len(self)]))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise CurationError(
+                f"image {index} of {self._images.folder} is damaged ({error}); export it again"
+            ) from error
         image = pixels.permute(2, 0, 1).float() / 255
         return (image if self.transform is None else self.transform(image)), self.labels[index]
 
@@ -70,11 +75,16 @@ def load(
         )
     if check:
         verify(folder)
+    exporter = next((member for member in EXPORTERS if (folder / member.marker).exists()), None)
+    if exporter is None:
+        names = ", ".join(member.marker for member in EXPORTERS)
+        raise CurationError(f"the export {folder} has none of {names}; export the recipe again")
     try:
         manifest = pd.read_parquet(folder / "manifest.parquet")
         classes = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
-        exporter = EXPORTERS[Recipe.load(folder / "recipe.yaml").export.name]
-        image = exporter.reader(folder, manifest)
+        images = exporter.reader(folder, manifest)
+        if len(images) != len(manifest):
+            raise ValueError(f"{len(images)} images for {len(manifest)} rows of manifest.parquet")
+        return CuratedDataset(images, manifest, classes, transform)
     except (OSError, ValueError, KeyError) as error:
         raise CurationError(f"the export {folder} is damaged ({error}); export the recipe again") from error
-    return CuratedDataset(image, manifest, classes, transform)

@@ -138,7 +138,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         known = _fields_at(model, first["loc"][:-1])
         return f"{where}: {unknown_name('field', str(first['loc'][-1]), known)}{more}"
     got = first.get("input")
-    shown = "" if first["type"] == "missing" else f", got {got!r}"
+    shown = "" if first["type"] == "missing" or ", got " in first["msg"] else f", got {got!r}"
     message = first["msg"].removeprefix("Value error, ")
     return f"{where}: {path or 'value'}: {message[:1].lower()}{message[1:]}{shown}{more}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from curation.plugin import Registry
+
 
 def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     """Return kind → name → (title, parameters with their defaults), from the registries alone."""
@@ -15,7 +17,7 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     from curation.scores import SCORES
     from curation.selection import SELECTORS
 
-    families = {
+    families: dict[str, Registry[Any]] = {
         "readers": READERS,
         "scores": SCORES,
         "corruptions": CORRUPTIONS,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from curation.attacks.base import Attack
 from curation.corruptions.base import Corruption
+from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.features import logits_and_features
 from curation.models.loading import load_weights
@@ -49,35 +50,29 @@ def to_pixels(images: Tensor) -> np.ndarray:
 def goal_model(root: str, key: str, device: str) -> nn.Module:
     """Return a kept goal model, ready to classify. Raises: CurationError when it is missing or damaged."""
     workspace = Workspace(root)
-    about = workspace.model_about(key) or {}
+    kept = workspace.model(key)
+    about = kept.about
+    if about is None:
+        raise CurationError("the goal model is not ready yet; run the goal-model stage first")
     model = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
-    load_weights(model, workspace.model_folder(key) / "model.safetensors")
+    load_weights(model, kept.weights)
     return model.eval().requires_grad_(False).to(device)
 
 
 def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: Source, index: int) -> int:
     """Read one shard of samples."""
     chosen = header.chosen[index * header.shard_rows : (index + 1) * header.shard_rows]
-    chunk = source.read(int(chosen[0]), int(chosen[-1]) + 1)
-    kept = np.isin(chunk.sample_ids, chosen)
-    notes = dict(chunk.notes)
-    table = pd.DataFrame(
-        {
-            "sample_id": chunk.sample_ids[kept],
-            "label": chunk.labels[kept],
-            "name": [name for name, keep in zip(chunk.names, kept, strict=True) if keep],
-        }
-    )
-    table["note"] = [notes.get(int(sample_id), "") for sample_id in table["sample_id"]]
-    table["read"] = True
-    skipped = pd.DataFrame(
-        [(s.sample_id, -1, s.name, s.reason, False) for s in chunk.skipped if s.sample_id in set(chosen.tolist())],
-        columns=table.columns,
-    ).astype(table.dtypes.to_dict())
-    workspace.pixels(key, header.shards).write(index, np.ascontiguousarray(chunk.images[kept]))
-    workspace.sample_tables(key, header.shards).write(
-        index, pd.concat([table, skipped]).sort_values("sample_id", ignore_index=True)
-    )
+    runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
+    chunks = [source.read(int(run[0]), int(run[-1]) + 1) for run in runs]
+    rows: list[tuple[int, int, str, str, bool]] = []
+    for chunk in chunks:
+        for sample_id, label, name in zip(chunk.sample_ids.tolist(), chunk.labels.tolist(), chunk.names, strict=True):
+            rows.append((sample_id, label, name, chunk.notes.get(sample_id, ""), True))
+        rows += [(skipped.sample_id, -1, skipped.name, skipped.reason, False) for skipped in chunk.skipped]
+    table = pd.DataFrame(sorted(rows), columns=["sample_id", "label", "name", "note", "read"])
+    table = table.astype({"sample_id": np.int64, "label": np.int64, "name": str, "note": str, "read": bool})
+    workspace.pixels(key, header.shards).write(index, np.concatenate([chunk.images for chunk in chunks]))
+    workspace.sample_tables(key, header.shards).write(index, table)
     return len(chosen)
 
 

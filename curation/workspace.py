@@ -9,14 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from curation.errors import CurationError, UsageError
-from curation.storage import Rows, Shards, clear_write_errors, local_or_remote, read_json, write_bytes, write_json
+from curation.storage import (
+    Rows,
+    Shards,
+    clear_write_errors,
+    digest,
+    local_or_remote,
+    read_json,
+    write_bytes,
+    write_json,
+)
 
 SHARD_BYTES = 2 << 20
 """A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
@@ -125,10 +134,54 @@ class Samples:
         """Return pixels, uint8 M×H×W×C, of some rows in any order."""
         return self.pixels.gather(rows, self.starts)
 
-    def array(self) -> np.ndarray | Rows:
+    def array(self) -> np.ndarray:
         """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""
         rows = Rows(self.pixels, self.starts)
-        return rows[:] if int(np.prod(rows.shape)) <= IN_MEMORY_BYTES else rows
+        return rows[:] if int(np.prod(rows.shape)) <= IN_MEMORY_BYTES else cast(np.ndarray, rows)
+
+
+class KeptModel:
+    """The place of one goal model: a checkpoint while it is trained, weights and description once it is ready."""
+
+    def __init__(self, folder: Path) -> None:
+        """Args: folder: its own, may not exist yet."""
+        self._folder = folder
+
+    @property
+    def weights(self) -> Path:
+        """The file of weights, safetensors."""
+        return self._folder / "model.safetensors"
+
+    @property
+    def about(self) -> dict[str, Any] | None:
+        """A finished goal model's description (settings, weights digest, accuracies, history), or None."""
+        return read_json(self._folder / "model.json")
+
+    @property
+    def started(self) -> bool:
+        """Whether at least one epoch is kept."""
+        return (self._folder / "checkpoint.pt").exists()
+
+    def ready(self, *, verify: bool = False) -> bool:
+        """Whether it is finished; with ``verify`` damaged weights are noticed."""
+        about = self.about
+        if not about or not self.weights.exists():
+            return False
+        return not verify or digest(self.weights.read_bytes()) == about["digest"]
+
+    def checkpoint(self) -> bytes | None:
+        """Return the last epoch's checkpoint, or None."""
+        return (self._folder / "checkpoint.pt").read_bytes() if self.started else None
+
+    def write_checkpoint(self, content: bytes) -> None:
+        """Keep an epoch's checkpoint instead of the one before."""
+        write_bytes(self._folder / "checkpoint.pt", content)
+
+    def finish(self, weights: bytes, about: dict[str, Any]) -> None:
+        """Keep the finished model and drop the checkpoint."""
+        write_bytes(self.weights, weights)
+        write_json(self._folder / "model.json", about)
+        (self._folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 class Workspace:
@@ -164,6 +217,8 @@ class Workspace:
 
     def claim(self, source: dict[str, Any]) -> None:
         """Tie the workspace to a source (reader and path). Raises: UsageError when it belongs to another one."""
+        if source.get("path"):
+            source = {**source, "path": str(Path(source["path"]).expanduser().resolve())}
         about = self.about
         if not about:
             write_json(self.root / "workspace.json", {"format": 1, "source": source})
@@ -226,17 +281,13 @@ class Workspace:
 
     # Goal models
 
-    def model_folder(self, key: str) -> Path:
-        """Return the folder of one goal model."""
-        return self.root / "models" / key
-
-    def model_about(self, key: str) -> dict[str, Any] | None:
-        """Return a finished goal model's description (settings, weights digest, accuracies), or None."""
-        return read_json(self.model_folder(key) / "model.json")
+    def model(self, key: str) -> KeptModel:
+        """Return the place of one goal model."""
+        return KeptModel(self.root / "models" / key)
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Return every finished goal model by key."""
-        abouts = {key: self.model_about(key) for key in self.kept("models")}
+        abouts = {key: self.model(key).about for key in self.kept("models")}
         return {key: about for key, about in abouts.items() if about}
 
     # Recipe revisions

@@ -4,14 +4,15 @@ import streamlit as st
 
 from pages.ui import shell
 
-st.set_page_config(page_title="Curation", page_icon=":material/filter_alt:", layout="wide")
+st.set_page_config(page_title="Curation", page_icon=str(shell.ICON), layout="wide")
 shell.style()
 shell.gate()
 
 page = st.navigation(
     {
         "Data": [
-            st.Page("workspace.py", title="Workspace", icon=":material/database:", url_path="workspace", default=True),
+            st.Page("home.py", title="Curation", default=True, visibility="hidden"),
+            st.Page("workspace.py", title="Workspace", icon=":material/database:", url_path="workspace"),
         ],
         "Curate": [
             st.Page("boundary.py", title="Boundary", icon=":material/target:", url_path="boundary"),

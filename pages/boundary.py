@@ -51,12 +51,10 @@ hardness_band(
 )
 
 summary = opened.selected.summary()[family]
-columns = st.columns(5)
-columns[0].metric("Quota", f"{summary['quota']:,}")
-columns[1].metric("Chosen", f"{summary['chosen']:,}")
-columns[2].metric("Passed over as too hard", f"{summary['passed_over']:,}")
-columns[3].metric("Candidates", f"{summary['candidates']:,}")
-columns[4].metric("Enter / leave", ranking.difference_words(opened, family), help="Against the last saved recipe.")
+left, middle, right = st.columns(3)
+left.metric("Chosen", f"{summary['chosen']:,} of {summary['quota']:,}", help="Images chosen, of this family's quota.")
+middle.metric("Candidates", f"{summary['candidates']:,}")
+right.metric("Enter / leave", ranking.difference_words(opened, family), help="Against the last saved recipe.")
 
 views = {
     "chosen": "Chosen",

@@ -13,8 +13,6 @@ st.title("Map")
 opened = open_selection()
 pipeline, samples = opened.pipeline, opened.pipeline.samples
 
-COLOURS = {"label": "Label", "entropy": "Entropy", "cluster": "Cluster", "selected": "Selected"}
-
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def layout(_key: str):
@@ -28,15 +26,6 @@ if status["embed"] != "done":
     empty("No map yet", "Run the stage “Features and clusters” on the Workspace page.")
 ready = {"umap": status["map"] == "done", "pca": True}
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    colour = st.segmented_control(
-        "Colour by",
-        list(COLOURS),
-        format_func=COLOURS.get,
-        default="label",
-        key="colour",
-        bind="query-params",
-        required=True,
-    )
     method = st.segmented_control(
         "Layout",
         ["umap", "pca"],
@@ -86,8 +75,9 @@ events = embedding_map(
     scores=entropy / np.log(len(samples.classes)),
     ids=samples.sample_ids,
     selected=chosen[clean],
-    colour="score" if colour == "entropy" else colour,
+    colour=state.map_colour(),
     polygon=state.polygon(),
+    on_colour=lambda: state.set_map_colour(st.session_state["map"]["colour"]),
     height_px=540,
     on_polygon=lambda: state.set_polygon(st.session_state["map"]["polygon"]),
     on_picked=lambda: st.session_state.update(

@@ -47,6 +47,7 @@ with controls:
             path=f"selection.mix.{family}",
             to=float,
             step=0.5,
+            format="%g",
             help="Its part of the ratio clean : corrupted : adversarial.",
         )
     st.subheader("Hardness offset")

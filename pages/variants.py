@@ -45,11 +45,12 @@ shown = min(st.session_state.get("variant", len(table) - 1), len(table) - 1)
 if st.session_state.get("variant-of") != sample_id:
     shown = len(table) - 1
 row = table.iloc[shown]
-words = notes([row["kind"]], [row["severity"]])[0] or "clean"
+words = f"{row['kind'].replace('_', ' ')} {row['severity'] or ''}".strip()
+words = words.upper() if row["family"] == "adversarial" else words.capitalize()
 
 first, second, third, said = st.columns([1, 1, 1, 2], gap="medium")
 first.image(enlarged(clean, side_px=280), caption=f"Original, {classes[label]}", width="stretch")
-second.image(enlarged(found.images[shown], side_px=280), caption=words.capitalize(), width="stretch")
+second.image(enlarged(found.images[shown], side_px=280), caption=words, width="stretch")
 third.image(
     enlarged(magnified(clean, found.images[shown], factor=factor), side_px=280),
     caption=f"The change × {factor}, grey = none",
@@ -58,7 +59,7 @@ third.image(
 with said:
     right = row["prediction"] == label
     st.markdown(
-        f"**{words.capitalize()}** is seen as **{classes[int(row['prediction'])]}** "
+        f"**{words}** is seen as **{classes[int(row['prediction'])]}** "
         f"({':green[right]' if right else ':red[wrong]'}), entropy **{row['entropy']:.3f}** nats "
         f"({row['entropy'] / most:.0%} of ln K); the clean image has {table['entropy'].iloc[0]:.3f}."
     )
@@ -74,7 +75,7 @@ def open_variant(index: int) -> None:
     st.session_state["variant-of"] = sample_id
 
 
-def grid(rows: np.ndarray, key: str, columns: int | str) -> None:
+def grid(rows: np.ndarray, key: str, group: int) -> None:
     picked = table.iloc[rows]
     gallery(
         found.images[rows],
@@ -87,7 +88,7 @@ def grid(rows: np.ndarray, key: str, columns: int | str) -> None:
         families=picked["family"].tolist(),
         notes=notes(picked["kind"], picked["severity"]),
         selected=shown if shown in rows else None,
-        columns=columns,
+        group=group,
         editable=False,
         on_open=open_variant,
     )
@@ -96,7 +97,7 @@ def grid(rows: np.ndarray, key: str, columns: int | str) -> None:
 corrupted = np.flatnonzero(table["family"] == "corruption")
 others = np.flatnonzero(table["family"] != "corruption")
 st.subheader("Clean and adversarial")
-grid(others, "others", "auto")
+grid(others, "others", 1)
 st.subheader("Corruptions")
 st.caption("Severity 1 to 5 from left to right. The bar is the entropy as a share of ln K; → marks a wrong prediction.")
-grid(corrupted, "corruptions", "auto")
+grid(corrupted, "corruptions", 5)

@@ -65,58 +65,59 @@ with data:
                     hide_index=True,
                 )
 
-st.subheader("Goal model")
-models = found.models()
-chosen = recipe.goal_model
-about = models.get(pipeline.model_key) if samples is not None else None
-if about:
-    left, middle, right = st.columns(3)
-    left.metric("Architecture", about["architecture"])
-    middle.metric("Accuracy, these samples", f"{about['train_accuracy']:.1%}")
-    test = about["test_accuracy"]
-    right.metric("Accuracy, test split", "–" if test is None else f"{test:.1%}")
-    if about["history"]:
-        with st.expander("Training curve"):
-            st.plotly_chart(figures.training(about["history"]), config={"displayModeBar": False})
-others = {key: other for key, other in models.items() if not about or key != pipeline.model_key}
-if others:
+with stages:
+    st.subheader("Goal model")
+    models = found.models()
+    chosen = recipe.goal_model
+    about = models.get(pipeline.model_key) if samples is not None else None
+    if about:
+        left, middle, right = st.columns(3)
+        left.metric("Architecture", about["architecture"])
+        middle.metric("Accuracy, these samples", f"{about['train_accuracy']:.1%}")
+        test = about["test_accuracy"]
+        right.metric("Accuracy, test split", "–" if test is None else f"{test:.1%}")
+        if about["history"]:
+            with st.expander("Training curve"):
+                st.plotly_chart(figures.training(about["history"]), config={"displayModeBar": False})
+    others = {key: other for key, other in models.items() if not about or key != pipeline.model_key}
+    if others:
 
-    def use(settings: dict) -> None:
-        state.change(goal_model=settings)
+        def use(settings: dict) -> None:
+            state.change(goal_model=settings)
 
-    with st.expander(f"{len(others)} other goal model{'s' * (len(others) > 1)} in this workspace"):
-        for key, other in others.items():
-            with st.container(horizontal=True, vertical_alignment="center"):
-                test = other["test_accuracy"]
-                method = "loaded" if other["settings"]["checkpoint"] else other["settings"]["train"]["method"]
-                st.markdown(
-                    f"`{key[:8]}` {other['architecture']}, {method}, accuracy {other['train_accuracy']:.1%}"
-                    + (f", test {test:.1%}" if test is not None else "")
-                )
-                st.button("Use", key=f"use-{key}", on_click=use, args=(other["settings"],), type="tertiary")
+        with st.expander(f"{len(others)} other goal model{'s' * (len(others) > 1)} in this workspace"):
+            for key, other in others.items():
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    test = other["test_accuracy"]
+                    method = "loaded" if other["settings"]["checkpoint"] else other["settings"]["train"]["method"]
+                    st.markdown(
+                        f"`{key[:8]}` {other['architecture']}, {method}, accuracy {other['train_accuracy']:.1%}"
+                        + (f", test {test:.1%}" if test is not None else "")
+                    )
+                    st.button("Use", key=f"use-{key}", on_click=use, args=(other["settings"],), type="tertiary")
 
-with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
-    from curation.models.architectures import ARCHITECTURES
+    with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
+        from curation.models.architectures import ARCHITECTURES
 
-    names = [*ARCHITECTURES]
-    current = chosen.architecture
-    architecture = st.selectbox(
-        "Architecture",
-        names if current in names else [*names, current],
-        index=names.index(current) if current in names else len(names),
-        help="Also torchvision/<name> and timm/<name>, where installed.",
-        accept_new_options=True,
-    )
-    checkpoint = st.text_input(
-        "Weights",
-        value=chosen.checkpoint or "",
-        placeholder="path of a .safetensors file or a state dict; empty: train",
-        help=GoalModel.model_fields["checkpoint"].description,
-    )
-    train = settings_form(type(chosen.train), chosen.train.model_dump(mode="json"), key="train")
-    if st.form_submit_button("Use these settings", type="primary"):
-        path = checkpoint.strip() or None
-        if path and not Path(path).is_file():
-            st.error(f"There is no file {path}; give the path of a safetensors file or a state dict.")
-        elif state.change(goal_model={"architecture": architecture, "checkpoint": path, "train": train}):
-            st.rerun()
+        names = [*ARCHITECTURES]
+        current = chosen.architecture
+        architecture = st.selectbox(
+            "Architecture",
+            names if current in names else [*names, current],
+            index=names.index(current) if current in names else len(names),
+            help="Also torchvision/<name> and timm/<name>, where installed.",
+            accept_new_options=True,
+        )
+        checkpoint = st.text_input(
+            "Weights",
+            value=chosen.checkpoint or "",
+            placeholder="path of a .safetensors file or a state dict; empty: train",
+            help=GoalModel.model_fields["checkpoint"].description,
+        )
+        train = settings_form(type(chosen.train), chosen.train.model_dump(mode="json"), key="train")
+        if st.form_submit_button("Use these settings", type="primary"):
+            path = checkpoint.strip() or None
+            if path and not Path(path).is_file():
+                st.error(f"There is no file {path}; give the path of a safetensors file or a state dict.")
+            elif state.change(goal_model={"architecture": architecture, "checkpoint": path, "train": train}):
+                st.rerun()

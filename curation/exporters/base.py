@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from curation.errors import CurationError
 from curation.plugin import Plugin
 from curation.selection.pool import candidate_name
 
-CHUNK = 1024
-"""Images read and written at a time."""
+CHUNK_BYTES = 16 * 2**20
+"""Pixels read and written at a time."""
+
+_COLUMNS = ("sample_id", "family", "kind", "severity", "label")
 
 OnProgress = Callable[[int], None]
 """Told how many images are written; may raise to stop."""
@@ -63,15 +68,72 @@ class CuratedSet:
 
     def chunks(self, on_progress: OnProgress) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, images) a chunk at a time, and tell how many are done after each."""
-        for start in range(0, len(self), CHUNK):
-            stop = min(start + CHUNK, len(self))
-            yield start, self.images(start, stop)
+        rows = max(1, min(1000, CHUNK_BYTES // math.prod(self.shape)))
+        for start in range(0, len(self), rows):
+            stop = min(start + rows, len(self))
+            images = self.images(start, stop)
+            if images.dtype != np.uint8 or images.shape != (stop - start, *self.shape):
+                expected, got = ("×".join(map(str, shape)) for shape in ((stop - start, *self.shape), images.shape))
+                raise CurationError(f"images {start} … {stop - 1} must be uint8 {expected}, got {images.dtype} {got}")
+            yield start, images
             on_progress(stop)
+
+    def check(self) -> None:
+        """Raises: CurationError when there is nothing to write, or a table or label is not what it must be."""
+        if not len(self):
+            raise CurationError("the curated set is empty; raise the budget or lower the offset")
+        for column in _COLUMNS:
+            if column not in self.manifest:
+                raise CurationError(f"the manifest has no column {column!r}; it needs {', '.join(_COLUMNS)}")
+        labels, classes = self.labels, len(self.classes)
+        if labels.min() < 0 or labels.max() >= classes:
+            raise CurationError(f"labels must be in [0, {classes}), got {labels.min()} … {labels.max()}")
+        soft = self.soft_labels
+        if soft is None:
+            return
+        if soft.shape != (len(self), classes):
+            expected, got = f"{len(self)}×{classes}", "×".join(map(str, soft.shape))
+            raise CurationError(f"soft labels must be one row an image and one column a class, {expected}, got {got}")
+        wrong = np.flatnonzero(~((soft >= 0).all(1) & (abs(soft.sum(1) - 1) < 1e-4)))
+        if len(wrong):
+            raise CurationError(
+                f"the soft label of image {wrong[0]} must be non-negative and sum to 1; check the labels"
+            )
+
+
+class Images(ABC):
+    """The images of an export, by position; what is open stays in its process, so that workers can be given them."""
+
+    def __init__(self, folder: Path, manifest: pd.DataFrame) -> None:
+        """Args: folder: the export; manifest: its table."""
+        self.folder = folder
+        self.files = manifest["file"].to_list() if "file" in manifest else []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "opened"}
+
+    @cached_property
+    def opened(self) -> Any:
+        """What ``open`` returned, once a process."""
+        return self.open()
+
+    @abstractmethod
+    def open(self) -> Any:
+        """Open the export's file. Raises: OSError, ValueError."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Return one image, uint8 H×W×C. Raises: OSError, ValueError, SyntaxError (a broken PNG)."""
 
 
 class Exporter(Plugin):
     """One file format. A member writes ``write`` and says in ``snippet`` how the result is opened elsewhere."""
 
+    marker: ClassVar[str]
+    """The file or folder by which ``curation.load`` knows this format."""
     native: ClassVar[str]
     """Python that opens the export with other people's tools, ``{path}`` standing for the folder."""
 
@@ -91,5 +153,5 @@ class Exporter(Plugin):
 
     @classmethod
     @abstractmethod
-    def reader(cls, folder: Path, manifest: pd.DataFrame) -> Callable[[int], np.ndarray]:
-        """Return how ``curation.load`` gets image ``i`` of an export: uint8 H×W×C. Raises: OSError, ValueError."""
+    def reader(cls, folder: Path, manifest: pd.DataFrame) -> Images:
+        """Return an export's images, for ``curation.load``. Raises: OSError, ValueError."""

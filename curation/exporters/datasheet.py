@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+from typing import Any
+
 import numpy as np
 
 from curation.exporters.base import CuratedSet, Exporter
@@ -13,42 +16,30 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
     """Return the datasheet as Markdown; the same set gives the same text."""
     about, manifest = curated.about, curated.manifest
     height, width, channels = curated.shape
-    parts = [f"# {about['name']}\n"]
+    parts = [f"# {about.get('name', 'Curated set')}\n"]
     if about.get("note"):
         parts.append(f"{about['note']}\n")
     parts.append(
         f"{len(curated):,} images of {width}×{height} pixels, {'grey' if channels == 1 else 'colour'}, "
-        f"{len(curated.classes)} classes; {exporter.title}.\n"
+        f"{len(curated.classes)} classes; {exporter.title}; "
+        f"{'one-hot' if curated.soft_labels is None else 'soft'} labels.\n"
     )
-    parts += ["## Where it comes from\n", f"- Source: {about['source']}, {about['samples']:,} samples read"]
-    if about.get("skipped"):
-        parts.append(f"- {about['skipped']:,} samples could not be read and were skipped")
-    parts.append(f"- Candidates: {about['candidates']:,} (clean images and their variants)")
-    goal = about["goal_model"]
-    parts.append(
-        f"- Goal model: {goal['architecture']}, accuracy {_percent(goal['train_accuracy'])} on the samples, "
-        f"{_percent(goal['test_accuracy'])} on the test split, weights {goal['digest']}\n"
-    )
-    parts += ["## What was chosen\n", "| family | images | candidates | passed over as too hard | hardness band |"]
-    parts.append("|---|---|---|---|---|")
-    for family, summary in about["families"].items():
-        band = "–" if summary["upper"] is None else f"{summary['lower']:.4f} … {summary['upper']:.4f}"
-        parts.append(
-            f"| {_WORDS[family]} | {summary['chosen']:,} | {summary['candidates']:,} "
-            f"| {summary['passed_over']:,} | {band} |"
-        )
-    parts += ["", "| entropy (nats) | lowest | 25 % | median | 75 % | highest |", "|---|---|---|---|---|---|"]
-    for family, rows in manifest.groupby("family", observed=True):
-        values = np.quantile(rows["entropy"].to_numpy(np.float64), [0, 0.25, 0.5, 0.75, 1])
-        parts.append(f"| {_WORDS[str(family)]} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
+    parts += ["## Where it comes from\n", *_origin(about), "", *_families(curated)]
+    if "entropy" in manifest:
+        parts += ["", "| entropy (nats) | lowest | 25 % | median | 75 % | highest |", "|---|---|---|---|---|---|"]
+        for family, rows in manifest.groupby("family", observed=True):
+            values = np.quantile(rows["entropy"].to_numpy(np.float64), [0, 0.25, 0.5, 0.75, 1])
+            parts.append(f"| {_WORDS[str(family)]} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
     counts = np.bincount(curated.labels, minlength=len(curated.classes))
     parts += ["", "## Classes\n", "| class | images |", "|---|---|"]
-    parts += [f"| {name} | {count:,} |" for name, count in zip(curated.classes, counts, strict=True)]
+    parts += [f"| {name.replace('|', '/')} | {count:,} |" for name, count in zip(curated.classes, counts, strict=True)]
     variants = manifest[manifest["family"] != "clean"]
     if len(variants):
         parts += ["", "## Variants\n", "| kind | severity | images |", "|---|---|---|"]
-        groups = variants.assign(kind=variants["kind"].astype(str)).groupby(["kind", "severity"], observed=True).size()
-        parts += [f"| {kind} | {severity or '–'} | {count:,} |" for (kind, severity), count in groups.items()]
+        counted = collections.Counter(
+            zip(variants["kind"].astype(str), variants["severity"].astype(int).tolist(), strict=True)
+        )
+        parts += [f"| {kind} | {severity or '–'} | {count:,} |" for (kind, severity), count in sorted(counted.items())]
     parts += [
         "",
         "## Limits\n",
@@ -59,6 +50,38 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         "- `recipe.yaml` makes this set again from the same source, byte for byte; `SHA256SUMS` says whether it did.",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _origin(about: dict[str, Any]) -> list[str]:
+    lines = [f"- Source: {about.get('source', 'unknown')}, {about.get('samples', 0):,} samples read"]
+    if about.get("skipped"):
+        lines.append(f"- {about['skipped']:,} samples could not be read and were skipped")
+    lines.append(f"- Candidates: {about.get('candidates', 0):,} (clean images and their variants)")
+    goal = about.get("goal_model")
+    if goal:
+        lines.append(
+            f"- Goal model: {goal.get('architecture')}, "
+            f"accuracy {_percent(goal.get('train_accuracy'))} on the samples, "
+            f"{_percent(goal.get('test_accuracy'))} on the test split, weights {goal.get('digest')}"
+        )
+    return lines
+
+
+def _families(curated: CuratedSet) -> list[str]:
+    """Return the table of mix and offsets."""
+    lines = [
+        "## What was chosen\n",
+        "| family | images | share | candidates | passed over as too hard | hardness band |",
+        "|---|---|---|---|---|---|",
+    ]
+    for family, summary in curated.about.get("families", {}).items():
+        band = "–" if summary["upper"] is None else f"{summary['lower']:.4f} … {summary['upper']:.4f}"
+        passed = summary["passed_over"]
+        lines.append(
+            f"| {_WORDS[family]} | {summary['chosen']:,} | {summary['chosen'] / len(curated):.1%} "
+            f"| {summary['candidates']:,} | {passed:,} ({passed / max(1, summary['candidates']):.1%}) | {band} |"
+        )
+    return lines
 
 
 def _percent(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -37,29 +38,30 @@ def export(
     Raises: CurationError: nothing to write, the place is taken, the disk is full or refuses; no half export is left.
     """
     destination = Path(destination)
-    if not len(curated):
-        raise CurationError("the curated set is empty; raise the budget or lower the offset")
-    earlier = (destination / SUMS).exists()
-    if destination.exists() and not (earlier and overwrite):
-        if destination.is_dir() and not any(destination.iterdir()):
-            pass
-        elif earlier:
-            raise CurationError(
-                f"{destination} holds an earlier export; choose another folder or allow to overwrite it"
-            )
-        else:
-            raise CurationError(f"{destination} exists and is not an export; choose a new folder, it is left as it is")
-    partial = destination.with_name(f".{destination.name}.partial-{uuid.uuid4().hex[:8]}")
+    curated.check()
+    partial = destination.with_name(f".{destination.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
     try:
         with clear_write_errors(destination):
+            _check_place(destination, overwrite)
             partial.mkdir(parents=True)
             exporter.write(curated, partial, on_progress=on_progress)
             _write_about(curated, exporter, partial)
             _write_sums(partial)
             _swap(partial, destination)
+    except OSError as error:
+        raise CurationError(f"cannot write {destination}: {error}; nothing was left behind") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return destination
+
+
+def _check_place(destination: Path, overwrite: bool) -> None:
+    if not os.path.lexists(destination) or (destination.is_dir() and not any(destination.iterdir())):
+        return
+    if not (destination / SUMS).is_file():
+        raise CurationError(f"{destination} exists and is not an export; choose a new folder, it is left as it is")
+    if not overwrite:
+        raise CurationError(f"{destination} holds an earlier export; choose another folder or allow to overwrite it")
 
 
 def _write_about(curated: CuratedSet, exporter: Exporter, folder: Path) -> None:
@@ -85,15 +87,27 @@ def _write_sums(folder: Path) -> None:
         with path.open("rb") as file:
             lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.relative_to(folder).as_posix()}\n")
             os.fsync(file.fileno())
-    with (folder / SUMS).open("w") as file:
+    with (folder / SUMS).open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
+    for inner in [*(path for path in folder.rglob("*") if path.is_dir()), folder]:
+        _sync_folder(inner)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that a folder's list of files is on the disk, where the system lets one."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _swap(partial: Path, destination: Path) -> None:
     """Put the finished folder in place; an earlier export is there until the new one is."""
-    old = destination.with_name(f".{destination.name}.old-{uuid.uuid4().hex[:8]}")
+    old = destination.with_name(f".{destination.name[:100]}.old-{uuid.uuid4().hex[:8]}")
     if destination.exists():
         destination.rename(old)
     try:
@@ -104,6 +118,7 @@ def _swap(partial: Path, destination: Path) -> None:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise CurationError(f"{destination} appeared meanwhile; choose another folder") from error
         raise
+    _sync_folder(destination.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -112,8 +127,8 @@ def verify(folder: Path) -> None:
     sums = folder / SUMS
     if not sums.exists():
         raise CurationError(f"{folder} is not an export: it has no {SUMS}")
-    for line in sums.read_text().splitlines():
-        expected, name = line.split("  ", 1)
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition("  ")
         path = folder / name
         if not path.is_file():
             raise CurationError(f"{path} is missing from the export; export the recipe again")

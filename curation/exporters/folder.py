@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from curation.exporters.base import CuratedSet, Exporter, OnProgress
+from curation.exporters.base import CuratedSet, Exporter, Images, OnProgress
 
 
 def file_names(names: list[str], labels: np.ndarray, classes: list[str]) -> list[str]:
@@ -19,7 +18,20 @@ def file_names(names: list[str], labels: np.ndarray, classes: list[str]) -> list
 
 
 def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+    """Return a class name as part of a file name that any system takes (at most 255 bytes of UTF-8)."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:48]
+
+
+class _Files(Images):
+    def open(self) -> None: ...
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        with Image.open(self.folder / self.files[index]) as image:
+            pixels = np.asarray(image)
+        return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 class Folder(Exporter):
@@ -27,6 +39,7 @@ class Folder(Exporter):
 
     name = "folder"
     title = "Image folder of PNGs"
+    marker = "images"
     native = (
         "from torchvision.datasets import ImageFolder\n\n"
         'dataset = ImageFolder("{path}/images")               # soft labels: manifest.parquet\n'
@@ -46,12 +59,6 @@ class Folder(Exporter):
         return file_names(curated.names(), curated.labels, curated.classes)
 
     @classmethod
-    def reader(cls, folder: Path, manifest: pd.DataFrame) -> Callable[[int], np.ndarray]:
+    def reader(cls, folder: Path, manifest: pd.DataFrame) -> Images:
         """Decode one file at a time; see ``Exporter.reader``."""
-        files = manifest["file"].to_list()
-
-        def image(index: int) -> np.ndarray:
-            pixels = np.asarray(Image.open(folder / files[index]))
-            return pixels[..., None] if pixels.ndim == 2 else pixels
-
-        return image
+        return _Files(folder, manifest)

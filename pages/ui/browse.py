@@ -87,8 +87,8 @@ def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_key: str) -> None:
 
 
 def notes(kinds: Sequence[str], severities: Sequence[int]) -> list[str]:
-    """Return kind and severity in words; nothing for clean images."""
+    """Return kind (its first word, which tells them apart) and severity; nothing for clean images."""
     return [
-        "" if kind == "clean" else f"{kind.replace('_', ' ')}{f' {severity}' if severity else ''}"
+        "" if kind == "clean" else f"{kind.split('_')[0]}{f' {severity}' if severity else ''}"
         for kind, severity in zip(kinds, severities, strict=True)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -9,9 +10,12 @@ import streamlit as st
 from curation.errors import CurationError
 from pages.ui import state
 
+ICON = Path(__file__).parent / "icon.png"
+LOGO = Path(__file__).parent / "logo.svg"
+
 _STYLE = """
 <style>
-.stMainBlockContainer { padding-top: 3.2rem; padding-bottom: 2rem; max-width: 1500px; }
+.stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 1500px; }
 [data-testid="stSidebarHeader"] { padding-bottom: 0; }
 h1 { font-size: 1.6rem !important; padding: 0 0 .25rem !important; letter-spacing: -0.02em; }
 h2, h3 { font-size: 1.05rem !important; padding-bottom: .25rem !important; }
@@ -41,6 +45,7 @@ def gate() -> None:
 
 def sidebar() -> None:
     """Which workspace, which recipe, and what was changed since it was saved."""
+    st.logo(str(LOGO), size="large", icon_image=str(ICON))
     with st.sidebar:
         names = state.workspace_names()
         found = state.workspace()

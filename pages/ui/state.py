@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -197,6 +197,18 @@ def set_polygon(corners: list[list[float]] | None) -> None:
         st.query_params["lasso"] = json.dumps(rounded, separators=(",", ":"))
     elif "lasso" in st.query_params:
         del st.query_params["lasso"]
+
+
+def map_colour() -> Literal["label", "cluster", "score", "selected"]:
+    """What colours the map, from the session or the link."""
+    name = st.session_state.get("map-colour") or st.query_params.get("colour")
+    return name if name in ("cluster", "score", "selected") else "label"
+
+
+def set_map_colour(name: str) -> None:
+    """Keep what colours the map in the session and in the address."""
+    st.session_state["map-colour"] = name
+    st.query_params["colour"] = name
 
 
 def _decode_list(text: str) -> list[list[float]] | None:

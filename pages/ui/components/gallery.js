@@ -116,7 +116,8 @@ function create(root, send) {
     const room = root.clientWidth;
     const wish = room < 480 ? 72 : 96;
     let cell = width <= 64 ? Math.max(1, Math.floor(wish / width)) * width : wish;
-    perRow = shown.grid_columns || Math.max(1, Math.floor((room + GAP_PX) / (cell + GAP_PX)));
+    const fitting = Math.max(1, Math.floor((room + GAP_PX) / (cell + GAP_PX)));
+    perRow = shown.grid_columns || Math.max(shown.group, fitting - (fitting % shown.group));
     cell = Math.min(cell, Math.floor((room - GAP_PX * (perRow - 1)) / perRow));
     grid.style.setProperty("--columns", perRow);
     grid.style.setProperty("--spread", shown.grid_columns ? "start" : "space-between");

@@ -65,6 +65,7 @@ def gallery(
     notes: Sequence[str] | None = None,
     selected: int | None = None,
     columns: int | Literal["auto"] = "auto",
+    group: int = 1,
     editable: bool = True,
     on_open: Callable[[int], None] | None = None,
     on_edit: Callable[[tuple[Edit, ...]], None] | None = None,
@@ -88,6 +89,7 @@ def gallery(
         notes: N short texts for the second line, such as ``fog 3``, or None.
         selected: the id of the image that the page shows in detail, or None.
         columns: number of columns, or ``auto`` for as many as fit.
+        group: with ``auto``, the number of columns is a multiple of this.
         editable: offer include, exclude and relabel.
         on_open: called with the id before the script runs.
         on_edit: called with the new edits before the script runs.
@@ -113,6 +115,7 @@ def gallery(
     parameters = {
         "columns": _identity(images),
         "grid_columns": 0 if columns == "auto" else columns,
+        "group": group,
         "ids": [int(i) for i in ids],
         "titles": [_title(i, labels, class_names, predictions) for i in range(len(images))],
         "notes": list(notes) if notes is not None else None,

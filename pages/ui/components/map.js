@@ -427,7 +427,10 @@ function create(root, send) {
     if (offered.join() === [...modes.children].map((button) => button.name).join()) return offered;
     const buttons = offered.map((name) => {
       const button = element("button", { type: "button", name, "aria-pressed": String(name === mode) }, MODES[name]);
-      button.addEventListener("click", () => setMode(name));
+      button.addEventListener("click", () => {
+        setMode(name);
+        send.state("colour", name);
+      });
       return button;
     });
     modes.replaceChildren(...buttons);

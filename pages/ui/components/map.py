@@ -51,6 +51,7 @@ def embedding_map(
     height_px: int = 560,
     on_polygon: Callable[[], None] | None = None,
     on_picked: Callable[[], None] | None = None,
+    on_colour: Callable[[], None] | None = None,
 ) -> MapEvents:
     """Draw a scatter of images that pans, zooms, isolates classes and takes a lasso or a box.
 
@@ -72,6 +73,7 @@ def embedding_map(
         colour: how points are coloured first; the user can switch.
         polygon: the selection as the page knows it, for example from the recipe; ``...`` leaves it to the user.
         height_px: of the canvas.
+        on_colour: called when the user switches the colouring; the state's ``colour`` is its name.
         on_polygon: called when the user draws or clears a selection.
         on_picked: called when the user clicks a point.
 
@@ -97,7 +99,9 @@ def embedding_map(
         polygon=np.asarray(current, np.float32),
         **arrays,
     )
-    state = _part.mount(parameters, key=key, columns=encoded, events={"polygon": on_polygon, "picked": on_picked})
+    state = _part.mount(
+        parameters, key=key, columns=encoded, events={"polygon": on_polygon, "picked": on_picked, "colour": on_colour}
+    )
     remember(key, current, written)
     picked = state.get("picked")
     return MapEvents(current or None, picked if isinstance(picked, int) and 0 <= picked < len(xy) else None)

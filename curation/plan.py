@@ -1,0 +1,141 @@
+"""What a recipe needs on a workspace: every result, the key that determines it, and the shards that hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from curation.errors import CurationError, UsageError
+from curation.plugin import fingerprint
+from curation.recipe import Recipe
+from curation.scores import SCORES
+from curation.storage import Shards, digest
+from curation.workspace import Samples, Workspace
+
+TITLES = {
+    "ingest": "Read the images",
+    "goal_model": "Goal model",
+    "corruption": "Corrupted copies",
+    "adversarial": "Adversarial copies",
+    "score": "Score candidates",
+    "embed": "Features and clusters",
+    "map": "Map",
+}
+"""Every stage in order, with the words people see."""
+
+FOR_SELECTION = ("ingest", "goal_model", "corruption", "adversarial", "score")
+"""The stages that a selection needs; the others only draw the map."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One set of images aligned with the samples' shards: the clean ones, one (kind, severity), or one attack."""
+
+    family: Literal["clean", "corruption", "adversarial"]
+    kind: str
+    severity: int
+    plugin: Any
+    pixels: Shards
+
+
+class Plan:
+    """One recipe on one workspace: where each result lies. Nothing is computed."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace, *, device: str) -> None:
+        """Args: device: cuda, mps or cpu, where goal models are loaded."""
+        self.recipe = recipe
+        self.workspace = workspace
+        self.device = device
+
+    @property
+    def source_spec(self) -> str:
+        """Fingerprint of the recipe's source block."""
+        source = self.recipe.source
+        return fingerprint([source.reader.identity(), source.limit])
+
+    @property
+    def samples_key(self) -> str | None:
+        """Key of the ingested samples, or None before the source was ever opened."""
+        return self.workspace.source_key(self.source_spec)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The ingested samples. Raises: CurationError when they are not complete."""
+        return Samples(self.workspace, self.samples_key or "none")
+
+    @cached_property
+    def model_key(self) -> str:
+        """Key of the goal model: its settings and, when trained here, the samples and the seed."""
+        goal = self.recipe.goal_model
+        samples = self.samples
+        if goal.checkpoint is not None:
+            try:
+                weights = digest(Path(goal.checkpoint).read_bytes())
+            except OSError:
+                raise UsageError(
+                    f"goal_model.checkpoint: there is no readable file {goal.checkpoint}; give a safetensors file or "
+                    "a state dict, or leave it out to train a goal model"
+                ) from None
+            return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape])
+        settings = goal.train.model_dump(mode="json")
+        return fingerprint(["trained", goal.architecture, settings, self.recipe.seed, samples.digest])
+
+    @cached_property
+    def model_digest(self) -> str:
+        """Hash of the goal model's weights. Raises: CurationError when it is not ready."""
+        about = self.workspace.model(self.model_key).about
+        if about is None:
+            raise CurationError("the goal model is not ready yet; run the goal-model stage first")
+        return str(about["digest"])
+
+    @property
+    def model(self) -> tuple[str, str, str]:
+        """What ``stages.goal_model`` takes to load this recipe's goal model."""
+        return str(self.workspace.root), self.model_key, self.device
+
+    def clean(self) -> ImageSet:
+        """The clean images."""
+        return ImageSet("clean", "clean", 0, None, self.samples.pixels)
+
+    def _pixels(self, *identity: Any) -> Shards:
+        key = fingerprint([*identity, self.recipe.seed, self.samples.digest])
+        return self.workspace.pixels(key, self.samples.header.shards)
+
+    def corrupted(self) -> list[ImageSet]:
+        """Every set of corrupted copies that the recipe asks for."""
+        asked = self.recipe.variants.corruption
+        return [
+            ImageSet("corruption", member.name, member.severity, member, self._pixels("corruption", member.identity()))
+            for member in (asked.members() if asked else [])
+        ]
+
+    def attacked(self) -> list[ImageSet]:
+        """Every set of adversarial copies that the recipe asks for."""
+        attack = self.recipe.variants.adversarial
+        if attack is None:
+            return []
+        pixels = self._pixels("adversarial", attack.identity(), self.model_digest)
+        return [ImageSet("adversarial", attack.name, 0, attack, pixels)]
+
+    def image_sets(self) -> list[ImageSet]:
+        """Everything that may be selected, in the pool's order."""
+        return [self.clean(), *self.corrupted(), *self.attacked()]
+
+    def scores(self, images: ImageSet) -> Shards:
+        """The scores of a finished image set under the goal model."""
+        versions = [[score.name, score.version] for score in SCORES]
+        key = fingerprint(["score", versions, self.model_digest, images.pixels.digest()])
+        return self.workspace.scores(key, images.pixels.count)
+
+    def features(self) -> Shards:
+        """The clean samples' features."""
+        key = fingerprint(["features", self.model_digest, self.samples.pixels.digest()])
+        return self.workspace.features(key, self.samples.pixels.count)
+
+    def map_table(self, method: Literal["pca", "umap"]) -> Shards:
+        """The table of x, y and cluster for the clean samples, one row a sample."""
+        settings = self.recipe.map.model_dump() if method == "umap" else {"clusters": self.recipe.map.clusters}
+        key = fingerprint(["map", method, settings, self.recipe.seed, self.features().digest()])
+        return self.workspace.map(key)

@@ -1,0 +1,132 @@
+"""How far every stage of a recipe is, from what lies on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from curation.plan import TITLES, Plan
+from curation.storage import Shards
+
+State = Literal["done", "partial", "missing", "stale", "waiting", "off"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far one stage is for a recipe.
+
+    ``stale``: results exist, but for other settings; ``waiting``: an earlier stage must be done first; ``off``: the
+    recipe does not ask for it. ``done`` and ``total`` count images (epochs for the goal model).
+    """
+
+    stage: str
+    state: State
+    done: int = 0
+    total: int = 0
+    unit: str = "images"
+
+
+def status(plan: Plan, *, verify: bool = False) -> list[Status]:
+    """Return how far every stage is, from what lies on disk."""
+    found: list[Status] = []
+    blocked = False
+    for stage in TITLES:
+        one = _waiting(plan, stage) if blocked else _STATUS[stage](plan, verify)
+        found.append(one)
+        blocked = blocked or (stage in ("ingest", "goal_model") and one.state != "done")
+    return found
+
+
+def _waiting(plan: Plan, stage: str) -> Status:
+    asked = getattr(plan.recipe.variants, stage, True)
+    return Status(stage, "waiting" if asked is not None else "off")
+
+
+def ingest_status(plan: Plan, verify: bool) -> Status:
+    """Return how far the samples are read."""
+    key = plan.samples_key
+    header = plan.workspace.sample_header(key) if key else None
+    if key is None or header is None:
+        return Status("ingest", "stale" if plan.workspace.exists else "missing")
+    shards = plan.workspace.pixels(key, header.shards)
+    missing = set(shards.missing(verify=verify))
+    missing |= set(plan.workspace.sample_tables(key, header.shards).missing(verify=verify))
+    total = len(header.chosen)
+    done = total - min(len(missing) * header.shard_rows, total)
+    return Status("ingest", _state(done, total, bool(missing), False), done, total)
+
+
+def _goal_model_status(plan: Plan, verify: bool) -> Status:
+    epochs = 1 if plan.recipe.goal_model.checkpoint else plan.recipe.goal_model.train.epochs
+    kept = plan.workspace.model(plan.model_key)
+    if kept.ready(verify=verify):
+        return Status("goal_model", "done", epochs, epochs, "epochs")
+    if kept.started:
+        return Status("goal_model", "partial", 0, epochs, "epochs")
+    return Status("goal_model", "stale" if plan.workspace.models() else "missing", 0, epochs, "epochs")
+
+
+def _shards_status(plan: Plan, stage: str, shards: list[Shards], verify: bool, elsewhere: str) -> Status:
+    rows = np.diff(plan.samples.starts)
+    missing = [part.missing(verify=verify) for part in shards]
+    total = len(plan.samples) * len(shards)
+    done = total - sum(int(rows[indices].sum()) for indices in missing)
+    stale = elsewhere != "images" and bool(plan.workspace.kept(elsewhere))
+    return Status(stage, _state(done, total, any(missing), stale), done, total)
+
+
+def _corruption_status(plan: Plan, verify: bool) -> Status:
+    if plan.recipe.variants.corruption is None:
+        return Status("corruption", "off")
+    return _shards_status(plan, "corruption", [s.pixels for s in plan.corrupted()], verify, "images")
+
+
+def _adversarial_status(plan: Plan, verify: bool) -> Status:
+    if plan.recipe.variants.adversarial is None:
+        return Status("adversarial", "off")
+    return _shards_status(plan, "adversarial", [s.pixels for s in plan.attacked()], verify, "images")
+
+
+def _score_status(plan: Plan, verify: bool) -> Status:
+    sets = plan.image_sets()
+    ready = [plan.scores(images) for images in sets if images.pixels.complete()]
+    status = _shards_status(plan, "score", ready, verify, "scores")
+    total = len(plan.samples) * len(sets)
+    return Status("score", "partial" if status.done and status.done < total else status.state, status.done, total)
+
+
+def _embed_status(plan: Plan, verify: bool) -> Status:
+    status = _shards_status(plan, "embed", [plan.features()], verify, "features")
+    if status.state == "done" and plan.map_table("pca").missing(verify=verify):
+        return Status("embed", "partial", status.done, status.total)
+    return status
+
+
+def _map_status(plan: Plan, verify: bool) -> Status:
+    features = plan.features()
+    if not features.complete():
+        return Status("map", "waiting")
+    ready = not plan.map_table("umap").missing(verify=verify)
+    n = len(plan.samples)
+    return Status("map", "done" if ready else "missing", n if ready else 0, n)
+
+
+def _state(done: int, total: int, missing: bool, stale: bool) -> State:
+    if not missing and total:
+        return "done"
+    if done:
+        return "partial"
+    return "stale" if stale else "missing"
+
+
+_STATUS = {
+    "ingest": ingest_status,
+    "goal_model": _goal_model_status,
+    "corruption": _corruption_status,
+    "adversarial": _adversarial_status,
+    "score": _score_status,
+    "embed": _embed_status,
+    "map": _map_status,
+}
