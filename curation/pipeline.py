@@ -89,8 +89,7 @@ class Pipeline(Plan):
         self.workspace.write_sample_header(key, header)
         self.workspace.write_source_key(self.source_spec, key)
         total = len(header.chosen)
-        rows = np.full(header.shards, header.shard_rows)
-        rows[-1] = total - header.shard_rows * (header.shards - 1)
+        rows = header.positions_per_shard
         pixels, tables = self.workspace.pixels(key, header.shards), self.workspace.sample_tables(key, header.shards)
         with self.workspace.lock(key, waiting=partial(report, Progress("ingest", 0, total, note="waiting"))):
             missing = sorted({*pixels.missing(), *tables.missing()})

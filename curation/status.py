@@ -54,7 +54,7 @@ def ingest_status(plan: Plan, verify: bool) -> Status:
     missing = set(shards.missing(verify=verify))
     missing |= set(plan.workspace.sample_tables(key, header.shards).missing(verify=verify))
     total = len(header.chosen)
-    done = total - min(len(missing) * header.shard_rows, total)
+    done = total - int(header.positions_per_shard[sorted(missing)].sum())
     return Status("ingest", _state(done, total, bool(missing), False), done, total)
 
 

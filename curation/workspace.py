@@ -61,6 +61,11 @@ class SampleHeader:
         """Number of shards."""
         return -(-len(self.chosen) // self.shard_rows)
 
+    @property
+    def positions_per_shard(self) -> np.ndarray:
+        """Positions read into each shard, int64; the last may be smaller."""
+        return np.diff(np.append(np.arange(self.shards) * self.shard_rows, len(self.chosen)))
+
 
 class Samples:
     """The ingested samples: dense rows 0 … N − 1 over pixel shards, and a table that ties rows to the source."""

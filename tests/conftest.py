@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores; and the same bytes need the same number of threads
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.workspace import Workspace
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 SMALL: dict[str, Any] = {
     "name": "small",

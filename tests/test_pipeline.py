@@ -99,7 +99,7 @@ def copy_workspace(computed: Pipeline, tmp_path: Path) -> Callable[[], Pipeline]
 RUNNER = """
 import sys
 import torch
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 from pathlib import Path
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe
