@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -15,6 +15,16 @@ from curation.randomness import SampleRandom
 
 Constants = Literal["cifar", "imagenet"]
 
+_VALUES_AT_ONCE = {"cpu": 2**20, "cuda": 2**26, "mps": 2**24}
+"""Pixel values worked on together: what stays in a core's cache, or what bounds an accelerator's memory."""
+
+
+class Table(NamedTuple):
+    """A kind's published constants of severities 1 to 5, one set for small and one for large images."""
+
+    cifar: tuple[Any, ...]
+    imagenet: tuple[Any, ...]
+
 
 class Corruption(Plugin):
     """One kind of common corruption at one severity. A member writes ``corrupt``; ``__call__`` checks around it."""
@@ -23,10 +33,17 @@ class Corruption(Plugin):
     minimum_side_px: ClassVar[int] = 16
     held_out: ClassVar[bool] = False
     """True for the kinds kept for testing: never among ``kinds: all`` of a training set."""
+    table: ClassVar[Table]
 
     severity: int = Field(3, ge=1, le=5, description="strength, from 1 (mild) to 5 (severe)")
     constants: Constants = Field("cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more")
 
+    @property
+    def strength(self) -> Any:
+        """The published constants at this severity."""
+        return getattr(self.table, self.constants)[self.severity - 1]
+
+    @torch.no_grad()
     def __call__(self, images: Tensor, *, seeds: Tensor) -> Tensor:
         """Corrupt a batch.
 
@@ -52,9 +69,19 @@ class Corruption(Plugin):
         low, high = torch.aminmax(images)
         if not (low >= 0 and high <= 1):
             raise CurationError(f"{self.name} takes pixels in [0, 1], got {low:.3g} … {high:.3g}; divide uint8 by 255")
-        random = SampleRandom(seeds, device=images.device)
-        return self.corrupt(images, random).clamp_(0.0, 1.0)
+        images = images.contiguous()
+        corrupted = torch.empty_like(images)
+        together = max(1, _VALUES_AT_ONCE.get(images.device.type, 2**20) // images[0].numel())
+        for start in range(0, len(images), together):
+            part = slice(start, start + together)
+            random = SampleRandom(seeds[part], device=images.device)
+            torch.clamp(self.corrupt(images[part], random), 0.0, 1.0, out=corrupted[part])
+        return corrupted
 
     @abstractmethod
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
-        """Return the corrupted batch as a new tensor; values outside [0, 1] are clipped by the caller."""
+        """Return the corrupted images; ``images`` is left as it is, values outside [0, 1] are clipped by the caller.
+
+        A sample's result may depend on its own pixels and draws alone, to the last bit: elementwise steps in a fixed
+        order, no reduction or library convolution whose order of summation follows the batch's size.
+        """

@@ -1,0 +1,181 @@
+"""The digital family: contrast, elastic transform, pixelation, JPEG compression and saturation."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from curation.corruptions import filters
+from curation.corruptions.base import Corruption, Table
+from curation.randomness import SampleRandom
+
+
+class Contrast(Corruption):
+    """Less contrast: every channel is drawn towards its own mean.
+
+    Source: Hendrycks & Dietterich 2019, ``contrast``.
+    """
+
+    name = "contrast"
+    title = "Contrast"
+    group = "digital"
+    table = Table(cifar=(0.75, 0.5, 0.4, 0.3, 0.15), imagenet=(0.4, 0.3, 0.2, 0.1, 0.05))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        # A float sum depends on how the batch is split among threads; a sum of integers does not.
+        total = (images * 2.0**22).to(torch.int32).sum(dim=(2, 3), keepdim=True)
+        mean = (total.to(torch.float32) / 2.0**22) / (images.shape[2] * images.shape[3])
+        return (images - mean) * self.strength + mean
+
+
+class ElasticTransform(Corruption):
+    """Rubber: a random affine map (small images only), then small smooth displacements.
+
+    Source: Hendrycks & Dietterich 2019, ``elastic_transform`` (after Simard et al. 2003); (displacement α, its
+    smoothness σ, jitter of the affine map's three points), all as shares of the shorter side.
+    """
+
+    name = "elastic_transform"
+    title = "Elastic transform"
+    group = "digital"
+    table = Table(
+        cifar=((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)),
+        imagenet=(
+            (0.0625, 0.01, 0),
+            (0.08125, 0.01, 0),
+            (0.10625, 0.01, 0),
+            (0.125, 0.01, 0),
+            (0.15, 0.01, 0),
+        ),
+    )
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        height, width = images.shape[2:]
+        side_px = min(height, width)
+        alpha_px, sigma_px, jitter_px = (share * side_px for share in self.strength)
+        x = torch.arange(width, dtype=torch.float32, device=images.device)[None, None, :].expand(
+            len(images), height, -1
+        )
+        y = torch.arange(height, dtype=torch.float32, device=images.device)[None, :, None].expand(
+            len(images), -1, width
+        )
+        if jitter_px:
+            images = _sample(images, *_jittered(random, x, y, jitter_px), edge_is_pixel_centre=True)
+        if alpha_px:
+            noise = random.uniform(2, height, width, low=-1, high=1)
+            shift_px = filters.gaussian_blur(noise, sigma_px=sigma_px, truncate=3, border="symmetric") * alpha_px
+            images = _sample(images, x + shift_px[:, 0], y + shift_px[:, 1], edge_is_pixel_centre=False)
+        return images
+
+
+def _jittered(random: SampleRandom, x: Tensor, y: Tensor, jitter_px: float) -> tuple[Tensor, Tensor]:
+    """Return where each pixel comes from under the affine map that moves three points of the image at random."""
+    height, width = x.shape[1:]
+    centre_x, centre_y, arm = width // 2, height // 2, min(height, width) // 3
+    noise = random.uniform(3, 2, low=-jitter_px, high=jitter_px)[..., None, None]
+    right_low = noise[:, 0] + noise.new_tensor([centre_x + arm, centre_y + arm])[:, None, None]
+    right_high = noise[:, 1] + noise.new_tensor([centre_x + arm, centre_y - arm])[:, None, None]
+    left_high = noise[:, 2] + noise.new_tensor([centre_x - arm, centre_y - arm])[:, None, None]
+    along_x, along_y = (right_high - left_high) / (2 * arm), (right_low - right_high) / (2 * arm)
+    determinant = along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0]
+    to_x, to_y = x - right_high[:, 0], y - right_high[:, 1]
+    source_x = centre_x + arm + (along_y[:, 1] * to_x - along_y[:, 0] * to_y) / determinant
+    source_y = centre_y - arm + (along_x[:, 0] * to_y - along_x[:, 1] * to_x) / determinant
+    return source_x, source_y
+
+
+def _sample(images: Tensor, x: Tensor, y: Tensor, *, edge_is_pixel_centre: bool) -> Tensor:
+    """Return the images read bilinearly at (x, y) in px, mirrored at the outer pixels' centres or outer edges."""
+    height, width = images.shape[2:]
+    if edge_is_pixel_centre:
+        grid = torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
+    else:
+        grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
+    return functional.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=edge_is_pixel_centre
+    )
+
+
+class Pixelate(Corruption):
+    """Larger pixels: shrunk by box means, then enlarged by repetition.
+
+    Source: Hendrycks & Dietterich 2019, ``pixelate`` (PIL's ``BOX`` down; up by the nearest pixel).
+    """
+
+    name = "pixelate"
+    title = "Pixelation"
+    group = "digital"
+    table = Table(cifar=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet=(0.6, 0.5, 0.4, 0.3, 0.25))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        for dimension in (3, 2):
+            side_px = images.shape[dimension]
+            small_px = int(side_px * self.strength)
+            scale = side_px / small_px
+            centre = (np.arange(small_px) + 0.5) * scale
+            first, end = (centre - scale / 2 + 0.5).astype(int), (centre + scale / 2 + 0.5).astype(int)
+            back = ((np.arange(side_px) + 0.5) / scale).astype(int)
+            first, count = first[back], (end - first)[back]
+            blocks = torch.zeros_like(images)
+            for step in range(count.max()):
+                index = torch.from_numpy(np.minimum(first + step, side_px - 1)).to(images.device)
+                weight = torch.from_numpy(np.where(step < count, 1 / count, 0)).to(images)
+                blocks += images.index_select(dimension, index) * (weight if dimension == 3 else weight[:, None])
+            images = blocks
+        return images
+
+
+class JpegCompression(Corruption):
+    """JPEG at low quality, chroma at half resolution.
+
+    Source: Hendrycks & Dietterich 2019, ``jpeg_compression``; libjpeg through PIL, chroma 4:2:0.
+    """
+
+    name = "jpeg_compression"
+    title = "JPEG compression"
+    group = "digital"
+    table = Table(cifar=(80, 65, 58, 50, 40), imagenet=(25, 18, 15, 10, 7))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        pixels = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        decoded = torch.from_numpy(np.stack([self._through_jpeg(picture) for picture in pixels]))
+        return decoded.permute(0, 3, 1, 2).to(images.device, torch.float32) / 255
+
+    def _through_jpeg(self, picture: np.ndarray) -> np.ndarray:
+        file = BytesIO()
+        Image.fromarray(picture.squeeze()).save(file, "JPEG", quality=self.strength)
+        return np.asarray(Image.open(file)).reshape(picture.shape)
+
+
+class Saturate(Corruption):
+    """Paler or stronger colours; grey images stay as they are. Held out for testing.
+
+    Source: Hendrycks & Dietterich 2019, ``saturate``; HSV saturation × a + b. A grey pixel of a
+    colour image has hue 0, so b tints it red.
+    """
+
+    name = "saturate"
+    title = "Saturation"
+    group = "digital"
+    held_out = True
+    table = Table(
+        cifar=((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
+        imagenet=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
+    )
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        if images.shape[1] == 1:
+            return images
+        factor, offset = self.strength
+        value = images.amax(dim=1, keepdim=True)
+        below = value - images
+        spread = below.amax(dim=1, keepdim=True)
+        red = torch.tensor([0.0, 1.0, 1.0], device=images.device)[:, None, None]
+        direction = torch.where(spread > 0, below / spread, red)
+        saturation = torch.where(value > 0, spread / value, 0.0)
+        return value - direction * value * (saturation * factor + offset).clamp(0, 1)

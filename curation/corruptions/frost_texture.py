@@ -1,0 +1,137 @@
+"""Frost textures of our own: procedural ice crystals, made at first use and kept in memory.
+
+No photograph is used or stored. What is taken from the six photographs of ImageNet-C is a few measured numbers each:
+quantiles of the brightness, the colour cast, and the power spectrum in octaves.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SIDE_PX = 512
+_DIRECTIONS = 5
+_QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+_OCTAVES = np.arange(-9.0, 0.0)
+
+
+class _Ice(NamedTuple):
+    """The measured look of one texture."""
+
+    grey: tuple[float, ...]
+    """Brightness at ``_QUANTILES``."""
+    power: tuple[float, ...]
+    """log₂ of the spectral power at 2⁻⁹ … 2⁻¹ cycles a pixel."""
+    dark: tuple[float, float, float]
+    """Red, green and blue less grey, of the darkest pixels."""
+    bright: tuple[float, float, float]
+    """The same of the brightest."""
+
+
+_WHITE_GREY = (0.310, 0.566, 0.654, 0.761, 0.813, 0.852, 0.898, 0.922, 0.962)
+_WHITE_POWER = (4.2, 4.1, -0.2, -1.5, -2.9, -3.9, -5.9, -7.7, -10.8)
+_WHITE_CAST = (-0.022, -0.006, 0.028)
+
+_ICES = (
+    _Ice(
+        (0.325, 0.382, 0.408, 0.458, 0.499, 0.550, 0.639, 0.698, 0.860),
+        (6.1, 4.1, 0.5, -1.9, -4.6, -6.6, -7.5, -8.4, -11.4),
+        (-0.230, 0.076, 0.154),
+        (-0.146, 0.054, 0.092),
+    ),
+    _Ice(_WHITE_GREY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
+    _Ice(_WHITE_GREY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
+    _Ice(
+        (0.141, 0.331, 0.435, 0.556, 0.622, 0.682, 0.776, 0.865, 0.991),
+        (5.0, 3.8, -0.8, -1.6, -2.4, -3.3, -4.3, -5.9, -9.3),
+        (-0.051, 0.006, 0.045),
+        (-0.059, 0.001, 0.058),
+    ),
+    _Ice(
+        (0.102, 0.179, 0.227, 0.333, 0.426, 0.529, 0.694, 0.818, 0.996),
+        (5.7, 2.8, 1.5, 0.6, -0.9, -2.5, -4.1, -5.9, -8.4),
+        (-0.046, -0.001, 0.047),
+        (-0.029, 0.000, 0.029),
+    ),
+    _Ice(
+        (0.016, 0.068, 0.115, 0.200, 0.310, 0.430, 0.587, 0.688, 0.901),
+        (6.6, 5.9, 3.7, 0.8, -1.6, -3.2, -4.9, -6.7, -9.1),
+        (-0.022, 0.013, 0.009),
+        (-0.107, 0.030, 0.077),
+    ),
+)
+
+
+def _needles(rng: np.random.Generator, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Return float64 side×side: patches of needles, each patch with a direction of its own."""
+    frequency, direction = np.hypot(down, across), np.arctan2(down, across)
+
+    first, second = np.fft.rfft2(rng.standard_normal((2, _SIDE_PX, _SIDE_PX)))
+
+    # Two smooth fields make an angle; its sector tells in which direction the needles of a patch point.
+    smooth = np.exp(-((frequency * 48) ** 2))
+    turn = np.arctan2(np.fft.irfft2(first * smooth), np.fft.irfft2(second * smooth)) / np.pi + 1
+    patch = (turn * _DIRECTIONS).astype(int) % _DIRECTIONS
+    needles = np.zeros((_SIDE_PX, _SIDE_PX))
+    for number, angle in enumerate((np.arange(_DIRECTIONS) + rng.random()) * np.pi / _DIRECTIONS):
+        aside = (direction - angle + np.pi / 2) % np.pi - np.pi / 2
+        narrow = np.exp(-((aside / 0.22) ** 2)) * np.minimum(frequency * 24, 1) / (frequency + 0.02)
+        streaks = np.fft.irfft2(first * narrow)
+        needles = np.where(patch == number, np.abs(streaks) / streaks.std(), needles)
+    return needles
+
+
+def _grow(ice: _Ice, seed: int) -> np.ndarray:
+    """Return float32 3×side×side in [0, 1], on 8-bit levels: needles with the brightness and the spectrum of the ice.
+
+    Source of the last step: amplitude-adjusted surrogates (Schreiber & Schmitz 1996), here of needles, not of noise.
+    """
+    down, across = np.fft.fftfreq(_SIDE_PX)[:, None], np.fft.rfftfreq(_SIDE_PX)[None, :]
+    octave = np.log2(np.maximum(np.hypot(down, across), 2.0**-12))
+    ring = np.round((octave + 12) * 4).astype(int)
+    size = np.bincount(ring.ravel())
+    level = np.interp(np.linspace(0, 1, _SIDE_PX**2), _QUANTILES, ice.grey)
+    wanted = 2.0 ** (np.interp(octave, _OCTAVES, ice.power) / 2)
+    # The coarsest haze takes up the variance that is left.
+    coarse = octave < -8
+    rest = level.var() - 2 * (wanted[~coarse] ** 2).sum() / _SIDE_PX**2
+    wanted[coarse] = np.sqrt(max(rest, 0) * _SIDE_PX**2 / (2 * coarse.sum()))
+
+    picture = _needles(np.random.default_rng(seed), down, across)
+    for _ in range(2):
+        spectrum = np.fft.rfft2(picture - picture.mean())
+        ring_power = np.bincount(ring.ravel(), (np.abs(spectrum) ** 2).ravel()) / np.maximum(size, 1)
+        height = np.fft.irfft2(spectrum * wanted / np.sqrt(np.maximum(ring_power, 1e-12))[ring])
+        order = np.argsort(height, axis=None, kind="stable")
+        picture = np.empty_like(height)
+        picture.flat[order] = level
+    share = (picture - level[0]) / (level[-1] - level[0])
+    cast = (1 - share) * np.reshape(ice.dark, (3, 1, 1)) + share * np.reshape(ice.bright, (3, 1, 1))
+    return np.round(np.clip(picture + cast, 0, 1) * 255).astype(np.float32) / 255
+
+
+@lru_cache(maxsize=1)
+def _full_size() -> Tensor:
+    return torch.from_numpy(np.stack([_grow(ice, seed) for seed, ice in enumerate(_ICES)]))
+
+
+@lru_cache(maxsize=8)
+def frost_textures(*, scale: float, cover_px: int, device: torch.device) -> Tensor:
+    """Return all textures, scaled, and larger than ``cover_px`` a side.
+
+    Args:
+        scale: of the textures' 512 px; more is used where the crop would not fit.
+        cover_px: side of the square that must fit, with room to move.
+        device: where the textures are kept.
+
+    Returns: float32 6×3×S×S in [0, 1].
+    """
+    side_px = max(round(_SIDE_PX * scale), round(cover_px * 1.1) + 1)
+    mode = "bilinear" if side_px < _SIDE_PX else "bicubic"
+    scaled = functional.interpolate(_full_size(), size=(side_px, side_px), mode=mode, align_corners=False)
+    return scaled.clamp_(0, 1).to(device)

@@ -1,0 +1,73 @@
+"""The noise family: Gaussian, shot, impulse and speckle noise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from curation.corruptions.base import Corruption, Table
+from curation.corruptions.poisson import poisson
+from curation.randomness import SampleRandom
+
+
+class GaussianNoise(Corruption):
+    """Additive Gaussian noise, as of a sensor in low light.
+
+    Source: Hendrycks & Dietterich 2019, ``gaussian_noise``.
+    """
+
+    name = "gaussian_noise"
+    title = "Gaussian noise"
+    group = "noise"
+    table = Table(cifar=(0.04, 0.06, 0.08, 0.09, 0.10), imagenet=(0.08, 0.12, 0.18, 0.26, 0.38))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        return images + random.normal(*images.shape[1:]) * self.strength
+
+
+class ShotNoise(Corruption):
+    """Poisson noise of the light itself: few photons a pixel.
+
+    Source: Hendrycks & Dietterich 2019, ``shot_noise``: Poisson(x·c) / c.
+    """
+
+    name = "shot_noise"
+    title = "Shot noise"
+    group = "noise"
+    table = Table(cifar=(500, 250, 100, 75, 50), imagenet=(60, 25, 12, 5, 3))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        return poisson(random, images, rate=self.strength) / self.strength
+
+
+class ImpulseNoise(Corruption):
+    """Salt and pepper: a share of the values turns fully dark or fully bright, each channel by itself.
+
+    Source: Hendrycks & Dietterich 2019, ``impulse_noise`` (scikit-image's ``s&p``).
+    """
+
+    name = "impulse_noise"
+    title = "Impulse noise"
+    group = "noise"
+    table = Table(cifar=(0.01, 0.02, 0.03, 0.05, 0.07), imagenet=(0.03, 0.06, 0.09, 0.17, 0.27))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        half = self.strength / 2
+        unit = random.uniform(*images.shape[1:])
+        return torch.where(unit < half, 0.0, torch.where(unit >= 1 - half, 1.0, images))
+
+
+class SpeckleNoise(Corruption):
+    """Gaussian noise in proportion to the pixel's value. Held out for testing.
+
+    Source: Hendrycks & Dietterich 2019, ``speckle_noise``.
+    """
+
+    name = "speckle_noise"
+    title = "Speckle noise"
+    group = "noise"
+    held_out = True
+    table = Table(cifar=(0.06, 0.1, 0.12, 0.16, 0.2), imagenet=(0.15, 0.2, 0.35, 0.45, 0.6))
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        return images + images * random.normal(*images.shape[1:]) * self.strength

@@ -1,0 +1,36 @@
+"""Plasma: the cloud-like height maps of the diamond-square algorithm."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from curation.randomness import SampleRandom
+
+
+def plasma(random: SampleRandom, *, side_px: int, decay: float) -> Tensor:
+    """Return one height map a sample, by the diamond-square algorithm on a torus.
+
+    Args:
+        random: the samples' streams.
+        side_px: a power of two.
+        decay: each halving of the step divides the amplitude by decay²; small values give rough maps.
+
+    Returns: float32 N×side×side in [0, 1], both ends reached.
+    Source: ``plasma_fractal`` of Hendrycks & Dietterich 2019 (after FLHerne's mapgen).
+    """
+    height = torch.zeros(len(random), side_px, side_px, device=random.device)
+    step, wibble = side_px, 100.0
+    while step >= 2:
+        half, cells, reach = step // 2, side_px // step, wibble * wibble
+        noise = random.uniform(3, cells, cells, low=-reach, high=reach)
+        corner = height[:, ::step, ::step]
+        pair = corner + corner.roll(-1, 1)
+        centre = (pair + pair.roll(-1, 2)) / 4 + noise[:, 0]
+        height[:, half::step, half::step] = centre
+        height[:, ::step, half::step] = (centre + centre.roll(1, 1) + corner + corner.roll(-1, 2)) / 4 + noise[:, 1]
+        height[:, half::step, ::step] = (centre + centre.roll(1, 2) + corner + corner.roll(-1, 1)) / 4 + noise[:, 2]
+        step, wibble = half, wibble / decay
+    low = height.amin(dim=(1, 2), keepdim=True)
+    height -= low
+    return height.div_(height.amax(dim=(1, 2), keepdim=True))
