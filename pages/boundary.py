@@ -26,7 +26,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         required=True,
     )
     bound(st.segmented_control, "Uncertainty", ["entropy", "gini", "margin"], path="selection.score", required=True)
-    bound(st.segmented_control, "Offset by", ["rank", "score"], path="selection.offset_by", required=True)
+    st.session_state["offset-unit"] = selection.offset_by
+    st.segmented_control(
+        "Offset by",
+        ["rank", "score"],
+        key="offset-unit",
+        required=True,
+        on_change=lambda: ranking.switch_unit(opened, st.session_state["offset-unit"]),
+        help="rank: a share of the family; score: a fixed value of the uncertainty.",
+    )
 
 warn_of_shortages(opened)
 ranked = ranking.ranked(opened, family)

@@ -48,12 +48,11 @@ row = table.iloc[shown]
 words = f"{row['kind'].replace('_', ' ')} {row['severity'] or ''}".strip()
 words = words.upper() if row["family"] == "adversarial" else words.capitalize()
 
-first, second, third, said = st.columns([1, 1, 1, 2], gap="medium")
-first.image(enlarged(clean, side_px=280), caption=f"Original, {classes[label]}", width="stretch")
-second.image(enlarged(found.images[shown], side_px=280), caption=words, width="stretch")
-third.image(
-    enlarged(magnified(clean, found.images[shown], factor=factor), side_px=280),
-    caption=f"The change × {factor}, grey = none",
+change = magnified(clean, found.images[shown], factor=factor)
+panels, said = st.columns([3, 2], gap="medium")
+panels.image(
+    np.concatenate([enlarged(image, side_px=280) for image in (clean, found.images[shown], change)], axis=1),
+    caption=f"Original, {classes[label]} · {words} · the change × {factor} (grey: none)",
     width="stretch",
 )
 with said:

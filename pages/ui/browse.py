@@ -25,7 +25,8 @@ def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
     page = min(st.session_state.get(page_key, 0), pages - 1)
     shown = rows[page * PAGE : (page + 1) * PAGE]
 
-    left, right = st.columns([5, 3], gap="medium")
+    with st.container(key=f"browse-{key}"):
+        left, right = st.columns([5, 3], gap="medium")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
             first, last = page * PAGE + bool(len(rows)), page * PAGE + len(shown)
@@ -80,6 +81,7 @@ def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_key: str) -> None:
         families=[str(family) for family in picked["family"]],
         states=edits.states(opened.pool, rows),
         notes=notes(picked["kind"].astype(str), picked["severity"]),
+        names=edits.names(opened.pool, rows),
         selected=st.session_state.get(open_key),
         on_open=opening,
         on_edit=lambda decisions: edits.apply(opened.pool, decisions),

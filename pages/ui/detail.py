@@ -99,6 +99,7 @@ def _relatives(opened: Opened, sample_id: int, row: int, *, key: str) -> None:
         entropy_shares=picked["entropy"].to_numpy() / np.log(len(samples.classes)),
         families=[str(family) for family in picked["family"]],
         notes=notes(picked["kind"].astype(str), picked["severity"]),
+        names=edits.names(pool, rows),
         editable=False,
     )
     st.page_link(

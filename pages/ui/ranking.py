@@ -47,8 +47,10 @@ def _ranked(key: str, _opened: Opened, family: str) -> Ranked:
     return Ranked(key, rows, hardness, np.clip(hardness / most, 0, 1) * np.log(classes))
 
 
-def share_of(it: Ranked, selection: Any, value: float) -> float:
-    """Return a recipe's offset or floor as the share of the family that is harder."""
+def share_of(it: Ranked, selection: Any, value: float | None) -> float:
+    """Return a recipe's offset or floor as the share of the family that is harder; None: no offset."""
+    if value is None:
+        return 0.0
     if selection.offset_by == "rank" or not len(it.rows):
         return float(value)
     return float(np.searchsorted(-it.hardness, -value, side="left") / len(it.rows))
@@ -74,6 +76,24 @@ def write_band(it: Ranked, selection: Any, family: str, band: Band) -> None:
     block["offset"][family] = value_of(it, selection, band.offset)
     block["floor"][family] = None if band.floor is None else value_of(it, selection, band.floor)
     state.change(**{"selection.offset": block["offset"], "selection.floor": block["floor"]})
+
+
+def switch_unit(opened: Opened, unit: str) -> None:
+    """Write offsets and floors in another unit, rank or score, keeping the bands where they are."""
+    before = opened.recipe.selection
+    after = before.model_copy(update={"offset_by": unit})
+    block = before.model_dump(mode="json")
+    for family in block["offset"]:
+        it = ranked(opened, family)
+        for edge in ("offset", "floor"):
+            value = block[edge][family]
+            if value is not None and len(it.rows):
+                block[edge][family] = value_of(it, after, share_of(it, before, value))
+            elif edge == "offset":
+                block[edge][family] = 0.0 if unit == "rank" else None
+    state.change(
+        **{"selection.offset_by": unit, "selection.offset": block["offset"], "selection.floor": block["floor"]}
+    )
 
 
 def rows_to_show(opened: Opened, it: Ranked, band: Band, family: str, view: str) -> np.ndarray:

@@ -21,7 +21,13 @@ h1 { font-size: 1.6rem !important; padding: 0 0 .25rem !important; letter-spacin
 h2, h3 { font-size: 1.05rem !important; padding-bottom: .25rem !important; }
 [data-testid="stMetricValue"] { font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 [data-testid="stMetricLabel"] { opacity: .75; }
-@media (max-width: 640px) { .stMainBlockContainer { padding-left: 1rem; padding-right: 1rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 4rem 1rem 2rem; }
+  /* What is open comes before the sixty others, where one column is all there is. */
+  [class*="st-key-browse-"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {
+    flex-direction: column-reverse;
+  }
+}
 </style>
 """
 

@@ -196,6 +196,9 @@ function create(root, send) {
       tag.textContent = `${what} ${percent(rank)}`;
       tag.classList.toggle("left", edgeNode === lower ? x > 96 : x > width - 96);
     }
+    const [upperTag, lowerTag] = [upper.firstChild, lower.firstChild];
+    const oneSide = upperTag.classList.contains("left") === lowerTag.classList.contains("left");
+    lowerTag.hidden = oneSide && Math.abs(xAt(band.offset) - xAt(end())) < 100;
     lower.classList.toggle("loose", band.floor === null);
     chart.setAttribute("aria-label", `Histogram of entropy of ${count(shown.total)} ${columns.family} candidates`);
   }

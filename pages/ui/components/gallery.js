@@ -59,7 +59,7 @@ function create(root, send) {
   function caption(i) {
     const share = shown.shares?.[i];
     return [
-      `#${shown.ids[i]}`,
+      shown.names ? shown.names[i] : `#${shown.ids[i]}`,
       shown.titles[i],
       share === undefined ? "" : `entropy ${percent(share, 0)} of the maximum`,
       shown.families?.[i],

@@ -63,6 +63,7 @@ def gallery(
     families: Sequence[str] | None = None,
     states: Sequence[str] | None = None,
     notes: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
     selected: int | None = None,
     columns: int | Literal["auto"] = "auto",
     group: int = 1,
@@ -87,6 +88,7 @@ def gallery(
         families: N of ``clean``, ``corruption``, ``adversarial``, or None.
         states: N of ``""``, ``included``, ``excluded``, ``relabelled``, or None.
         notes: N short texts for the second line, such as ``fog 3``, or None.
+        names: N names said of the focused image instead of its id, such as ``17/fog/3``, or None.
         selected: the id of the image that the page shows in detail, or None.
         columns: number of columns, or ``auto`` for as many as fit.
         group: with ``auto``, the number of columns is a multiple of this.
@@ -105,6 +107,7 @@ def gallery(
         "families": families,
         "states": states,
         "notes": notes,
+        "names": names,
     }
     for name, column in given.items():
         if column is not None and len(column) != len(images):
@@ -119,6 +122,7 @@ def gallery(
         "ids": [int(i) for i in ids],
         "titles": [_title(i, labels, class_names, predictions) for i in range(len(images))],
         "notes": list(notes) if notes is not None else None,
+        "names": list(names) if names is not None else None,
         "shares": None if entropy_shares is None else [round(float(share), 3) for share in entropy_shares],
         "families": list(families) if families is not None else None,
         "states": list(states) if states is not None else None,
