@@ -32,7 +32,7 @@ class Training(Settings):
     method: Literal["plain", "adversarial"] = Field("plain", description="adversarial: on PGD images made on the way")
     epsilon: PixelFloat = Field(4 / 255, gt=0, le=1, description="L∞ radius of adversarial training")
     steps: int = Field(3, ge=1, description="PGD steps of adversarial training")
-    epochs: int = Field(8, ge=1, description="passes over the images")
+    epochs: int = Field(6, ge=1, description="passes over the images")
     batch_size: int = Field(128, ge=2, description="images in one step")
     learning_rate: float = Field(0.1, gt=0, description="highest learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum; 0: none")
