@@ -65,30 +65,49 @@ entropy = pool["entropy"].to_numpy()[clean]
 chosen = np.zeros(len(pool), bool)
 chosen[opened.selected.rows] = True
 
-events = embedding_map(
-    xy,
-    key="map",
-    fingerprint=key,
-    labels=samples.labels,
-    class_names=samples.classes,
-    clusters=clusters,
-    scores=entropy / np.log(len(samples.classes)),
-    ids=samples.sample_ids,
-    selected=chosen[clean],
-    colour=state.map_colour(),
-    polygon=state.polygon(),
-    on_colour=lambda: state.set_map_colour(st.session_state["map"]["colour"]),
-    height_px=540,
-    on_polygon=lambda: state.set_polygon(st.session_state["map"]["polygon"]),
-    on_picked=lambda: st.session_state.update(
-        {"map-open": int(pool["candidate_id"].iloc[clean[st.session_state["map"]["picked"]]])}
-    ),
-)
-inside = points_in_polygon(xy, events.polygon)
-rows = clean[inside] if events.polygon else clean
+
+def drawn() -> None:
+    state.set_polygon(st.session_state["map"]["polygon"])
+    st.session_state["map-changed"] = True
+
+
+def picked() -> None:
+    row = clean[st.session_state["map"]["picked"]]
+    st.session_state["map-open"] = int(pool["candidate_id"].iloc[row])
+    st.session_state["map-changed"] = True
+
+
+@st.fragment
+def draw_map() -> None:
+    """Recolouring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
+    embedding_map(
+        xy,
+        key="map",
+        fingerprint=key,
+        labels=samples.labels,
+        class_names=samples.classes,
+        clusters=clusters,
+        scores=entropy / np.log(len(samples.classes)),
+        ids=samples.sample_ids,
+        selected=chosen[clean],
+        colour=state.map_colour(),
+        polygon=state.polygon(),
+        height_px=540,
+        on_colour=lambda: state.set_map_colour(st.session_state["map"]["colour"]),
+        on_polygon=drawn,
+        on_picked=picked,
+    )
+    if st.session_state.pop("map-changed", False):
+        st.rerun()
+
+
+draw_map()
+polygon = state.polygon()
+inside = points_in_polygon(xy, polygon)
+rows = clean[inside] if polygon else clean
 rows = rows[np.argsort(-pool["entropy"].to_numpy()[rows], kind="stable")]
 with st.container(horizontal=True, vertical_alignment="center"):
-    if events.polygon:
+    if polygon:
         st.markdown(
             f"**{len(rows):,} of {len(clean):,}** samples in the lasso, {int(chosen[rows].sum()):,} of them chosen"
         )
@@ -107,4 +126,4 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
     else:
         st.caption("Draw a lasso or a box on the map to look at those samples only.")
-browse(opened, rows, key="map", what="in the lasso, hardest first" if events.polygon else "samples, hardest first")
+browse(opened, rows, key="map", what="in the lasso, hardest first" if polygon else "samples, hardest first")

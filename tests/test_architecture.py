@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARIES = {"torch", "torchvision", "numpy", "scipy", "pandas", "pydantic", "timm", "sklearn", "umap", "PIL", "safetensors"}
+LIBRARIES = {
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pydantic",
+    "timm",
+    "sklearn",
+    "umap",
+    "PIL",
+    "safetensors",
+}
 """What the compute packages may import: each is usable alone, on a bare GPU machine."""
 INSIDE = {"curation.plugin", "curation.errors", "curation.randomness"}
 COMPUTE = ("scores", "corruptions", "attacks", "embedding", "selection", "models")

@@ -61,7 +61,7 @@ def total_enter(page: Any) -> str:
 
 
 def drag_band(visit: Visit, by_px: int) -> None:
-    handle = visit.page.get_by_role("slider").first
+    handle = visit.page.get_by_role("slider", name="Hardness offset")
     box = handle.bounding_box()
     assert box
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -74,7 +74,7 @@ def drag_band(visit: Visit, by_px: int) -> None:
 
 def test_a_deep_link_on_a_fresh_server_then_the_whole_flow(visit: Visit, cache: Path, tmp_path: Path) -> None:
     page = visit.page
-    visit.open("boundary?family=adversarial", expect="Enter / leave")
+    visit.open("boundary?family=Adversarial", expect="Enter / leave")
     assert page.get_by_test_id("stSidebar").get_by_text("Workspace").first.is_visible()
     assert total_enter(page) == "+0 / −0"
 
@@ -99,8 +99,9 @@ def test_a_deep_link_on_a_fresh_server_then_the_whole_flow(visit: Visit, cache: 
     page.get_by_role("link", name="Export").click()
     visit.settle(expect="Load it in Python")
     destination = tmp_path / "from-dashboard"
-    page.get_by_label("Destination").fill(str(destination))
-    page.get_by_label("Destination").press("Enter")
+    field = page.get_by_role("textbox", name="Destination")
+    field.fill(str(destination))
+    field.press("Enter")
     visit.settle()
     page.get_by_role("button", name="Export", exact=True).click()
     visit.settle(expect="Download as zip")
@@ -126,7 +127,7 @@ def test_a_lasso_shows_its_samples_and_stays_in_the_link(visit: Visit) -> None:
     box = canvas.bounding_box()
     assert box
     visit.forget_traffic()
-    page.get_by_role("button", name=re.compile("box", re.I)).first.click()
+    page.get_by_role("toolbar", name="Map tools").get_by_role("button", name=re.compile("box", re.I)).click()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.7, steps=6)
@@ -144,10 +145,8 @@ def test_a_lasso_shows_its_samples_and_stays_in_the_link(visit: Visit) -> None:
 
 def test_a_gallery_key_excludes_an_image(visit: Visit) -> None:
     page = visit.page
-    visit.open("boundary?family=clean", expect="Enter / leave")
-    grid = page.get_by_role("grid").first
-    grid.scroll_into_view_if_needed()
-    grid.click(position={"x": 40, "y": 40})
+    visit.open("boundary?family=Clean", expect="Enter / leave")
+    page.get_by_role("listbox").first.get_by_role("option").first.click()
     visit.settle(expect="Predicted")
     page.keyboard.press("x")
     page.wait_for_function("() => document.body.innerText.includes('1 unsaved change')")
@@ -160,7 +159,7 @@ def test_a_gallery_key_excludes_an_image(visit: Visit) -> None:
 
 @pytest.mark.parametrize(
     ("path", "expect", "budget"),
-    [("boundary?family=clean", "Enter / leave", 40_000), ("map?layout=pca", "hardest first", 40_000)],
+    [("boundary?family=Clean", "Enter / leave", 40_000), ("map?layout=pca", "hardest first", 40_000)],
 )
 def test_turning_a_gallery_page_is_light(visit: Visit, path: str, expect: str, budget: int) -> None:
     visit.open(path, expect=expect)

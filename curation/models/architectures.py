@@ -84,7 +84,7 @@ def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = _make(name, classes, shape)
-    # Channels-last weights make every convolution run channels-last, about 1.4 times as fast on a CPU.
+    # Channels-last weights make every convolution run channels-last, somewhat faster on a CPU.
     return model.to(memory_format=torch.channels_last)
 
 
