@@ -124,7 +124,7 @@ def _run_stages(pipeline: Pipeline, stages: tuple[str, ...], bars: _Bars) -> dic
 
 
 def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
-    table = Table("family", "quota", "chosen", "candidates", "passed over", "band (score)", "classes min–max", box=None)
+    table = Table("family", "quota", "chosen", "candidates", "too hard", "band", "a class", box=None)
     summary = selected.summary()
     for family, part in summary.items():
         band = f"{part['lower']:.3f} – {part['upper']:.3f}" if part["upper"] is not None else "–"

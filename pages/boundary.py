@@ -19,7 +19,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     family = st.segmented_control(
         "Family",
         families,
-        format_func=FAMILY_WORDS.get,
+        format_func=FAMILY_WORDS.__getitem__,
         default=families[0],
         key="family",
         bind="query-params",
@@ -72,7 +72,7 @@ views = {
     "leaving": "Leaving",
 }
 view = st.segmented_control(
-    "Show", list(views), format_func=views.get, default="chosen", key="show", bind="query-params", required=True
+    "Show", list(views), format_func=views.__getitem__, default="chosen", key="show", bind="query-params", required=True
 )
 rows = ranking.rows_to_show(opened, ranked, band, family, view)
 browse(opened, rows, key=f"boundary-{family}-{view}", what=f"{FAMILY_WORDS[family].lower()} candidates, hardest first")

@@ -16,7 +16,7 @@ opened = open_selection()
 from curation.exporters import EXPORTERS
 from curation.figures import FAMILY_WORDS
 
-found = state.workspace()
+found = opened.workspace
 recipe = opened.recipe
 warn_of_shortages(opened)
 controls, result = st.columns([2, 3], gap="large")

@@ -1,5 +1,7 @@
 """The clean samples as the goal model sees them: a map to colour, to lasso, and to curate from."""
 
+from typing import Literal
+
 import numpy as np
 import streamlit as st
 
@@ -15,18 +17,18 @@ pipeline, samples = opened.pipeline, opened.pipeline.samples
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def layout(_key: str):
+def layout(_key: str) -> tuple[np.ndarray, np.ndarray]:
     table = shards.table(0)
     return table[["x", "y"]].to_numpy(), table["cluster"].to_numpy()
 
 
-found = state.workspace()
+found = opened.workspace
 status = {s.stage: s.state for s in pipeline.status()}
 if status["embed"] != "done":
     empty("No map yet", "Run the stage “Features and clusters” on the Workspace page.")
-ready = {"umap": status["map"] == "done", "pca": True}
+ready = status["map"] == "done"
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    method = st.segmented_control(
+    asked = st.segmented_control(
         "Layout",
         ["umap", "pca"],
         format_func=str.upper,
@@ -35,7 +37,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         bind="query-params",
         required=True,
     )
-if method == "umap" and not ready["umap"]:
+method: Literal["pca", "umap"] = "umap" if asked == "umap" and ready else "pca"
+if asked != method:
     running = panel.active_job(found)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
@@ -51,7 +54,6 @@ if method == "umap" and not ready["umap"]:
             wait()
         else:
             st.button("Compute UMAP", on_click=panel.start, args=(("map",),))
-    method = "pca"
 shards = pipeline.map_table(method)
 key = f"{shards.folder.name}-{opened.pool_key}"
 try:

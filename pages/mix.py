@@ -1,5 +1,7 @@
 """The budget and the mix: how many images of each family, from where on its hardness scale, and what that changes."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -23,8 +25,23 @@ PRESETS = {
     "1 : 0 : 0": (1, 0, 0, "Clean images only, the baseline"),
 }
 
+
+def _preset(clean: int, corruption: int, adversarial: int) -> None:
+    set_field("selection.mix", {"clean": clean, "corruption": corruption, "adversarial": adversarial})
+
+
 selection, classes = opened.recipe.selection, opened.pipeline.samples.classes
 families = list(FAMILY_WORDS)
+
+
+def _shown(ranked: ranking.Ranked, value: float | None) -> float:
+    return min(99.9, 100 * ranking.share_of(ranked, selection, value))
+
+
+def _written(ranked: ranking.Ranked, percent: float) -> float:
+    return ranking.value_of(ranked, selection, percent / 100)
+
+
 controls, result = st.columns([2, 3], gap="large")
 with controls:
     bound(st.number_input, "Budget, images", path="selection.budget", min_value=1, step=100)
@@ -34,8 +51,8 @@ with controls:
                 words,
                 key=f"preset-{words}",
                 help=say,
-                on_click=set_field,
-                args=("selection.mix", {"clean": clean, "corruption": corruption, "adversarial": adversarial}),
+                on_click=_preset,
+                args=(clean, corruption, adversarial),
             )
     for family in families:
         most = max(10.0, float(getattr(selection.mix, family)))
@@ -58,10 +75,10 @@ with controls:
                 st.slider,
                 FAMILY_WORDS[family],
                 0.0,
-                100.0,
+                99.9,
                 path=f"selection.offset.{family}",
-                to=lambda value, ranked=ranked: 100 * ranking.share_of(ranked, selection, value),
-                back=lambda share, ranked=ranked: ranking.value_of(ranked, selection, share / 100),
+                to=partial(_shown, ranked),
+                back=partial(_written, ranked),
                 step=0.5,
                 format="%.1f %%",
                 help="This share of the family, the hardest, is passed over.",
@@ -134,7 +151,7 @@ with left, st.form("save", border=False):
         st.toast(f"Saved as revision {number}.", icon=":material/check:")
         st.rerun()
 with middle:
-    found = state.workspace()
+    found = opened.workspace
     numbers = found.revisions()
     if numbers:
 

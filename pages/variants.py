@@ -11,14 +11,14 @@ from pages.ui.opened import open_selection
 st.title("Variants")
 opened = open_selection()
 
-from curation.inspection import enlarged, magnified, variants_of
+from curation.inspection import Variants, enlarged, magnified, variants_of
 
 samples = opened.pipeline.samples
 classes = samples.classes
 
 
 @st.cache_resource(max_entries=64, show_spinner="Making its variants …")
-def variants(_key: str, sample_id: int):
+def variants(_key: str, sample_id: int) -> Variants:
     return variants_of(opened.pipeline, sample_id)
 
 

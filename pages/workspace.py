@@ -1,11 +1,13 @@
 """Where the images come from, how far each stage is, and which goal model guides the curation."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.workspace import Samples
 from pages.ui import new_workspace, panel, resources, state
 from pages.ui.components import gallery
 
@@ -34,11 +36,11 @@ with stages:
 
 with data:
     st.subheader("Samples")
+    samples: Samples | None = None
     try:
         samples = pipeline.samples
     except CurationError:
         st.info("Not read yet: run the first stage.", icon=":material/image_search:")
-        samples = None
     if samples is not None:
         skipped = samples.positions[~samples.positions["read"]]
         converted = samples.table[samples.table["note"] != ""]
@@ -49,7 +51,7 @@ with data:
         right.metric("Image", f"{width}×{height}{' grey' if channels == 1 else ''}")
         rows = np.arange(min(STRIP, len(samples))) * len(samples) // min(STRIP, len(samples))
         gallery(
-            resources.thumbnails(f"strip-{samples.digest}", lambda: samples.images(rows)),
+            resources.thumbnails(f"strip-{samples.digest}", partial(samples.images, rows)),
             key="strip",
             ids=samples.sample_ids[rows],
             labels=samples.labels[rows],

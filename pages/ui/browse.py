@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import streamlit as st
@@ -43,7 +43,7 @@ def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
             )
     with right:
         candidate = st.session_state.get(open_key)
-        row = np.flatnonzero(opened.pool["candidate_id"].to_numpy() == candidate) if candidate is not None else []
+        row = np.flatnonzero(opened.pool["candidate_id"].to_numpy() == (-1 if candidate is None else candidate))
         if len(row):
             detail.candidate(opened, int(row[0]), key=f"{key}-detail")
         elif len(rows):
@@ -88,7 +88,7 @@ def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_key: str) -> None:
     )
 
 
-def notes(kinds: Sequence[str], severities: Sequence[int]) -> list[str]:
+def notes(kinds: Iterable[str], severities: Iterable[int]) -> list[str]:
     """Return kind (its first word, which tells them apart) and severity; nothing for clean images."""
     return [
         "" if kind == "clean" else f"{kind.split('_')[0]}{f' {severity}' if severity else ''}"

@@ -65,8 +65,8 @@ def _kind(annotation: Any) -> tuple[Any, bool]:
 
 
 def _bounds(field: FieldInfo) -> tuple[int | None, int | None]:
-    low = next((int(part.ge) for part in field.metadata if isinstance(part, Ge)), None)
-    high = next((int(part.le) for part in field.metadata if isinstance(part, Le)), None)
+    low = next((int(str(part.ge)) for part in field.metadata if isinstance(part, Ge)), None)
+    high = next((int(str(part.le)) for part in field.metadata if isinstance(part, Le)), None)
     return low, high
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.workspace import Workspace
 from pages.ui import resources, state
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class Opened:
     """The working recipe, its candidates and what it selects from them."""
 
+    workspace: Workspace
     recipe: Recipe
     pipeline: Pipeline
     pool_key: str
@@ -31,7 +33,8 @@ class Opened:
 
 def open_selection() -> Opened:
     """Return what the working recipe selects; where something is missing, say what to do next and stop the page."""
-    if state.workspace() is None:
+    found = state.workspace()
+    if found is None:
         empty("Nothing to look at yet", "Choose a source of images on the Workspace page; the demo takes a minute.")
     recipe, pipeline = state.recipe(), resources.pipeline()
     try:
@@ -39,10 +42,10 @@ def open_selection() -> Opened:
     except CurationError as error:
         empty("Not computed yet", f"{str(error)[:1].upper()}{str(error)[1:]}.")
     pool = resources.pool(key, pipeline)
-    return Opened(recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key))
+    return Opened(found, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key))
 
 
-def empty(title: str, text: str) -> None:
+def empty(title: str, text: str) -> NoReturn:
     """Draw an empty state that says what to do next, and stop the page."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(title)
@@ -51,12 +54,14 @@ def empty(title: str, text: str) -> None:
     st.stop()
 
 
+def _take(**parts: Any) -> None:
+    state.change(**parts)
+
+
 def warn_of_shortages(opened: Opened) -> None:
     """Say which family is short by how many, and offer what would fit."""
     for index, shortage in enumerate(opened.selected.shortages):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":orange[:material/warning:] {shortage.sentence}")
             for field, value, words in shortage.offers:
-                st.button(
-                    words, key=f"fit-{index}-{field}", on_click=state.change, kwargs={field: value}, type="tertiary"
-                )
+                st.button(words, key=f"fit-{index}-{field}", on_click=_take, kwargs={field: value}, type="tertiary")

@@ -49,6 +49,10 @@ def gate() -> None:
         st.stop()
 
 
+def _save() -> None:
+    state.save()
+
+
 def sidebar() -> None:
     """Which workspace, which recipe, and what was changed since it was saved."""
     st.logo(str(LOGO), size="large", icon_image=str(ICON))
@@ -82,7 +86,7 @@ def sidebar() -> None:
         right.button(
             "Save",
             icon=":material/save:",
-            on_click=state.save,
+            on_click=_save,
             disabled=number > 0 and not changes,
             width="stretch",
             key="sidebar-save",

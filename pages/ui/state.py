@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import streamlit as st
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNDO_DEPTH = 100
 LONGEST_URL = 1800
+MapColour = Literal["label", "cluster", "score", "selected"]
 
 
 def cache_folder() -> Path:
@@ -199,10 +200,10 @@ def set_polygon(corners: list[list[float]] | None) -> None:
         del st.query_params["lasso"]
 
 
-def map_colour() -> Literal["label", "cluster", "score", "selected"]:
+def map_colour() -> MapColour:
     """What colours the map, from the session or the link."""
     name = st.session_state.get("map-colour") or st.query_params.get("colour")
-    return name if name in ("cluster", "score", "selected") else "label"
+    return cast(MapColour, name) if name in get_args(MapColour) else "label"
 
 
 def set_map_colour(name: str) -> None:
