@@ -30,6 +30,9 @@ from curation.storage import (
 SHARD_BYTES = 2 << 20
 """A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
 
+PARTS = ("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks")
+"""The folders of a workspace."""
+
 IN_MEMORY_BYTES = 2 << 30
 """Pixels up to this size are held in memory while a goal model is trained."""
 
@@ -199,7 +202,7 @@ class Workspace:
             raise UsageError(f"workspace {self.root} is a file, not a folder; choose another name")
         if self.exists and read_json(self.root / "workspace.json") is None:
             raise UsageError(f"{self.root}/workspace.json is damaged; restore it or start a new workspace")
-        if not self.exists and self.root.is_dir() and any(self.root.iterdir()):
+        if not self.exists and self.root.is_dir() and any(path.name not in PARTS for path in self.root.iterdir()):
             raise UsageError(f"{self.root} is not a workspace and not empty; choose a new folder, e.g. cache/mine")
 
     def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
