@@ -3,6 +3,5 @@
 from streamlit import App
 
 from pages.ui.downloads import routes
-from pages.ui.warm import lifespan
 
-app = App("pages/_shell.py", routes=routes, lifespan=lifespan)
+app = App("pages/_shell.py", routes=routes)

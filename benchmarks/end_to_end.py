@@ -29,7 +29,7 @@ def recipe(source: dict[str, object], budget: int, *, flip: bool) -> dict[str, o
     return {
         "name": "end-to-end",
         "source": source,
-        "goal_model": {"architecture": "tiny_resnet", "train": {"epochs": 8, "flip": flip}},
+        "goal_model": {"architecture": "tiny_resnet", "train": {"epochs": 4, "flip": flip}},
         "variants": {
             "corruption": {"kinds": "all", "severities": [3]},
             "adversarial": {"attack": "pgd", "loss": "dlr", "epsilon": "8/255", "steps": 10},

@@ -36,7 +36,7 @@ app = typer.Typer(
 )
 console = Console(stderr=True)
 
-CACHE = Path("cache")
+CACHE = Path(os.environ.get("CURATION_CACHE", "cache"))
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe file (YAML); shipped ones are in recipes/.")]
 WorkspaceFolder = Annotated[
     Path | None,
@@ -313,7 +313,7 @@ def list_plugins(
 @app.command(name="app")
 def dashboard(
     workspace: WorkspaceFolder = None,
-    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8501,
+    port: Annotated[int | None, typer.Option(help="The port on this machine; by default 8501.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Open the dashboard."""
@@ -323,7 +323,7 @@ def dashboard(
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="The port on this machine.")] = 8501,
+    port: Annotated[int | None, typer.Option(help="The port on this machine; by default 8501.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     dashboard: Annotated[bool, typer.Option(help="Open the dashboard once the demo is computed.")] = True,
 ) -> None:
@@ -344,48 +344,35 @@ def demo(
             launch(folder, port=port, browser=browser)
 
 
-def launch(workspace: Path | None, *, port: int, browser: bool) -> None:
-    """Replace this process by the dashboard's server. Raises: CurationError when the port is taken."""
+def launch(workspace: Path | None, *, port: int | None, browser: bool) -> None:
+    """Run the dashboard's server in this process. Raises: CurationError when the port is taken."""
+    import importlib
     import socket
 
     home = package_root()
+    port = port or int(os.environ.get("STREAMLIT_SERVER_PORT", "8501"))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise CurationError(f"port {port} is in use; choose another with --port, e.g. --port {port + 1}") from None
-    environment = {**os.environ, "STREAMLIT_SERVER_PORT": str(port)}
-    environment["STREAMLIT_SERVER_HEADLESS"] = "false" if browser and _has_display() else "true"
-    environment["CURATION_CACHE"] = str(CACHE.resolve())
+    environment = {
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_HEADLESS": "false" if browser and _has_display() else "true",
+        "CURATION_CACHE": str(CACHE.resolve()),
+    }
     if workspace is not None:
         environment["CURATION_WORKSPACE"] = str(_open_workspace(workspace).root)
-    for name, value in server_settings(home).items():
-        environment.setdefault(name, value)
+    os.environ.update(environment)
+    console.print("starting …")
+    importlib.import_module("curation.pipeline")  # here, so that the first page need not wait for it
     console.print(f"dashboard at [bold]http://127.0.0.1:{port}[/]  (Ctrl+C stops it; computed results stay)")
-    sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-m", "streamlit", "run", str(home / "app.py")], environment)
+    sys.path.insert(0, str(home))
+    sys.argv = ["streamlit", "run", str(home / "app.py")]
+    from streamlit.web.cli import main
 
-
-def server_settings(home: Path) -> dict[str, str]:
-    """Return ``.streamlit/config.toml`` as environment variables, so that it counts from any working folder."""
-    import tomllib
-
-    file = home / ".streamlit" / "config.toml"
-    settings: dict[str, str] = {}
-
-    def collect(prefix: str, table: dict[str, Any]) -> None:
-        for key, value in table.items():
-            if isinstance(value, dict):
-                collect(f"{prefix}_{key}", value)
-            else:
-                text = json.dumps(value) if isinstance(value, (bool, list)) else str(value)
-                snake = "".join(f"_{c}" if c.isupper() else c for c in key)
-                settings[f"{prefix}_{snake}".upper()] = text
-
-    if file.exists():
-        collect("STREAMLIT", tomllib.loads(file.read_text()))
-    return settings
+    main()
 
 
 def package_root() -> Path:

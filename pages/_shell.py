@@ -23,5 +23,4 @@ page = st.navigation(
         "Result": [st.Page("export.py", title="Export", icon=":material/download:", url_path="export")],
     }
 )
-shell.sidebar()
 shell.run(page)

@@ -2,16 +2,15 @@
 
 import streamlit as st
 
+from curation.figures import FAMILY_WORDS
 from pages.ui import ranking
 from pages.ui.browse import browse
 from pages.ui.components import Band, hardness_band
 from pages.ui.fields import bound
 from pages.ui.opened import open_selection, warn_of_shortages
 
-st.title("Boundary samples")
 opened = open_selection()
 
-from curation.figures import FAMILY_WORDS
 
 families = [family for family in FAMILY_WORDS if (opened.pool["family"] == family).any()]
 selection = opened.recipe.selection

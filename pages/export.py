@@ -5,16 +5,15 @@ from pathlib import Path
 import streamlit as st
 
 from curation import jobs
+from curation.exporters import EXPORTERS
+from curation.figures import FAMILY_WORDS
 from pages.ui import panel, state
 from pages.ui.downloads import offer
 from pages.ui.fields import bound
 from pages.ui.opened import open_selection, warn_of_shortages
 
-st.title("Export")
 opened = open_selection()
 
-from curation.exporters import EXPORTERS
-from curation.figures import FAMILY_WORDS
 
 found = opened.workspace
 recipe = opened.recipe

@@ -1,14 +1,9 @@
-"""Where the bare address leads: to the boundary samples when they are computed, else to the workspace."""
-
-import contextlib
+"""Where the bare address leads: to the boundary samples once there are any, else to the workspace."""
 
 import streamlit as st
 
-from curation.errors import CurationError
-from pages.ui import resources, state
+from pages.ui import state
 
-ready = False
-if state.workspace() is not None:
-    with contextlib.suppress(CurationError):
-        ready = bool(resources.pipeline().pool_key)
-st.switch_page("boundary.py" if ready else "workspace.py", query_params=st.query_params.to_dict())
+found = state.workspace()
+computed = found is not None and bool(found.kept("pools"))
+st.switch_page("boundary.py" if computed else "workspace.py", query_params=st.query_params.to_dict())

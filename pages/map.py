@@ -11,7 +11,6 @@ from pages.ui.browse import browse
 from pages.ui.components import embedding_map, points_in_polygon
 from pages.ui.opened import empty, open_selection
 
-st.title("Map")
 opened = open_selection()
 pipeline, samples = opened.pipeline, opened.pipeline.samples
 

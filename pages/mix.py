@@ -5,18 +5,17 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from curation import figures
 from curation.errors import UsageError
+from curation.figures import FAMILY_WORDS
+from curation.recipe import Recipe
+from curation.selection import SELECTORS
 from pages.ui import edits, ranking, state
 from pages.ui.fields import bound, set_field
 from pages.ui.opened import open_selection, warn_of_shortages
 
-st.title("Mix")
 opened = open_selection()
 
-from curation import figures
-from curation.figures import FAMILY_WORDS
-from curation.recipe import Recipe
-from curation.selection import SELECTORS
 
 PRESETS = {
     "9 : 6 : 10": (9, 6, 10, "Goal-oriented, the contest's winner"),

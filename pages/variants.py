@@ -3,15 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from curation.inspection import Variants, enlarged, magnified, variants_of
 from curation.plugin import fingerprint
 from pages.ui.browse import notes
 from pages.ui.components import gallery
 from pages.ui.opened import open_selection
 
-st.title("Variants")
 opened = open_selection()
 
-from curation.inspection import Variants, enlarged, magnified, variants_of
 
 samples = opened.pipeline.samples
 classes = samples.classes

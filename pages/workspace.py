@@ -6,22 +6,21 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from curation import figures
 from curation.errors import CurationError
+from curation.recipe import GoalModel
 from curation.workspace import Samples
 from pages.ui import new_workspace, panel, resources, state
 from pages.ui.components import gallery
+from pages.ui.forms import settings_form
 
 STRIP = 24
 
-st.title("Workspace")
 found = state.workspace()
 if found is None or st.session_state.get("new-workspace"):
     new_workspace.draw()
     st.stop()
 
-from curation import figures
-from curation.recipe import GoalModel
-from pages.ui.forms import settings_form
 
 recipe, pipeline = state.recipe(), resources.pipeline()
 reader = recipe.source.reader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import KMeans, MiniBatchKMeans
 
 
 def clusters(features: np.ndarray, *, count: int, seed: int) -> np.ndarray:
@@ -16,6 +15,8 @@ def clusters(features: np.ndarray, *, count: int, seed: int) -> np.ndarray:
 
     Returns: int32 N in [0, count), ordered by falling size.
     """
+    from sklearn.cluster import KMeans, MiniBatchKMeans  # imports for seconds, so only where it is used
+
     method = KMeans if len(features) <= 20_000 else MiniBatchKMeans
     found = method(n_clusters=min(count, len(features)), n_init=1, random_state=seed).fit_predict(features)
     sizes = np.bincount(found, minlength=min(count, len(features)))

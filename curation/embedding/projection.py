@@ -6,7 +6,6 @@ import warnings
 from typing import Literal
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from curation.errors import CurationError
 
@@ -40,6 +39,8 @@ def project(
     if not np.isfinite(features).all():
         raise CurationError("the goal model's features hold NaN or infinity; train it again with a lower learning rate")
     if method == "pca" or features.shape[1] > WIDE:
+        from sklearn.decomposition import PCA  # imports for seconds, so only where it is used
+
         width = 2 if method == "pca" else min(WIDE, *features.shape)
         reduced = PCA(n_components=min(width, features.shape[1]), random_state=seed).fit_transform(features)
         features = reduced.astype(np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pages.ui import state
 ICON = Path(__file__).parent / "icon.png"
 LOGO = Path(__file__).parent / "logo.svg"
 
+_HEAVY = "curation.pipeline"
 _STYLE = """
 <style>
 .stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 1500px; }
@@ -94,9 +97,20 @@ def sidebar() -> None:
 
 
 def run(page: Any) -> None:
-    """Run a page; what it refuses is shown as one sentence, and the address always tells what is shown."""
+    """Draw the title at once, load what is heavy, then run the page and the sidebar.
+
+    What a page refuses is shown as one sentence, and the address always tells what is shown.
+    """
+    if not page.url_path:
+        page.run()
+    st.title(page.title)
+    if _HEAVY not in sys.modules:
+        with st.spinner("Starting: loading the numerical libraries, once a server start …", show_time=True):
+            importlib.import_module(_HEAVY)
     try:
         page.run()
     except CurationError as error:
         st.error(str(error), icon=":material/error:")
-    state.mirror_in_url()
+    finally:
+        sidebar()
+        state.mirror_in_url()
