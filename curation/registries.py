@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from curation.plugin import Registry
 
 
@@ -29,7 +31,7 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
         kind: {
             member.name: (
                 member.title,
-                {name: field.get_default(call_default_factory=True) for name, field in member.model_fields.items()},
+                {name: _default(field) for name, field in member.model_fields.items()},
             )
             for member in family
         }
@@ -37,6 +39,10 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     }
     listed["models"] = {name: (_first_line(make), {}) for name, make in ARCHITECTURES.items()}
     return listed
+
+
+def _default(field: FieldInfo) -> Any:
+    return "required" if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def _first_line(thing: Any) -> str:
