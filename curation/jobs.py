@@ -151,7 +151,7 @@ class _Worker:
     def __init__(self, root: str, name: str) -> None:
         self.workspace = Workspace(root)
         self.folder = Path(self.workspace.jobs_folder) / name
-        self._state: dict[str, Any] = {"state": "queued", "pid": os.getpid(), "seconds": {}}
+        self._state: dict[str, Any] = {"state": "starting", "pid": os.getpid(), "seconds": {}}
         self._guard = threading.Lock()
         self._meter = Meter()
         self._written = 0.0
@@ -174,14 +174,18 @@ class _Worker:
     def _beat(self) -> None:
         while True:
             time.sleep(HEARTBEAT_S)
-            if time.monotonic() - self._written > HEARTBEAT_S and self._state["state"] in ("queued", "running"):
+            if time.monotonic() - self._written > HEARTBEAT_S and self._state["state"] in (
+                "starting",
+                "queued",
+                "running",
+            ):
                 self.tell()
 
     def run(self) -> None:
         """Do the job; every outcome ends in ``status.json``."""
         threading.Thread(target=self._beat, daemon=True).start()
         try:
-            self.tell(state="queued")
+            self.tell()
             from curation.pipeline import Pipeline
             from curation.recipe import Recipe
 
@@ -218,6 +222,8 @@ class _Worker:
             except Timeout:
                 if (self.folder / "cancel").exists():
                     raise Cancelled from None
+                if self._state["state"] != "queued":
+                    self.tell(state="queued")
 
 
 if __name__ == "__main__":

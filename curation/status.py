@@ -49,7 +49,7 @@ def ingest_status(plan: Plan, verify: bool) -> Status:
     key = plan.samples_key
     header = plan.workspace.sample_header(key) if key else None
     if key is None or header is None:
-        return Status("ingest", "stale" if plan.workspace.exists else "missing")
+        return Status("ingest", "stale" if plan.workspace.kept("images") else "missing")
     shards = plan.workspace.pixels(key, header.shards)
     missing = set(shards.missing(verify=verify))
     missing |= set(plan.workspace.sample_tables(key, header.shards).missing(verify=verify))

@@ -7,7 +7,7 @@ from curation.inspection import Variants, enlarged, magnified, variants_of
 from curation.plugin import fingerprint
 from pages.ui.browse import notes
 from pages.ui.components import gallery
-from pages.ui.opened import open_selection
+from pages.ui.opened import Done, open_selection
 
 opened = open_selection()
 
@@ -33,7 +33,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=260)
 if sample_id not in samples.sample_ids:
     st.info(f"Sample {sample_id} was skipped when the source was read; choose another.", icon=":material/search_off:")
-    st.stop()
+    raise Done
 
 found = variants(fingerprint([opened.pool_key, int(sample_id)]), int(sample_id))
 table, clean = found.table, found.images[0]

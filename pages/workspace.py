@@ -13,13 +13,14 @@ from curation.workspace import Samples
 from pages.ui import new_workspace, panel, resources, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form
+from pages.ui.opened import Done
 
 STRIP = 24
 
 found = state.workspace()
 if found is None or st.session_state.get("new-workspace"):
     new_workspace.draw()
-    st.stop()
+    raise Done
 
 
 recipe, pipeline = state.recipe(), resources.pipeline()

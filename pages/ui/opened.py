@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from curation.selection.select import Selected
 
 
+class Done(Exception):
+    """The page has shown all there is to show; unlike ``st.stop``, the sidebar is still drawn."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """The working recipe, its candidates and what it selects from them."""
@@ -46,12 +50,12 @@ def open_selection() -> Opened:
 
 
 def empty(title: str, text: str) -> NoReturn:
-    """Draw an empty state that says what to do next, and stop the page."""
+    """Draw an empty state that says what to do next, and end the page. Raises: Done."""
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(title)
         st.write(text)
         st.page_link("workspace.py", label="Open the Workspace page", icon=":material/database:")
-    st.stop()
+    raise Done
 
 
 def _take(**parts: Any) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from curation.errors import CurationError
 from pages.ui import state
+from pages.ui.opened import Done
 
 ICON = Path(__file__).parent / "icon.png"
 LOGO = Path(__file__).parent / "logo.svg"
@@ -109,6 +110,8 @@ def run(page: Any) -> None:
             importlib.import_module(_HEAVY)
     try:
         page.run()
+    except Done:
+        pass
     except CurationError as error:
         st.error(str(error), icon=":material/error:")
     finally:
