@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -140,7 +140,7 @@ def _timm(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
 
     def make() -> Classifier:
         network = timm.create_model(member, pretrained=False, num_classes=classes, in_chans=shape[2])
-        about: dict[str, Any] = network.default_cfg  # type: ignore[assignment]
+        about = cast(dict[str, Any], network.default_cfg)
         return _classifier(network, (tuple(about["mean"]), tuple(about["std"])), shape[2])
 
     return _checked(f"timm/{member}", make, classes, shape)
