@@ -12,7 +12,7 @@ from benchmarks.browser import ROOT, Visit, chromium, dashboard
 PAGES = {
     "workspace": ("workspace?w=demo", "Goal model"),
     "boundary": ("boundary?w=demo&family=Adversarial", "Chosen"),
-    "map": ("map?w=demo&colour=score", "hardest first"),
+    "map": ("map?w=demo", "hardest first"),
     "variants": ("variants?w=demo&sample=8", "Severity 1 to 5"),
     "mix": ("mix?w=demo", "Against the last saved recipe"),
     "export": ("export?w=demo", "Load it in Python"),

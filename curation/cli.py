@@ -347,6 +347,7 @@ def demo(
 def launch(workspace: Path | None, *, port: int | None, browser: bool) -> None:
     """Run the dashboard's server in this process. Raises: CurationError when the port is taken."""
     import importlib
+    import runpy
     import socket
 
     home = package_root()
@@ -370,9 +371,7 @@ def launch(workspace: Path | None, *, port: int | None, browser: bool) -> None:
     console.print(f"dashboard at [bold]http://127.0.0.1:{port}[/]  (Ctrl+C stops it; computed results stay)")
     sys.path.insert(0, str(home))
     sys.argv = ["streamlit", "run", str(home / "app.py")]
-    from streamlit.web.cli import main
-
-    main()
+    runpy.run_module("streamlit", run_name="__main__")
 
 
 def package_root() -> Path:
