@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-FAMILY_COLOURS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
-"""One colour a family, legible on the light and on the dark background and distinct without red-green vision."""
+from curation.figures import FAMILY_COLOURS as FAMILY_COLOURS
 
 CATEGORICAL: tuple[str, ...] = (
     "#3f90da",
