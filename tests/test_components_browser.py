@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,17 +15,13 @@ from components_app.synthetic import make_columns, make_pictures
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.browser import IDLE, chromium, server
 from curation.errors import CurationError
 from pages.ui.components import Edit, embedding_map, gallery, points_in_polygon
 from pages.ui.components.sprite import make_sprite
 
 ROOT = Path(__file__).resolve().parents[1]
 POINTS = 50_000
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
-).split()
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 FRAME_CLOCK = """
 globalThis.frames_ms = [];
 const plain = globalThis.requestAnimationFrame.bind(globalThis);
@@ -73,37 +65,18 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "tests/components_app/app.py", "--server.port", str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("components") / "server.log"
+    with server("-m", "streamlit", "run", "tests/components_app/app.py", log=log) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    path = shutil.which("chromium")
-    if path is None:
+    if shutil.which("chromium") is None:
         pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
