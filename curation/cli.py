@@ -81,7 +81,6 @@ class _Bars:
         )
         self._meter = Meter()
         self._tasks: dict[str, Any] = {}
-        self._shown = 0.0
 
     def __enter__(self) -> _Bars:
         self._bars.start()
@@ -112,15 +111,6 @@ def _pipeline(recipe_file: Path, folder: Path | None, device: str | None = None)
 def _finish(summary: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))
-
-
-def _run_stages(pipeline: Pipeline, stages: tuple[str, ...], bars: _Bars) -> dict[str, float]:
-    seconds = {}
-    for stage in stages:
-        start = time.monotonic()
-        pipeline.run((stage,), report=bars)
-        seconds[stage] = round(time.monotonic() - start, 2)
-    return seconds
 
 
 def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
@@ -159,7 +149,7 @@ def run(
         pipeline = _pipeline(recipe, workspace, device)
         destination = out or Path("exports") / _safe(pipeline.recipe.name)
         with _Bars() as bars:
-            seconds = _run_stages(pipeline, FOR_SELECTION, bars)
+            seconds = pipeline.run(FOR_SELECTION, report=bars)
             pool = pipeline.pool()
             start = time.monotonic()
             selected = pipeline.select(pool)
@@ -168,7 +158,7 @@ def run(
             pipeline.export(destination, overwrite=overwrite, report=bars)
             seconds["export"] = round(time.monotonic() - start, 2)
             if map:
-                seconds |= _run_stages(pipeline, ("embed", "map"), bars)
+                seconds |= pipeline.run(("embed", "map"), report=bars)
         families = _show_selection(pipeline, selected)
         pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
         console.print(f"[bold green]exported[/] {len(selected.rows):,} images to {destination}", highlight=False)
@@ -335,12 +325,12 @@ def demo(
         folder = CACHE / "demo"
         pipeline = _pipeline(shipped_recipe("demo"), folder)
         with _Bars() as bars:
-            _run_stages(pipeline, (*FOR_SELECTION, "embed"), bars)
+            pipeline.run((*FOR_SELECTION, "embed"), report=bars)
         recipe = pipeline.recipe
         pipeline.workspace.save_revision(recipe.to_yaml())
         _show_selection(pipeline, pipeline.select())
         if dashboard:
-            background.submit(pipeline.workspace, recipe.to_dict(), ("map",))
+            background.submit(pipeline.workspace, recipe, ("map",))
             launch(folder, port=port, browser=browser)
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 from filelock import FileLock, Timeout
@@ -25,6 +25,9 @@ from curation.plugin import fingerprint
 from curation.progress import Cancelled, Meter, Progress
 from curation.storage import read_json, write_bytes, write_json
 from curation.workspace import Workspace
+
+if TYPE_CHECKING:
+    from curation.recipe import Recipe
 
 HEARTBEAT_S = 1.0
 START_S = 30.0
@@ -52,23 +55,18 @@ class JobStatus:
         return self.state in ("starting", "queued", "running")
 
 
-def job_id(recipe: dict[str, Any], stages: Sequence[str], destination: str | None = None) -> str:
+def job_id(recipe: Recipe, stages: Sequence[str], destination: str | None = None) -> str:
     """Return the id of computing some stages of a recipe, or of exporting it to ``destination``.
 
     What only selects and exports does not matter to the stages.
     """
-    parts = ("seed", "source", "goal_model", "variants", "map")
-    what = recipe if destination else {key: recipe.get(key) for key in parts}
-    return fingerprint([what, list(stages), destination])
+    return fingerprint([recipe.to_dict() if destination else recipe.computed(), list(stages), destination])
 
 
-def submit(
-    workspace: Workspace, recipe: dict[str, Any], stages: Sequence[str], *, destination: str | None = None
-) -> str:
+def submit(workspace: Workspace, recipe: Recipe, stages: Sequence[str], *, destination: str | None = None) -> str:
     """Start a job, or attach to it when the same one is active; return its id.
 
     Args:
-        recipe: the recipe as plain data.
         stages: of ``pipeline.TITLES``, in order.
         destination: when given, the curated set is exported there at the end, replacing an earlier export.
 
@@ -81,7 +79,7 @@ def submit(
         if status(workspace, name).active:
             return name
         (folder / "cancel").unlink(missing_ok=True)
-        about = {"stages": list(stages), "destination": destination, "recipe": recipe, "started": time.time()}
+        about = {"stages": list(stages), "destination": destination, "recipe": recipe.to_dict(), "started": time.time()}
         write_json(folder / "job.json", about)
         write_json(folder / "status.json", {"state": "starting", "pid": 0})
         with (folder / "log.txt").open("ab") as log:
@@ -193,12 +191,7 @@ class _Worker:
             pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace)
             with self._device(pipeline.device):
                 self.tell(state="running")
-                seconds: dict[str, float] = {}
-                for stage in about["stages"]:
-                    start = time.monotonic()
-                    pipeline.run((stage,), report=self.report)
-                    seconds[stage] = round(time.monotonic() - start, 2)
-                    self.tell(seconds=seconds)
+                self.tell(seconds=pipeline.run(tuple(about["stages"]), report=self.report))
                 if about["destination"]:
                     pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
             self.tell(state="done")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -45,18 +46,23 @@ class Pipeline(Plan):
 
     # Running
 
-    def run(self, only: tuple[str, ...] = tuple(TITLES), *, report: Report = ignore) -> None:
+    def run(self, only: tuple[str, ...] = tuple(TITLES), *, report: Report = ignore) -> dict[str, float]:
         """Make what is missing, stage after stage; every finished shard is kept at once.
 
         Args:
             only: stages to run, of ``TITLES``; those they need must be done or among them.
             report: is told how far the work is, and may raise ``Cancelled``.
 
+        Returns: the seconds each stage took.
         Raises: CurationError: one sentence; what was finished is kept.
         """
+        seconds = {}
         for stage in TITLES:
             if stage in only and getattr(self.recipe.variants, stage, True) is not None:
+                start = time.monotonic()
                 getattr(self, f"_run_{stage}")(report)
+                seconds[stage] = round(time.monotonic() - start, 2)
+        return seconds
 
     def _run_shards(
         self, stage: str, work: Sequence[tuple[Shards, Callable[[int], int]]], report: Report, rows: np.ndarray
@@ -153,11 +159,11 @@ class Pipeline(Plan):
     def _run_map(self, report: Report) -> None:
         total = len(self.samples)
         table = self.map_table("umap")
-        if table.missing(verify=True):
-            note = "UMAP; the first minute goes to compiling it"
-            report(Progress("map", 0, total, note=note))
-            settings = self.recipe.map
-            with self.workspace.lock(table.folder.name, waiting=partial(report, Progress("map", 0, total, note=note))):
+        beginning = Progress("map", 0, total, note="UMAP; the first minute goes to compiling it")
+        with self.workspace.lock(table.folder.name, waiting=partial(report, beginning)):
+            if table.missing(verify=True):
+                report(beginning)
+                settings = self.recipe.map
                 xy = project(
                     self._all_features(),
                     method="umap",

@@ -182,6 +182,11 @@ class Recipe(Settings):
             node[last] = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
         return Recipe.parse(value)
 
+    def computed(self) -> dict[str, Any]:
+        """Return the parts, as plain data, that determine the candidates; the others only select and export."""
+        value = self.to_dict()
+        return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map")}
+
     def fingerprint(self) -> str:
         """Return a hash of everything that determines the curated set (name and note do not)."""
         return fingerprint({key: part for key, part in self.to_dict().items() if key not in ("name", "note")})

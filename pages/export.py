@@ -55,11 +55,11 @@ with result:
         f"{part['chosen']:,} {FAMILY_WORDS[family].lower()}" for family, part in summary.items() if part["chosen"]
     )
     st.markdown(f"**{total:,} images**: {parts}")
-    name = jobs.job_id(recipe.to_dict(), (), destination)
+    name = jobs.job_id(recipe, (), destination)
 
     def begin() -> None:
         found.save_revision(recipe.to_yaml())
-        jobs.submit(found, recipe.to_dict(), (), destination=destination)
+        jobs.submit(found, recipe, (), destination=destination)
 
     job = jobs.status(found, name)
     working = job.active

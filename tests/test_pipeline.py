@@ -218,7 +218,7 @@ def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_pa
     from curation import jobs
 
     workspace = Workspace(tmp_path / "job")
-    recipe = computed.recipe.to_dict()
+    recipe = computed.recipe
 
     def wait_for(*wanted: str) -> jobs.JobStatus:
         for _ in range(600):

@@ -67,4 +67,4 @@ def create(name: str, source: dict) -> None:
     found.claim({"reader": recipe.source.reader.name, "path": getattr(recipe.source.reader, "path", None)})
     found.save_revision(recipe.to_yaml())
     state.open_workspace(name)
-    jobs.submit(found, recipe.to_dict(), ("ingest",))
+    jobs.submit(found, recipe, ("ingest",))

@@ -93,8 +93,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
             )
             st.caption(f"Job {job.id} {waits}.")
         elif undone:
-            everything = tuple(stage for stage in TITLES)
-            st.button("Run everything", type="primary", on_click=start, args=(everything,), key="run-all")
+            st.button("Run everything", type="primary", on_click=start, args=(tuple(TITLES),), key="run-all")
         last = next(iter(jobs.jobs(found)), None)
         if job is None and last is not None and last.state in ("failed", "lost", "cancelled"):
             _explain(found, last)
@@ -116,4 +115,4 @@ def start(stages: tuple[str, ...]) -> None:
     """Start computing some stages of the working recipe in the background."""
     found = state.workspace()
     assert found is not None
-    jobs.submit(found, state.recipe().to_dict(), stages)
+    jobs.submit(found, state.recipe(), stages)

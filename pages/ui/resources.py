@@ -24,14 +24,11 @@ def pipeline() -> Pipeline:
     """The working recipe's pipeline; kept while nothing expensive changes, so its samples are read once."""
     found, recipe = state.workspace(), state.recipe()
     assert found is not None
-    parts = recipe.to_dict()
-    computed = {key: parts[key] for key in ("seed", "source", "goal_model", "variants", "map")}
-    return _pipeline(str(found.root), fingerprint([computed, _newest(found)]), recipe)
+    from curation.pipeline import Pipeline
 
-
-def _newest(found: Workspace) -> list[str]:
-    """What changes when a source is read again or a goal model is made anew."""
-    return [*found.kept("images")[:1], *found.models()]
+    # The keys change when the source is read again or a goal model is made anew.
+    keys = [Pipeline(recipe, found, device="cpu").samples_key, *found.models()]
+    return _pipeline(str(found.root), fingerprint([recipe.computed(), keys]), recipe)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

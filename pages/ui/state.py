@@ -60,10 +60,11 @@ def open_workspace(name: str, *, keep_view: bool = False) -> None:
 
 def recipe() -> Recipe:
     """The working recipe: the session's revision with the changes made since."""
-    base = base_recipe()
-    changes = st.session_state.get("changes", {})
+    base, found = base_recipe(), workspace()
     try:
-        return base.with_changes(**changes)
+        return _changed(
+            str(found.root if found else ""), revision_number(), _encode(st.session_state.get("changes", {}))
+        )
     except UsageError:
         st.session_state["changes"] = {}
         st.toast("The link held a change that this recipe does not allow; it was left out.", icon=":material/link_off:")
@@ -98,6 +99,11 @@ def _revision(root: str, number: int) -> Recipe:
         return Recipe.from_yaml(found.revision(number), where=f"revision {number}")
     source = {key: value for key, value in found.about["source"].items() if value is not None}
     return Recipe.parse({"name": found.name, "source": source, "selection": {"budget": 1000}})
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _changed(root: str, number: int, changes: str) -> Recipe:
+    return _revision(root, number).with_changes(**_decode(changes))
 
 
 def change(**parts: Any) -> bool:
