@@ -72,12 +72,16 @@ def levels(images: Tensor) -> Tensor:
     return (images * 255).round()
 
 
+def sets_of(kind: type[Corruption]) -> list[str]:
+    return [name for name, rows in kind.table._asdict().items() if rows is not None]
+
+
 # The contract
 
 
 @every_kind
 def test_output_keeps_shape_range_and_input(kind: type[Corruption]) -> None:
-    for constants in ("cifar", "imagenet"):
+    for constants in sets_of(kind):
         for shape in ((3, 3, 32, 32), (2, 1, 24, 40), (1, 3, 40, 24), (1, 1, 16, 16), (1, 3, 70, 20)):
             images = photos(*shape)
             before = images.clone()
@@ -92,11 +96,13 @@ def test_output_keeps_shape_range_and_input(kind: type[Corruption]) -> None:
 
 
 @every_kind
-@pytest.mark.parametrize("constants", ["cifar", "imagenet"])
+@pytest.mark.parametrize("constants", ["cifar", "imagenet", "imgaug"])
 def test_a_sample_depends_on_nothing_but_itself(
     kind: type[Corruption], constants: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batches of one, another order and smaller sub-batches give the same bits as one large batch."""
+    if constants not in sets_of(kind):
+        pytest.skip(f"{kind.name} has no {constants} constants")
     images, seeds = photos(90, 3, 32, 32), seeds_of(90)
     corruption = kind(severity=3, constants=constants)
     together = corruption(images, seeds=seeds)
@@ -150,8 +156,16 @@ def test_json_round_trip_and_documentation(kind: type[Corruption]) -> None:
     corruption = kind(severity=4, constants="imagenet")
     assert kind.model_validate_json(corruption.model_dump_json()) == corruption
     assert "Source: " in (kind.__doc__ or "")
-    assert len(kind.table.cifar) == len(kind.table.imagenet) == 5
-    assert kind.table.cifar != kind.table.imagenet
+    assert all(len(getattr(kind.table, constants)) == 5 for constants in sets_of(kind))
+
+
+def test_constants_a_kind_has_not_are_one_sentence() -> None:
+    with pytest.raises(UsageError) as caught:
+        CORRUPTIONS.build("fog", {"constants": "imgaug"})
+    assert str(caught.value) == (
+        "corruption fog: constants: fog has no such constants; choose cifar or imagenet, got imgaug"
+    )
+    assert sum(kind.table.imgaug is not None for kind in CORRUPTIONS) >= 9
 
 
 def test_the_fifteen_kinds_and_the_four_held_out() -> None:
@@ -177,18 +191,19 @@ def test_higher_severity_changes_more(kind: type[Corruption]) -> None:
 @given(
     name=st.sampled_from(CORRUPTIONS.names),
     severity=st.integers(1, 5),
-    constants=st.sampled_from(["cifar", "imagenet"]),
+    choice=st.integers(0, 2),
     channels=st.sampled_from([1, 3]),
     height=st.integers(16, 50),
     width=st.integers(16, 50),
     flat=st.sampled_from([None, 0.0, 0.5, 1.0]),
 )
 def test_any_size_any_picture(
-    name: str, severity: int, constants: str, channels: int, height: int, width: int, flat: float | None
+    name: str, severity: int, choice: int, channels: int, height: int, width: int, flat: float | None
 ) -> None:
     """Flat black, grey and white pictures (no edge, no spread, no mean to divide by) and odd sides are no exception."""
     images = photos(2, channels, height, width) if flat is None else torch.full((2, channels, height, width), flat)
-    corruption = CORRUPTIONS.build(name, {"severity": severity, "constants": constants})
+    sets = sets_of(CORRUPTIONS[name])
+    corruption = CORRUPTIONS.build(name, {"severity": severity, "constants": sets[choice % len(sets)]})
     corrupted = corruption(images, seeds=seeds_of(2))
     assert corrupted.shape == images.shape
     assert torch.isfinite(corrupted).all()

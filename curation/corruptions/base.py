@@ -6,24 +6,26 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from curation.errors import CurationError
 from curation.plugin import Plugin
 from curation.randomness import SampleRandom
 
-Constants = Literal["cifar", "imagenet"]
+Constants = Literal["cifar", "imagenet", "imgaug"]
 
 _VALUES_AT_ONCE = {"cpu": 2**20, "cuda": 2**26, "mps": 2**24}
 """Pixel values worked on together: what stays in a core's cache, or what bounds an accelerator's memory."""
 
 
 class Table(NamedTuple):
-    """A kind's published constants of severities 1 to 5, one set for small and one for large images."""
+    """A kind's published constants of severities 1 to 5: one set for small images, one for large, one of imgaug's."""
 
     cifar: tuple[Any, ...]
     imagenet: tuple[Any, ...]
+    imgaug: tuple[Any, ...] | None = None
+    """None for the kinds that are not among the 14 of transferable-example curation."""
 
 
 class Corruption(Plugin):
@@ -36,7 +38,17 @@ class Corruption(Plugin):
     table: ClassVar[Table]
 
     severity: int = Field(3, ge=1, le=5, description="strength, from 1 (mild) to 5 (severe)")
-    constants: Constants = Field("cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more")
+    constants: Constants = Field(
+        "cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: of that package, at 32×32"
+    )
+
+    @field_validator("constants")
+    @classmethod
+    def _published(cls, constants: Constants) -> Constants:
+        known = [name for name, rows in cls.table._asdict().items() if rows is not None]
+        if constants not in known:
+            raise ValueError(f"{cls.name} has no such constants; choose {' or '.join(known)}, got {constants}")
+        return constants
 
     @property
     def strength(self) -> Any:

@@ -80,7 +80,8 @@ def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int) 
 class MotionBlur(Corruption):
     """The camera moved: a one-sided smear along a random line within 45° of the horizontal.
 
-    Source: Hendrycks & Dietterich 2019, ``motion_blur``; (radius, σ) in px.
+    Source: Hendrycks & Dietterich 2019, ``motion_blur``; (radius, σ) in px. Constants imgaug: transferable-example
+    curation uses severity 1.
     """
 
     name = "motion_blur"
@@ -89,6 +90,7 @@ class MotionBlur(Corruption):
     table = Table(
         cifar=((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
         imagenet=((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+        imgaug=((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
@@ -132,14 +134,19 @@ def _alike(factors: np.ndarray, sides: torch.Size) -> list[tuple[float, int]]:
 class GaussianBlur(Corruption):
     """A Gaussian blur. Held out for testing.
 
-    Source: Hendrycks & Dietterich 2019, ``gaussian_blur``; σ in px.
+    Source: Hendrycks & Dietterich 2019, ``gaussian_blur``; σ in px. Constants imgaug: transferable-example curation
+    uses severity 3; the kernel ends early, as imgaug's does.
     """
 
     name = "gaussian_blur"
     title = "Gaussian blur"
     group = "blur"
     held_out = True
-    table = Table(cifar=(0.4, 0.6, 0.7, 0.8, 1.0), imagenet=(1, 2, 3, 4, 6))
+    table = Table(cifar=(0.4, 0.6, 0.7, 0.8, 1.0), imagenet=(1, 2, 3, 4, 6), imgaug=(0.5, 0.75, 1.0, 1.5, 2.0))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
-        return filters.gaussian_blur(images, sigma_px=self.strength)
+        sigma_px = self.strength
+        if self.constants == "imgaug":
+            reach_px = max(2, int(3.3 * sigma_px) // 2)
+            return filters.gaussian_blur(images, sigma_px=sigma_px, truncate=reach_px / sigma_px, border="reflect")
+        return filters.gaussian_blur(images, sigma_px=sigma_px)

@@ -37,7 +37,9 @@ class ElasticTransform(Corruption):
     """Rubber: a random affine map (small images only), then small smooth displacements.
 
     Source: Hendrycks & Dietterich 2019, ``elastic_transform`` (after Simard et al. 2003); (displacement α, its
-    smoothness σ, jitter of the affine map's three points), all as shares of the shorter side.
+    smoothness σ, jitter of the affine map's three points), all as shares of the shorter side. Constants imgaug: (α, σ)
+    in px of imgaug's ``ElasticTransformation``, which takes the nearest pixel and is black beyond the edge;
+    transferable-example curation uses severity 3.
     """
 
     name = "elastic_transform"
@@ -52,9 +54,13 @@ class ElasticTransform(Corruption):
             (0.125, 0.01, 0),
             (0.15, 0.01, 0),
         ),
+        imgaug=((0.525, 0.25), (0.575, 0.25), (0.625, 0.25), (0.75, 0.25), (1.0, 0.25)),
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        if self.constants == "imgaug":
+            alpha_px, sigma_px = self.strength
+            return _shuffled(images, random, alpha_px=alpha_px, sigma_px=sigma_px)
         height, width = images.shape[2:]
         side_px = min(height, width)
         alpha_px, sigma_px, jitter_px = (share * side_px for share in self.strength)
@@ -71,6 +77,19 @@ class ElasticTransform(Corruption):
             shift_px = filters.gaussian_blur(noise, sigma_px=sigma_px, truncate=3, border="symmetric") * alpha_px
             images = _sample(images, x + shift_px[:, 0], y + shift_px[:, 1], edge_is_pixel_centre=False)
         return images
+
+
+def _shuffled(images: Tensor, random: SampleRandom, *, alpha_px: float, sigma_px: float) -> Tensor:
+    """Return the images with every pixel taken from up to ``alpha_px`` away, black from beyond the edge."""
+    height, width = images.shape[2:]
+    noise = random.uniform(2, height, width, low=-alpha_px, high=alpha_px)
+    # The kernel is imgaug's smallest, which serves every σ below 1.8.
+    shift_px = filters.gaussian_blur(noise, sigma_px=sigma_px, truncate=2 / sigma_px, border="reflect").round().long()
+    framed = functional.pad(images, [1, 1, 1, 1])
+    row = torch.arange(1, height + 1, device=images.device)[:, None] + shift_px[:, 0]
+    column = torch.arange(1, width + 1, device=images.device) + shift_px[:, 1]
+    source = (row * (width + 2) + column).flatten(1)
+    return framed.flatten(2).gather(2, source[:, None].expand(-1, images.shape[1], -1)).view_as(images)
 
 
 def _jittered(random: SampleRandom, x: Tensor, y: Tensor, jitter_px: float) -> tuple[Tensor, Tensor]:
@@ -104,13 +123,16 @@ def _sample(images: Tensor, x: Tensor, y: Tensor, *, edge_is_pixel_centre: bool)
 class Pixelate(Corruption):
     """Larger pixels: shrunk by box means, then enlarged by repetition.
 
-    Source: Hendrycks & Dietterich 2019, ``pixelate`` (PIL's ``BOX`` down; up by the nearest pixel).
+    Source: Hendrycks & Dietterich 2019, ``pixelate`` (PIL's ``BOX`` down; up by the nearest pixel). Constants imgaug:
+    transferable-example curation uses severity 1.
     """
 
     name = "pixelate"
     title = "Pixelation"
     group = "digital"
-    table = Table(cifar=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet=(0.6, 0.5, 0.4, 0.3, 0.25))
+    table = Table(
+        cifar=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet=(0.6, 0.5, 0.4, 0.3, 0.25), imgaug=(0.6, 0.5, 0.4, 0.3, 0.25)
+    )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         for dimension in (3, 2):
@@ -133,13 +155,14 @@ class Pixelate(Corruption):
 class JpegCompression(Corruption):
     """JPEG at low quality, chroma at half resolution.
 
-    Source: Hendrycks & Dietterich 2019, ``jpeg_compression``; libjpeg through PIL, chroma 4:2:0.
+    Source: Hendrycks & Dietterich 2019, ``jpeg_compression``; libjpeg through PIL, chroma 4:2:0. Constants imgaug:
+    transferable-example curation uses severity 3 (imgaug's compression 70).
     """
 
     name = "jpeg_compression"
     title = "JPEG compression"
     group = "digital"
-    table = Table(cifar=(80, 65, 58, 50, 40), imagenet=(25, 18, 15, 10, 7))
+    table = Table(cifar=(80, 65, 58, 50, 40), imagenet=(25, 18, 15, 10, 7), imgaug=(50, 40, 31, 20, 10))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         pixels = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
@@ -156,7 +179,7 @@ class Saturate(Corruption):
     """Paler or stronger colours; grey images stay as they are. Held out for testing.
 
     Source: Hendrycks & Dietterich 2019, ``saturate``; HSV saturation × a + b. A grey pixel of a
-    colour image has hue 0, so b tints it red.
+    colour image has hue 0, so b tints it red. Constants imgaug: transferable-example curation uses severity 4.
     """
 
     name = "saturate"
@@ -166,6 +189,7 @@ class Saturate(Corruption):
     table = Table(
         cifar=((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
         imagenet=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
+        imgaug=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:

@@ -13,13 +13,18 @@ from curation.randomness import SampleRandom
 class GaussianNoise(Corruption):
     """Additive Gaussian noise, as of a sensor in low light.
 
-    Source: Hendrycks & Dietterich 2019, ``gaussian_noise``.
+    Source: Hendrycks & Dietterich 2019, ``gaussian_noise``. Constants imgaug: transferable-example curation uses
+    severity 3 (σ 15/255, each channel by itself).
     """
 
     name = "gaussian_noise"
     title = "Gaussian noise"
     group = "noise"
-    table = Table(cifar=(0.04, 0.06, 0.08, 0.09, 0.10), imagenet=(0.08, 0.12, 0.18, 0.26, 0.38))
+    table = Table(
+        cifar=(0.04, 0.06, 0.08, 0.09, 0.10),
+        imagenet=(0.08, 0.12, 0.18, 0.26, 0.38),
+        imgaug=(5 / 255, 10 / 255, 15 / 255, 20 / 255, 25 / 255),
+    )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         return images + random.normal(*images.shape[1:]) * self.strength

@@ -25,7 +25,8 @@ class Snow(Corruption):
     """Snow: flakes smeared by their fall over a whitened picture.
 
     Source: Hendrycks & Dietterich 2019, ``snow``; (mean, σ, zoom, threshold, blur radius, blur σ, mix).
-    The flakes are an 8-bit picture, cut off rather than rounded: that is where the published flakes' trails end.
+    Constants imgaug: transferable-example curation uses severity 2. The flakes are an 8-bit picture, cut off rather
+    than rounded: that is where the published flakes' trails end.
     """
 
     name = "snow"
@@ -40,6 +41,13 @@ class Snow(Corruption):
             (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
         ),
         imagenet=(
+            (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+            (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+            (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+            (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+            (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+        ),
+        imgaug=(
             (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
             (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
             (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
@@ -69,7 +77,8 @@ class Frost(Corruption):
     The published corruption lays photographs of frosted windows over the image; ours are procedural
     (``frost_texture``), drawn after the photographs' brightness, contrast, colour and spectrum.
 
-    Source: Hendrycks & Dietterich 2019, ``frost``; (weight of the image, weight of the texture).
+    Source: Hendrycks & Dietterich 2019, ``frost``; (weight of the image, weight of the texture). Constants imgaug:
+    transferable-example curation uses severity 2.
     """
 
     name = "frost"
@@ -78,6 +87,7 @@ class Frost(Corruption):
     table = Table(
         cifar=((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
         imagenet=((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
+        imgaug=((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
