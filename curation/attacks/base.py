@@ -1,33 +1,137 @@
-"""The contract of an attack: images in, the worst images found inside the ball out, on the 8-bit grid."""
+"""The contract of an attack: images in, adversarial images out, on the 8-bit grid."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 from torch import Tensor, nn
 
 from curation.attacks.ball import Norm, to_grid
+from curation.attacks.classify import MULTIPLE, Classify, untouched
 from curation.errors import CurationError
 from curation.plugin import PixelFloat, Plugin
 from curation.randomness import SampleRandom
 
-Classify = Callable[[Tensor], Tensor]
-"""From images to logits, through the model under attack; checks what comes out."""
-
 OnStep = Callable[[int, int], None]
 """Called after every pass through the model with (images finished, images in all); may raise to stop the work."""
 
-MULTIPLE = 8
-"""Sub-batches are padded to a multiple of this: CPU kernels then give each image the same bits in any batch."""
-
 
 class Attack(Plugin):
-    """One way to find adversarial images. A member writes ``perturb``; ``__call__`` checks and projects around it."""
+    """One way to find adversarial images. A member writes ``perturb`` and ``settle``; ``__call__`` checks around them.
+
+    Its two kinds are ``BallAttack`` (the worst image within epsilon) and ``MinimalAttack`` (the nearest wrong one).
+    """
+
+    donors_per_class: ClassVar[int] = 0
+    """How many images of each class the attack borrows from; see ``with_donors``."""
+
+    _donors: tuple[Tensor, Tensor] | None = PrivateAttr(None)
+
+    def __call__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        seeds: Tensor,
+        batch_size: int = 128,
+        quantise: bool = True,
+        multiple: int = MULTIPLE,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        """Attack a batch.
+
+        Args:
+            model: from float32 images in [0, 1] to logits N×K, on the images' device; it is run in evaluation mode, and
+                its mode, parameters and gradients are left as they were. One with its batch norms folded
+                (``curation.models.folding``) is faster.
+            images: float32 N×C×H×W in [0, 1]; left as they are.
+            labels: int64 N in [0, K): the classes to lead away from.
+            seeds: int64 N, one a sample (``curation.randomness.stream_seeds``); nothing else is random.
+            batch_size: images worked on at a time, rounded up to a multiple of 8. It bounds memory and does not change
+                the result; neither do order and number of the images (on a CPU, to the bit). Where memory runs out all
+                the same, it is halved by itself.
+            quantise: bring the result onto the 8-bit grid; without, it is what the search found, to be compared with
+                other libraries.
+            multiple: passes are padded to a multiple of so many images. 1 is fastest for a single image, and its last
+                bits may then differ from the same image's in a batch.
+            on_step: see ``OnStep``.
+
+        Returns: float32, same shape and device, in [0, 1]; values k/255 where ``quantise``.
+        Raises: CurationError for images, labels or seeds that do not fit, a model that returns something else than
+            finite logits, or memory too small for 8 images.
+        """
+        _check(self.name, images, labels, seeds)
+        images, labels, seeds = images.detach(), labels.to(images.device), seeds.to(images.device)
+        total, done = len(images), 0
+        size = -(-max(batch_size, 1) // MULTIPLE) * MULTIPLE
+        # Gradients are needed even where the caller runs in inference mode.
+        with torch.inference_mode(False), torch.enable_grad(), untouched(model):
+            out = torch.empty_like(images)
+            while done < total:
+                # Copies: a view of a tensor made in inference mode would be one too, and unfit for gradients.
+                some, theirs = images[done : done + size].clone(), labels[done : done + size].clone()
+                random = SampleRandom(seeds[done : done + size])
+                classify = Classify(
+                    model,
+                    attack=self.name,
+                    largest_label=int(labels.max()),
+                    multiple=multiple,
+                    on_pass=partial(on_step, done, total) if on_step else None,
+                )
+                try:
+                    found = self.perturb(classify, some, theirs, random).detach()
+                    if quantise:
+                        found = self.settle(classify, found, some, theirs)
+                except RuntimeError as error:
+                    if not _out_of_memory(error):
+                        raise
+                    if size <= MULTIPLE:
+                        raise CurationError(
+                            f"memory ran out while {self.name} worked on {MULTIPLE} images; close other programs, or "
+                            "use smaller images or a smaller model"
+                        ) from None
+                    size = max(size // 2 // MULTIPLE, 1) * MULTIPLE
+                    continue
+                out[done : done + size] = found.detach()
+                done += len(found)
+        if on_step and total:
+            on_step(total, total)
+        return out
+
+    @abstractmethod
+    def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
+        """Return the adversarial images found, in [0, 1], one for each image.
+
+        Args: as for ``__call__``, for one sub-batch; gradients with respect to the images are available. Samples that
+            are done may be left out of further passes: ``classify`` takes any number of images.
+        """
+
+    @abstractmethod
+    def settle(self, classify: Classify, points: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the points on the 8-bit grid, so that they still are what the attack promises."""
+
+    @abstractmethod
+    def most_passes(self, classes: int) -> int:
+        """Return what a sample costs at most, in forward passes (a backward pass counts as two); for K classes."""
+
+    def with_donors(self, images: Tensor, labels: Tensor) -> Self:
+        """Return the same attack with other samples to borrow from: float32 M×C×H×W in [0, 1] and int64 M.
+
+        Only an attack with ``donors_per_class`` above 0 looks at them.
+        """
+        bound = self.model_copy()
+        bound._donors = (images, labels)
+        return bound
+
+
+class BallAttack(Attack):
+    """An attack that looks for the worst image within epsilon."""
 
     norm: Norm = Field(
         "linf", description="bounds what may change: linf each pixel value, l2 the root of their squares"
@@ -46,57 +150,18 @@ class Attack(Plugin):
             hint = f"pixel values are in [0, 1], use {value}/255" if too_large else "write it as 8/255 or 0.03"
             raise ValueError(f"must be in (0, 1]; {hint}") from None
 
-    def __call__(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        *,
-        seeds: Tensor,
-        batch_size: int = 128,
-        on_step: OnStep | None = None,
-    ) -> Tensor:
-        """Attack a batch.
+    def settle(self, classify: Classify, points: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """Return grid points within epsilon of the images (see ``ball.to_grid``).
 
-        Args:
-            model: from float32 images in [0, 1] to logits N×K, on the images' device; it is run in evaluation mode, and
-                its mode, parameters and gradients are left as they were.
-            images: float32 N×C×H×W in [0, 1]; left as they are.
-            labels: int64 N in [0, K): the classes to lead away from.
-            seeds: int64 N, one a sample (``curation.randomness.stream_seeds``); nothing else is random.
-            batch_size: images worked on at a time, rounded up to a multiple of 8. It bounds memory and does not change
-                the result; neither do order and number of the images (on a CPU, to the bit).
-            on_step: see ``OnStep``.
-
-        Returns: float32, same shape and device: values k/255 in [0, 1], within epsilon of the images. (An image off the
-            8-bit grid with no grid point so near becomes its nearest one.)
-        Raises: CurationError for images, labels or seeds that do not fit, or a model that returns something else than
-            finite logits.
+        L∞: epsilon is in effect rounded down to whole levels, k/255. L2: what rounding adds is taken from the length of
+        the perturbation first. An image off the grid with no grid point so near becomes its nearest one.
         """
-        _check(self.name, images, labels, seeds)
-        images, labels, seeds = images.detach(), labels.to(images.device), seeds.to(images.device)
-        total = len(images)
-        size = -(-max(batch_size, 1) // MULTIPLE) * MULTIPLE
-        # Gradients are needed even where the caller runs in inference mode.
-        with torch.inference_mode(False), torch.enable_grad(), _untouched(model):
-            out = torch.empty_like(images)
-            for start in range(0, total, size):
-                rows = torch.arange(start, min(start + size, total), device=images.device)
-                padded = rows[torch.arange(-(-len(rows) // MULTIPLE) * MULTIPLE, device=rows.device) % len(rows)]
-                some, random = images[padded], SampleRandom(seeds[padded])
-                classify = _checked(model, self.name, int(labels.max()), start, total, on_step)
-                found = self.perturb(classify, some, labels[padded], random)
-                out[rows] = to_grid(found.detach(), some, self.norm, self.epsilon)[: len(rows)]
-        if on_step and total:
-            on_step(total, total)
-        return out
+        return to_grid(points, images, self.norm, self.epsilon)
 
-    @abstractmethod
-    def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
-        """Return the worst images found; the caller projects them into the ball and onto the 8-bit grid.
 
-        Args: as for ``__call__``, for one sub-batch; gradients with respect to the images are available.
-        """
+def _out_of_memory(error: RuntimeError) -> bool:
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text or "not enough memory" in text
 
 
 def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> None:
@@ -114,40 +179,3 @@ def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> None:
         raise CurationError(f"{name} takes pixels in [0, 1], got {low:.3g} … {high:.3g}; divide uint8 by 255")
     if labels.min() < 0:
         raise CurationError(f"{name} takes labels in 0 … K − 1, got {int(labels.min())}")
-
-
-def _checked(
-    model: nn.Module, name: str, largest_label: int, done: int, total: int, on_step: OnStep | None
-) -> Classify:
-    def classify(images: Tensor) -> Tensor:
-        logits = model(images)
-        if logits.ndim != 2 or len(logits) != len(images):
-            shape = "×".join(map(str, logits.shape))
-            raise CurationError(f"{name} needs a model that returns logits N×K, got {shape} for {len(images)} images")
-        if logits.shape[1] <= largest_label:
-            raise CurationError(
-                f"the model tells {logits.shape[1]} classes apart, but label {largest_label} was given to {name}; "
-                "use a model trained on these classes"
-            )
-        if not torch.isfinite(logits).all():
-            raise CurationError(f"the model returned NaN or infinite logits to {name}; its weights are broken")
-        if on_step:
-            on_step(done, total)
-        return logits
-
-    return classify
-
-
-@contextmanager
-def _untouched(model: nn.Module) -> Iterator[None]:
-    """Run a model in evaluation mode without parameter gradients, then give back each module's and each flag."""
-    modes = [(module, module.training) for module in model.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        model.eval().requires_grad_(False)
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)

@@ -9,12 +9,13 @@ from pydantic import Field
 from torch import Tensor
 
 from curation.attacks.ball import ascent
-from curation.attacks.base import Attack, Classify
+from curation.attacks.base import BallAttack
+from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, LossName
 from curation.randomness import SampleRandom
 
 
-class FGSM(Attack):
+class FGSM(BallAttack):
     """One step of length epsilon from the image along the gradient (its sign in L∞).
 
     Source: Goodfellow, Shlens & Szegedy 2015, "Explaining and Harnessing Adversarial Examples", section 4.
@@ -31,3 +32,7 @@ class FGSM(Attack):
         losses = LOSSES[self.loss](classify(points), labels)
         (gradients,) = torch.autograd.grad(losses.sum(), points)
         return images + self.epsilon * ascent(gradients, self.norm)
+
+    def most_passes(self, classes: int) -> int:
+        """Return 3: one forward and one backward pass."""
+        return 3

@@ -9,13 +9,14 @@ from pydantic import Field
 from torch import Tensor
 
 from curation.attacks.ball import ascent, project, random_point
-from curation.attacks.base import Attack, Classify
+from curation.attacks.base import BallAttack
+from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, LossName
 from curation.plugin import PixelFloat
 from curation.randomness import SampleRandom
 
 
-class PGD(Attack):
+class PGD(BallAttack):
     """Steps of steepest ascent, projected into the ball after each; the best point of each sample is kept.
 
     Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks"; with the DLR loss as in
@@ -45,6 +46,10 @@ class PGD(Attack):
             points = project(points + step_size * ascent(gradients, self.norm), images, self.norm, self.epsilon)
         with torch.no_grad():
             return _better(best, highest, points, loss_of(classify(points), labels))[0]
+
+    def most_passes(self, classes: int) -> int:
+        """Return a forward and a backward pass a step, and a last look."""
+        return 3 * self.steps + 1
 
 
 def _better(best: Tensor, highest: Tensor, points: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
