@@ -7,6 +7,7 @@ Source of the integer mix: "lowbias32" (Wellons, hash-prospector), applied twice
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 
@@ -60,6 +61,12 @@ class SampleRandom:
 
     def __len__(self) -> int:
         return len(self._low)
+
+    def rows(self, index: Tensor) -> SampleRandom:
+        """Return the streams of some samples (bool N or int64 positions), each at its next draw."""
+        some = copy.copy(self)
+        some._low, some._high = self._low[index], self._high[index]
+        return some
 
     @property
     def device(self) -> torch.device:

@@ -301,7 +301,7 @@ def test_pgd_breaks_a_published_network() -> None:
         ({"epsilon": float("nan")}, r"must be in \(0, 1\]"),
         ({"epsilon": "eight"}, "write it as 8/255"),
         ({"steps": 0}, "steps: input should be greater than or equal to 1"),
-        ({"loss": "kl"}, "should be 'ce', 'cw' or 'dlr'"),
+        ({"loss": "kl"}, "should be 'ce', 'cw', 'dlr' or 'logit'"),
         ({"norm": "l1"}, "should be 'linf' or 'l2'"),
         ({"step": 3}, "did you mean 'steps'"),
     ],

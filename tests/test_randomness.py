@@ -28,6 +28,17 @@ def test_draws_follow_each_other() -> None:
     assert not torch.equal(random.uniform(8), random.uniform(8))
 
 
+def test_streams_go_on_when_others_are_left_out() -> None:
+    whole = SampleRandom(seeds(10))
+    whole.uniform(2)
+    some = whole.rows(torch.tensor([7, 2]))
+    second, third = whole.normal(3), whole.uniform(2)
+    assert torch.equal(some.normal(3), second[[7, 2]])
+    only = some.rows(torch.tensor([False, True]))
+    assert torch.equal(only.uniform(2), third[[2]])
+    assert len(only) == 1
+
+
 def test_bits_are_frozen() -> None:
     """The same recipe must give the same bytes in every later version."""
     random = SampleRandom(stream_seeds(7, np.array([0, 1, 2**33]), "fog", 3))

@@ -14,6 +14,9 @@ SMALLEST = 1e-12
 """Keeps a denominator of tied logits from zero, as in the reference code."""
 
 
+LossName = Literal["ce", "cw", "dlr", "logit"]
+
+
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return −ln p_y, float N, in nats, for logits N×K and labels int64 N."""
     return F.cross_entropy(logits, labels, reduction="none")
@@ -26,6 +29,16 @@ def cw(logits: Tensor, labels: Tensor) -> Tensor:
     Source: Carlini & Wagner 2017, "Towards Evaluating the Robustness of Neural Networks", objective f6 without a bound.
     """
     return _best_other(logits, labels) - _at(logits, labels)
+
+
+def logit(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return −z_y, float N: it keeps its gradient however sure the model is, which helps an attack to transfer.
+
+    Args: logits: N×K; labels: int64 N.
+    Source: Zhao, Liu & Larson 2021, "On Success and Simplicity: A Second Look at Transferable Targeted Attacks"; away
+        from the label as in Zhong et al. 2022, "Exploiting the Potential of Datasets".
+    """
+    return -_at(logits, labels)
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
@@ -51,9 +64,23 @@ def dlr_targeted(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     Source: Croce & Hein 2020, equation 7.
     """
     if logits.shape[1] < 4:
-        raise CurationError(f"the targeted DLR loss needs at least 4 classes, got {logits.shape[1]}; use cw")
+        raise CurationError(
+            f"the targeted DLR loss needs at least 4 classes, got {logits.shape[1]}; use apgd with the loss cw"
+        )
     top = logits.topk(4, dim=1).values
     return (_at(logits, targets) - _at(logits, labels)) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + SMALLEST)
+
+
+def fooled(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return bool N: some other class has a larger logit than the label."""
+    return cw(logits, labels) > 0
+
+
+def remark(loss: LossName, classes: int) -> str | None:
+    """Return the sentence that people should read about a loss with so many classes, if there is one."""
+    if loss == "dlr" and classes < 3:
+        return f"the DLR loss needs a third class; with {classes} classes the margin, cw, stands in for it"
+    return None
 
 
 def _at(logits: Tensor, classes: Tensor) -> Tensor:
@@ -64,7 +91,10 @@ def _best_other(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.scatter(1, labels[:, None], float("-inf")).amax(1)
 
 
-LossName = Literal["ce", "cw", "dlr"]
-
-LOSSES: Mapping[LossName, Callable[[Tensor, Tensor], Tensor]] = {"ce": cross_entropy, "cw": cw, "dlr": dlr}
+LOSSES: Mapping[LossName, Callable[[Tensor, Tensor], Tensor]] = {
+    "ce": cross_entropy,
+    "cw": cw,
+    "dlr": dlr,
+    "logit": logit,
+}
 """The losses that need nothing but the label, by the name that a recipe gives them."""
