@@ -15,7 +15,7 @@ from curation.randomness import SampleRandom
 
 Constants = Literal["cifar", "imagenet", "imgaug"]
 
-_VALUES_AT_ONCE = {"cpu": 2**20, "cuda": 2**26, "mps": 2**24}
+_VALUES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26, "mps": 2**24}
 """Pixel values worked on together: what stays in a core's cache, or what bounds an accelerator's memory."""
 
 
@@ -83,7 +83,7 @@ class Corruption(Plugin):
             raise CurationError(f"{self.name} takes pixels in [0, 1], got {low:.3g} … {high:.3g}; divide uint8 by 255")
         images = images.contiguous()
         corrupted = torch.empty_like(images)
-        together = max(1, _VALUES_AT_ONCE.get(images.device.type, 2**20) // images[0].numel())
+        together = max(1, _VALUES_AT_ONCE.get(images.device.type, 2**18) // images[0].numel())
         for start in range(0, len(images), together):
             part = slice(start, start + together)
             random = SampleRandom(seeds[part], device=images.device)
