@@ -1,4 +1,4 @@
-"""The lossy part of JPEG, batched: what a picture is after baseline coding and decoding, bit for bit as libjpeg does it.
+"""The lossy part of JPEG, batched: a picture after baseline coding and decoding, bit for bit as libjpeg does it.
 
 Huffman coding loses nothing, so it is left out. Every number is whole (or a whole number over a power of two) and small
 enough to be exact in its floating type, so neither the order of a sum nor the device can change a bit.
@@ -84,12 +84,7 @@ def _through_blocks(plane: Tensor, steps: Tensor) -> Tensor:
     whole = waves.mul_((1 + 2.0**-20) / (8 * steps)).round_().mul_(steps)
     lines = _descaled((matrix.T * 2.0**-11) @ whole.view(8, -1)).view(8, 8, -1)
     pixels = _descaled((matrix.T * 2.0**-18) @ lines).add_(128).clamp_(0, 255)
-    return (
-        pixels.view(shape)
-        .permute(2, 3, 0, 4, 1)
-        .to(plane.dtype, memory_format=torch.contiguous_format)
-        .reshape(plane.shape)
-    )
+    return torch.empty_like(plane).view(grid).copy_(pixels.view(shape).permute(2, 3, 0, 4, 1)).view_as(plane)
 
 
 def _filled(plane: Tensor, rows: int, columns: int) -> Tensor:
@@ -148,7 +143,7 @@ def jpeg(images: Tensor, *, quality: int) -> Tensor:
 
 
 def _mixed(offset: float, *parts: tuple[Tensor, float]) -> Tensor:
-    """Return the weighted sum of planes, rounded down; float32 is exact as all terms are multiples of 2⁻¹⁶ below 256."""
+    """Return the weighted sum of planes, rounded down; exact in float32: multiples of 2⁻¹⁶ below 256."""
     (first, weight), *others = parts
     total = (first * weight).add_(offset)
     for plane, weight in others:
