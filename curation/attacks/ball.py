@@ -51,6 +51,21 @@ def random_point(images: Tensor, random: SampleRandom, norm: Norm, epsilon: floa
     return (images + change).clamp_(0, 1)
 
 
+def random_far_point(images: Tensor, random: SampleRandom, norm: Norm, epsilon: float) -> Tensor:
+    """Return one point a sample on the surface of the ball, clipped to [0, 1].
+
+    Source: Croce & Hein 2020: a uniform (L∞) or normal (L2) draw, divided by its length in the norm.
+    """
+    shape = images.shape[1:]
+    if norm == "linf":
+        change = random.uniform(*shape, low=-1, high=1)
+        lengths = change.flatten(1).abs().amax(1)
+    else:
+        change = random.normal(*shape)
+        lengths = _length(change)
+    return (images + epsilon * change / lengths.clamp_min(1e-12)[:, None, None, None]).clamp_(0, 1)
+
+
 def to_grid(points: Tensor, images: Tensor, norm: Norm, epsilon: float) -> Tensor:
     """Return points k/255 in [0, 1], near the given ones and still within epsilon of the images.
 
@@ -68,18 +83,19 @@ def to_grid(points: Tensor, images: Tensor, norm: Norm, epsilon: float) -> Tenso
 def _rounded_inside(points: Tensor, images: Tensor, epsilon: float) -> Tensor:
     """Round, after shrinking each perturbation by as little as keeps the rounded one within epsilon in L2."""
     change = points - images
-    best = _round(images)
+    best = round_to_levels(images)
     kept = torch.zeros(len(points), 1, 1, 1, device=points.device)
     for halving in range(HALVINGS):
         tried_share = (kept + 0.5**halving).clamp_max(1)
-        tried = _round(images + change * tried_share)
+        tried = round_to_levels(images + change * tried_share)
         inside = (_length(tried - images) <= epsilon)[:, None, None, None]
         kept = torch.where(inside, tried_share, kept)
         best = torch.where(inside, tried, best)
     return best
 
 
-def _round(points: Tensor) -> Tensor:
+def round_to_levels(points: Tensor) -> Tensor:
+    """Return the nearest points k/255."""
     return points.mul(LEVELS).round_().div_(LEVELS)
 
 

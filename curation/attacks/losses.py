@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from curation.errors import CurationError
@@ -15,6 +16,9 @@ SMALLEST = 1e-12
 
 
 LossName = Literal["ce", "cw", "dlr", "logit"]
+
+Loss = Annotated[LossName, Field(description="what is driven up; dlr of a two-class model is the margin, cw")]
+"""The type of an attack's parameter ``loss``."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,0 +1,30 @@
+"""The momentum iterative method."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from curation.attacks.gradient import SteppedAttack
+from curation.attacks.losses import Loss
+
+
+class MIM(SteppedAttack):
+    """BIM along an average of the gradients so far, which passes small bumps and transfers better.
+
+    Source: Dong et al. 2018, "Boosting Adversarial Attacks with Momentum", algorithm 1 (MI-FGSM).
+    """
+
+    name: ClassVar[str] = "mim"
+    title: ClassVar[str] = "MIM (momentum iterative)"
+
+    loss: Loss = "ce"
+    decay: float = Field(1.0, ge=0, le=1, description="what is left of the momentum after a step; 0 is BIM")
+
+    def direction(self, gradients: Tensor, momentum: Tensor) -> Tensor:
+        """Return decay · momentum + gradient / ‖gradient‖₁."""
+        lengths = torch.linalg.vector_norm(gradients.flatten(1), ord=1, dim=1)
+        return self.decay * momentum + gradients / lengths.clamp_min(1e-30)[:, None, None, None]
