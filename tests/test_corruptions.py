@@ -23,7 +23,7 @@ from curation.corruptions.frost_texture import frost_textures
 from curation.corruptions.jpeg import jpeg
 from curation.corruptions.liquid import edge_distance_px
 from curation.corruptions.plasma import plasma
-from curation.corruptions.poisson import poisson
+from curation.corruptions.poisson import _alias_table, poisson
 from curation.errors import CurationError, UsageError
 from curation.randomness import SampleRandom, stream_seeds
 
@@ -348,15 +348,24 @@ def test_pixelation_equals_pil_bit_for_bit(height: int, width: int, constants: s
 
 
 @pytest.mark.parametrize("rate", [3, 60, 500])
-def test_poisson_is_the_exact_inverse(rate: int) -> None:
-    level = torch.arange(256, dtype=torch.float32).reshape(1, 1, 16, 16) / 255
-    images = level.expand(40, -1, -1, -1)
-    counts = poisson(SampleRandom(seeds_of(40)), images, rate=rate)
-    unit = (SampleRandom(seeds_of(40)).bits(1, 16, 16).numpy().view(np.uint32) + 0.5) / 2.0**32
-    expected = stats.poisson.ppf(unit, images.numpy().astype(np.float64) * rate)
-    # On the boundary of two counts the table's 2⁻³² grid may decide the other way.
-    assert (counts.numpy() != expected).mean() < 1e-3
-    assert (counts[:, :, 0, 0] == 0).all()
+def test_poisson_has_its_distribution(rate: int) -> None:
+    """The table holds every count's chance to 32 bits, and what is drawn from it follows."""
+    table, column_bits = _alias_table(rate, CPU)
+    columns, room = 1 << column_bits, 1 << (32 - column_bits)
+    entries = table.numpy().view(np.uint32).reshape(256, columns).astype(np.int64)
+    own, other = entries >> column_bits, entries % columns
+    alone = other == np.arange(columns)
+    for level in (0, 1, 40, 255):
+        chances = np.where(alone[level], room, own[level])
+        np.add.at(chances, other[level], np.where(alone[level], 0, room - own[level]))
+        expected = stats.poisson.pmf(np.arange(columns), level / 255 * rate)
+        assert np.abs(chances / 2.0**32 - expected).max() < 1e-9
+    white = poisson(SampleRandom(seeds_of(200)), torch.ones(200, 1, 32, 32), rate=rate).numpy()
+    counts = np.bincount(white.ravel().astype(int), minlength=columns)
+    likely = stats.poisson.pmf(np.arange(columns), rate) * white.size
+    common = likely > 20
+    assert stats.chisquare(counts[common], likely[common] * counts[common].sum() / likely[common].sum()).pvalue > 1e-3
+    assert (poisson(SampleRandom(seeds_of(2)), torch.zeros(2, 3, 16, 16), rate=rate) == 0).all()
 
 
 @pytest.mark.parametrize("reach_px", [1, 2, 4])

@@ -38,11 +38,12 @@ class ShotNoise(Corruption):
 
     name = "shot_noise"
     title = "Shot noise"
+    version = 2
     group = "noise"
     table = Table(cifar=(500, 250, 100, 75, 50), imagenet=(60, 25, 12, 5, 3))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
-        return poisson(random, images, rate=self.strength) / self.strength
+        return poisson(random, images, rate=self.strength).div_(self.strength)
 
 
 class ImpulseNoise(Corruption):

@@ -1,10 +1,12 @@
-"""Poisson counts from per-sample streams, exact to 32 bits, by inversion of a table of the distribution."""
+"""Poisson counts from per-sample streams, exact to 32 bits, by the alias method: one look-up a count."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 
 from curation.randomness import SampleRandom
@@ -14,16 +16,37 @@ _BITS = 32
 
 
 @lru_cache(maxsize=32)
-def _inverse(rate: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the sorted keys level·2³² + P(count ≤ k)·2³² of all levels, and what turns a position into a count."""
-    mean = torch.arange(_LEVELS, dtype=torch.float64)[:, None] * (rate / (_LEVELS - 1))
-    count = torch.arange(int(rate + 8 * rate**0.5 + 16), dtype=torch.float64)[None, :]
-    cumulative = (torch.special.gammaincc(count + 1, mean) * 2.0**_BITS).round().to(torch.int64)
-    undecided = (cumulative > 0) & (cumulative < 1 << _BITS)
-    keys = (cumulative + (torch.arange(_LEVELS)[:, None] << _BITS))[undecided]
-    never = (cumulative == 0).sum(dim=1)
-    before = undecided.sum(dim=1).cumsum(0) - undecided.sum(dim=1)
-    return keys.to(device), (never - before).to(device)
+def _alias_table(rate: float, device: torch.device) -> tuple[Tensor, int]:
+    """Return the table, int32 256·columns, and the number of bits that choose a column (a count) of a level's row.
+
+    The other bits decide, against the entry's upper bits, between that count and the one in the entry's lower bits.
+    Source: Walker 1977, in integers: of a level's 2³² equal chances every column holds the same number.
+    """
+    column_bits = (int(rate + 8 * rate**0.5 + 16) - 1).bit_length()
+    columns, room = 1 << column_bits, 1 << (_BITS - column_bits)
+    mean = np.arange(_LEVELS)[:, None] * (rate / (_LEVELS - 1))
+    chances = np.round(special.gammaincc(np.arange(1, columns + 1), mean) * 2.0**_BITS).astype(np.int64)
+    chances[:, -1] = 1 << _BITS
+    chances = np.diff(chances, axis=1, prepend=0)
+
+    level = np.arange(_LEVELS)
+    light_first = np.argsort(chances > room, axis=1, kind="stable")
+    light, heavy = np.zeros(_LEVELS, dtype=int), (chances <= room).sum(axis=1)
+    left = chances[level, light_first[level, heavy]]
+    own, other = np.zeros_like(chances), np.tile(np.arange(columns), (_LEVELS, 1))
+    for _ in range(columns):
+        # A heavy count fills up the columns of light ones; when it has become light, the next heavy one fills up its.
+        giver = light_first[level, heavy]
+        fills = left > room
+        following = light_first[level, np.minimum(heavy + 1, columns - 1)]
+        column = np.where(fills, light_first[level, light], giver)
+        kept = np.where(fills, chances[level, column], left)
+        own[level, column] = kept
+        other[level, column] = np.where(kept < room, np.where(fills, giver, following), column)
+        left = np.where(fills, left, chances[level, following]) - (room - kept)
+        light, heavy = light + fills, np.minimum(heavy + ~fills, columns - 1)
+    entries = (np.minimum(own, room - 1) << column_bits) | other
+    return torch.from_numpy(entries.astype(np.uint32).view(np.int32)).flatten().to(device), column_bits
 
 
 def poisson(random: SampleRandom, images: Tensor, *, rate: float) -> Tensor:
@@ -36,8 +59,12 @@ def poisson(random: SampleRandom, images: Tensor, *, rate: float) -> Tensor:
 
     Returns: float32 N×C×H×W, whole numbers.
     """
-    keys, count_of = _inverse(rate, images.device)
-    level = (images * (_LEVELS - 1)).round().to(torch.int64)
-    unit = random.bits(*images.shape[1:]).to(torch.int64) & ((1 << _BITS) - 1)
-    position = torch.searchsorted(keys, (level << _BITS) | unit, right=True)
-    return (position + count_of[level]).to(torch.float32)
+    table, column_bits = _alias_table(rate, images.device)
+    low_bits = _BITS - column_bits
+    drawn = random.bits(*images.shape[1:])
+    column = (drawn >> low_bits).bitwise_and_((1 << column_bits) - 1)
+    level = (images * (_LEVELS - 1)).round_().to(torch.int32)
+    entry = table.index_select(0, (level << column_bits).add_(column).flatten()).view_as(drawn)
+    own = (entry >> column_bits).bitwise_and_((1 << low_bits) - 1)
+    chosen = drawn.bitwise_and_((1 << low_bits) - 1) < own
+    return torch.where(chosen, column, entry.bitwise_and_((1 << column_bits) - 1)).to(torch.float32)
