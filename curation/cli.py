@@ -20,7 +20,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from curation.errors import CurationError, UsageError
-from curation.progress import Meter, Progress
+from curation.progress import Meter, Progress, duration
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
@@ -235,6 +235,98 @@ def ingest(
             "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
         }
         _finish(summary, as_json)
+
+
+@app.command()
+def variants(
+    recipe: RecipeFile,
+    workspace: WorkspaceFolder = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="A corruption; again for more. Without --kind and --attack: the recipe's.")
+    ] = None,
+    severity: Annotated[list[int] | None, typer.Option(help="1 to 5; again for more. By default the recipe's.")] = None,
+    attack: Annotated[
+        list[str] | None, typer.Option(help='An attack: "apgd epsilon=4/255 loss=ce"; again for more.')
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option(help="So many samples, evenly spaced, or ids: 3,17,40. By default the recipe's.")
+    ] = None,
+    estimate: Annotated[bool, typer.Option(help="Only say what it would cost, in time and on disk.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Compute corrupted and adversarial copies into the workspace's variant database, and show what they do.
+
+    Finished ones are kept: run it again after a stop, or with more kinds, and only what is missing is computed.
+    """
+    from curation import variants as database
+
+    with _sentences():
+        pipeline = _pipeline(recipe, workspace, device)
+        asked = _asked(pipeline.recipe, kind or [], severity or [], attack or [], samples)
+        pipeline = type(pipeline)(asked, pipeline.workspace, device=device)
+        with _Bars() as bars:
+            pipeline.run(("ingest",), report=bars)
+        cost = database.estimate(pipeline)
+        missing = int(cost["missing"].sum())
+        console.print(
+            f"{cost['images'].sum():,} variants, {missing:,} of them to compute: about {cost['megabytes'].sum():,.1f} "
+            f"MB on disk and {duration(cost['seconds'].sum())} on {pipeline.device}, the goal model apart",
+            highlight=False,
+        )
+        if estimate:
+            table = Table("kind", "severity", "images", "missing", "MB", "time", "parameters", box=None)
+            for row in cost.to_dict("records"):
+                counts = (f"{row['images']:,}", f"{row['missing']:,}", f"{row['megabytes']:,.1f}")
+                table.add_row(
+                    row["kind"], str(row["severity"] or ""), *counts, duration(row["seconds"]), row["parameters"]
+                )
+            console.print(table)
+            _finish({"variants": cost.to_dict("records")}, as_json)
+            return
+        with _Bars() as bars:
+            seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
+        found = database.summary(pipeline, [*pipeline.corrupted(), *pipeline.attacked()])
+        table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
+        for row in found.sort_values("accuracy").itertuples():
+            rates = (f"{row.accuracy:.1%}", f"{row.success:.1%}", f"{row.entropy:.3f}", f"{row.linf:.3f}")
+            table.add_row(str(row.kind), str(row.severity or ""), f"{row.images:,}", *rates, f"{row.l2:.2f}")
+        console.print(table)
+        _finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
+
+
+def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[str], samples: str | None) -> Any:
+    """Return the recipe with the variants that the command's options ask for. Raises: UsageError."""
+    changes: dict[str, Any] = {}
+    block = recipe.to_dict()["variants"]
+    if kinds or attacks:
+        corruption = {**(block["corruption"] or {}), "kinds": kinds}
+        changes["variants.corruption"] = corruption if kinds else None
+        changes["variants.adversarial"] = [_attack(text) for text in attacks]
+    if severities:
+        if not changes.get("variants.corruption", block["corruption"]):
+            raise UsageError("--severity is of corruptions; give --kind too")
+        changes["variants.corruption"] = {
+            **changes.get("variants.corruption", block["corruption"]),
+            "severities": severities,
+        }
+    if samples is not None:
+        parts = [part.strip() for part in samples.split(",")]
+        if not all(part.isdigit() for part in parts):
+            raise UsageError(f"--samples takes a number (evenly spaced) or ids such as 3,17,40; got {samples!r}")
+        changes["variants.samples"] = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+    return recipe.with_changes(**changes)
+
+
+def _attack(text: str) -> dict[str, Any]:
+    """Return an attack written as ``name parameter=value …``. Raises: UsageError."""
+    import yaml
+
+    name, *parameters = text.split()
+    if any("=" not in part for part in parameters):
+        raise UsageError(f'--attack takes a name and parameters, e.g. "pgd epsilon=4/255 steps=40"; got {text!r}')
+    pairs = (part.split("=", 1) for part in parameters)
+    return {"attack": name, **{key: yaml.safe_load(value) for key, value in pairs}}
 
 
 @app.command()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
 
 from curation import stages
+from curation.attacks.base import Attack
 from curation.corruptions import CORRUPTIONS
 from curation.pipeline import Pipeline
 from curation.randomness import stream_seeds
@@ -18,8 +20,8 @@ from curation.randomness import stream_seeds
 class Variants:
     """A sample and its variants.
 
-    table: one row an image, the clean one first: family, kind, severity, prediction, entropy, gini, margin;
-    images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
+    table: one row an image, the clean one first: family, kind, severity, prediction, every score, true_probability,
+    linf, l2; images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
     """
 
     table: pd.DataFrame
@@ -47,16 +49,89 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
             member = kind(severity=severity, constants=asked.constants if asked else "cifar")
             seeds = stream_seeds(recipe.seed, ids, kind.name, severity)
             made.append(("corruption", kind.name, severity, stages.to_pixels(member(tensor, seeds=seeds))))
-    attack = recipe.variants.adversarial
-    if attack is not None:
-        label = torch.tensor(samples.labels[row], device=pipeline.device)
+    label = torch.tensor(samples.labels[row], device=pipeline.device)
+    for wanted in pipeline.attacked():
+        attack = stages.prepared(wanted.plugin, samples, pipeline.device)
         seeds = stream_seeds(recipe.seed, ids, attack.name)
-        made.append(("adversarial", attack.name, 0, stages.to_pixels(attack(network, tensor, label, seeds=seeds))))
+        found = stages.to_pixels(attack(network, tensor, label, seeds=seeds))
+        made.append(("adversarial", wanted.kind, wanted.severity, found))
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:3] for entry in made], columns=["family", "kind", "severity"])
+    labels = np.repeat(samples.labels[row], len(images))
+    scores = stages.score_images(network, images, labels, pipeline.device)
+    sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)
     logits = stages.classify(network, images, pipeline.device)
-    scores = stages.score_images(network, images, pipeline.device)
-    return Variants(pd.concat([table, scores], axis=1), images, logits.softmax(1).numpy())
+    return Variants(pd.concat([table, scores, sizes], axis=1), images, logits.softmax(1).numpy())
+
+
+@dataclass(frozen=True)
+class Live:
+    """An attack on one sample, watched.
+
+    image: uint8 H×W×C; logits: float32 T×K, what the goal model said at each pass; probabilities: float32 K, of the
+    final image; linf, l2: size of the change, pixels in [0, 1].
+    """
+
+    image: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray
+    linf: float
+    l2: float
+
+
+class _Watched(nn.Module):
+    """A model that remembers its answer for the first image of every pass."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.answers: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        self.answers.append(logits[0].detach().float().cpu())
+        return logits
+
+
+def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
+    """Attack one sample now, and watch every pass through the goal model.
+
+    The image is the one that a job would make, but for the last bits of the arithmetic (see ``multiple`` of
+    ``Attack.__call__``).
+    Raises: CurationError when there is no such sample, no goal model yet, or the attack does not fit them.
+    """
+    samples, device = pipeline.samples, pipeline.device
+    row = samples.rows(np.array([sample_id]))
+    original = samples.images(row)
+    network = stages.goal_model(*pipeline.model)
+    watched = _Watched(network)
+    found = stages.to_pixels(
+        stages.prepared(attack, samples, device)(
+            watched,
+            stages.to_tensor(original, device),
+            torch.tensor(samples.labels[row], device=device),
+            seeds=stream_seeds(pipeline.recipe.seed, np.array([sample_id]), attack.name),
+            multiple=1,
+        )
+    )
+    size = stages.change_sizes(original, found).iloc[0]
+    probabilities = stages.classify(network, found, device).softmax(1)[0].numpy()
+    answers = watched.answers or [stages.classify(network, found, device)[0]]
+    return Live(found[0], torch.stack(answers).numpy(), probabilities, float(size["linf"]), float(size["l2"]))
+
+
+def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:
+    """Return the power of the change by frequency, uint8 H×W: zero frequency in the middle, on a logarithmic scale.
+
+    Black is a millionth (−60 dB) of the strongest frequency or less, white the strongest. Grey mean over channels.
+    """
+    change = (variant.astype(np.float64) - original.astype(np.float64)).mean(axis=2)
+    power = np.abs(np.fft.fftshift(np.fft.fft2(change))) ** 2
+    strongest = power.max()
+    if not strongest:
+        return np.zeros(change.shape, dtype=np.uint8)
+    decibels = 10 * np.log10(np.maximum(power / strongest, 1e-6))
+    return np.rint((decibels + 60) / 60 * 255).astype(np.uint8)
 
 
 def magnified(original: np.ndarray, variant: np.ndarray, *, factor: float) -> np.ndarray:

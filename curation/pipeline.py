@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,13 +23,30 @@ from curation.plan import FOR_SELECTION, TITLES, Plan
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
-from curation.selection.pool import build_pool
+from curation.selection.pool import Part, build_pool
 from curation.selection.select import Selected, select
 from curation.status import Status, ingest_status, status
 from curation.storage import Shards
 from curation.workspace import SampleHeader, Workspace
 
 __all__ = ["FOR_SELECTION", "TITLES", "Pipeline"]
+
+
+ACCELERATOR_SHARDS = 16
+"""Shards attacked at once on an accelerator: 1,024 images keep it busy."""
+
+
+class Work(NamedTuple):
+    """One result of a stage: its shards, what makes some of them, images in each, and how many are made at once."""
+
+    shards: Shards
+    task: Callable[[Sequence[int]], int]
+    sizes: np.ndarray
+    together: int = 1
+
+
+def _each(task: Callable[[int], int], indices: Sequence[int]) -> int:
+    return sum(task(index) for index in indices)
 
 
 class Pipeline(Plan):
@@ -58,25 +77,26 @@ class Pipeline(Plan):
         """
         seconds = {}
         for stage in TITLES:
-            if stage in only and getattr(self.recipe.variants, stage, True) is not None:
+            if stage in only and getattr(self.recipe.variants, stage, True):
                 start = time.monotonic()
                 getattr(self, f"_run_{stage}")(report)
                 seconds[stage] = round(time.monotonic() - start, 2)
         return seconds
 
-    def _run_shards(
-        self, stage: str, work: Sequence[tuple[Shards, Callable[[int], int]]], report: Report, rows: np.ndarray
-    ) -> None:
-        """Run the missing shards of several results that make one stage; ``rows``: images in each shard."""
-        total = int(rows.sum()) * len(work)
-        done = total - sum(int(rows[part.missing()].sum()) for part, _ in work)
+    def _run_shards(self, stage: str, work: Sequence[Work], report: Report) -> None:
+        """Run the missing shards of several results that make one stage."""
+        total = sum(int(part.sizes.sum()) for part in work)
+        done = total - sum(int(part.sizes[part.shards.missing()].sum()) for part in work)
         report(Progress(stage, done, total))
-        for part, task in work:
-            if not part.missing(verify=True):
+        for part in work:
+            if not part.shards.missing(verify=True):
                 continue
             waiting = partial(report, Progress(stage, done, total, note="waiting for another process"))
-            with self.workspace.lock(f"{part.folder.name}", waiting=waiting):
-                tasks = [partial(task, index) for index in part.missing()]
+            with self.workspace.lock(f"{part.shards.folder.name}", waiting=waiting):
+                missing = part.shards.missing()
+                tasks = [
+                    partial(part.task, missing[at : at + part.together]) for at in range(0, len(missing), part.together)
+                ]
                 for handled in self.engine.run(tasks):
                     done += handled
                     report(Progress(stage, min(done, total), total))
@@ -124,31 +144,36 @@ class Pipeline(Plan):
 
     def _run_corruption(self, report: Report) -> None:
         samples, seed = self.samples, self.recipe.seed
-        work = [
-            (s.pixels, partial(stages.corrupt_shard, samples, s.pixels, s.plugin, seed, self.device))
-            for s in self.corrupted()
-        ]
-        self._run_shards("corruption", work, report, np.diff(samples.starts))
+        work = []
+        for images in self.corrupted():
+            self.workspace.describe_pixels(images.pixels.folder.name, self.description(images))
+            task = partial(stages.corrupt_shard, samples, images, seed, self.device)
+            work.append(Work(images.pixels, partial(_each, task), images.sizes))
+        self._run_shards("corruption", work, report)
 
     def _run_adversarial(self, report: Report) -> None:
         samples, seed = self.samples, self.recipe.seed
-        work = [
-            (s.pixels, partial(stages.attack_shard, samples, s.pixels, s.plugin, self.model, seed))
-            for s in self.attacked()
-        ]
-        self._run_shards("adversarial", work, report, np.diff(samples.starts))
+        together = 1 if self.device == "cpu" else ACCELERATOR_SHARDS
+        work = []
+        for images in self.attacked():
+            self.workspace.describe_pixels(images.pixels.folder.name, self.description(images))
+            task = partial(stages.attack_shards, samples, images, self.model, seed)
+            work.append(Work(images.pixels, task, images.sizes, together))
+        self._run_shards("adversarial", work, report)
 
     def _run_score(self, report: Report) -> None:
         work = []
         for images in self.image_sets():
             out = self.scores(images)
-            work.append((out, partial(stages.score_shard, images.pixels.freeze(), out, self.model)))
-        self._run_shards("score", work, report, np.diff(self.samples.starts))
+            finished = replace(images, pixels=images.pixels.freeze())
+            task = partial(stages.score_shard, self.samples, finished, out, self.model)
+            work.append(Work(out, partial(_each, task), images.sizes))
+        self._run_shards("score", work, report)
 
     def _run_embed(self, report: Report) -> None:
         out = self.features()
-        work = [(out, partial(stages.embed_shard, self.samples.pixels, out, self.model))]
-        self._run_shards("embed", work, report, np.diff(self.samples.starts))
+        task = partial(stages.embed_shard, self.samples.pixels, out, self.model)
+        self._run_shards("embed", [Work(out, partial(_each, task), self.clean.sizes)], report)
         table = self.map_table("pca")
         if table.missing(verify=True):
             features = self._all_features()
@@ -200,7 +225,7 @@ class Pipeline(Plan):
         if table.missing(verify=True):
             samples = self.samples
             parts = [
-                (images.family, images.kind, images.severity, self.scores(images).whole_table())
+                Part(images.family, images.kind, images.severity, self.scores(images).whole_table(), images.rows)
                 for images in self.image_sets()
             ]
             table.write(0, build_pool(samples.sample_ids, samples.labels, parts))
@@ -220,7 +245,7 @@ class Pipeline(Plan):
         for images in self.image_sets():
             mine = np.flatnonzero((codes == images.kind) & (severities == images.severity))
             if len(mine):
-                out[mine] = images.pixels.freeze().gather(sample_rows[mine], self.samples.starts)
+                out[mine] = replace(images, pixels=images.pixels.freeze()).gather(sample_rows[mine])
         return out
 
     def curated(self, pool: pd.DataFrame, selected: Selected) -> CuratedSet:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from curation.errors import CurationError, UsageError
+from curation.image_set import ImageSet
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.scores import SCORES
@@ -29,15 +31,11 @@ FOR_SELECTION = ("ingest", "goal_model", "corruption", "adversarial", "score")
 """The stages that a selection needs; the others only draw the map."""
 
 
-@dataclass(frozen=True)
-class ImageSet:
-    """One set of images aligned with the samples' shards: the clean ones, one (kind, severity), or one attack."""
+SCORE_COLUMNS = ("prediction", "true_probability", "linf", "l2")
+"""What a table of scores holds beside the scores, for each image; linf and l2 are the size of the change."""
 
-    family: Literal["clean", "corruption", "adversarial"]
-    kind: str
-    severity: int
-    plugin: Any
-    pixels: Shards
+ATTACK_ROWS = 64
+"""Images in a shard of adversarial copies: what a killed process loses where each costs many passes."""
 
 
 class Plan:
@@ -95,38 +93,80 @@ class Plan:
         """What ``stages.goal_model`` takes to load this recipe's goal model."""
         return str(self.workspace.root), self.model_key, self.device
 
+    @property
     def clean(self) -> ImageSet:
         """The clean images."""
-        return ImageSet("clean", "clean", 0, None, self.samples.pixels)
+        samples = self.samples
+        return ImageSet("clean", "clean", 0, None, samples.pixels, np.arange(len(samples)), samples.starts)
 
-    def _pixels(self, *identity: Any) -> Shards:
-        key = fingerprint([*identity, self.recipe.seed, self.samples.digest])
-        return self.workspace.pixels(key, self.samples.header.shards)
+    @cached_property
+    def variant_rows(self) -> np.ndarray:
+        """Rows of the samples that the recipe's variants are made of; see ``rows_of``."""
+        return self.rows_of(self.recipe.variants.samples)
+
+    def rows_of(self, asked: int | list[int] | None) -> np.ndarray:
+        """Return the rows, int64, rising, of so many samples evenly spaced, of some sample ids, or (None) of all.
+
+        Raises: CurationError naming an unknown id.
+        """
+        total = len(self.samples)
+        if isinstance(asked, list):
+            return np.unique(self.samples.rows(np.array(asked, dtype=np.int64)))
+        count = total if asked is None else min(asked, total)
+        return np.arange(count, dtype=np.int64) * total // max(count, 1)
+
+    def variant(
+        self, family: Literal["corruption", "adversarial"], plugin: Any, severity: int, *, rows: np.ndarray
+    ) -> ImageSet:
+        """Return the set of copies that one corruption or attack makes of some samples (their rows, rising)."""
+        samples = self.samples
+        if family == "corruption":
+            starts, identity = np.searchsorted(rows, samples.starts), [family, plugin.identity()]
+        else:
+            starts = np.append(np.arange(0, len(rows), ATTACK_ROWS), len(rows))
+            identity = [family, plugin.identity(), self.model_digest, ATTACK_ROWS]
+        some = [] if len(rows) == len(samples) else [rows.tolist()]
+        key = fingerprint([*identity, *some, self.recipe.seed, samples.digest])
+        pixels = self.workspace.pixels(key, len(starts) - 1)
+        return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts)
 
     def corrupted(self) -> list[ImageSet]:
         """Every set of corrupted copies that the recipe asks for."""
         asked = self.recipe.variants.corruption
         return [
-            ImageSet("corruption", member.name, member.severity, member, self._pixels("corruption", member.identity()))
+            self.variant("corruption", member, member.severity, rows=self.variant_rows)
             for member in (asked.members() if asked else [])
         ]
 
     def attacked(self) -> list[ImageSet]:
         """Every set of adversarial copies that the recipe asks for."""
-        attack = self.recipe.variants.adversarial
-        if attack is None:
-            return []
-        pixels = self._pixels("adversarial", attack.identity(), self.model_digest)
-        return [ImageSet("adversarial", attack.name, 0, attack, pixels)]
+        attacks = self.recipe.variants.adversarial
+        names = [attack.name for attack in attacks]
+        return [
+            self.variant("adversarial", attack, names[:index].count(attack.name), rows=self.variant_rows)
+            for index, attack in enumerate(attacks)
+        ]
+
+    def description(self, images: ImageSet) -> dict[str, Any]:
+        """Return what a set of variants is, as plain data: kept beside it, so that it can be found again."""
+        return {
+            "family": images.family,
+            "kind": images.kind,
+            "severity": images.severity,
+            "parameters": images.plugin.model_dump(mode="json"),
+            "samples": self.samples.digest,
+            "rows_of": self.recipe.variants.samples,
+            "seed": self.recipe.seed,
+        }
 
     def image_sets(self) -> list[ImageSet]:
         """Everything that may be selected, in the pool's order."""
-        return [self.clean(), *self.corrupted(), *self.attacked()]
+        return [self.clean, *self.corrupted(), *self.attacked()]
 
     def scores(self, images: ImageSet) -> Shards:
         """The scores of a finished image set under the goal model."""
         versions = [[score.name, score.version] for score in SCORES]
-        key = fingerprint(["score", versions, self.model_digest, images.pixels.digest()])
+        key = fingerprint(["score", SCORE_COLUMNS, versions, self.model_digest, images.pixels.digest()])
         return self.workspace.scores(key, images.pixels.count)
 
     def features(self) -> Shards:

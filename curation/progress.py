@@ -60,3 +60,10 @@ class Meter:
         rate = gained / elapsed if elapsed > 0.2 and gained else None
         eta_s = (progress.total - progress.done) / rate if rate else None
         return Progress(progress.stage, progress.done, progress.total, progress.unit, progress.note, rate, eta_s)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

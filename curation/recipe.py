@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS
@@ -15,7 +15,7 @@ from curation.corruptions.base import Constants, Corruption
 from curation.errors import UsageError, unknown_name
 from curation.exporters import EXPORTERS
 from curation.models.training import Training
-from curation.plugin import Settings, explain, fingerprint, plugin_field
+from curation.plugin import Plugin, Settings, explain, fingerprint, plugin_field
 from curation.readers import READERS
 from curation.selection.settings import Selection
 
@@ -88,10 +88,33 @@ class CorruptionSet(Settings):
 
 
 class Variants(Settings):
-    """Which derived images are made of every sample; None: none of that family."""
+    """Which derived images are made; None: none of that family. A recipe writes one attack, or a list of them."""
 
     corruption: CorruptionSet | None = Field(default_factory=CorruptionSet)
-    adversarial: Attack | None = Field(default_factory=lambda: ATTACKS.build("pgd"))
+    adversarial: tuple[Attack, ...] = Field(default_factory=lambda: (ATTACKS.build("pgd"),), max_length=16)
+    samples: Annotated[int, Field(ge=1)] | list[int] | None = Field(
+        None, description="of which samples: so many, evenly spaced, or a list of sample ids; None: of all"
+    )
+
+    @field_validator("adversarial", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        if value is None:
+            return ()
+        return (value,) if isinstance(value, Mapping | Plugin) else value
+
+    @field_validator("adversarial")
+    @classmethod
+    def _different(cls, attacks: tuple[Attack, ...]) -> tuple[Attack, ...]:
+        for index, attack in enumerate(attacks):
+            if attack in attacks[:index]:
+                raise ValueError(f"{attack.name} is listed twice with the same parameters; list it once")
+        return attacks
+
+    @field_serializer("adversarial")
+    def _written(self, attacks: tuple[Attack, ...]) -> Any:
+        written = [{"attack": attack.name, **attack.model_dump(mode="json")} for attack in attacks]
+        return written[0] if len(written) == 1 else written or None
 
 
 class Labels(Settings):

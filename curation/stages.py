@@ -6,6 +6,8 @@ workspace, writes its shard, and returns how many images it handled.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +18,10 @@ from torch import Tensor, nn
 from curation.attacks.base import Attack
 from curation.corruptions.base import Corruption
 from curation.errors import CurationError
+from curation.image_set import ImageSet
 from curation.models.architectures import build
 from curation.models.features import logits_and_features
+from curation.models.folding import folded
 from curation.models.loading import load_weights
 from curation.randomness import stream_seeds
 from curation.readers.base import Source
@@ -48,7 +52,10 @@ def to_pixels(images: Tensor) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def goal_model(root: str, key: str, device: str) -> nn.Module:
-    """Return a kept goal model, ready to classify. Raises: CurationError when it is missing or damaged."""
+    """Return a kept goal model, its batch norms folded, ready to classify.
+
+    Raises: CurationError when it is missing or damaged.
+    """
     workspace = Workspace(root)
     kept = workspace.model(key)
     about = kept.about
@@ -56,7 +63,7 @@ def goal_model(root: str, key: str, device: str) -> nn.Module:
         raise CurationError("the goal model is not ready yet; run the goal-model stage first")
     model = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
     load_weights(model, kept.weights)
-    return model.eval().requires_grad_(False).to(device)
+    return folded(model).to(device)
 
 
 def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: Source, index: int) -> int:
@@ -76,50 +83,72 @@ def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: S
     return len(chosen)
 
 
-def corrupt_shard(samples: Samples, out: Shards, corruption: Corruption, seed: int, device: str, index: int) -> int:
-    """Make the corrupted copies of one shard of samples."""
-    images = samples.pixels.array(index)
-    ids = samples.sample_ids[samples.starts[index] : samples.starts[index + 1]]
-    seeds = stream_seeds(seed, ids, corruption.name, corruption.severity)
+def corrupt_shard(samples: Samples, out: ImageSet, seed: int, device: str, index: int) -> int:
+    """Make the corrupted copies of one shard."""
+    corruption: Corruption = out.plugin
+    rows = out.rows_of(index)
+    images = samples.images(rows)
+    seeds = stream_seeds(seed, samples.sample_ids[rows], corruption.name, corruption.severity)
     parts = [
         to_pixels(corruption(to_tensor(images[at : at + BATCH], device), seeds=seeds[at : at + BATCH]))
         for at in range(0, len(images), BATCH)
     ]
-    out.write(index, np.concatenate(parts) if parts else np.array(images))
+    out.pixels.write(index, np.concatenate(parts) if parts else images)
     return len(images)
 
 
-def attack_shard(
-    samples: Samples, out: Shards, attack: Attack, model: tuple[str, str, str], seed: int, index: int
+def attack_shards(
+    samples: Samples, out: ImageSet, model: tuple[str, str, str], seed: int, indices: Sequence[int]
 ) -> int:
-    """Make the adversarial copies of one shard of samples; ``model`` = (workspace, key, device)."""
+    """Make the adversarial copies of some shards at once; ``model`` = (workspace, key, device)."""
     network, device = goal_model(*model), model[2]
-    images = samples.pixels.array(index)
-    rows = slice(int(samples.starts[index]), int(samples.starts[index + 1]))
-    seeds = stream_seeds(seed, samples.sample_ids[rows], attack.name)
-    labels = torch.tensor(samples.labels[rows], device=device)
-    parts = [
-        to_pixels(
-            attack(
-                network,
-                to_tensor(images[at : at + BATCH], device),
-                labels[at : at + BATCH],
-                seeds=seeds[at : at + BATCH],
-            )
+    attack = prepared(out.plugin, samples, device)
+    rows = np.concatenate([out.rows_of(index) for index in indices])
+    found = to_pixels(
+        attack(
+            network,
+            to_tensor(samples.images(rows), device),
+            torch.tensor(samples.labels[rows], device=device),
+            seeds=stream_seeds(seed, samples.sample_ids[rows], attack.name),
+            batch_size=len(rows),
         )
-        for at in range(0, len(images), BATCH)
-    ]
-    out.write(index, np.concatenate(parts) if parts else np.array(images))
-    return len(images)
+    )
+    for index, images in zip(indices, np.split(found, np.cumsum(out.sizes[list(indices)])[:-1]), strict=True):
+        out.pixels.write(index, images)
+    return len(rows)
 
 
-def score_images(network: nn.Module, images: np.ndarray, device: str) -> pd.DataFrame:
-    """Return prediction, every score and nothing else for uint8 images N×H×W×C, one row an image."""
+def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
+    """Return the attack with the samples that it borrows from, where it does: evenly spaced ones of each class."""
+    if not attack.donors_per_class:
+        return attack
+    rows: list[int] = []
+    for label in range(len(samples.classes)):
+        mine = np.flatnonzero(samples.labels == label)
+        count = min(attack.donors_per_class, len(mine))
+        rows += mine[np.arange(count) * len(mine) // max(count, 1)].tolist()
+    chosen = np.array(rows)
+    labels = torch.tensor(samples.labels[chosen], device=device)
+    return attack.with_donors(to_tensor(samples.images(chosen), device), labels)
+
+
+def score_images(network: nn.Module, images: np.ndarray, labels: np.ndarray, device: str) -> pd.DataFrame:
+    """Return prediction, the label's probability and every score for uint8 images N×H×W×C, one row an image."""
     logits = classify(network, images, device)
     table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
+    chosen = torch.as_tensor(labels)[:, None]
+    table["true_probability"] = logits.double().softmax(1).gather(1, chosen)[:, 0].float().numpy()
     for score in SCORES:
         table[score.name] = score()(logits).numpy()
     return pd.DataFrame(table)
+
+
+def change_sizes(originals: np.ndarray, images: np.ndarray) -> pd.DataFrame:
+    """Return how much images differ from their originals, uint8 N×H×W×C: linf and l2, float32, pixels in [0, 1]."""
+    change = (images.astype(np.int32) - originals).reshape(len(images), math.prod(images.shape[1:]))
+    linf = np.abs(change).max(axis=1) / 255
+    l2 = np.sqrt((change.astype(np.int64) ** 2).sum(axis=1)) / 255
+    return pd.DataFrame({"linf": linf.astype(np.float32), "l2": l2.astype(np.float32)})
 
 
 @torch.inference_mode()
@@ -129,11 +158,12 @@ def classify(network: nn.Module, images: np.ndarray, device: str) -> Tensor:
     return torch.cat(parts) if parts else torch.empty(0, 2)
 
 
-def score_shard(pixels: Shards, out: Shards, model: tuple[str, str, str], index: int) -> int:
-    """Score one shard of images under the goal model."""
-    images = pixels.array(index)
-    out.write(index, score_images(goal_model(*model), images, model[2]))
-    return len(images)
+def score_shard(samples: Samples, images: ImageSet, out: Shards, model: tuple[str, str, str], index: int) -> int:
+    """Score one shard of images under the goal model, and say how much they differ from their originals."""
+    rows, pixels = images.rows_of(index), images.pixels.array(index)
+    scores = score_images(goal_model(*model), pixels, samples.labels[rows], model[2])
+    out.write(index, pd.concat([scores, change_sizes(samples.images(rows), pixels)], axis=1))
+    return len(rows)
 
 
 @torch.inference_mode()

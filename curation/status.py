@@ -41,7 +41,7 @@ def status(plan: Plan, *, verify: bool = False) -> list[Status]:
 
 def _waiting(plan: Plan, stage: str) -> Status:
     asked = getattr(plan.recipe.variants, stage, True)
-    return Status(stage, "waiting" if asked is not None else "off")
+    return Status(stage, "waiting" if asked else "off")
 
 
 def ingest_status(plan: Plan, verify: bool) -> Status:
@@ -68,37 +68,37 @@ def _goal_model_status(plan: Plan, verify: bool) -> Status:
     return Status("goal_model", "stale" if plan.workspace.models() else "missing", 0, epochs, "epochs")
 
 
-def _shards_status(plan: Plan, stage: str, shards: list[Shards], verify: bool, elsewhere: str) -> Status:
-    rows = np.diff(plan.samples.starts)
-    missing = [part.missing(verify=verify) for part in shards]
-    total = len(plan.samples) * len(shards)
-    done = total - sum(int(rows[indices].sum()) for indices in missing)
-    stale = elsewhere != "images" and bool(plan.workspace.kept(elsewhere))
-    return Status(stage, _state(done, total, any(missing), stale), done, total)
+def _shards_status(plan: Plan, stage: str, work: list[tuple[Shards, np.ndarray]], verify: bool, kept: str) -> Status:
+    """Args: work: each result's shards and the images in each; kept: where results of other settings would lie."""
+    missing = [(sizes, shards.missing(verify=verify)) for shards, sizes in work]
+    total = sum(int(sizes.sum()) for sizes, _ in missing)
+    done = total - sum(int(sizes[indices].sum()) for sizes, indices in missing)
+    stale = kept != "images" and bool(plan.workspace.kept(kept))
+    return Status(stage, _state(done, total, any(indices for _, indices in missing), stale), done, total)
 
 
 def _corruption_status(plan: Plan, verify: bool) -> Status:
-    if plan.recipe.variants.corruption is None:
+    if not plan.recipe.variants.corruption:
         return Status("corruption", "off")
-    return _shards_status(plan, "corruption", [s.pixels for s in plan.corrupted()], verify, "images")
+    return _shards_status(plan, "corruption", [(s.pixels, s.sizes) for s in plan.corrupted()], verify, "images")
 
 
 def _adversarial_status(plan: Plan, verify: bool) -> Status:
-    if plan.recipe.variants.adversarial is None:
+    if not plan.recipe.variants.adversarial:
         return Status("adversarial", "off")
-    return _shards_status(plan, "adversarial", [s.pixels for s in plan.attacked()], verify, "images")
+    return _shards_status(plan, "adversarial", [(s.pixels, s.sizes) for s in plan.attacked()], verify, "images")
 
 
 def _score_status(plan: Plan, verify: bool) -> Status:
     sets = plan.image_sets()
-    ready = [plan.scores(images) for images in sets if images.pixels.complete()]
+    ready = [(plan.scores(images), images.sizes) for images in sets if images.pixels.complete()]
     status = _shards_status(plan, "score", ready, verify, "scores")
-    total = len(plan.samples) * len(sets)
+    total = sum(len(images.rows) for images in sets)
     return Status("score", "partial" if status.done and status.done < total else status.state, status.done, total)
 
 
 def _embed_status(plan: Plan, verify: bool) -> Status:
-    status = _shards_status(plan, "embed", [plan.features()], verify, "features")
+    status = _shards_status(plan, "embed", [(plan.features(), plan.clean.sizes)], verify, "features")
     if status.state == "done" and plan.map_table("pca").missing(verify=verify):
         return Status("embed", "partial", status.done, status.total)
     return status

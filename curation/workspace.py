@@ -266,6 +266,16 @@ class Workspace:
         """Return the pixel shards of the samples or of one set of variants."""
         return Shards(self.root / "images" / key, shards, "npy")
 
+    def describe_pixels(self, key: str, about: dict[str, Any]) -> None:
+        """Keep what a set of variants is: see ``described_pixels``."""
+        if read_json(self.root / "images" / key / "set.json") != about:
+            write_json(self.root / "images" / key / "set.json", about)
+
+    def described_pixels(self) -> dict[str, dict[str, Any]]:
+        """Return the description of every set of variants by key, finished or not."""
+        found = {key: read_json(self.root / "images" / key / "set.json") for key in self.kept("images")}
+        return {key: about for key, about in found.items() if about}
+
     def scores(self, key: str, shards: int) -> Shards:
         """Return the score shards of one set of images under one goal model."""
         return Shards(self.root / "scores" / key, shards, "parquet")

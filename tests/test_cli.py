@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,3 +119,39 @@ def test_the_help_names_every_command() -> None:
     text = curation("--help").output
     for command in ("demo", "app", "ingest", "run", "select", "export", "status", "jobs", "list"):
         assert command in text
+
+
+def test_variants_are_estimated_computed_kept_and_shown(computed: Pipeline, recipe: Path, tmp_path: Path) -> None:
+    shutil.copytree(computed.workspace.root, tmp_path / "copy")
+    command = ["variants", recipe, "--workspace", tmp_path / "copy", "--device", "cpu", "--json"]
+    more = [*command, "--kind", "snow", "--severity", 1, "--attack", "fgsm epsilon=0.2 loss=cw", "--samples", 70]
+
+    def told(*words: object) -> list[dict[str, Any]]:
+        result = curation(*more, *words)
+        assert result.exit_code == 0
+        return json.loads(result.stdout.splitlines()[-1])["variants"]
+
+    assert [(row["kind"], row["missing"]) for row in told("--estimate")] == [("snow", 70), ("fgsm", 70)]
+    assert {(row["kind"], row["parameters"]) for row in told()} == {
+        ("snow", "severity=1"),
+        ("fgsm", "epsilon=51/255 loss=cw"),
+    }
+    assert [row["missing"] for row in told("--estimate")] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--kind", "snwo"], "did you mean 'snow'"),
+        (["--kind", "snow", "--severity", "6"], "severity must be 1, 2, 3, 4 or 5, got 6"),
+        (["--attack", "fgsm 0.2"], "--attack takes a name and parameters"),
+        (["--attack", "fgsm epsilon=8"], "use 8/255"),
+        (["--attack", "pgd steps=0"], "steps: input should be greater than or equal to 1"),
+        (["--samples", "many"], "--samples takes a number"),
+    ],
+)
+def test_wrong_variants_are_one_sentence(computed: Pipeline, recipe: Path, words: list[str], sentence: str) -> None:
+    result = curation("variants", recipe, "--workspace", computed.workspace.root, *words)
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output

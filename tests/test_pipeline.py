@@ -55,7 +55,7 @@ def test_nothing_is_computed_twice(computed: Pipeline, monkeypatch: pytest.Monke
     def refuse(*_: object, **__: object) -> int:
         raise AssertionError("a finished shard was computed again")
 
-    for name in ("ingest_shard", "corrupt_shard", "attack_shard", "score_shard", "embed_shard"):
+    for name in ("ingest_shard", "corrupt_shard", "attack_shards", "score_shard", "embed_shard"):
         monkeypatch.setattr(f"curation.stages.{name}", refuse)
     Pipeline(computed.recipe, computed.workspace, device="cpu").run((*FOR_SELECTION, "embed"))
 
@@ -194,7 +194,7 @@ def test_exported_pixels_are_the_scored_ones(computed: Pipeline, tmp_path: Path)
     images = np.load(tmp_path / "out" / "data.npy")
     if images.shape[-1] != computed.samples.shape[-1]:
         images = images[..., : computed.samples.shape[-1]]
-    table = stages.score_images(network, images, "cpu")
+    table = stages.score_images(network, images, manifest["label"].to_numpy(), "cpu")
     np.testing.assert_allclose(table["entropy"], manifest["entropy"], atol=2e-4)
 
 

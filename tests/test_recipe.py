@@ -36,7 +36,7 @@ def test_shipped_recipes_load_and_survive_a_round_trip(path: Path) -> None:
 
 def test_fractions_of_255_are_kept_as_people_write_them() -> None:
     recipe = Recipe.parse({**PLAIN, "variants": {"adversarial": {"attack": "pgd", "epsilon": "8/255"}}})
-    assert recipe.variants.adversarial.epsilon == pytest.approx(8 / 255)
+    assert recipe.variants.adversarial[0].epsilon == pytest.approx(8 / 255)
     assert "epsilon: 8/255" in recipe.to_yaml()
 
 
@@ -115,3 +115,22 @@ def test_any_recipe_survives_yaml(budget: int, mix: tuple[int, int, int], offset
         }
     )
     assert Recipe.parse(yaml.safe_load(recipe.to_yaml())) == recipe
+
+
+def test_one_attack_or_a_list_of_them() -> None:
+    one = {"attack": "pgd", "epsilon": "8/255"}
+    two = {**one, "epsilon": "4/255"}
+    for written, count in ((None, 0), ([], 0), (one, 1), ([one], 1), ([one, two], 2)):
+        recipe = Recipe.parse({**PLAIN, "variants": {"adversarial": written}})
+        assert len(recipe.variants.adversarial) == count
+        assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+    assert Recipe.parse({**PLAIN, "variants": {"adversarial": one}}).to_dict()["variants"]["adversarial"]["steps"] == 20
+    with pytest.raises(UsageError, match="pgd is listed twice with the same parameters"):
+        Recipe.parse({**PLAIN, "variants": {"adversarial": [one, one]}})
+
+
+@pytest.mark.parametrize("asked", [None, 10, [3, 1, 7]])
+def test_variants_of_chosen_samples_survive_yaml(asked: object) -> None:
+    recipe = Recipe.parse({**PLAIN, "variants": {"samples": asked}})
+    assert recipe.variants.samples == asked
+    assert Recipe.from_yaml(recipe.to_yaml()) == recipe

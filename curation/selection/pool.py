@@ -66,47 +66,62 @@ def parse_candidate(text: str | int) -> Candidate:
     raise UsageError(f"{str(text)!r} is not a candidate; write 17 (clean), 17/fog/3 (kind and severity) or 17/pgd")
 
 
-def build_pool(
-    sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[tuple[str, str, int, pd.DataFrame]]
-) -> pd.DataFrame:
+class Part(NamedTuple):
+    """The scores of one image set: a row an image, of the samples in ``rows`` (int64, rising; None: of all)."""
+
+    family: str
+    kind: str
+    severity: int
+    scores: pd.DataFrame
+    rows: np.ndarray | None = None
+
+
+def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]) -> pd.DataFrame:
     """Return the table of all candidates, by family and then by rising candidate_id.
 
     Args:
         sample_ids: int64 N, different, each in [0, 2³³).
         labels: integer N.
-        parts: (family, kind, severity, scores), one for each image set; kind is "clean" and severity 0 for the clean
-            one, severity 0 for attacks; the scores have N rows in the order of ``sample_ids``, with the columns
-            prediction, entropy (nats), gini and margin (p₁ − p₂).
+        parts: one for each image set; kind is "clean" and severity 0 for the clean one, severity tells attacks of one
+            name apart; the scores have the columns prediction, entropy (nats), gini, margin (p₁ − p₂) and more.
 
     Returns: candidate_id and sample_id int64; family and kind categorical; severity int8; label and prediction int32;
         every score float32.
-    Raises: CurationError when a part does not have N rows, or when two parts would share candidate_ids.
+    Raises: CurationError when a part has too few or too many rows, or when two parts would share candidate_ids.
     """
     sample_ids = np.asarray(sample_ids, dtype=np.int64)
     labels = np.asarray(labels).astype(np.int32)
-    parts = list(parts)
+    parts = [Part(*part) for part in parts]
     if len(sample_ids) and not (sample_ids.min() >= 0 and sample_ids.max() < _SAMPLES):
         raise CurationError(f"sample_id must be in [0, 2^33), got {sample_ids.min()} … {sample_ids.max()}")
     _check_codes(parts)
-    kinds = sorted({kind for _, kind, _, _ in parts})
+    kinds = sorted({part.kind for part in parts})
     tables = []
     for family in FAMILIES:
-        members = [part for part in parts if part[0] == family]
+        members = [part for part in parts if part.family == family]
         if not members:
             continue
-        for _, kind, severity, scores in members:
-            if len(scores) != len(sample_ids):
-                where = f"{kind} at severity {severity}"
-                raise CurationError(f"{where}: {len(scores)} rows of scores for {len(sample_ids)} samples; score again")
+        ids, theirs = [], []
+        for part in members:
+            ids.append(sample_ids if part.rows is None else sample_ids[part.rows])
+            theirs.append(labels if part.rows is None else labels[part.rows])
+            if len(part.scores) != len(ids[-1]):
+                where = f"{part.kind} at severity {part.severity}"
+                raise CurationError(
+                    f"{where}: {len(part.scores)} rows of scores for {len(ids[-1])} samples; score again"
+                )
+        counts = [len(some) for some in ids]
         columns: dict[str, np.ndarray] = {
-            "candidate_id": np.concatenate([(sample_ids << CODE_BITS) + variant_code(m[1], m[2]) for m in members]),
-            "sample_id": np.tile(sample_ids, len(members)),
-            "kind": np.repeat(np.array([kinds.index(m[1]) for m in members], dtype=np.int16), len(sample_ids)),
-            "severity": np.repeat(np.array([m[2] for m in members], dtype=np.int8), len(sample_ids)),
-            "label": np.tile(labels, len(members)),
+            "candidate_id": np.concatenate(
+                [(some << CODE_BITS) + variant_code(m.kind, m.severity) for some, m in zip(ids, members, strict=True)]
+            ),
+            "sample_id": np.concatenate(ids),
+            "kind": np.repeat(np.array([kinds.index(m.kind) for m in members], dtype=np.int16), counts),
+            "severity": np.repeat(np.array([m.severity for m in members], dtype=np.int8), counts),
+            "label": np.concatenate(theirs),
         }
-        for name in members[0][3].columns:
-            values = np.concatenate([m[3][name].to_numpy() for m in members])
+        for name in members[0].scores.columns:
+            values = np.concatenate([m.scores[name].to_numpy() for m in members])
             columns[name] = values.astype(np.float32 if values.dtype.kind == "f" else np.int32)
         order = np.argsort(columns["candidate_id"], kind="stable")
         table = pd.DataFrame({name: values[order] for name, values in columns.items()})
@@ -120,9 +135,9 @@ def build_pool(
     return pool
 
 
-def _check_codes(parts: list[tuple[str, str, int, pd.DataFrame]]) -> None:
+def _check_codes(parts: list[Part]) -> None:
     seen: dict[int, str] = {}
-    for family, kind, severity, _ in parts:
+    for family, kind, severity, *_ in parts:
         if family not in FAMILIES:
             raise CurationError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
         name = f"{kind} at severity {severity}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation import jobs
-from curation.progress import Progress
+from curation.progress import Progress, duration
 from curation.workspace import Workspace
 from pages.ui import resources, state
 
@@ -18,13 +18,6 @@ _BADGES = {
     "off": (":material/block:", "gray", "not in the recipe"),
     "running": (":material/play_circle:", "blue", "running"),
 }
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def progress_text(progress: Progress) -> str:
