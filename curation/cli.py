@@ -288,9 +288,9 @@ def variants(
             seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
         found = database.summary(pipeline, [*pipeline.corrupted(), *pipeline.attacked()])
         table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
-        for row in found.sort_values("accuracy").itertuples():
-            rates = (f"{row.accuracy:.1%}", f"{row.success:.1%}", f"{row.entropy:.3f}", f"{row.linf:.3f}")
-            table.add_row(str(row.kind), str(row.severity or ""), f"{row.images:,}", *rates, f"{row.l2:.2f}")
+        for row in found.sort_values("accuracy").to_dict("records"):
+            rates = (f"{row['accuracy']:.1%}", f"{row['success']:.1%}", f"{row['entropy']:.3f}", f"{row['linf']:.3f}")
+            table.add_row(row["kind"], str(row["severity"] or ""), f"{row['images']:,}", *rates, f"{row['l2']:.2f}")
         console.print(table)
         _finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
 
