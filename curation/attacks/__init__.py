@@ -7,8 +7,9 @@ from curation.attacks.gaussian import Gaussian
 from curation.attacks.mim import MIM
 from curation.attacks.pgd import PGD
 from curation.attacks.square import Square
+from curation.attacks.transfer import Transfer
 from curation.plugin import Registry
 
-ATTACKS = Registry("attack", (FGSM, BIM, MIM, PGD, APGD, APGDTargeted, Square, Gaussian))
+ATTACKS = Registry("attack", (FGSM, BIM, MIM, PGD, APGD, APGDTargeted, Square, Gaussian, Transfer))
 
-__all__ = ["APGD", "ATTACKS", "BIM", "FGSM", "MIM", "PGD", "APGDTargeted", "Gaussian", "Square"]
+__all__ = ["APGD", "ATTACKS", "BIM", "FGSM", "MIM", "PGD", "APGDTargeted", "Gaussian", "Square", "Transfer"]

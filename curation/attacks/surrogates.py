@@ -1,0 +1,81 @@
+"""Surrogates: other people's or one's own networks that an attack uses beside the model under attack."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from curation.errors import CurationError, UsageError
+from curation.models.architectures import build
+from curation.models.folding import folded
+from curation.models.loading import load_weights
+from curation.plugin import Settings
+
+KEPT = 8
+"""Loaded surrogates that stay in memory, the latest used ones."""
+
+
+class Surrogate(Settings):
+    """A network with trained weights, and its part in an ensemble."""
+
+    architecture: str = Field(description="an architecture's name; see `curation list models`")
+    checkpoint: str = Field(description="a file of weights (safetensors or a state dict), trained on these classes")
+    weight: float = Field(1.0, gt=0, description="factor of its logits in the ensemble's sum")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the network's part: architecture, weight and a hash of the file, wherever it lies.
+
+        Raises: UsageError: the file cannot be read.
+        """
+        return {"architecture": self.architecture, "weight": self.weight, "digest": _digest(*self._stamp())}
+
+    def load(self, *, classes: int, shape: tuple[int, int, int], device: torch.device) -> nn.Module:
+        """Return the network, batch norms folded, in evaluation mode; loaded once, and again when the file changes.
+
+        Args: classes: K; shape: (height, width, channels) of the images.
+        Raises: UsageError, CurationError: no such file or architecture, or weights that do not fit it and the classes.
+        """
+        return _load(self.architecture, *self._stamp(), classes, shape, device)
+
+    def _stamp(self) -> tuple[str, int, int]:
+        """Path, time of change in ns and size in bytes: while they stay, so do the contents."""
+        try:
+            about = Path(self.checkpoint).stat()
+        except OSError:
+            raise UsageError(
+                f"surrogates: there is no readable file {self.checkpoint}; give a safetensors file or a state dict"
+            ) from None
+        return self.checkpoint, about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=256)
+def _digest(path: str, changed_ns: int, size: int) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=8)).hexdigest()
+    except OSError as error:
+        raise UsageError(f"surrogates: the weights file {path} cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=KEPT)
+def _load(
+    architecture: str,
+    path: str,
+    changed_ns: int,
+    size: int,
+    classes: int,
+    shape: tuple[int, int, int],
+    device: torch.device,
+) -> nn.Module:
+    network = build(architecture, classes=classes, shape=shape)
+    try:
+        load_weights(network, path)
+    except CurationError as error:
+        raise CurationError(f"surrogate {architecture}: {error}") from None
+    return folded(network).to(device)
