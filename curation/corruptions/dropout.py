@@ -1,0 +1,43 @@
+"""The dropout kinds: pixels gone black, whole or one channel at a time."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from curation.corruptions.base import Corruption, Table
+from curation.randomness import SampleRandom
+
+_SHARES = (0.025, 0.05, 0.075, 0.1, 0.15)
+
+
+class Dropout(Corruption):
+    """Dead pixels: a share of the pixels turns black, all channels together.
+
+    Source: imgaug 0.4, ``Dropout``; share. Transferable-example curation uses severity 3.
+    """
+
+    name = "dropout"
+    title = "Dropout"
+    group = "noise"
+    held_out = True
+    table = Table(cifar=_SHARES, imagenet=_SHARES, imgaug=_SHARES)
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        return images * (random.uniform(1, *images.shape[2:]) >= self.strength)
+
+
+class CoarseDropout(Corruption):
+    """Dead values: a share of the values turns black, each channel by itself.
+
+    Source: imgaug 0.4, ``CoarseDropout`` with ``per_channel`` and the published size of 1.0, at which the mask is as
+    fine as the image; share. Transferable-example curation uses severity 3.
+    """
+
+    name = "coarse_dropout"
+    title = "Coarse dropout"
+    group = "noise"
+    held_out = True
+    table = Table(cifar=_SHARES, imagenet=_SHARES, imgaug=_SHARES)
+
+    def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        return images * (random.uniform(*images.shape[1:]) >= self.strength)
