@@ -20,7 +20,7 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 class Square(BallAttack):
-    """Squares of random place and sign, kept where the margin rises; without gradients, so that masking them is in vain.
+    """Squares of random place and sign, kept where the margin rises; no gradient is used, so masking it is in vain.
 
     Source: Andriushchenko et al. 2020, "Square Attack: a query-efficient black-box adversarial attack via random
     search", algorithms 1–3, with the schedule of squares scaled to the number of steps.
