@@ -147,6 +147,43 @@ def test_empty_batch_and_bad_input(kind: type[Corruption]) -> None:
         corruption(torch.zeros(1, 3, 32, 32), seeds=seeds_of(2))
 
 
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+    ],
+)
+def test_too_little_memory_means_fewer_at_a_time(complaint: RuntimeError, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, seeds = photos(23, 3, 32, 32), seeds_of(23)
+    contrast = CORRUPTIONS.build("contrast")
+    expected, whole = contrast(images, seeds=seeds), type(contrast).corrupt
+    sizes, room = [], 3
+
+    def cramped(self: Corruption, part: Tensor, random: SampleRandom) -> Tensor:
+        sizes.append(len(part))
+        if len(part) > room:
+            raise complaint
+        return whole(self, part, random)
+
+    monkeypatch.setattr(type(contrast), "corrupt", cramped)
+    assert torch.equal(contrast(images, seeds=seeds), expected)
+    assert sizes == [23, 11, 5, *[2] * 11, 1]
+    room = 0
+    with pytest.raises(CurationError, match="contrast has too little memory on cpu for one image of 32×32 px"):
+        contrast(images, seeds=seeds)
+
+
+def test_other_failures_are_not_mistaken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Corruption, part: Tensor, random: SampleRandom) -> Tensor:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(CORRUPTIONS["contrast"], "corrupt", broken)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        CORRUPTIONS.build("contrast")(photos(2, 3, 32, 32), seeds=seeds_of(2))
+
+
 @every_kind
 @pytest.mark.parametrize("severity", [0, 6])
 def test_wrong_severity_is_one_sentence(kind: type[Corruption], severity: int) -> None:

@@ -19,6 +19,10 @@ _VALUES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26, "mps": 2**24}
 """Pixel values worked on together: what stays in a core's cache, or what bounds an accelerator's memory."""
 
 
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+"""What torch says on any device when an allocation fails."""
+
+
 class Table(NamedTuple):
     """A kind's published constants of severities 1 to 5: one set for small images, one for large, one of imgaug's."""
 
@@ -64,7 +68,8 @@ class Corruption(Plugin):
             seeds: int64 N, one a sample (``curation.randomness.stream_seeds``); nothing else is random.
 
         Returns: float32, same shape and device, in [0, 1].
-        Raises: CurationError for images of another dtype, range or shape, or smaller than the kind can take.
+        Raises: CurationError for images of another dtype, range or shape, or smaller than the kind can take, and when
+            not even one image at a time fits into memory (fewer at a time are tried before).
         """
         if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] not in (1, 3):
             shape = "×".join(map(str, images.shape))
@@ -84,10 +89,23 @@ class Corruption(Plugin):
         images = images.contiguous()
         corrupted = torch.empty_like(images)
         together = max(1, _VALUES_AT_ONCE.get(images.device.type, 2**18) // images[0].numel())
-        for start in range(0, len(images), together):
+        start = 0
+        while start < len(images):
             part = slice(start, start + together)
-            random = SampleRandom(seeds[part], device=images.device)
-            torch.clamp(self.corrupt(images[part], random), 0.0, 1.0, out=corrupted[part])
+            try:
+                random = SampleRandom(seeds[part], device=images.device)
+                torch.clamp(self.corrupt(images[part], random), 0.0, 1.0, out=corrupted[part])
+            except RuntimeError as error:
+                if not any(words in str(error) for words in _NO_MEMORY):
+                    raise
+                if together == 1:
+                    raise CurationError(
+                        f"{self.name} has too little memory on {images.device} for one image of "
+                        f"{images.shape[3]}×{images.shape[2]} px; close other programs or choose a smaller side_px"
+                    ) from None
+                together = max(1, min(together, len(images) - start) // 2)
+            else:
+                start += together
         return corrupted
 
     @abstractmethod
