@@ -21,6 +21,7 @@ class DefocusBlur(Corruption):
 
     name = "defocus_blur"
     title = "Defocus blur"
+    version = 2
     group = "blur"
     table = Table(
         cifar=((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
@@ -28,7 +29,7 @@ class DefocusBlur(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
-        return filters.correlate(images, filters.disk_kernel(*self.strength), border="reflect")
+        return filters.correlate_symmetric(images, filters.disk_kernel(*self.strength), border="reflect")
 
 
 class GlassBlur(Corruption):
@@ -63,18 +64,16 @@ def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int) 
     row = torch.arange(height, device=random.device)[:, None]
     column = torch.arange(width, device=random.device)[None, :]
     moves = (row > reach_px) & (row <= height - reach_px) & (column > reach_px) & (column <= width - reach_px)
-    here = row * width + column
-    there = torch.where(moves, here + offset[:, 0] * width + offset[:, 1], here).flatten(1)
+    here = (row * width + column).flatten()
+    there = offset[:, 0].mul_(width).add_(offset[:, 1]).mul_(moves).flatten(1).add_(here)
     if reach_px == 1:
         return there
-    # A neighbour visited before has itself changed: follow its source. Pixel p + HW stands for "p's old value".
-    count = height * width
-    changed = moves.flatten()[there] & (there > here.flatten())
-    old = torch.arange(count, 2 * count, device=random.device).expand_as(there)
-    follow = torch.where(changed, there, there + count)
-    while bool((follow < count).any()):
-        follow = torch.cat([follow, old], dim=1).gather(1, follow)
-    return follow - count
+    # A neighbour visited before has itself changed: follow it, by ever longer jumps, to a pixel with an old value.
+    changed = moves.flatten().expand_as(there).gather(1, there) & (there > here)
+    follow, before = torch.where(changed, there, here), here
+    while not torch.equal(follow, before):
+        follow, before = follow.gather(1, follow), follow
+    return there.gather(1, follow)
 
 
 class MotionBlur(Corruption):
@@ -107,6 +106,7 @@ class ZoomBlur(Corruption):
 
     name = "zoom_blur"
     title = "Zoom blur"
+    version = 2
     group = "blur"
     table = Table(
         cifar=((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
@@ -118,8 +118,10 @@ class ZoomBlur(Corruption):
         factors = np.arange(1, end, step)
         total = images.clone()
         # On small images neighbouring factors cut and grow to the same whole pixels: one zoom serves them all.
+        turned = images.transpose(2, 3).contiguous()
         for factor, times in _alike(factors, images.shape[2:]):
-            total.add_(filters.clipped_zoom(images, factor), alpha=times)
+            columns_zoomed = filters.zoomed_rows(turned, factor).transpose(2, 3).contiguous()
+            total.add_(filters.zoomed_rows(columns_zoomed, factor), alpha=times)
         return total / (len(factors) + 1)
 
 

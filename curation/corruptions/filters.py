@@ -17,8 +17,6 @@ Border = Literal["replicate", "reflect", "symmetric"]
 
 def _border_index(size_px: int, reach_px: int, border: Border, device: torch.device) -> Tensor:
     index = torch.arange(-reach_px, size_px + reach_px, device=device)
-    if border == "replicate":
-        return index.clamp_(0, size_px - 1)
     period = 2 * size_px - (2 if border == "reflect" else 0)
     index = index.remainder(period)
     return torch.minimum(index, period - (0 if border == "reflect" else 1) - index)
@@ -27,6 +25,8 @@ def _border_index(size_px: int, reach_px: int, border: Border, device: torch.dev
 def pad(images: Tensor, *, rows_px: int, columns_px: int, border: Border) -> Tensor:
     """Return N×C×(H + 2·rows)×(W + 2·columns): the images continued beyond their edges, however far."""
     height, width = images.shape[2:]
+    if border == "replicate" or (border == "reflect" and rows_px < height and columns_px < width):
+        return functional.pad(images, [columns_px, columns_px, rows_px, rows_px], mode=border)
     if rows_px:
         images = images.index_select(2, _border_index(height, rows_px, border, images.device))
     if columns_px:
@@ -56,6 +56,33 @@ def correlate(images: Tensor, kernel: np.ndarray, *, border: Border) -> Tensor:
         start = row * stride + column
         kept.add_(flat[start : start + length], alpha=float(kernel[row, column]))
     return total.view_as(padded)[:, :, : images.shape[2], : images.shape[3]]
+
+
+def correlate_symmetric(images: Tensor, kernel: np.ndarray, *, border: Border) -> Tensor:
+    """Correlate every channel with one kernel that is the same upside down and mirrored, and mostly flat, as a disk is.
+
+    Args:
+        images: float32 N×C×H×W.
+        kernel: float h×h, h odd, centred.
+        border: what lies beyond the edge.
+
+    Returns: float32 N×C×H×W.
+    """
+    height, width = images.shape[2:]
+    reach = kernel.shape[0] // 2
+    padded = pad(images, rows_px=reach, columns_px=reach, border=border)
+    rows = [padded.narrow(2, reach, height).contiguous()]
+    rows += [padded.narrow(2, reach - k, height) + padded.narrow(2, reach + k, height) for k in range(1, reach + 1)]
+    # From the outermost column inwards, the sum over a column's rows changes only where the kernel does.
+    quarter = kernel[reach:, reach:]
+    change = -np.diff(quarter, axis=1, append=0)
+    column_sum, total = torch.zeros_like(rows[0]), torch.zeros_like(images)
+    for column in range(reach, -1, -1):
+        for row in np.flatnonzero(np.abs(change[:, column]) > 1e-9):
+            column_sum.add_(rows[row], alpha=float(change[row, column]))
+        for start in sorted({reach - column, reach + column}):
+            total.add_(column_sum.narrow(3, start, width))
+    return total
 
 
 def gaussian_taps(sigma_px: float, *, truncate: float) -> np.ndarray:
@@ -105,15 +132,20 @@ def clipped_zoom(images: Tensor, factor: float) -> Tensor:
 
     Source: ``clipped_zoom`` of Hendrycks & Dietterich 2019: crop ⌈side / factor⌉, SciPy ``zoom`` of order 1, trim.
     """
-    sides = images.shape[2:]
-    crop = [math.ceil(side / factor) for side in sides]
-    size = [round(side * factor) for side in crop]
-    top, left = [(side - cut) // 2 for side, cut in zip(sides, crop, strict=True)]
-    part = images[:, :, top : top + crop[0], left : left + crop[1]]
-    if size != crop:
-        part = functional.interpolate(part, size=size, mode="bilinear", align_corners=True)
-    top, left = [(grown - side) // 2 for side, grown in zip(sides, size, strict=True)]
-    return part[:, :, top : top + sides[0], left : left + sides[1]]
+    columns_zoomed = zoomed_rows(images.transpose(2, 3).contiguous(), factor)
+    return zoomed_rows(columns_zoomed.transpose(2, 3).contiguous(), factor)
+
+
+def zoomed_rows(images: Tensor, factor: float) -> Tensor:
+    """Return the images with their rows alone zoomed, as ``clipped_zoom`` zooms rows and columns."""
+    height = images.shape[2]
+    cut = math.ceil(height / factor)
+    grown = round(cut * factor)
+    place = (np.arange(height) + (grown - height) // 2) * ((cut - 1) / max(grown - 1, 1))
+    row = np.minimum(place.astype(int), cut - 2)
+    share = torch.from_numpy(place - row).to(images)[:, None]
+    first = torch.from_numpy((height - cut) // 2 + row).to(images.device)
+    return torch.lerp(images.index_select(2, first), images.index_select(2, first + 1), share)
 
 
 def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: Tensor) -> Tensor:
@@ -130,16 +162,20 @@ def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: T
     weights = np.exp(-0.5 * (np.arange(2 * radius_px + 1) / sigma_px) ** 2)
     weights = weights[weights > 1e-5 * weights.sum()]
     weights /= weights.sum()
-    reach = len(weights) - 1
-    height, width = images.shape[2:]
-    padded = pad(images, rows_px=reach, columns_px=reach, border="replicate")
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-    steps = torch.arange(len(weights), device=images.device)
-    angle_rad = torch.deg2rad(angle_deg)[:, None]
-    down = reach + torch.ceil(steps * torch.sin(angle_rad) - 0.5).long()
-    right = reach + torch.ceil(steps * torch.cos(angle_rad) - 0.5).long()
-    sample = torch.arange(len(images), device=images.device)
+    steps = torch.arange(len(weights), device=images.device)[:, None]
+    angle_rad = torch.deg2rad(angle_deg)
+    down = torch.ceil(steps * torch.sin(angle_rad) - 0.5).long()
+    right = torch.ceil(steps * torch.cos(angle_rad) - 0.5).long()
+    above, left, below, beyond = (max(0, int(reach)) for reach in (-down.min(), -right.min(), down.max(), right.max()))
+    padded = functional.pad(images, [left, beyond, above, below], mode="replicate")
+    # Every place where a window of the images' size can begin, as one dimension: a tap then is one copy a sample.
+    plane, row = padded.stride()[1:3]
+    sizes = images.shape[1:]
+    places = padded.numel() - sum((size - 1) * stride for size, stride in zip(sizes, (plane, row, 1), strict=True))
+    windows = padded.as_strided((places, *sizes), (1, plane, row, 1))
+    sample = torch.arange(len(images), device=images.device) * padded.stride(0)
+    start = sample + (above + down) * row + left + right
     total = images * float(weights[0])
     for step in range(1, len(weights)):
-        total.add_(windows[sample, :, down[:, step], right[:, step]], alpha=float(weights[step]))
+        total.add_(windows.index_select(0, start[step]), alpha=float(weights[step]))
     return total

@@ -17,13 +17,8 @@ from curation.corruptions import filters
 _SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 _EMBOSS = np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]])
 _FARTHEST_PX = 20.0
-# Steps of a knight and a king on a 5×5 neighbourhood and their lengths in px (Borgefors 1986).
-_STEPS = [
-    (down, right, {1: 1.0, 2: 1.4, 5: 2.1969}[down**2 + right**2])
-    for down in range(-2, 3)
-    for right in range(-2, 3)
-    if down**2 + right**2 in (1, 2, 5)
-]
+# Lengths of a king's straight and diagonal step and of a knight's, in thousandths of a px (Borgefors 1986).
+_STRAIGHT, _DIAGONAL, _KNIGHT = 1000, 1400, 2197
 
 
 def _neighbours(field: Tensor, reach_px: int, outside: float) -> Tensor:
@@ -50,32 +45,43 @@ def canny_edges(pixels: Tensor, *, low: float, high: float) -> Tensor:
     edges, before = crest & (strength > high), None
     while before is None or not torch.equal(edges, before):
         before = edges
-        edges = crest & (functional.max_pool2d(edges.float(), 3, stride=1, padding=1) > 0)
+        padded = functional.pad(edges, [1, 1, 1, 1])
+        thick = padded[:, :, :-2] | padded[:, :, 1:-1] | padded[:, :, 2:]
+        edges = crest & (thick[..., :-2] | thick[..., 1:-1] | thick[..., 2:])
     return edges
 
 
 def edge_distance_px(edges: Tensor) -> Tensor:
     """Return float32 N×1×H×W: each pixel's distance to the nearest edge, at most 20 px (5×5 chamfer)."""
-    distance = torch.where(edges, 0.0, _FARTHEST_PX)
+    height, width = edges.shape[2:]
+    farthest = int(_FARTHEST_PX) * _STRAIGHT
+    distance = torch.where(edges, 0, farthest).to(torch.int16)
     before = None
     while before is None or not torch.equal(distance, before):
         before = distance
-        around = _neighbours(distance, 2, _FARTHEST_PX)
-        for down, right, length_px in _STEPS:
-            distance = torch.minimum(distance, around[..., 2 + down, 2 + right] + length_px)
-    return distance
+        padded = functional.pad(distance, [2, 2, 2, 2], value=farthest)
+        here = padded[..., 2:-2]
+        beside, two_beside = (
+            torch.minimum(padded.narrow(3, 2 - away, width), padded.narrow(3, 2 + away, width)) for away in (1, 2)
+        )
+        straight_on = torch.minimum(here + _STRAIGHT, beside + _DIAGONAL)
+        one_row = torch.minimum(straight_on, two_beside + _KNIGHT)
+        two_rows = beside + _KNIGHT
+        distance = torch.minimum(distance, beside[:, :, 2:-2] + _STRAIGHT)
+        for rows, away in ((one_row, 1), (two_rows, 2)):
+            for start in (2 - away, 2 + away):
+                distance = torch.minimum(distance, rows.narrow(2, start, height))
+    return distance.to(torch.float32) / _STRAIGHT
 
 
 def _equalized(levels: Tensor, highest: int) -> Tensor:
     """Return levels 0 … ``highest`` spread over 0 … 255 by their cumulative histogram, as ``equalizeHist`` does."""
-    total = levels.shape[2] * levels.shape[3]
-    lowest = levels.amin(dim=(2, 3), keepdim=True)
-    first = (levels == lowest).sum(dim=(2, 3), keepdim=True)
-    spread = torch.zeros_like(levels)
-    for level in range(highest + 1):
-        share = ((levels <= level).sum(dim=(2, 3), keepdim=True) - first) * 255.0 / (total - first).clamp(min=1)
-        spread = torch.where(levels == level, share.round(), spread)
-    return torch.where(first == total, levels, spread)
+    level = levels.to(torch.int64).flatten(1)
+    count = level.new_zeros(len(level), highest + 1).scatter_add_(1, level, torch.ones_like(level))
+    first = count.gather(1, level.amin(dim=1, keepdim=True))
+    rest = level.shape[1] - first
+    spread = ((count.cumsum(dim=1) - first) * 255.0 / rest.clamp(min=1)).round().to(levels.dtype)
+    return torch.where(rest[..., None, None] == 0, levels, spread.gather(1, level).view_as(levels))
 
 
 def relief(pixels: Tensor) -> Tensor:

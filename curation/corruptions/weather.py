@@ -31,6 +31,7 @@ class Snow(Corruption):
 
     name = "snow"
     title = "Snow"
+    version = 2
     group = "weather"
     table = Table(
         cifar=(
@@ -152,6 +153,7 @@ class Spatter(Corruption):
 
     name = "spatter"
     title = "Spatter"
+    version = 2
     group = "weather"
     held_out = True
     table = Table(
