@@ -277,7 +277,8 @@ def test_an_attack_costs_no_more_than_it_says(
     images, labels, seeds = (some[:16] for some in batch)
     counting, attack = Counting(model), ready(member, **chosen)
     attack(counting, images, labels, seeds=seeds, multiple=1)
-    assert counting.passes <= 16 * attack.most_passes(4)
+    # A batch may cost one image more: some attacks try first what the model takes.
+    assert counting.passes <= 16 * attack.most_passes(4) + 1
 
 
 def test_a_cancelled_attack_leaves_the_model_as_it_was(batch: Batch) -> None:
