@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
 
 from curation.corruptions.base import Corruption, Table
@@ -23,7 +26,7 @@ class Dropout(Corruption):
     table = Table(cifar=_SHARES, imagenet=_SHARES, imgaug=_SHARES)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
-        return images * (random.uniform(1, *images.shape[2:]) >= self.strength)
+        return images * _kept(random, 1, *images.shape[2:], share=self.strength)
 
 
 class CoarseDropout(Corruption):
@@ -40,4 +43,11 @@ class CoarseDropout(Corruption):
     table = Table(cifar=_SHARES, imagenet=_SHARES, imgaug=_SHARES)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
-        return images * (random.uniform(*images.shape[1:]) >= self.strength)
+        return images * _kept(random, *images.shape[1:], share=self.strength)
+
+
+def _kept(random: SampleRandom, *shape: int, share: float) -> Tensor:
+    """Return bool N×shape, False for the share of values that is dropped; half a draw's 32 bits decide one value."""
+    size = math.prod(shape)
+    halves = random.bits((size + 1) // 2).view(torch.int16)[:, :size]
+    return (halves >= round(share * 2**16) - 2**15).view(len(random), *shape)

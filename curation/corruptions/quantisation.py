@@ -72,24 +72,23 @@ def _clusters(levels: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     counted = torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1).transpose(1, 2)
     low, high = torch.aminmax(pixels, dim=2)
     colours = low[:, None] + start * (high - low)[:, None]
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
         centres = colours.round()
         member = _membership(pixels, centres)
         total = member @ counted
-        lacking = (total[..., -1] == 0).any(dim=1).nonzero()[:, 0]
-        if len(lacking):
-            member = _without_empty(member[lacking], total[lacking], pixels[lacking])
-            total[lacking] = member @ counted[lacking]
-        colours = total[..., :-1] / total[..., -1:]
+        if turn == 0:
+            total = _without_empty(member, total, pixels) @ counted
+        count = total[..., -1:]
+        colours = torch.where(count > 0, total[..., :-1] / count, centres)
     return centres, colours.floor_()
 
 
 def _without_empty(member: Tensor, total: Tensor, pixels: Tensor) -> Tensor:
     """Return the membership after each empty cluster took, in turn, the farthest pixel of the then largest one."""
     sample, count = torch.arange(len(member), device=member.device), total[..., -1].clone()
-    mean = (total[..., :-1] / count[..., None].clamp(min=1)).round()
+    mean = (total[..., :-1] / count[..., None].clamp(min=1)).round_()
     apart = pixels - mean.transpose(1, 2) @ member
-    distance = (apart * apart).sum(dim=1) + 1
+    distance = apart.square_().sum(dim=1).add_(1)
     for _ in range(int((count == 0).sum(dim=1).max())):
         empty, largest = count.argmin(dim=1), count.argmax(dim=1)
         pixel = (distance * member[sample, largest]).argmax(dim=1)
@@ -151,14 +150,17 @@ def _lab_of(levels: Tensor) -> Tensor:
     Source: OpenCV 4, ``RGB2Lab_b`` (fixed point; L × 255/100, a + 128, b + 128).
     """
     tables = _lab_tables(levels.device)
-    light = tables.linear[levels.long()]
-    red, green, blue = light.unbind(dim=1)
-    x, y, z = (tables.root[((red * r + green * g + blue * b + 2**11) >> 12).long()] for r, g, b in tables.to_xyz)
+    red, green, blue = _looked_up(tables.linear, levels.int()).unbind(dim=1)
+    x, y, z = (_looked_up(tables.root, (red * r + green * g + blue * b + 2**11) >> 12) for r, g, b in tables.to_xyz)
     scale, shift = (116 * 255 + 50) // 100, -((16 * 255 * 2**15 + 50) // 100)
     lightness = (y * scale + shift + 2**14) >> 15
     a = ((x - y) * 500 + (128 << 15) + 2**14) >> 15
     b = ((y - z) * 200 + (128 << 15) + 2**14) >> 15
     return torch.stack([lightness, a, b], dim=1).clamp_(0, 255).to(levels.dtype)
+
+
+def _looked_up(table: Tensor, index: Tensor) -> Tensor:
+    return table.index_select(0, index.flatten()).view_as(index)
 
 
 def _rgb_of(lab: Tensor) -> Tensor:
