@@ -123,17 +123,21 @@ def _drawn_out(grains: Tensor, random: SampleRandom, *, speed: float, slant_deg:
     reach = max(length_px // 2, 1)
     height, width = grains.shape[2:]
     padded = filters.pad(grains, rows_px=reach, columns_px=reach, border="reflect")
-    cosine, sine = torch.cos(angle), torch.sin(angle)
     steepest = math.radians(slant_deg)
-    total, weights = torch.zeros_like(grains), torch.zeros_like(angle)
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            if abs(right) * math.cos(steepest) >= 1 + abs(down) * math.sin(steepest):
-                continue
-            across, along = cosine * right + sine * down, cosine * down - sine * right
-            weight = torch.minimum((reach - along) / (2 * reach), 1 + reach + along).clamp_(min=0)
-            weight *= (1 - across.abs()).clamp_(min=0)
-            window = padded[:, :, reach + down : reach + down + height, reach + right : reach + right + width]
-            total.addcmul_(window, weight)
-            weights += weight
-    return total.div_(weights).round_()
+    taps = [
+        (down, right)
+        for down in range(-reach, reach + 1)
+        for right in range(-reach, reach + 1)
+        if abs(right) * math.cos(steepest) < 1 + abs(down) * math.sin(steepest)
+    ]
+    down, right = torch.tensor(taps, dtype=torch.float32, device=grains.device).T
+    across = torch.cos(angle) * right + torch.sin(angle) * down
+    along = torch.cos(angle) * down - torch.sin(angle) * right
+    weight = torch.minimum((reach - along) / (2 * reach), 1 + reach + along).clamp_(0, 1)
+    # Weights of 8 bits, as imgaug's: whole numbers, whose sums are exact in whatever order they are taken.
+    weight = (weight * (1 - across.abs()).clamp_(min=0) * 255).round_()
+    total = torch.zeros_like(grains)
+    for number, (row, column) in enumerate(taps):
+        window = padded[:, :, reach + row : reach + row + height, reach + column : reach + column + width]
+        total.addcmul_(window, weight[..., number, None])
+    return total.div_(weight.sum(dim=3, keepdim=True)).round_()
