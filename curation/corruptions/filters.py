@@ -14,6 +14,8 @@ from torch.nn import functional
 Border = Literal["replicate", "reflect", "symmetric"]
 """What lies beyond the edge of abcd: aaa (SciPy's nearest), dcb (OpenCV's reflect-101), cba (SciPy's reflect)."""
 
+Trim = Literal["both", "end"]
+
 
 def _border_index(size_px: int, reach_px: int, border: Border, device: torch.device) -> Tensor:
     index = torch.arange(-reach_px, size_px + reach_px, device=device)
@@ -127,21 +129,23 @@ def disk_kernel(radius_px: float, alias_sigma_px: float) -> np.ndarray:
     return disk[reach - filled : reach + filled + 1, reach - filled : reach + filled + 1]
 
 
-def clipped_zoom(images: Tensor, factor: float) -> Tensor:
+def clipped_zoom(images: Tensor, factor: float, *, trim: Trim = "both") -> Tensor:
     """Return the images' centres enlarged bilinearly to the old size.
 
-    Source: ``clipped_zoom`` of Hendrycks & Dietterich 2019: crop ⌈side / factor⌉, SciPy ``zoom`` of order 1, trim.
+    Source: ``clipped_zoom`` of Hendrycks & Dietterich 2019: crop ⌈side / factor⌉, SciPy ``zoom`` of order 1, and trim
+    what is more than the old size at both ends; the package ``imagecorruptions`` trims it at the end.
     """
-    columns_zoomed = zoomed_rows(images.transpose(2, 3).contiguous(), factor)
-    return zoomed_rows(columns_zoomed.transpose(2, 3).contiguous(), factor)
+    columns_zoomed = zoomed_rows(images.transpose(2, 3).contiguous(), factor, trim=trim)
+    return zoomed_rows(columns_zoomed.transpose(2, 3).contiguous(), factor, trim=trim)
 
 
-def zoomed_rows(images: Tensor, factor: float) -> Tensor:
+def zoomed_rows(images: Tensor, factor: float, *, trim: Trim = "both") -> Tensor:
     """Return the images with their rows alone zoomed, as ``clipped_zoom`` zooms rows and columns."""
     height = images.shape[2]
     cut = math.ceil(height / factor)
     grown = round(cut * factor)
-    place = (np.arange(height) + (grown - height) // 2) * ((cut - 1) / max(grown - 1, 1))
+    trimmed = (grown - height) // 2 if trim == "both" else 0
+    place = (np.arange(height) + trimmed) * ((cut - 1) / max(grown - 1, 1))
     row = np.minimum(place.astype(int), cut - 2)
     share = torch.from_numpy(place - row).to(images)[:, None]
     first = torch.from_numpy((height - cut) // 2 + row).to(images.device)

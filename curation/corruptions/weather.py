@@ -25,8 +25,9 @@ class Snow(Corruption):
     """Snow: flakes smeared by their fall over a whitened picture.
 
     Source: Hendrycks & Dietterich 2019, ``snow``; (mean, σ, zoom, threshold, blur radius, blur σ, mix).
-    Constants imgaug: transferable-example curation uses severity 2. The flakes are an 8-bit picture, cut off rather
-    than rounded: that is where the published flakes' trails end.
+    With the cifar constants the flakes are an 8-bit picture, cut off rather than rounded before and after their fall, as
+    in CIFAR-10-C: that is where its flakes' trails end. With the others they are rounded once, after it, as the package
+    ``imagecorruptions`` does. Constants imgaug: transferable-example curation uses severity 2.
     """
 
     name = "snow"
@@ -59,11 +60,14 @@ class Snow(Corruption):
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         mean, sigma, zoom, threshold, radius_px, sigma_px, mix = self.strength
-        flakes = filters.clipped_zoom(mean + sigma * random.normal(1, *images.shape[2:]), zoom)
-        flakes = _cut_to_8_bits(torch.where(flakes < threshold, 0.0, flakes).clamp(0, 1))
+        cut = self.constants == "cifar"
+        flakes = mean + sigma * random.normal(1, *images.shape[2:])
+        flakes = filters.clipped_zoom(flakes, zoom, trim="both" if cut else "end")
+        flakes = torch.where(flakes < threshold, 0.0, flakes).clamp(0, 1)
+        flakes = _cut_to_8_bits(flakes) if cut else flakes
         angle_deg = random.uniform(low=-135, high=-45)
         flakes = filters.motion_blur(flakes, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg)
-        flakes = _cut_to_8_bits(flakes)
+        flakes = _cut_to_8_bits(flakes) if cut else (flakes * 255).round() / 255
         whitened = torch.maximum(images, luminance(images) * 1.5 + 0.5)
         return mix * images + (1 - mix) * whitened + flakes + flakes.flip(2, 3)
 
@@ -84,6 +88,7 @@ class Frost(Corruption):
 
     name = "frost"
     title = "Frost"
+    version = 2
     group = "weather"
     table = Table(
         cifar=((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
