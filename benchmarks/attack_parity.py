@@ -157,6 +157,9 @@ def transfer_table(count: int, data: Path, beside: bool) -> None:
         "logit loss alone": Transfer.model_validate(plain),
         "+ momentum": Transfer.model_validate(plain | {"momentum": 1}),
         "+ momentum, diversity": Transfer.model_validate(plain | {"momentum": 1, "diversity": 0.7}),
+        "the same, cross entropy, normalised": Transfer.model_validate(
+            plain | {"momentum": 1, "diversity": 0.7, "loss": "ce", "normalise": True}
+        ),
         "+ …, resnet32": Transfer.model_validate(plain | {"momentum": 1, "diversity": 0.7, "surrogates": [other]}),
         "+ …, smoothing": Transfer.model_validate({"l2_epsilon": None, "surrogates": [other]}),
         "+ …, L2 1.0": Transfer.model_validate({"surrogates": [other]}),
