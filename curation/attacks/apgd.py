@@ -47,6 +47,9 @@ class AutoStepped(IteratedAttack):
 class APGD(AutoStepped):
     """PGD with momentum, and no step size to choose: it is halved where the loss no longer rises.
 
+    The steps are the published code's to the bit in L∞, but for the first check, at which that code compares the first
+    loss with 0 and this one, as the paper says, with the start's. No gradient is taken at the last point.
+
     Source: Croce & Hein 2020, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
     attacks", algorithm 1.
     """
