@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 FAMILY_COLOURS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
@@ -88,4 +89,69 @@ def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) ->
     )
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "showgrid": False})
     figure.update_xaxes(title="epoch", dtick=max(1, len(epochs) // 10))
+    return _plain(figure, height_px=height_px)
+
+
+def severity_curves(
+    table: pd.DataFrame, column: str, *, highlight: str | None, top: float, height_px: int = 260
+) -> go.Figure:
+    """Return one curve a corruption over the severities; table: kind, severity and the column; highlight: a kind."""
+    figure = go.Figure()
+    names = list(dict.fromkeys(table["kind"]))
+    for name in sorted(names, key=lambda name: name == highlight):
+        mine = table[table["kind"] == name].sort_values("severity")
+        strong = name == highlight
+        figure.add_scatter(
+            x=mine["severity"].to_numpy(),
+            y=mine[column].to_numpy(),
+            mode="lines+markers" if strong else "lines",
+            name=name.replace("_", " "),
+            line={
+                "color": FAMILY_COLOURS["corruption"] if strong else "rgba(128,128,128,.45)",
+                "width": 3 if strong else 1.2,
+            },
+            hovertemplate=f"{name.replace('_', ' ')} %{{x}}: %{{y:.3f}}<extra></extra>",
+            showlegend=strong,
+        )
+    figure.update_xaxes(dtick=1, title="severity")
+    figure.update_yaxes(range=[0, top * 1.03])
+    return _plain(figure, height_px=height_px)
+
+
+def attack_path(entropies: np.ndarray, probabilities: np.ndarray, *, top: float, height_px: int = 260) -> go.Figure:
+    """Return how entropy (nats, left) and the true class's probability (right) change pass by pass; float T each."""
+    passes = np.arange(1, len(entropies) + 1)
+    figure = go.Figure(
+        [
+            go.Scatter(x=passes, y=entropies, name="Entropy, nats", line_color=FAMILY_COLOURS["adversarial"]),
+            go.Scatter(x=passes, y=probabilities, name="P(true class)", yaxis="y2", line_color=ACCENT),
+        ]
+    )
+    figure.update_layout(
+        yaxis={"range": [0, top * 1.03]},
+        yaxis2={
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 1.03],
+            "tickformat": ".0%",
+            "dtick": 0.25,
+            "showgrid": False,
+        },
+    )
+    figure.update_xaxes(title="pass through the goal model")
+    return _plain(figure, height_px=height_px)
+
+
+def class_rates(rates: np.ndarray, classes: Sequence[str], *, family: str, height_px: int = 260) -> go.Figure:
+    """Return bars of the share of each class's samples that a variant makes wrong; rates: float K, NaN: none."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(classes),
+            y=rates,
+            marker_color=FAMILY_COLOURS[family],
+            hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(tickformat=".0%", range=[0, 1])
     return _plain(figure, height_px=height_px)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from curation.storage import Shards
+from curation.workspace import Samples
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class ImageSet:
         """Return the samples' rows of one shard, int64."""
         return self.rows[self.starts[index] : self.starts[index + 1]]
 
+    def of_samples(self, samples: Samples, index: int) -> np.ndarray:
+        """Return those of its rows that lie in one shard of the samples: the grain in which sets are scored."""
+        low, high = np.searchsorted(self.rows, samples.starts[index : index + 2])
+        return self.rows[low:high]
+
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return pixels, uint8 M×H×W×C, of some of its samples by their rows, in any order."""
+        if not len(rows):
+            return np.empty((0, *self.pixels.array(0).shape[1:]), dtype=np.uint8)
         return self.pixels.gather(np.searchsorted(self.rows, rows), self.starts)

@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 from curation import stages
 from curation.attacks.base import Attack
-from curation.corruptions import CORRUPTIONS
+from curation.corruptions import kinds_of
 from curation.pipeline import Pipeline
 from curation.randomness import stream_seeds
+from curation.variants import finished, parameters
 
 
 @dataclass(frozen=True)
 class Variants:
     """A sample and its variants.
 
-    table: one row an image, the clean one first: family, kind, severity, prediction, every score, true_probability,
-    linf, l2; images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
+    table: one row an image, the clean one first: family, kind, severity, parameters (of attacks), prediction, every
+    score, true_probability, linf, l2; images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
     """
 
     table: pd.DataFrame
@@ -30,9 +31,10 @@ class Variants:
 
 
 def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
-    """Return a sample under every common corruption and severity, and attacked as the recipe says.
+    """Return a sample under every common corruption and severity, and under every attack kept of it.
 
-    They are the pool's own images: made with the same seeds, whether or not the recipe asks for that kind.
+    Corruptions are made now, for the seeds of the pool and whether or not the recipe asks for that kind; an attack is
+    there when the database has it.
     Raises: CurationError when there is no such sample or no goal model yet.
     """
     samples, recipe = pipeline.samples, pipeline.recipe
@@ -41,22 +43,20 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
     tensor = stages.to_tensor(clean, pipeline.device)
     network = stages.goal_model(*pipeline.model)
     asked = recipe.variants.corruption
-    made = [("clean", "clean", 0, clean)]
-    for kind in CORRUPTIONS:
-        if kind.held_out or min(samples.shape[:2]) < kind.minimum_side_px:
+    constants = asked.constants if asked else "cifar"
+    made = [("clean", "clean", 0, "", clean)]
+    for kind in kinds_of(constants):
+        if min(samples.shape[:2]) < kind.minimum_side_px:
             continue
         for severity in range(1, 6):
-            member = kind(severity=severity, constants=asked.constants if asked else "cifar")
             seeds = stream_seeds(recipe.seed, ids, kind.name, severity)
-            made.append(("corruption", kind.name, severity, stages.to_pixels(member(tensor, seeds=seeds))))
-    label = torch.tensor(samples.labels[row], device=pipeline.device)
-    for wanted in pipeline.attacked():
-        attack = stages.prepared(wanted.plugin, samples, pipeline.device)
-        seeds = stream_seeds(recipe.seed, ids, attack.name)
-        found = stages.to_pixels(attack(network, tensor, label, seeds=seeds))
-        made.append(("adversarial", wanted.kind, wanted.severity, found))
+            found = stages.to_pixels(kind(severity=severity, constants=constants)(tensor, seeds=seeds))
+            made.append(("corruption", kind.name, severity, "", found))
+    for kept in finished(pipeline):
+        if kept.family == "adversarial" and np.isin(row, kept.rows)[0]:
+            made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), kept.gather(row)))
     images = np.concatenate([image for *_, image in made])
-    table = pd.DataFrame([entry[:3] for entry in made], columns=["family", "kind", "severity"])
+    table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
     labels = np.repeat(samples.labels[row], len(images))
     scores = stages.score_images(network, images, labels, pipeline.device)
     sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)

@@ -167,7 +167,7 @@ class Pipeline(Plan):
             out = self.scores(images)
             finished = replace(images, pixels=images.pixels.freeze())
             task = partial(stages.score_shard, self.samples, finished, out, self.model)
-            work.append(Work(out, partial(_each, task), images.sizes))
+            work.append(Work(out, partial(_each, task), self.score_sizes(images)))
         self._run_shards("score", work, report)
 
     def _run_embed(self, report: Report) -> None:

@@ -167,7 +167,11 @@ class Plan:
         """The scores of a finished image set under the goal model."""
         versions = [[score.name, score.version] for score in SCORES]
         key = fingerprint(["score", SCORE_COLUMNS, versions, self.model_digest, images.pixels.digest()])
-        return self.workspace.scores(key, images.pixels.count)
+        return self.workspace.scores(key, self.samples.header.shards)
+
+    def score_sizes(self, images: ImageSet) -> np.ndarray:
+        """Images of a set in each shard of its scores, int64."""
+        return np.diff(np.searchsorted(images.rows, self.samples.starts))
 
     def features(self) -> Shards:
         """The clean samples' features."""

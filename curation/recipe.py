@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from curation.attacks import ATTACKS
-from curation.corruptions import CORRUPTIONS
+from curation.corruptions import CORRUPTIONS, kinds_of
 from curation.corruptions.base import Constants, Corruption
 from curation.errors import UsageError, unknown_name
 from curation.exporters import EXPORTERS
@@ -57,9 +57,11 @@ class GoalModel(Settings):
 class CorruptionSet(Settings):
     """Which corrupted copies are made of every sample: each kind at each severity."""
 
-    kinds: Literal["all"] | list[str] = Field("all", description="all common kinds, or a list of names")
+    kinds: Literal["all"] | list[str] = Field("all", description="all of these constants, or a list of names")
     severities: list[int] = Field([1, 2, 3, 4, 5], min_length=1, description="any of 1 (mild) … 5 (severe)")
-    constants: Constants = Field("cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more")
+    constants: Constants = Field(
+        "cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: the 14 of Zhong et al."
+    )
 
     @field_validator("kinds")
     @classmethod
@@ -77,9 +79,17 @@ class CorruptionSet(Settings):
                 raise ValueError(f"severity must be 1, 2, 3, 4 or 5, got {severity}")
         return sorted(set(severities))
 
+    @model_validator(mode="after")
+    def _has_constants(self) -> CorruptionSet:
+        try:
+            self.members()
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return self
+
     def members(self) -> list[Corruption]:
         """Return every (kind, severity) as a plug-in, in a fixed order."""
-        kinds = [kind.name for kind in CORRUPTIONS if not kind.held_out] if self.kinds == "all" else self.kinds
+        kinds = [kind.name for kind in kinds_of(self.constants)] if self.kinds == "all" else self.kinds
         return [
             CORRUPTIONS.build(kind, {"severity": severity, "constants": self.constants})
             for kind in sorted(set(kinds))

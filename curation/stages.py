@@ -159,8 +159,9 @@ def classify(network: nn.Module, images: np.ndarray, device: str) -> Tensor:
 
 
 def score_shard(samples: Samples, images: ImageSet, out: Shards, model: tuple[str, str, str], index: int) -> int:
-    """Score one shard of images under the goal model, and say how much they differ from their originals."""
-    rows, pixels = images.rows_of(index), images.pixels.array(index)
+    """Score the images of one shard of samples under the goal model, and say how much they differ from them."""
+    rows = images.of_samples(samples, index)
+    pixels = images.gather(rows)
     scores = score_images(goal_model(*model), pixels, samples.labels[rows], model[2])
     out.write(index, pd.concat([scores, change_sizes(samples.images(rows), pixels)], axis=1))
     return len(rows)

@@ -91,7 +91,7 @@ def _adversarial_status(plan: Plan, verify: bool) -> Status:
 
 def _score_status(plan: Plan, verify: bool) -> Status:
     sets = plan.image_sets()
-    ready = [(plan.scores(images), images.sizes) for images in sets if images.pixels.complete()]
+    ready = [(plan.scores(images), plan.score_sizes(images)) for images in sets if images.pixels.complete()]
     status = _shards_status(plan, "score", ready, verify, "scores")
     total = sum(len(images.rows) for images in sets)
     return Status("score", "partial" if status.done and status.done < total else status.state, status.done, total)

@@ -16,6 +16,8 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow
+from pyarrow import parquet
 from upath import UPath
 
 from curation.errors import CurationError
@@ -147,8 +149,16 @@ class Shards:
             raise self._damaged(path) from error
 
     def whole_table(self) -> pd.DataFrame:
-        """Return all shards' tables, one under the other."""
-        return pd.concat([self.table(index) for index in range(self.count)], ignore_index=True)
+        """Return all shards' tables, one under the other. Raises: CurationError."""
+        parts = []
+        frozen = self.freeze()
+        for index in range(self.count):
+            path = frozen._path(index)
+            try:
+                parts.append(parquet.read_table(pyarrow.BufferReader(path.read_bytes())))
+            except (ValueError, OSError) as error:
+                raise self._damaged(path) from error
+        return pyarrow.concat_tables(parts).to_pandas()
 
     def gather(self, rows: np.ndarray, starts: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return chosen rows of the whole array.

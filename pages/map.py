@@ -16,7 +16,7 @@ pipeline, samples = opened.pipeline, opened.pipeline.samples
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def layout(_key: str) -> tuple[np.ndarray, np.ndarray]:
+def layout(key: str) -> tuple[np.ndarray, np.ndarray]:
     table = shards.table(0)
     return table[["x", "y"]].to_numpy(), table["cluster"].to_numpy()
 

@@ -83,3 +83,13 @@ def test_only_workspace_and_storage_spell_file_names() -> None:
     for path in (ROOT / "curation").rglob("*.py"):
         if path.name not in ("workspace.py", "storage.py"):
             assert "shard-" not in path.read_text(), path
+
+
+def test_every_cached_result_is_kept_under_its_key() -> None:
+    """Streamlit leaves parameters with an underscore out of a cached call's key: fine for objects, never for a key."""
+    for path in (ROOT / "pages").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and any("cache_" in ast.unparse(d) for d in node.decorator_list):
+                assert node.args.args, f"{path.name}: {node.name}"
+                hidden = [argument.arg for argument in node.args.args if argument.arg.startswith("_")]
+                assert not any("key" in name for name in hidden), f"{path.name}: {node.name} ignores {hidden}"

@@ -157,6 +157,30 @@ def test_a_gallery_key_excludes_an_image(visit: Visit) -> None:
     visit.settle()
 
 
+def test_a_matrix_cell_opens_by_click_and_by_key(visit: Visit) -> None:
+    page = visit.page
+    visit.open("variants", expect="Entropy by severity")
+    cells = page.get_by_role("grid").first.get_by_role("gridcell")
+    cells.nth(6).click()
+    visit.settle(expect="shot noise 2 changes")
+    assert cells.nth(6).get_attribute("aria-selected") == "true"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    visit.settle(expect="impulse noise 2 changes")
+
+
+def test_a_live_attack_answers_at_once_and_stays_in_the_link(visit: Visit) -> None:
+    page = visit.page
+    visit.open("variants?view=Live+attack&sample=6", expect="pass by pass")
+    slider = page.get_by_role("slider").nth(1)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    visit.settle(expect="L∞ 9/255")
+    page.get_by_text("One sample", exact=True).click()
+    visit.settle(expect="Entropy by severity")
+    assert page.get_by_role("spinbutton", name="Sample").input_value() == "6"
+
+
 @pytest.mark.parametrize(
     ("path", "expect", "budget"),
     [("boundary?family=Clean", "Enter / leave", 40_000), ("map?layout=pca", "hardest first", 40_000)],

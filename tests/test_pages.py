@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.attacks import ATTACKS
 from curation.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,8 +27,7 @@ def open_page(name: str, **query: str) -> AppTest:
     for key, value in query.items():
         at.query_params[key] = value
     at.run()
-    if name != "workspace":
-        at.switch_page(f"{name}.py").run()
+    at.switch_page(f"{name}.py").run()
     return at
 
 
@@ -78,6 +78,57 @@ def test_a_preset_sets_the_mix(cache: Path) -> None:
     at = open_page("mix")
     at.button(key="preset-1 : 0 : 0").click().run()
     assert [metric.value for metric in at.metric[:3]] == ["500", "0", "0"]
+
+
+def test_another_goal_model_is_seen_at_once(cache: Path) -> None:
+    """The stages shown are those of the recipe as it stands, not of the one that was opened first."""
+    at = open_page("workspace", w="small")
+    assert not any("settings changed" in element.value for element in at.caption)
+    at = open_page("workspace", w="small", d='{"goal_model.train": {"epochs": 7}}')
+    assert any("settings changed" in element.value for element in at.caption)
+
+
+VIEWS = ["One sample", "Live attack", "Across samples", "What hurts", "Database"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_the_variants_draws(cache: Path, view: str) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value(view).run()
+    assert not at.exception
+    assert not at.error
+    assert at.segmented_control(key="view").value == view
+
+
+def test_a_live_attack_follows_epsilon(cache: Path) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Live attack").run()
+    for level in (4, 40):
+        at.slider(key="live-pgd-linf").set_value(level).run()
+        assert not at.exception
+        assert any(f"L∞ {level}/255" in element.value for element in at.markdown)
+
+
+@pytest.mark.parametrize("name", [attack.name for attack in ATTACKS])
+def test_every_attack_can_be_tried_live(cache: Path, name: str) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Live attack").run()
+    at.selectbox(key="live-attack").set_value(name).run()
+    assert not at.exception
+    assert not at.error
+    assert any("passes, L∞" in element.value for element in at.markdown)
+
+
+def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Database").run()
+    at.multiselect(key="database-kinds").set_value(["snow"])
+    at.multiselect(key="database-attacks").set_value(["fgsm"])
+    at.number_input(key="database-samples").set_value(100).run()
+    assert not at.exception
+    assert [metric.value for metric in at.metric[:2]] == ["400", "0.3 MB"]
+    at.button(key="database-adopt").click().run()
+    assert any("unsaved change" in element.value for element in at.caption)
 
 
 def test_the_environment_is_as_before() -> None:

@@ -67,7 +67,7 @@ def _probabilities(opened: Opened, image: np.ndarray, row: int) -> None:
     from curation import stages
 
     @st.cache_resource(max_entries=256, show_spinner=False)
-    def probabilities(_key: str) -> np.ndarray:
+    def probabilities(key: str) -> np.ndarray:
         network = stages.goal_model(*opened.pipeline.model)
         return stages.classify(network, image, opened.pipeline.device).softmax(1)[0].numpy()
 

@@ -12,7 +12,7 @@ import streamlit as st
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from curation.plugin import Settings
+from curation.plugin import PixelFloat, Settings
 
 
 def settings_form(schema: type[Settings], values: dict[str, Any], *, key: str, leave_out: Collection[str] = ()) -> Any:
@@ -21,10 +21,14 @@ def settings_form(schema: type[Settings], values: dict[str, Any], *, key: str, l
     Args:
         values: what the fields hold now, as in a recipe; missing ones take their default.
         key: prefix of the widgets' keys.
-        leave_out: fields not to show.
+        leave_out: fields not to show; lists, too, are for recipes only.
     """
     out: dict[str, Any] = {}
-    shown = [(name, field) for name, field in schema.model_fields.items() if name not in leave_out]
+    shown = [
+        (name, field)
+        for name, field in schema.model_fields.items()
+        if name not in leave_out and get_origin(_kind(field.annotation)[0]) not in (tuple, list, dict)
+    ]
     columns = st.columns(min(3, max(1, len(shown))))
     for index, (name, field) in enumerate(shown):
         default = field.get_default(call_default_factory=True)
@@ -48,7 +52,8 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         )
         return None if number is None and optional else number
     if kind is float:
-        text = st.text_input(label, value=_spell(value), key=key, help=explained, placeholder="automatic")
+        spelt = _spell(value) if _in_pixels(field) else "" if value is None else f"{value:g}"
+        text = st.text_input(label, value=spelt, key=key, help=explained, placeholder="automatic")
         return text.strip() or None
     text = st.text_input(label, value="" if value is None else str(value), key=key, help=explained)
     return text.strip() or (None if optional else "")
@@ -62,6 +67,14 @@ def _kind(annotation: Any) -> tuple[Any, bool]:
     if get_origin(annotation) is typing.Annotated:
         return _kind(get_args(annotation)[0])
     return annotation, False
+
+
+def _in_pixels(field: FieldInfo) -> bool:
+    """Whether a field is a length in pixel units, which people write as 8/255."""
+    marks = get_args(PixelFloat)[1:]
+    return any(mark in field.metadata for mark in marks) or any(
+        mark in get_args(part) for part in get_args(field.annotation) for mark in marks
+    )
 
 
 def _bounds(field: FieldInfo) -> tuple[int | None, int | None]:

@@ -109,3 +109,27 @@ def start(stages: tuple[str, ...]) -> None:
     found = state.workspace()
     assert found is not None
     jobs.submit(found, state.recipe(), stages)
+
+
+def job_strip(found: Workspace) -> None:
+    """Draw the progress of the job that runs, and how the last one ended; refreshes itself only while one runs."""
+    running = active_job(found)
+
+    @st.fragment(key="job-strip", run_every=1.0 if running else None)
+    def draw() -> None:
+        job = active_job(found)
+        if (job is None) != (running is None):
+            st.rerun()
+        if job is None:
+            last = next(iter(jobs.jobs(found)), None)
+            if last is not None and last.state in ("failed", "lost", "cancelled"):
+                _explain(found, last)
+            return
+        at = job.progress
+        if at is None:
+            st.progress(0.0, text="starting …")
+        else:
+            st.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
+        st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="cancel-strip")
+
+    draw()

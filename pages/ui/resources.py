@@ -32,7 +32,7 @@ def pipeline() -> Pipeline:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _pipeline(root: str, _key: str, _recipe: Recipe) -> Pipeline:
+def _pipeline(root: str, key: str, _recipe: Recipe) -> Pipeline:
     from curation.pipeline import Pipeline
 
     return Pipeline(_recipe, Workspace(root))

@@ -1,9 +1,10 @@
-"""The components drawn by our own JavaScript: map, gallery and hardness band.
+"""The components drawn by our own JavaScript: map, gallery, matrix and hardness band.
 
 | function | returns | state in ``st.session_state[key]`` |
 |---|---|---|
 | ``embedding_map(xy, *, key, fingerprint, …)`` | ``MapEvents(polygon, picked)`` | ``polygon``; trigger ``picked`` |
 | ``gallery(images, *, key, ids, labels, …)`` | ``GalleryEvents(opened, edits)`` | ``journal``; trigger ``opened`` |
+| ``matrix(images, *, key, ids, rows, columns, …)`` | the id opened, or None | trigger ``opened`` |
 | ``hardness_band(entropies, *, key, fingerprint, …)`` | ``Band(offset, floor)`` | ``band``: ``{offset, floor}`` |
 
 Keys must not contain two underscores in a row. Values the user changes are controlled: pass what was returned (or what
@@ -14,6 +15,7 @@ columns twice; see ``wire``.
 from pages.ui.components.band import Band, hardness_band
 from pages.ui.components.gallery import Edit, GalleryEvents, gallery
 from pages.ui.components.map import MapEvents, Polygon, embedding_map, points_in_polygon
+from pages.ui.components.matrix import matrix
 
 __all__ = [
     "Band",
@@ -24,5 +26,6 @@ __all__ = [
     "embedding_map",
     "gallery",
     "hardness_band",
+    "matrix",
     "points_in_polygon",
 ]

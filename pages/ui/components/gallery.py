@@ -114,9 +114,9 @@ def gallery(
             raise CurationError(
                 f"the gallery's {name} must have one entry an image: expected {len(images)}, got {len(column)}"
             )
-    encoded = _encode(_identity(images), images)
+    sheet = encoded(identity(images), images)
     parameters = {
-        "columns": _identity(images),
+        "columns": identity(images),
         "grid_columns": 0 if columns == "auto" else columns,
         "group": group,
         "ids": [int(i) for i in ids],
@@ -134,7 +134,7 @@ def gallery(
     state = _part.mount(
         pack(parameters),
         key=key,
-        columns=encoded,
+        columns=sheet,
         events={
             "opened": on_open and (lambda: on_open(int(st.session_state[key]["opened"]))),
             "journal": on_edit and (lambda: on_edit(_take(key, st.session_state[key]))),
@@ -159,12 +159,14 @@ def _title(index: int, labels: NDArray[Any], class_names: Sequence[str], predict
     return f"{label} → {class_names[int(predictions[index])]}"
 
 
-def _identity(images: NDArray[np.uint8]) -> str:
+def identity(images: NDArray[np.uint8]) -> str:
+    """Return the fingerprint by which the browser knows a sheet of thumbnails."""
     digest = hashlib.blake2b(np.ascontiguousarray(images).view(np.uint8).data, digest_size=12)
     return f"gallery-{digest.hexdigest()}-{'x'.join(map(str, images.shape))}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _encode(identity: str, _images: NDArray[np.uint8]) -> bytes:
+def encoded(identity: str, _images: NDArray[np.uint8]) -> bytes:
+    """Return the columns of a component that shows these thumbnails, once for each identity."""
     layout, sprite = make_sprite(_images, side_px=_SIDE_PX)
     return pack_columns(identity, {"layout": layout, "number": len(_images)}, sprite=sprite)

@@ -1,0 +1,108 @@
+// The matrix: one small canvas a cell, cut from the sprite, on a ground that shows the entropy.
+
+const LARGEST_PX = 64;
+
+function create(root, send) {
+  root.className = "part matrix";
+  const table = element("div", { class: "table", role: "grid", "aria-label": "Variants by kind and severity" });
+  const words = element("p", { role: "status" });
+  root.append(table, words);
+
+  let shown = null; // parameters
+  let columns = null;
+  let cells = [];
+  let focused = 0;
+
+  // Entropy is the weight of one colour over the page: none at 0, full at the maximum, alike in both themes.
+  function dress(i) {
+    const cell = cells[i];
+    cell.style.setProperty("--share", `${Math.round(12 + 88 * shown.shares[i]) * (shown.shares[i] > 0.01)}%`);
+    cell.classList.toggle("wrong", Boolean(shown.wrong[i]));
+    cell.setAttribute("aria-selected", String(shown.ids[i] === shown.selected));
+    cell.setAttribute("aria-label", shown.captions[i]);
+    cell.title = shown.captions[i];
+    cell.tabIndex = i === focused ? 0 : -1;
+  }
+
+  function focus(i) {
+    cells[focused].tabIndex = -1;
+    focused = clamp(i, 0, cells.length - 1);
+    cells[focused].tabIndex = 0;
+    cells[focused].focus({ preventScroll: false });
+    words.textContent = shown.captions[focused];
+  }
+
+  function build() {
+    const { width, height } = columns.layout;
+    const scale = width <= LARGEST_PX ? Math.max(1, Math.floor(LARGEST_PX / width)) : LARGEST_PX / width;
+    focused = 0;
+    cells = shown.ids.map(() => {
+      const canvas = element("canvas", { width, height });
+      canvas.style.width = `${Math.round(width * scale)}px`;
+      canvas.style.aspectRatio = `${width} / ${height}`;
+      return element("div", { role: "gridcell", class: `cell${width <= 64 ? " crisp" : ""}` }, canvas);
+    });
+    const head = element("div", { role: "row" }, element("span"));
+    for (const name of shown.column_names) head.append(element("span", { role: "columnheader" }, name));
+    const rows = shown.row_names.map((name, row) => {
+      const some = cells.slice(row * shown.column_names.length, (row + 1) * shown.column_names.length);
+      return element("div", { role: "row" }, element("span", { role: "rowheader" }, name), ...some);
+    });
+    table.style.setProperty("--columns", shown.column_names.length);
+    table.replaceChildren(head, ...rows);
+    words.textContent = shown.captions[0] ?? "";
+  }
+
+  async function paint() {
+    const { layout, sprite } = columns;
+    const mine = cells;
+    const picture = await createImageBitmap(new Blob([sprite], { type: layout.type }));
+    mine.forEach((cell, i) => {
+      const [x, y] = [(i % layout.columns) * layout.pitch_x, Math.floor(i / layout.columns) * layout.pitch_y];
+      const context = cell.firstChild.getContext("2d");
+      context.drawImage(picture, x, y, layout.width, layout.height, 0, 0, layout.width, layout.height);
+    });
+    picture.close();
+  }
+
+  table.addEventListener("click", (event) => {
+    const at = cells.indexOf(event.target.closest(".cell"));
+    if (at < 0) return;
+    focus(at);
+    send.trigger("opened", shown.ids[at]);
+  });
+  table.addEventListener("mouseover", (event) => {
+    const at = cells.indexOf(event.target.closest(".cell"));
+    if (at >= 0) words.textContent = shown.captions[at];
+  });
+  table.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !cells.length) return;
+    const across = shown.column_names.length;
+    const goals = {
+      ArrowLeft: focused - 1,
+      ArrowRight: focused + 1,
+      ArrowUp: focused - across < 0 ? focused : focused - across,
+      ArrowDown: focused + across >= cells.length ? focused : focused + across,
+      Home: 0,
+      End: cells.length - 1,
+    };
+    if (event.key in goals) focus(goals[event.key]);
+    else if (event.key === "Enter" || event.key === " ") send.trigger("opened", shown.ids[focused]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  return {
+    update(parameters, cargo) {
+      const fresh = cargo !== columns;
+      [shown, columns] = [parameters, cargo];
+      if (fresh) {
+        build();
+        paint();
+      }
+      cells.forEach((_, i) => dress(i));
+    },
+    destroy() {},
+  };
+}

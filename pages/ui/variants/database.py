@@ -1,0 +1,163 @@
+"""The variant database: what is kept, and a job that adds to it, its cost said before it starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from curation import jobs, variants
+from curation.attacks import ATTACKS
+from curation.corruptions import CORRUPTIONS
+from curation.errors import CurationError, UsageError
+from curation.pipeline import Pipeline
+from curation.plugin import fingerprint
+from curation.progress import duration
+from curation.recipe import Recipe
+from pages.ui import panel, state
+from pages.ui.forms import settings_form
+from pages.ui.opened import Opened
+from pages.ui.variants import subject
+
+STAGES = ("corruption", "adversarial", "score")
+
+
+def draw(opened: Opened) -> None:
+    """Draw the view."""
+    asking, kept = st.columns([3, 2], gap="large")
+    with asking:
+        st.subheader("Compute more")
+        _ask(opened)
+    with kept:
+        st.subheader("Kept")
+        _kept(opened)
+
+
+def _ask(opened: Opened) -> None:
+    kinds = st.multiselect(
+        "Corruptions",
+        CORRUPTIONS.names,
+        format_func=lambda name: CORRUPTIONS[name].title + (", held out" if CORRUPTIONS[name].held_out else ""),
+        key="database-kinds",
+    )
+    left, right = st.columns(2)
+    severities = left.pills(
+        "Severities", [1, 2, 3, 4, 5], default=[1, 3, 5], selection_mode="multi", key="database-severities"
+    )
+    asked = opened.recipe.variants.corruption
+    sets = ["cifar", "imagenet", "imgaug"]
+    constants = right.selectbox(
+        "Constants",
+        sets,
+        index=sets.index(asked.constants if asked else "cifar"),
+        key="database-constants",
+        help="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: the 14 of Zhong et al.",
+    )
+    names = st.multiselect(
+        "Attacks", ATTACKS.names, format_func=lambda name: ATTACKS[name].title, key="database-attacks"
+    )
+    attacks: list[dict[str, Any]] = []
+    for name in names:
+        with st.expander(f"{ATTACKS[name].title}: parameters"):
+            attacks.append({"attack": name, **settings_form(ATTACKS[name], {}, key=f"database-{name}")})
+    total = len(opened.pipeline.samples)
+    samples = st.number_input(
+        "Samples", 1, total, total, step=100, key="database-samples", help="Evenly spaced over all of them.", width=200
+    )
+    if not (kinds and severities) and not attacks:
+        st.caption("Choose corruptions and severities, or attacks.")
+        return
+    try:
+        recipe = opened.recipe.with_changes(
+            variants={
+                "corruption": {"kinds": kinds, "severities": severities, "constants": constants}
+                if kinds and severities
+                else None,
+                "adversarial": attacks,
+                "samples": None if samples == total else samples,
+            }
+        )
+        cost = _estimate(fingerprint(recipe.computed()), opened, recipe)
+    except (UsageError, CurationError) as error:
+        st.error(str(error))
+        return
+    _start(opened, recipe, cost)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Timing a few images …")
+def _estimate(key: str, _opened: Opened, _recipe: Recipe) -> pd.DataFrame:
+    return variants.estimate(Pipeline(_recipe, _opened.workspace, device=_opened.pipeline.device))
+
+
+def _start(opened: Opened, recipe: Recipe, cost: pd.DataFrame) -> None:
+    with st.container(border=True):
+        left, middle, right = st.columns(3)
+        left.metric("Variants to compute", f"{cost['missing'].sum():,}")
+        middle.metric("On disk", f"{cost['megabytes'].sum():,.1f} MB")
+        right.metric(f"Time on {opened.pipeline.device}, about", duration(cost["seconds"].sum()))
+        job = panel.active_job(opened.workspace)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Compute",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=job is not None or not cost["missing"].sum(),
+                on_click=_submit,
+                args=(opened, recipe),
+                key="database-run",
+                help="Finished variants are reused; it goes on if you close this page.",
+            )
+            st.button(
+                "Make them the recipe's",
+                icon=":material/edit_note:",
+                on_click=_adopt,
+                args=(recipe,),
+                key="database-adopt",
+                help="The recipe then selects from these variants instead of its own. Undo brings those back.",
+            )
+        with st.expander("One by one"):
+            st.dataframe(
+                cost[["kind", "severity", "parameters", "images", "missing", "megabytes", "seconds"]],
+                hide_index=True,
+                column_config={
+                    "megabytes": st.column_config.NumberColumn("MB", format="%.1f"),
+                    "seconds": st.column_config.NumberColumn("Seconds", format="%.0f"),
+                },
+            )
+    panel.job_strip(opened.workspace)
+
+
+def _submit(opened: Opened, recipe: Recipe) -> None:
+    jobs.submit(opened.workspace, recipe, STAGES)
+
+
+def _adopt(recipe: Recipe) -> None:
+    state.change(variants=recipe.to_dict()["variants"])
+
+
+def _kept(opened: Opened) -> None:
+    sets = variants.described(opened.pipeline)
+    if not sets:
+        st.caption("Nothing yet for this goal model and seed.")
+        return
+    size = opened.pipeline.samples.shape
+    rows = []
+    for images in sets:
+        done = int(images.sizes.sum() - images.sizes[images.pixels.missing()].sum())
+        attack = images.family == "adversarial"
+        rows.append(
+            {
+                "Variant": subject.words(
+                    images.kind, 0 if attack else images.severity, variants.parameters(images.plugin) if attack else ""
+                ),
+                "Images": done,
+                "Of": len(images.rows),
+                "MB": done * size[0] * size[1] * size[2] / 1e6,
+            }
+        )
+    table = pd.DataFrame(rows)
+    st.caption(f"{table['Images'].sum():,} images, {table['MB'].sum():,.1f} MB, for this goal model and seed.")
+    st.dataframe(
+        table, hide_index=True, height=420, column_config={"MB": st.column_config.NumberColumn("MB", format="%.1f")}
+    )

@@ -1,0 +1,78 @@
+"""Which variants hurt this goal model most, and in which classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from curation import figures, variants
+from curation.plugin import fingerprint
+from pages.ui.opened import Opened, empty
+from pages.ui.variants import subject
+
+
+def draw(opened: Opened) -> None:
+    """Draw the view."""
+    key = fingerprint([opened.pool_key, opened.workspace.kept("scores")])
+    table, rates = _summary(key, opened)
+    if not len(table):
+        empty("No variants yet", "The recipe asks for none; compute some in the Database view.")
+    clean = opened.pool[opened.pool["family"] == "clean"]
+    right = (clean["prediction"] == clean["label"]).mean()
+    st.caption(
+        f"The goal model is right on {right:.1%} of the clean images; “made wrong”: the share of those that a variant "
+        "turns. Click a column to sort by it, a row to see its classes."
+    )
+    most = float(np.log(len(opened.pipeline.samples.classes)))
+    shown = st.dataframe(
+        table[["variant", "family", "success", "accuracy", "entropy", "true_probability", "linf", "l2", "images"]],
+        key="effect",
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        height=420,
+        column_config={
+            "variant": "Variant",
+            "family": "Family",
+            "success": st.column_config.ProgressColumn("Made wrong", format="percent", min_value=0, max_value=1),
+            "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
+            "entropy": st.column_config.ProgressColumn("Entropy, nats", format="%.3f", min_value=0, max_value=most),
+            "true_probability": st.column_config.NumberColumn("P(true class)", format="percent"),
+            "linf": st.column_config.NumberColumn("Mean L∞", format="%.3f"),
+            "l2": st.column_config.NumberColumn("Mean L2", format="%.2f"),
+            "images": st.column_config.NumberColumn("Images", format="localized"),
+        },
+    )
+    picked = shown["selection"]["rows"]
+    index = picked[0] if picked else 0
+    st.markdown(f"**Made wrong by class: {table['variant'].iloc[index]}**")
+    st.plotly_chart(
+        figures.class_rates(rates[index], opened.pipeline.samples.classes, family=table["family"].iloc[index]),
+        config={"displayModeBar": False},
+        key="class-rates",
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the scores …")
+def _summary(key: str, _opened: Opened) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Return the summary of every finished set, the most harmful first, and its success by class in the same order."""
+    pipeline = _opened.pipeline
+    sets = variants.finished(pipeline)
+    table = variants.summary(pipeline, sets)
+    if not len(table):
+        return table, []
+    order = np.argsort(-table["success"].fillna(0).to_numpy(), kind="stable")
+    table = table.iloc[order].reset_index(drop=True)
+    attack = (table["family"] == "adversarial").to_numpy()
+    table.insert(
+        0,
+        "variant",
+        [
+            subject.words(kind, 0 if attacked else severity, parameters if attacked else "")
+            for kind, severity, parameters, attacked in zip(
+                table["kind"], table["severity"], table["parameters"], attack, strict=True
+            )
+        ],
+    )
+    return table, [variants.success_by_class(pipeline, sets[i]) for i in order]

@@ -1,0 +1,151 @@
+"""Any attack on any sample, now: move epsilon and see what the goal model says, pass by pass."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from curation import figures, stages
+from curation.attacks import ATTACKS
+from curation.attacks.base import Attack
+from curation.attacks.losses import remark
+from curation.errors import CurationError, UsageError
+from curation.inspection import Live, enlarged, live, magnified, spectrum
+from curation.plugin import fingerprint
+from curation.progress import duration
+from pages.ui.forms import settings_form
+from pages.ui.opened import Opened
+from pages.ui.variants import subject
+
+AT_ONCE_S = 0.8
+"""An attack that costs more waits for a click, and the number of steps offered first costs less."""
+
+PANEL_PX = 240
+
+
+def draw(opened: Opened) -> None:
+    """Draw the view."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sample_id = subject.choose(opened)
+        name = st.selectbox(
+            "Attack",
+            ATTACKS.names,
+            index=ATTACKS.names.index("pgd"),
+            format_func=lambda n: ATTACKS[n].title,
+            key="live-attack",
+            width=300,
+        )
+        factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=200)
+    pass_s = _pass_s(opened.pipeline.model_key, opened)
+    classes = opened.pipeline.samples.classes
+    try:
+        attack = _parameters(name, pass_s, len(classes))
+    except UsageError as error:
+        st.error(str(error))
+        return
+    note = remark(getattr(attack, "loss", "ce"), len(classes))
+    if note:
+        st.caption(note)
+    cost_s = attack.most_passes(len(classes)) * pass_s
+    key = fingerprint([opened.pool_key, sample_id, attack.identity()])
+    if cost_s > 2 * AT_ONCE_S and key not in st.session_state.setdefault("live-asked", set()):
+        st.caption(f"This one takes up to about {duration(cost_s)}.")
+        if not st.button("Attack", type="primary", icon=":material/bolt:"):
+            return
+        st.session_state["live-asked"].add(key)
+    try:
+        found = _attacked(key, opened, sample_id, attack)
+    except CurationError as error:
+        st.error(str(error))
+        return
+    _show(opened, sample_id, attack, found, factor)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _pass_s(model_key: str, _opened: Opened) -> float:
+    pipeline = _opened.pipeline
+    network, image = stages.goal_model(*pipeline.model), pipeline.samples.images(np.array([0]))
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        stages.classify(network, image, pipeline.device)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _parameters(name: str, pass_s: float, classes: int) -> Attack:
+    """Draw an attack's parameters. Raises: UsageError."""
+    fields = ATTACKS[name].model_fields
+    values: dict[str, Any] = {}
+    most = AT_ONCE_S / pass_s
+    if "steps" in fields:
+        usual = ATTACKS.build(name)
+        passes = usual.most_passes(classes)
+        steps = getattr(usual, "steps")  # noqa: B009
+        values["steps"] = steps if passes <= most else max(1, int(steps * most / passes))
+    shown = []
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if "norm" in fields:
+            shown.append("norm")
+            values["norm"] = st.segmented_control(
+                "Norm",
+                ["linf", "l2"],
+                default="linf",
+                required=True,
+                key=f"live-{name}-norm",
+                format_func=lambda norm: {"linf": "L∞", "l2": "L2"}[norm],
+            )
+        if "epsilon" in fields:
+            shown.append("epsilon")
+            if values.get("norm") == "l2":
+                values["epsilon"] = st.slider("ε (L2)", 0.02, 1.0, 0.5, 0.02, key=f"live-{name}-l2", width=320)
+            else:
+                level = st.slider("ε, in 255ths", 1, 64, 8, key=f"live-{name}-linf", width=320)
+                values["epsilon"] = f"{level}/255"
+        if "steps" in fields:
+            shown.append("steps")
+            values["steps"] = st.number_input("Steps", 1, 10_000, values["steps"], key=f"live-{name}-steps", width=130)
+    others = [field for field in fields if field not in shown]
+    if others:
+        with st.expander("More parameters"):
+            values |= settings_form(ATTACKS[name], {}, key=f"live-{name}", leave_out=shown)
+    return ATTACKS.build(name, values)
+
+
+@st.cache_resource(max_entries=128, show_spinner="Attacking …")
+def _attacked(key: str, _opened: Opened, sample_id: int, _attack: Attack) -> Live:
+    return live(_opened.pipeline, sample_id, _attack)
+
+
+def _show(opened: Opened, sample_id: int, attack: Attack, found: Live, factor: int) -> None:
+    samples = opened.pipeline.samples
+    row = samples.rows(np.array([sample_id]))
+    clean, label = samples.images(row)[0], int(samples.labels[row[0]])
+    probabilities = np.exp(found.logits - found.logits.max(1, keepdims=True))
+    probabilities /= probabilities.sum(1, keepdims=True)
+    entropies = -(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum(1)
+    final = found.probabilities
+    panels, said = st.columns([3, 2], gap="medium")
+    grey = np.repeat(spectrum(clean, found.image)[:, :, None], clean.shape[2], axis=2)
+    parts = (clean, found.image, magnified(clean, found.image, factor=factor), grey)
+    panels.image(
+        np.concatenate([enlarged(part, side_px=PANEL_PX) for part in parts], axis=1),
+        caption=f"Original, {samples.classes[label]} · attacked · the change × {factor} · its spectrum",
+        width="stretch",
+    )
+    with said:
+        st.markdown(
+            f"**{attack.title}**: {len(found.logits)} passes, L∞ {found.linf * 255:.0f}/255, L2 {found.l2:.2f}."
+        )
+        entropy = float(-(final * np.log(np.maximum(final, 1e-30))).sum())
+        clean_row = np.flatnonzero((opened.pool["sample_id"] == sample_id) & (opened.pool["family"] == "clean"))[0]
+        subject.verdict(opened, final, label, entropy, float(opened.pool["entropy"].iloc[clean_row]))
+    st.markdown("**What the goal model said, pass by pass**")
+    st.plotly_chart(
+        figures.attack_path(entropies, probabilities[:, label], top=float(np.log(len(samples.classes)))),
+        config={"displayModeBar": False},
+        key="attack-path",
+    )

@@ -1,0 +1,144 @@
+"""One sample beside all its variants: a matrix of kinds and severities, the attacks as a strip, curves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from curation import figures
+from curation.inspection import Variants, enlarged, magnified, spectrum, variants_of
+from curation.plugin import fingerprint
+from pages.ui.components import matrix
+from pages.ui.opened import Opened
+from pages.ui.variants import subject
+
+STRIP_PX = 150
+
+
+def draw(opened: Opened) -> None:
+    """Draw the view."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sample_id = subject.choose(opened)
+        factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=260)
+    found = _variants(fingerprint([opened.pool_key, sample_id, opened.workspace.kept("images")]), opened, sample_id)
+    samples = opened.pipeline.samples
+    label = int(samples.labels[samples.rows(np.array([sample_id]))[0]])
+    _large(opened, found, sample_id, label, factor)
+    _attacks(opened, found, label, factor)
+    corrupted = np.flatnonzero(found.table["family"] == "corruption")
+    if len(corrupted):
+        st.subheader("Corruptions")
+        st.caption(
+            "The ground of a cell shows its entropy, up to ln K; ✕ marks a wrong prediction. Click one to see it."
+        )
+        kinds = list(dict.fromkeys(found.table["kind"].iloc[corrupted]))
+        half = -(-len(kinds) // 2)
+        left, right = st.columns(2, gap="medium")
+        for column, some, key in ((left, kinds[:half], "matrix-1"), (right, kinds[half:], "matrix-2")):
+            with column:
+                _matrix(opened, found, sample_id, label, some, key)
+        _curves(opened, found.table.iloc[corrupted], _shown(found, sample_id))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Making its variants …")
+def _variants(key: str, _opened: Opened, sample_id: int) -> Variants:
+    return variants_of(_opened.pipeline, sample_id)
+
+
+def _shown(found: Variants, sample_id: int) -> int:
+    of, index = st.session_state.get("variant-shown", (None, 0))
+    if of == sample_id and index < len(found.table):
+        return int(index)
+    attacked = np.flatnonzero(found.table["family"] == "adversarial")
+    return int(attacked[0]) if len(attacked) else len(found.table) - 1
+
+
+def _large(opened: Opened, found: Variants, sample_id: int, label: int, factor: int) -> None:
+    shown = _shown(found, sample_id)
+    row, clean = found.table.iloc[shown], found.images[0]
+    name = subject.words(row["kind"], row["severity"], row["parameters"])
+    panels, said = st.columns([3, 2], gap="medium")
+    triple = (clean, found.images[shown], magnified(clean, found.images[shown], factor=factor))
+    panels.image(
+        np.concatenate([enlarged(image, side_px=280) for image in triple], axis=1),
+        caption=f"Original, {opened.pipeline.samples.classes[label]} · {name} · the change × {factor} (grey: none)",
+        width="stretch",
+    )
+    with said:
+        st.markdown(f"**{name}** changes pixels by {row['linf'] * 255:.0f}/255 at most, L2 {row['l2']:.2f}.")
+        subject.verdict(opened, found.probabilities[shown], label, row["entropy"], found.table["entropy"].iloc[0])
+
+
+def _attacks(opened: Opened, found: Variants, label: int, factor: int) -> None:
+    rows = np.flatnonzero(found.table["family"] == "adversarial")
+    st.subheader("Attacks")
+    if not len(rows):
+        st.caption("None is kept of this sample; compute some in the Database view, or try them in Live attack.")
+        return
+    st.caption(f"The image, its change × {factor}, and the power of the change by frequency (zero in the middle).")
+    classes, clean = opened.pipeline.samples.classes, found.images[0]
+    columns = st.columns(max(2, min(3, len(rows))), gap="medium")
+    for place, index in enumerate(rows):
+        row, image = found.table.iloc[index], found.images[index]
+        grey = spectrum(clean, image)[:, :, None]
+        panels = (image, magnified(clean, image, factor=factor), np.repeat(grey, image.shape[2], axis=2))
+        seen = classes[int(row["prediction"])]
+        right = int(row["prediction"]) == label
+        with columns[place % len(columns)]:
+            st.image(np.concatenate([enlarged(panel, side_px=STRIP_PX) for panel in panels], axis=1), width="stretch")
+            st.markdown(
+                f"**{subject.words(row['kind'], 0)}** :gray[{row['parameters']}]  \n"
+                f"seen as {seen} ({':green[right]' if right else ':red[wrong]'}), entropy {row['entropy']:.3f}, "
+                f"L∞ {row['linf'] * 255:.0f}/255, L2 {row['l2']:.2f}"
+            )
+
+
+def _matrix(opened: Opened, found: Variants, sample_id: int, label: int, kinds: list[str], key: str) -> None:
+    table, classes = found.table, opened.pipeline.samples.classes
+    rows = np.flatnonzero(table["kind"].isin(kinds))
+    picked = table.iloc[rows]
+    shares = (picked["entropy"] / np.log(len(classes))).to_numpy()
+    captions = [
+        f"{subject.words(kind, severity)} · seen as {classes[int(seen)]} · entropy {share:.0%} of the maximum"
+        for kind, severity, seen, share in zip(
+            picked["kind"], picked["severity"], picked["prediction"], shares, strict=True
+        )
+    ]
+
+    def opening(index: int) -> None:
+        st.session_state["variant-shown"] = (sample_id, index)
+
+    shown = _shown(found, sample_id)
+    matrix(
+        found.images[rows],
+        key=key,
+        ids=rows,
+        rows=[kind.replace("_", " ") for kind in kinds],
+        columns=[str(severity) for severity in range(1, 6)],
+        shares=shares,
+        wrong=(picked["prediction"] != label).to_numpy(),
+        captions=captions,
+        selected=shown if shown in rows else None,
+        on_open=opening,
+    )
+
+
+def _curves(opened: Opened, table: pd.DataFrame, shown: int) -> None:
+    kind = table["kind"].get(shown)
+    left, right = st.columns(2, gap="medium")
+    most = float(np.log(len(opened.pipeline.samples.classes)))
+    with left:
+        st.markdown("**Entropy by severity**, nats")
+        st.plotly_chart(
+            figures.severity_curves(table, "entropy", highlight=kind, top=most),
+            config={"displayModeBar": False},
+            key="entropy-by-severity",
+        )
+    with right:
+        st.markdown("**Probability of the true class by severity**")
+        st.plotly_chart(
+            figures.severity_curves(table, "true_probability", highlight=kind, top=1),
+            config={"displayModeBar": False},
+            key="probability-by-severity",
+        )
