@@ -150,6 +150,7 @@ def run(
         destination = out or Path("exports") / _safe(pipeline.recipe.name)
         with _Bars() as bars:
             seconds = pipeline.run(FOR_SELECTION, report=bars)
+            _remark(pipeline)
             pool = pipeline.pool()
             start = time.monotonic()
             selected = pipeline.select(pool)
@@ -267,6 +268,7 @@ def variants(
         pipeline = type(pipeline)(asked, pipeline.workspace, device=device)
         with _Bars() as bars:
             pipeline.run(("ingest",), report=bars)
+        _remark(pipeline)
         cost = database.estimate(pipeline)
         missing = int(cost["missing"].sum())
         console.print(
@@ -316,6 +318,16 @@ def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[s
             raise UsageError(f"--samples takes a number (evenly spaced) or ids such as 3,17,40; got {samples!r}")
         changes["variants.samples"] = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
     return recipe.with_changes(**changes)
+
+
+def _remark(pipeline: Pipeline) -> None:
+    """Say what people should know of the recipe's attacks on so many classes."""
+    from curation.attacks.losses import remark
+
+    for attack in pipeline.recipe.variants.adversarial:
+        note = remark(getattr(attack, "loss", "ce"), len(pipeline.samples.classes))
+        if note:
+            console.print(f"[yellow]note[/] {attack.name}: {note}", highlight=False, soft_wrap=True)
 
 
 def _attack(text: str) -> dict[str, Any]:

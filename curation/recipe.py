@@ -57,7 +57,9 @@ class GoalModel(Settings):
 class CorruptionSet(Settings):
     """Which corrupted copies are made of every sample: each kind at each severity."""
 
-    kinds: Literal["all"] | list[str] = Field("all", description="all of these constants, or a list of names")
+    kinds: Literal["all"] | list[str] = Field(
+        "all", description="all of these constants, or a list of names: fog, or fog/3 for one severity of its own"
+    )
     severities: list[int] = Field([1, 2, 3, 4, 5], min_length=1, description="any of 1 (mild) … 5 (severe)")
     constants: Constants = Field(
         "cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: the 14 of Zhong et al."
@@ -67,8 +69,11 @@ class CorruptionSet(Settings):
     @classmethod
     def _known(cls, kinds: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
         for kind in () if kinds == "all" else kinds:
-            if kind not in CORRUPTIONS:
-                raise ValueError(unknown_name("corruption", kind, CORRUPTIONS.names))
+            name, _, severity = kind.partition("/")
+            if name not in CORRUPTIONS:
+                raise ValueError(unknown_name("corruption", name, CORRUPTIONS.names))
+            if severity not in ("", "1", "2", "3", "4", "5") or kind.endswith("/"):
+                raise ValueError(f"{kind!r}: after the slash comes a severity, 1 to 5, e.g. {name}/3")
         return kinds
 
     @field_validator("severities")
@@ -90,10 +95,13 @@ class CorruptionSet(Settings):
     def members(self) -> list[Corruption]:
         """Return every (kind, severity) as a plug-in, in a fixed order."""
         kinds = [kind.name for kind in kinds_of(self.constants)] if self.kinds == "all" else self.kinds
+        wanted: set[tuple[str, int]] = set()
+        for kind in kinds:
+            name, _, own = kind.partition("/")
+            wanted |= {(name, severity) for severity in ([int(own)] if own else self.severities)}
         return [
-            CORRUPTIONS.build(kind, {"severity": severity, "constants": self.constants})
-            for kind in sorted(set(kinds))
-            for severity in self.severities
+            CORRUPTIONS.build(name, {"severity": severity, "constants": self.constants})
+            for name, severity in sorted(wanted)
         ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from curation.plugin import Registry
+from curation.plugin import Plugin, Registry
 
 
 def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
@@ -31,7 +31,7 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
         kind: {
             member.name: (
                 member.title,
-                {name: _default(field) for name, field in member.model_fields.items()},
+                {name: _default(name, field, member) for name, field in member.model_fields.items()},
             )
             for member in family
         }
@@ -41,8 +41,11 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     return listed
 
 
-def _default(field: FieldInfo) -> Any:
-    return "required" if field.is_required() else field.get_default(call_default_factory=True)
+def _default(name: str, field: FieldInfo, member: type[Plugin]) -> Any:
+    """Return a parameter's default as a recipe writes it (8/255)."""
+    if field.is_required():
+        return "required"
+    return member.model_construct().model_dump(mode="json", include={name})[name]
 
 
 def _first_line(thing: Any) -> str:

@@ -23,6 +23,8 @@ from upath import UPath
 from curation.errors import CurationError
 from curation.plugin import fingerprint
 
+FEW_ROWS = 16
+
 _SHARD = re.compile(r"shard-(\d{5})-([0-9a-f]{16})\.(npy|parquet)")
 _verified: set[tuple[str, int, int]] = set()
 
@@ -168,14 +170,38 @@ class Shards:
             starts: int64 count + 1, the first row of each shard, and the number of rows.
         """
         rows = np.asarray(rows, dtype=np.int64)
+        if not len(rows):
+            return self.array(0)[:0]
         owner = np.searchsorted(starts, rows, side="right") - 1
-        first = self.array(int(owner[0]) if len(rows) else 0)
-        out = np.empty((len(rows), *first.shape[1:]), dtype=first.dtype)
+        out: np.ndarray | None = None
         for index in np.unique(owner):
             mine = np.flatnonzero(owner == index)
             order = mine[np.argsort(rows[mine], kind="stable")]
-            out[order] = self.array(int(index))[rows[order] - starts[index]]
+            some = self._rows(int(index), rows[order] - starts[index])
+            if out is None:
+                out = np.empty((len(rows), *some.shape[1:]), dtype=some.dtype)
+            out[order] = some
+        assert out is not None
         return out
+
+    def _rows(self, index: int, rows: np.ndarray) -> np.ndarray:
+        """Return some rows of a shard; a few are read one by one, for mapping a file costs more than they do."""
+        path = self._path(index)
+        if len(rows) > FEW_ROWS or not isinstance(path, os.PathLike):
+            return self.array(index)[rows]
+        try:
+            with path.open("rb") as file:
+                np.lib.format.read_magic(file)
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                start = file.tell()
+                out = np.empty((len(rows), *shape[1:]), dtype=dtype)
+                for place, row in enumerate(rows.tolist()):
+                    file.seek(start + row * out[0].nbytes)
+                    if file.readinto(out[place : place + 1].data.cast("B")) != out[0].nbytes:
+                        raise EOFError
+                return out
+        except (ValueError, EOFError, OSError) as error:
+            raise self._damaged(path) from error
 
     def _path(self, index: int) -> Path:
         path = (self.present() if self._known is None else self._known).get(index)

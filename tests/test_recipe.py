@@ -10,10 +10,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.corruptions import kinds_of
 from curation.errors import UsageError
 from curation.recipe import Recipe
 
-SHIPPED = sorted((Path(__file__).resolve().parents[1] / "recipes").glob("*.yaml"))
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+SHIPPED = sorted(RECIPES.glob("*.yaml"))
 PLAIN: dict[str, Any] = {"source": {"reader": "digits"}, "selection": {"budget": 10}}
 
 
@@ -134,3 +136,26 @@ def test_variants_of_chosen_samples_survive_yaml(asked: object) -> None:
     recipe = Recipe.parse({**PLAIN, "variants": {"samples": asked}})
     assert recipe.variants.samples == asked
     assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+
+
+def test_a_kind_may_carry_its_own_severity() -> None:
+    asked = {"kinds": ["fog", "snow/2", "snow/2"], "severities": [1, 5]}
+    corruption = Recipe.parse({**PLAIN, "variants": {"corruption": asked}}).variants.corruption
+    assert corruption is not None
+    assert [(member.name, member.severity) for member in corruption.members()] == [("fog", 1), ("fog", 5), ("snow", 2)]
+    for wrong, sentence in (
+        ("fog/6", "a severity, 1 to 5, e.g. fog/3"),
+        ("fgo/3", "did you mean 'fog'"),
+        ("fog/", "1 to 5"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            Recipe.parse({**PLAIN, "variants": {"corruption": {"kinds": [wrong]}}})
+    with pytest.raises(UsageError, match="glass_blur has no such constants; choose cifar or imagenet"):
+        Recipe.parse({**PLAIN, "variants": {"corruption": {"kinds": ["glass_blur"], "constants": "imgaug"}}})
+
+
+def test_the_random_split_asks_for_the_published_fourteen() -> None:
+    corruption = Recipe.load(RECIPES / "random_split.yaml").variants.corruption
+    assert corruption is not None
+    assert {member.name for member in corruption.members()} == {kind.name for kind in kinds_of("imgaug")}
+    assert len(corruption.members()) == 14
