@@ -5,9 +5,9 @@ code over the first 1,000 test images: accuracy of the reference classifier in %
 package ``imagecorruptions`` (imagecorruptions-imaug) importable: the ImageNet constants against that package, its draws
 and ours each averaged. Columns: mean |change|, spread of the change and its power in the band of frequencies that is
 farthest off, in % above or below the reference; for kinds without chance in them, the pixels' mean and largest
-difference in levels of 255. The second table leaves
-out the images which the package turns black. A mark (×) is a miss: 3 points of accuracy (1 for a kind's mean), 5 % of a statistic, one
-level on average or at the worst pixel (two for pictures that are resized or coded).
+difference in levels of 255. The second table leaves out images which the package turns black. A mark (×) is a miss: 3
+points of accuracy (1 for a kind's mean), 5 % of a statistic, one level on average or at the worst pixel (two for
+pictures that are resized or coded).
 Run: python -m benchmarks.corruption_parity [--draws 2] [--images 300] [--kinds frost snow …] [--severities 1 3 5]
 """
 

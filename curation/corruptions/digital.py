@@ -137,11 +137,12 @@ class Pixelate(Corruption):
         small = (images * 255).round_()
         for _ in ("columns", "rows"):
             small = _box_means(small.transpose(2, 3).contiguous(), self.strength)
+        small /= 255
         for dimension in (3, 2):
             side_px, small_px = images.shape[dimension], small.shape[dimension]
             back = ((np.arange(side_px) + 0.5) * (small_px / side_px)).astype(int)
             small = small.index_select(dimension, torch.from_numpy(back).to(images.device))
-        return small / 255
+        return small
 
 
 def _box_means(levels: Tensor, share: float) -> Tensor:
