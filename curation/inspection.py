@@ -68,12 +68,13 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
 class Live:
     """An attack on one sample, watched.
 
-    image: uint8 H×W×C; logits: float32 T×K, what the goal model said at each pass; probabilities: float32 K, of the
-    final image; linf, l2: size of the change, pixels in [0, 1].
+    image: uint8 H×W×C; logits: float32 T×K, what the goal model said at each pass; clean_probabilities, probabilities:
+    float32 K, of the original and of the final image; linf, l2: size of the change, pixels in [0, 1].
     """
 
     image: np.ndarray
     logits: np.ndarray
+    clean_probabilities: np.ndarray
     probabilities: np.ndarray
     linf: float
     l2: float
@@ -115,9 +116,10 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
         )
     )
     size = stages.change_sizes(original, found).iloc[0]
-    probabilities = stages.classify(network, found, device).softmax(1)[0].numpy()
-    answers = watched.answers or [stages.classify(network, found, device)[0]]
-    return Live(found[0], torch.stack(answers).numpy(), probabilities, float(size["linf"]), float(size["l2"]))
+    both = stages.classify(network, np.concatenate([original, found]), device)
+    path = torch.stack(watched.answers or [both[1]]).numpy()
+    before, after = both.softmax(1).numpy()
+    return Live(found[0], path, before, after, float(size["linf"]), float(size["l2"]))
 
 
 def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:

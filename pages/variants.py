@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.opened import open_selection
+from pages.ui.opened import open_model
 from pages.ui.variants import across, database, effect, live, sample
 
 VIEWS = {
@@ -13,7 +13,7 @@ VIEWS = {
     "Database": database.draw,
 }
 
-opened = open_selection()
+prepared = open_model()
 wanted = st.session_state.pop("variants-go", None)
 if wanted:
     st.session_state["view"] = wanted
@@ -26,4 +26,4 @@ view = st.segmented_control(
     required=True,
     label_visibility="collapsed",
 )
-VIEWS[view or "One sample"](opened)
+VIEWS[view or "One sample"](prepared)

@@ -119,6 +119,16 @@ def test_every_attack_can_be_tried_live(cache: Path, name: str) -> None:
     assert any("passes, L∞" in element.value for element in at.markdown)
 
 
+@pytest.mark.parametrize("view", ["One sample", "Live attack", "Database"])
+def test_a_goal_model_is_enough_to_try_variants(cache: Path, view: str) -> None:
+    """Before hours are spent on them: nothing of this recipe's copies is computed."""
+    at = open_page("variants", w="small", d='{"variants.corruption":{"kinds":["frost"],"severities":[4]}}')
+    at.segmented_control(key="view").set_value(view).run()
+    assert not at.exception
+    assert not at.error
+    assert not any("Not computed yet" in element.value for element in at.subheader)
+
+
 def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
     at = open_page("variants")
     at.segmented_control(key="view").set_value("Database").run()

@@ -24,22 +24,46 @@ class Done(Exception):
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The working recipe, its candidates and what it selects from them."""
+class Prepared:
+    """The working recipe on its samples, with a goal model that is ready."""
 
     workspace: Workspace
     recipe: Recipe
     pipeline: Pipeline
+
+
+@dataclass(frozen=True)
+class Opened(Prepared):
+    """The working recipe, its candidates and what it selects from them."""
+
     pool_key: str
     pool: pd.DataFrame
     selected: Selected
 
 
-def open_selection() -> Opened:
-    """Return what the working recipe selects; where something is missing, say what to do next and stop the page."""
+def open_model() -> Prepared:
+    """Return the samples and the goal model; where they are missing, say what to do next and stop the page."""
+    found = _workspace()
+    pipeline = resources.pipeline()
+    try:
+        ready = pipeline.workspace.model(pipeline.model_key).ready()
+    except CurationError:
+        ready = False
+    if not ready:
+        empty("No goal model yet", "Read the images and make the goal model first: the first two stages.")
+    return Prepared(found, state.recipe(), pipeline)
+
+
+def _workspace() -> Workspace:
     found = state.workspace()
     if found is None:
         empty("Nothing to look at yet", "Choose a source of images on the Workspace page; the demo takes a minute.")
+    return found
+
+
+def open_selection() -> Opened:
+    """Return what the working recipe selects; where something is missing, say what to do next and stop the page."""
+    found = _workspace()
     recipe, pipeline = state.recipe(), resources.pipeline()
     try:
         key = pipeline.pool_key

@@ -9,7 +9,7 @@ from curation.plugin import fingerprint
 from pages.ui import resources
 from pages.ui.browse import notes
 from pages.ui.components import gallery
-from pages.ui.opened import Opened, empty
+from pages.ui.opened import Prepared, empty, open_selection
 from pages.ui.variants import subject
 
 PAGE = 60
@@ -21,8 +21,9 @@ ORDERS = {
 }
 
 
-def draw(opened: Opened) -> None:
-    """Draw the view."""
+def draw(_: Prepared) -> None:
+    """Draw the view; it needs all candidates."""
+    opened = open_selection()
     pool, samples = opened.pool, opened.pipeline.samples
     derived = np.flatnonzero((pool["family"] != "clean").to_numpy())
     if not len(derived):

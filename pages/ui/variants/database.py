@@ -17,24 +17,24 @@ from curation.progress import duration
 from curation.recipe import Recipe
 from pages.ui import panel, state
 from pages.ui.forms import settings_form
-from pages.ui.opened import Opened
+from pages.ui.opened import Prepared
 from pages.ui.variants import subject
 
 STAGES = ("corruption", "adversarial", "score")
 
 
-def draw(opened: Opened) -> None:
+def draw(prepared: Prepared) -> None:
     """Draw the view."""
     asking, kept = st.columns([3, 2], gap="large")
     with asking:
         st.subheader("Compute more")
-        _ask(opened)
+        _ask(prepared)
     with kept:
         st.subheader("Kept")
-        _kept(opened)
+        _kept(prepared)
 
 
-def _ask(opened: Opened) -> None:
+def _ask(prepared: Prepared) -> None:
     kinds = st.multiselect(
         "Corruptions",
         CORRUPTIONS.names,
@@ -45,7 +45,7 @@ def _ask(opened: Opened) -> None:
     severities = left.pills(
         "Severities", [1, 2, 3, 4, 5], default=[1, 3, 5], selection_mode="multi", key="database-severities"
     )
-    asked = opened.recipe.variants.corruption
+    asked = prepared.recipe.variants.corruption
     sets = ["cifar", "imagenet", "imgaug"]
     constants = right.selectbox(
         "Constants",
@@ -61,7 +61,7 @@ def _ask(opened: Opened) -> None:
     for name in names:
         with st.expander(f"{ATTACKS[name].title}: parameters"):
             attacks.append({"attack": name, **settings_form(ATTACKS[name], {}, key=f"database-{name}")})
-    total = len(opened.pipeline.samples)
+    total = len(prepared.pipeline.samples)
     samples = st.number_input(
         "Samples", 1, total, total, step=100, key="database-samples", help="Evenly spaced over all of them.", width=200
     )
@@ -69,7 +69,7 @@ def _ask(opened: Opened) -> None:
         st.caption("Choose corruptions and severities, or attacks.")
         return
     try:
-        recipe = opened.recipe.with_changes(
+        recipe = prepared.recipe.with_changes(
             variants={
                 "corruption": {"kinds": kinds, "severities": severities, "constants": constants}
                 if kinds and severities
@@ -78,25 +78,25 @@ def _ask(opened: Opened) -> None:
                 "samples": None if samples == total else samples,
             }
         )
-        cost = _estimate(fingerprint(recipe.computed()), opened, recipe)
+        cost = _estimate(fingerprint(recipe.computed()), prepared, recipe)
     except (UsageError, CurationError) as error:
         st.error(str(error))
         return
-    _start(opened, recipe, cost)
+    _start(prepared, recipe, cost)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Timing a few images …")
-def _estimate(key: str, _opened: Opened, _recipe: Recipe) -> pd.DataFrame:
-    return variants.estimate(Pipeline(_recipe, _opened.workspace, device=_opened.pipeline.device))
+def _estimate(key: str, _prepared: Prepared, _recipe: Recipe) -> pd.DataFrame:
+    return variants.estimate(Pipeline(_recipe, _prepared.workspace, device=_prepared.pipeline.device))
 
 
-def _start(opened: Opened, recipe: Recipe, cost: pd.DataFrame) -> None:
+def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Variants to compute", f"{cost['missing'].sum():,}")
         middle.metric("On disk", f"{cost['megabytes'].sum():,.1f} MB")
-        right.metric(f"Time on {opened.pipeline.device}, about", duration(cost["seconds"].sum()))
-        job = panel.active_job(opened.workspace)
+        right.metric(f"Time on {prepared.pipeline.device}, about", duration(cost["seconds"].sum()))
+        job = panel.active_job(prepared.workspace)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Compute",
@@ -104,7 +104,7 @@ def _start(opened: Opened, recipe: Recipe, cost: pd.DataFrame) -> None:
                 icon=":material/play_arrow:",
                 disabled=job is not None or not cost["missing"].sum(),
                 on_click=_submit,
-                args=(opened, recipe),
+                args=(prepared, recipe),
                 key="database-run",
                 help="Finished variants are reused; it goes on if you close this page.",
             )
@@ -125,23 +125,23 @@ def _start(opened: Opened, recipe: Recipe, cost: pd.DataFrame) -> None:
                     "seconds": st.column_config.NumberColumn("Seconds", format="%.0f"),
                 },
             )
-    panel.job_strip(opened.workspace)
+    panel.job_strip(prepared.workspace)
 
 
-def _submit(opened: Opened, recipe: Recipe) -> None:
-    jobs.submit(opened.workspace, recipe, STAGES)
+def _submit(prepared: Prepared, recipe: Recipe) -> None:
+    jobs.submit(prepared.workspace, recipe, STAGES)
 
 
 def _adopt(recipe: Recipe) -> None:
     state.change(variants=recipe.to_dict()["variants"])
 
 
-def _kept(opened: Opened) -> None:
-    sets = variants.described(opened.pipeline)
+def _kept(prepared: Prepared) -> None:
+    sets = variants.described(prepared.pipeline)
     if not sets:
         st.caption("Nothing yet for this goal model and seed.")
         return
-    size = opened.pipeline.samples.shape
+    size = prepared.pipeline.samples.shape
     rows = []
     for images in sets:
         done = int(images.sizes.sum() - images.sizes[images.pixels.missing()].sum())

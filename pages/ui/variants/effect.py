@@ -8,23 +8,26 @@ import streamlit as st
 
 from curation import figures, variants
 from curation.plugin import fingerprint
-from pages.ui.opened import Opened, empty
+from pages.ui.opened import Prepared, empty
 from pages.ui.variants import subject
 
 
-def draw(opened: Opened) -> None:
+def draw(prepared: Prepared) -> None:
     """Draw the view."""
-    key = fingerprint([opened.pool_key, opened.workspace.kept("scores")])
-    table, rates = _summary(key, opened)
+    pipeline = prepared.pipeline
+    clean = pipeline.scores(pipeline.clean)
+    if not clean.complete():
+        empty("Not scored yet", "Run the stage “Score candidates”, or compute variants in the Database view.")
+    key = fingerprint([pipeline.model_digest, prepared.recipe.seed, prepared.workspace.kept("scores")])
+    table, rates = _summary(key, prepared)
     if not len(table):
         empty("No variants yet", "The recipe asks for none; compute some in the Database view.")
-    clean = opened.pool[opened.pool["family"] == "clean"]
-    right = (clean["prediction"] == clean["label"]).mean()
+    right = (clean.whole_table()["prediction"].to_numpy() == pipeline.samples.labels).mean()
     st.caption(
         f"The goal model is right on {right:.1%} of the clean images; “made wrong”: the share of those that a variant "
         "turns. Click a column to sort by it, a row to see its classes."
     )
-    most = float(np.log(len(opened.pipeline.samples.classes)))
+    most = float(np.log(len(prepared.pipeline.samples.classes)))
     shown = st.dataframe(
         table[["variant", "family", "success", "accuracy", "entropy", "true_probability", "linf", "l2", "images"]],
         key="effect",
@@ -48,16 +51,16 @@ def draw(opened: Opened) -> None:
     index = picked[0] if picked else 0
     st.markdown(f"**Made wrong by class: {table['variant'].iloc[index]}**")
     st.plotly_chart(
-        figures.class_rates(rates[index], opened.pipeline.samples.classes, family=table["family"].iloc[index]),
+        figures.class_rates(rates[index], prepared.pipeline.samples.classes, family=table["family"].iloc[index]),
         config={"displayModeBar": False},
         key="class-rates",
     )
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the scores …")
-def _summary(key: str, _opened: Opened) -> tuple[pd.DataFrame, list[np.ndarray]]:
+def _summary(key: str, _prepared: Prepared) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Return the summary of every finished set, the most harmful first, and its success by class in the same order."""
-    pipeline = _opened.pipeline
+    pipeline = _prepared.pipeline
     sets = variants.finished(pipeline)
     table = variants.summary(pipeline, sets)
     if not len(table):

@@ -17,7 +17,7 @@ from curation.inspection import Live, enlarged, live, magnified, spectrum
 from curation.plugin import fingerprint
 from curation.progress import duration
 from pages.ui.forms import settings_form
-from pages.ui.opened import Opened
+from pages.ui.opened import Prepared
 from pages.ui.variants import subject
 
 AT_ONCE_S = 0.8
@@ -26,10 +26,10 @@ AT_ONCE_S = 0.8
 PANEL_PX = 240
 
 
-def draw(opened: Opened) -> None:
+def draw(prepared: Prepared) -> None:
     """Draw the view."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        sample_id = subject.choose(opened)
+        sample_id = subject.choose(prepared)
         name = st.selectbox(
             "Attack",
             ATTACKS.names,
@@ -39,8 +39,8 @@ def draw(opened: Opened) -> None:
             width=300,
         )
         factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=200)
-    pass_s = _pass_s(opened.pipeline.model_key, opened)
-    classes = opened.pipeline.samples.classes
+    pass_s = _pass_s(prepared.pipeline.model_key, prepared)
+    classes = prepared.pipeline.samples.classes
     try:
         attack = _parameters(name, pass_s, len(classes))
     except UsageError as error:
@@ -50,23 +50,23 @@ def draw(opened: Opened) -> None:
     if note:
         st.caption(note)
     cost_s = attack.most_passes(len(classes)) * pass_s
-    key = fingerprint([opened.pool_key, sample_id, attack.identity()])
+    key = fingerprint([prepared.pipeline.model_digest, prepared.recipe.seed, sample_id, attack.identity()])
     if cost_s > 2 * AT_ONCE_S and key not in st.session_state.setdefault("live-asked", set()):
         st.caption(f"This one takes up to about {duration(cost_s)}.")
         if not st.button("Attack", type="primary", icon=":material/bolt:"):
             return
         st.session_state["live-asked"].add(key)
     try:
-        found = _attacked(key, opened, sample_id, attack)
+        found = _attacked(key, prepared, sample_id, attack)
     except CurationError as error:
         st.error(str(error))
         return
-    _show(opened, sample_id, attack, found, factor)
+    _show(prepared, sample_id, attack, found, factor)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _pass_s(model_key: str, _opened: Opened) -> float:
-    pipeline = _opened.pipeline
+def _pass_s(model_key: str, _prepared: Prepared) -> float:
+    pipeline = _prepared.pipeline
     network, image = stages.goal_model(*pipeline.model), pipeline.samples.images(np.array([0]))
     times = []
     for _ in range(4):
@@ -116,17 +116,17 @@ def _parameters(name: str, pass_s: float, classes: int) -> Attack:
 
 
 @st.cache_resource(max_entries=128, show_spinner="Attacking …")
-def _attacked(key: str, _opened: Opened, sample_id: int, _attack: Attack) -> Live:
-    return live(_opened.pipeline, sample_id, _attack)
+def _attacked(key: str, _prepared: Prepared, sample_id: int, _attack: Attack) -> Live:
+    return live(_prepared.pipeline, sample_id, _attack)
 
 
-def _show(opened: Opened, sample_id: int, attack: Attack, found: Live, factor: int) -> None:
-    samples = opened.pipeline.samples
+def _show(prepared: Prepared, sample_id: int, attack: Attack, found: Live, factor: int) -> None:
+    samples = prepared.pipeline.samples
     row = samples.rows(np.array([sample_id]))
     clean, label = samples.images(row)[0], int(samples.labels[row[0]])
     probabilities = np.exp(found.logits - found.logits.max(1, keepdims=True))
     probabilities /= probabilities.sum(1, keepdims=True)
-    entropies = -(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum(1)
+    entropies = np.array([_entropy(one) for one in probabilities])
     final = found.probabilities
     panels, said = st.columns([3, 2], gap="medium")
     grey = np.repeat(spectrum(clean, found.image)[:, :, None], clean.shape[2], axis=2)
@@ -140,12 +140,14 @@ def _show(opened: Opened, sample_id: int, attack: Attack, found: Live, factor: i
         st.markdown(
             f"**{attack.title}**: {len(found.logits)} passes, L∞ {found.linf * 255:.0f}/255, L2 {found.l2:.2f}."
         )
-        entropy = float(-(final * np.log(np.maximum(final, 1e-30))).sum())
-        clean_row = np.flatnonzero((opened.pool["sample_id"] == sample_id) & (opened.pool["family"] == "clean"))[0]
-        subject.verdict(opened, final, label, entropy, float(opened.pool["entropy"].iloc[clean_row]))
+        subject.verdict(prepared, final, label, _entropy(final), _entropy(found.clean_probabilities))
     st.markdown("**What the goal model said, pass by pass**")
     st.plotly_chart(
         figures.attack_path(entropies, probabilities[:, label], top=float(np.log(len(samples.classes)))),
         config={"displayModeBar": False},
         key="attack-path",
     )
+
+
+def _entropy(probabilities: np.ndarray) -> float:
+    return float(-(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum())

@@ -10,22 +10,28 @@ from curation import figures
 from curation.inspection import Variants, enlarged, magnified, spectrum, variants_of
 from curation.plugin import fingerprint
 from pages.ui.components import matrix
-from pages.ui.opened import Opened
+from pages.ui.opened import Prepared
 from pages.ui.variants import subject
 
 STRIP_PX = 150
 
 
-def draw(opened: Opened) -> None:
+def draw(prepared: Prepared) -> None:
     """Draw the view."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        sample_id = subject.choose(opened)
+        sample_id = subject.choose(prepared)
         factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=260)
-    found = _variants(fingerprint([opened.pool_key, sample_id, opened.workspace.kept("images")]), opened, sample_id)
-    samples = opened.pipeline.samples
+    found = _variants(
+        fingerprint(
+            [prepared.pipeline.model_digest, prepared.recipe.computed(), sample_id, prepared.workspace.kept("scores")]
+        ),
+        prepared,
+        sample_id,
+    )
+    samples = prepared.pipeline.samples
     label = int(samples.labels[samples.rows(np.array([sample_id]))[0]])
-    _large(opened, found, sample_id, label, factor)
-    _attacks(opened, found, label, factor)
+    _large(prepared, found, sample_id, label, factor)
+    _attacks(prepared, found, label, factor)
     corrupted = np.flatnonzero(found.table["family"] == "corruption")
     if len(corrupted):
         st.subheader("Corruptions")
@@ -37,13 +43,13 @@ def draw(opened: Opened) -> None:
         left, right = st.columns(2, gap="medium")
         for column, some, key in ((left, kinds[:half], "matrix-1"), (right, kinds[half:], "matrix-2")):
             with column:
-                _matrix(opened, found, sample_id, label, some, key)
-        _curves(opened, found.table.iloc[corrupted], _shown(found, sample_id))
+                _matrix(prepared, found, sample_id, label, some, key)
+        _curves(prepared, found.table.iloc[corrupted], _shown(found, sample_id))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Making its variants …")
-def _variants(key: str, _opened: Opened, sample_id: int) -> Variants:
-    return variants_of(_opened.pipeline, sample_id)
+def _variants(key: str, _prepared: Prepared, sample_id: int) -> Variants:
+    return variants_of(_prepared.pipeline, sample_id)
 
 
 def _shown(found: Variants, sample_id: int) -> int:
@@ -54,7 +60,7 @@ def _shown(found: Variants, sample_id: int) -> int:
     return int(attacked[0]) if len(attacked) else len(found.table) - 1
 
 
-def _large(opened: Opened, found: Variants, sample_id: int, label: int, factor: int) -> None:
+def _large(prepared: Prepared, found: Variants, sample_id: int, label: int, factor: int) -> None:
     shown = _shown(found, sample_id)
     row, clean = found.table.iloc[shown], found.images[0]
     name = subject.words(row["kind"], row["severity"], row["parameters"])
@@ -62,22 +68,22 @@ def _large(opened: Opened, found: Variants, sample_id: int, label: int, factor: 
     triple = (clean, found.images[shown], magnified(clean, found.images[shown], factor=factor))
     panels.image(
         np.concatenate([enlarged(image, side_px=280) for image in triple], axis=1),
-        caption=f"Original, {opened.pipeline.samples.classes[label]} · {name} · the change × {factor} (grey: none)",
+        caption=f"Original, {prepared.pipeline.samples.classes[label]} · {name} · the change × {factor} (grey: none)",
         width="stretch",
     )
     with said:
         st.markdown(f"**{name}** changes pixels by {row['linf'] * 255:.0f}/255 at most, L2 {row['l2']:.2f}.")
-        subject.verdict(opened, found.probabilities[shown], label, row["entropy"], found.table["entropy"].iloc[0])
+        subject.verdict(prepared, found.probabilities[shown], label, row["entropy"], found.table["entropy"].iloc[0])
 
 
-def _attacks(opened: Opened, found: Variants, label: int, factor: int) -> None:
+def _attacks(prepared: Prepared, found: Variants, label: int, factor: int) -> None:
     rows = np.flatnonzero(found.table["family"] == "adversarial")
     st.subheader("Attacks")
     if not len(rows):
         st.caption("None is kept of this sample; compute some in the Database view, or try them in Live attack.")
         return
     st.caption(f"The image, its change × {factor}, and the power of the change by frequency (zero in the middle).")
-    classes, clean = opened.pipeline.samples.classes, found.images[0]
+    classes, clean = prepared.pipeline.samples.classes, found.images[0]
     columns = st.columns(max(2, min(3, len(rows))), gap="medium")
     for place, index in enumerate(rows):
         row, image = found.table.iloc[index], found.images[index]
@@ -94,8 +100,8 @@ def _attacks(opened: Opened, found: Variants, label: int, factor: int) -> None:
             )
 
 
-def _matrix(opened: Opened, found: Variants, sample_id: int, label: int, kinds: list[str], key: str) -> None:
-    table, classes = found.table, opened.pipeline.samples.classes
+def _matrix(prepared: Prepared, found: Variants, sample_id: int, label: int, kinds: list[str], key: str) -> None:
+    table, classes = found.table, prepared.pipeline.samples.classes
     rows = np.flatnonzero(table["kind"].isin(kinds))
     picked = table.iloc[rows]
     shares = (picked["entropy"] / np.log(len(classes))).to_numpy()
@@ -124,10 +130,10 @@ def _matrix(opened: Opened, found: Variants, sample_id: int, label: int, kinds: 
     )
 
 
-def _curves(opened: Opened, table: pd.DataFrame, shown: int) -> None:
+def _curves(prepared: Prepared, table: pd.DataFrame, shown: int) -> None:
     kind = table["kind"].get(shown)
     left, right = st.columns(2, gap="medium")
-    most = float(np.log(len(opened.pipeline.samples.classes)))
+    most = float(np.log(len(prepared.pipeline.samples.classes)))
     with left:
         st.markdown("**Entropy by severity**, nats")
         st.plotly_chart(

@@ -5,19 +5,23 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.ui.opened import Done, Opened
+from curation.errors import CurationError
+from pages.ui import resources
+from pages.ui.opened import Done, Prepared
 
 
-def choose(opened: Opened) -> int:
+def choose(prepared: Prepared) -> int:
     """Draw the choice of a sample and return its id; it stays when the view changes. Raises: Done for a skipped one."""
-    samples = opened.pipeline.samples
-    hardest = (
-        int(opened.pool["sample_id"].iloc[opened.selected.rows[0]])
-        if len(opened.selected.rows)
-        else int(samples.sample_ids[0])
-    )
+    samples = prepared.pipeline.samples
     sample_id = st.number_input(
-        "Sample", 0, int(samples.sample_ids[-1]), value=hardest, step=1, key="sample", bind="query-params", width=160
+        "Sample",
+        0,
+        int(samples.sample_ids[-1]),
+        value=_hardest(prepared),
+        step=1,
+        key="sample",
+        bind="query-params",
+        width=160,
     )
     ids = samples.sample_ids
     at = int(np.searchsorted(ids, sample_id))
@@ -28,15 +32,27 @@ def choose(opened: Opened) -> int:
     return int(sample_id)
 
 
+def _hardest(prepared: Prepared) -> int:
+    """Return the hardest sample chosen, or the first of all before there is a selection."""
+    pipeline = prepared.pipeline
+    try:
+        key = pipeline.pool_key
+    except CurationError:
+        return int(pipeline.samples.sample_ids[0])
+    pool = resources.pool(key, pipeline)
+    rows = resources.selected(prepared.recipe, pipeline, pool, key).rows
+    return int(pool["sample_id"].iloc[rows[0]] if len(rows) else pipeline.samples.sample_ids[0])
+
+
 def show(sample_id: int) -> None:
     """Look at another sample, in the view of one sample; for callbacks."""
     st.session_state["sample"] = sample_id
     st.session_state["variants-go"] = "One sample"
 
 
-def verdict(opened: Opened, probabilities: np.ndarray, label: int, entropy: float, clean_entropy: float) -> None:
+def verdict(prepared: Prepared, probabilities: np.ndarray, label: int, entropy: float, clean_entropy: float) -> None:
     """Draw what the goal model says of an image: its best guesses, its entropy, and how that changed."""
-    classes = opened.pipeline.samples.classes
+    classes = prepared.pipeline.samples.classes
     guess = int(probabilities.argmax())
     most = np.log(len(classes))
     st.markdown(
