@@ -160,7 +160,7 @@ def test_a_sample_that_starts_wrong_costs_a_look_and_its_check(model: nn.Module,
 
 
 def plain_apgd(model: nn.Module, image: Tensor, label: Tensor, start: Tensor, *, epsilon: float, steps: int) -> Tensor:
-    """Croce & Hein 2020, algorithm 1, in L∞ with the DLR loss."""
+    """Croce & Hein 2020, algorithm 1 and the published code, in L∞ with the DLR loss."""
 
     def look(x: Tensor) -> tuple[float, Tensor]:
         x = x.clone().requires_grad_()
@@ -172,7 +172,7 @@ def plain_apgd(model: nn.Module, image: Tensor, label: Tensor, start: Tensor, *,
 
     step_size, checks = 2 * epsilon, checkpoints(steps)
     points, (loss, gradient) = [start], look(start)
-    values = [loss]
+    values = [0.0]  # as in the published code
     best, best_loss, best_gradient = start, loss, gradient
     at_check, halved, since = best_loss, True, 0
     for k in range(1, steps + 1):
