@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from curation.attacks import APGD, ATTACKS, BIM, FGSM, MIM, PGD, APGDTargeted, Gaussian, Square
 from curation.attacks.apgd import checkpoints
-from curation.attacks.ball import Norm, random_far_point
+from curation.attacks.ball import Norm, ascent, random_far_point, unit_l1
 from curation.attacks.base import Attack, BallAttack
 from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, cw, dlr, logit, remark
@@ -92,6 +93,19 @@ def test_far_points_are_on_the_surface(norm: Norm) -> None:
     change = (random_far_point(images, SampleRandom(torch.arange(50)), norm, 0.2) - images).flatten(1)
     sizes = change.abs().amax(1) if norm == "linf" else change.norm(dim=1)
     assert sizes.tolist() == pytest.approx([0.2] * 50, abs=1e-6)
+
+
+@pytest.mark.parametrize("measure", [unit_l1, lambda gradients: ascent(gradients, "l2")])
+def test_lengths_of_large_images_do_not_depend_on_the_batch(measure: Callable[[Tensor], Tensor]) -> None:
+    gradients = torch.randn(3, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert torch.equal(measure(gradients)[:1], measure(gradients[:1]))
+        layout = gradients.contiguous(memory_format=torch.channels_last)
+        assert torch.equal(measure(layout), measure(gradients))
+    finally:
+        torch.set_num_threads(before)
 
 
 # Stopping early

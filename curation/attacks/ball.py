@@ -29,6 +29,13 @@ def ascent(gradients: Tensor, norm: Norm) -> Tensor:
     return (scaled / scaled.norm(dim=1, keepdim=True).clamp_min(1e-12)).reshape(gradients.shape)
 
 
+def unit_l1(gradients: Tensor) -> Tensor:
+    """Return the gradients N×C×H×W divided by their L1 norms, to the bit the same in any batch (0 where they are 0)."""
+    # Axis by axis: a single long sum is split among threads when it is the only one.
+    sums = gradients.abs().contiguous().sum(3).sum(2).sum(1)
+    return gradients / sums.clamp_min(torch.finfo(gradients.dtype).tiny)[:, None, None, None]
+
+
 def project(points: Tensor, images: Tensor, norm: Norm, epsilon: float) -> Tensor:
     """Return the nearest points that are within epsilon of the images, then clipped to [0, 1]."""
     change = points - images

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
+from curation.attacks.ball import unit_l1
 from curation.attacks.gradient import SteppedAttack
 from curation.attacks.losses import Loss
 
@@ -26,5 +26,4 @@ class MIM(SteppedAttack):
 
     def direction(self, gradients: Tensor, momentum: Tensor) -> Tensor:
         """Return decay · momentum + gradient / ‖gradient‖₁."""
-        lengths = torch.linalg.vector_norm(gradients.flatten(1), ord=1, dim=1)
-        return self.decay * momentum + gradients / lengths.clamp_min(1e-30)[:, None, None, None]
+        return self.decay * momentum + unit_l1(gradients)
