@@ -1,0 +1,192 @@
+"""Carlini and Wagner's attack: the nearest misclassified image, by Adam on its distance and its margin together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Self
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from curation.attacks.classify import Classify
+from curation.attacks.losses import cw
+from curation.attacks.minimal import SETTLING_PASSES, MinimalAttack
+from curation.randomness import SampleRandom
+
+INSIDE = 0.999999
+"""Keeps the arc tangent of black and white pixels finite, as in the authors' code."""
+
+AHEAD = 4.0
+"""A search over c starts so far above what would do for a linear model."""
+
+TIGHT = 2.0
+"""A search over c ends when the bounds on the smallest that succeeds are within this ratio."""
+
+PROGRESS = 0.03
+"""A round ends for a sample whose loss has not fallen by this share between two looks."""
+
+LOOKS = 20
+"""So many times in a round it is looked at whether the loss has fallen."""
+
+DECAY, DECAY_OF_SQUARES, SMALLEST = 0.9, 0.999, 1e-8
+"""Adam's constants."""
+
+
+class CarliniWagner(MinimalAttack):
+    """Minimises |x′ − x|² + c · max(margin, −confidence) in tanh space, for the smallest c that succeeds.
+
+    Each sample has its own c and its own search over c (tenfold up until one succeeds, then halved in the logarithm),
+    and leaves each round, and the batch, by itself: a round ends early where the loss falls no more, unless it is the
+    only one. Unlike in the authors' code, a round goes on where the one before ended, with Adam's moments: a new start
+    throws the point further away than the boundary is. The nearest misclassified point of all rounds is kept; without
+    any, the one of the largest margin. A sample that is misclassified from the start, with that confidence, is returned
+    unchanged.
+
+    Source: Carlini & Wagner 2017, "Towards Evaluating the Robustness of Neural Networks", section VI-A, objective f6.
+    Tan, Gao & Li 2022 use initial_c 1, binary_search_steps 1 and 100 steps.
+    """
+
+    name: ClassVar[str] = "carlini_wagner"
+    title: ClassVar[str] = "Carlini–Wagner (L2)"
+
+    steps: int = Field(200, ge=1, le=10_000, description="Adam steps for each c, at most; it often ends much sooner")
+    learning_rate: float = Field(
+        0.01, gt=0, le=1, description="Adam's, in tanh space: 0.01 is about 1/255 to begin with"
+    )
+    binary_search_steps: int = Field(9, ge=1, le=30, description="values of c tried, at most; 1: only the first")
+    initial_c: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="first weight of the margin against the squared distance; None: each sample's own, from its slope",
+    )
+    confidence: float = Field(0, ge=0, le=1000, description="by how much another logit shall exceed the label's")
+
+    def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
+        """Return the nearest misclassified point found for each sample."""
+        best = images.clone()
+        margins, first_c = self._look(classify, images, labels)
+        lengths = torch.full_like(margins, torch.inf)
+        window = -(-self.steps // LOOKS)
+        going = margins <= self.confidence
+        state = _Round.start(images[going], labels[going], going.nonzero()[:, 0], first_c[going])
+        while len(state.rows):
+            rows = state.rows
+            points = ((state.hidden.tanh() + 1) / 2).requires_grad_()
+            found = cw(classify(points), state.labels)
+            shortfall = (self.confidence - found).clamp_min(0)
+            (slopes,) = torch.autograd.grad((state.c * shortfall).sum(), points)
+            points, found, shortfall = points.detach(), found.detach(), shortfall.detach()
+            change = points - state.images
+            distances = change.flatten(1).norm(dim=1)
+            wrong = found > self.confidence
+
+            nearer = torch.where(wrong, distances < lengths[rows], lengths[rows].isinf() & (found > margins[rows]))
+            best[rows] = torch.where(_wide(nearer), points, best[rows])
+            lengths[rows] = torch.where(nearer & wrong, distances, lengths[rows])
+            margins[rows] = torch.maximum(margins[rows], found)
+
+            state.descend((slopes + 2 * change) * 2 * points * (1 - points), self.learning_rate)
+            state.succeeded |= wrong
+            losses = distances.square() + state.c * shortfall
+            looked_at = state.step % window == 0
+            stalled = (self.binary_search_steps > 1) & looked_at & ~(losses <= (1 - PROGRESS) * state.losses)
+            state.losses = torch.where(looked_at, losses, state.losses)
+            ended = stalled | (state.step >= self.steps)
+            if ended.any():
+                state = state.next_round(ended, self.binary_search_steps)
+        return best
+
+    def _look(self, classify: Classify, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the margins of the images themselves, and the first c."""
+        points = images.clone().requires_grad_()
+        margins = cw(classify(points), labels)
+        if self.initial_c is not None:
+            return margins.detach(), torch.full_like(margins.detach(), self.initial_c)
+        (slopes,) = torch.autograd.grad(margins.sum(), points)
+        # In a linear model of that slope, 2 · shortfall / slope² is the smallest c that reaches the boundary.
+        steepness = slopes.flatten(1).norm(dim=1)
+        margins = margins.detach()
+        return margins, (AHEAD * 2 * (self.confidence - margins) / steepness.square()).clamp(1e-6, 1e6)
+
+    def most_passes(self, classes: int) -> int:
+        """Return a forward and a backward pass a step, a look at the image, and the settling."""
+        return 3 * (self.steps * self.binary_search_steps + 1) + SETTLING_PASSES
+
+
+@dataclass
+class _Round:
+    """What is known of each sample that is still searched: one row each, in every field."""
+
+    rows: Tensor
+    images: Tensor
+    labels: Tensor
+    hidden: Tensor
+    """The point, in tanh space."""
+    mean: Tensor
+    mean_square: Tensor
+    """Adam's moments of the gradient."""
+    taken: Tensor
+    """Adam steps in all."""
+    c: Tensor
+    low: Tensor
+    high: Tensor
+    """The largest c known to fail and the smallest known to succeed."""
+    rounds: Tensor
+    step: Tensor
+    succeeded: Tensor
+    losses: Tensor
+    """In this round: steps taken, whether one succeeded, the loss when last looked at."""
+
+    @classmethod
+    def start(cls, images: Tensor, labels: Tensor, rows: Tensor, c: Tensor) -> Self:
+        nothing, far = torch.zeros_like(c), torch.full_like(c, torch.inf)
+        return cls(
+            rows=rows,
+            images=images,
+            labels=labels,
+            hidden=((images * 2 - 1) * INSIDE).atanh(),
+            mean=torch.zeros_like(images),
+            mean_square=torch.zeros_like(images),
+            taken=nothing,
+            c=c,
+            low=nothing,
+            high=far,
+            rounds=nothing,
+            step=nothing,
+            succeeded=torch.zeros_like(rows, dtype=torch.bool),
+            losses=far,
+        )
+
+    def descend(self, gradients: Tensor, learning_rate: float) -> None:
+        """Take a step of Adam. Source: Kingma & Ba 2015, algorithm 1."""
+        self.taken, self.step = self.taken + 1, self.step + 1
+        self.mean.lerp_(gradients, 1 - DECAY)
+        self.mean_square.lerp_(gradients.square(), 1 - DECAY_OF_SQUARES)
+        mean = self.mean / _wide(1 - DECAY**self.taken)
+        deviation = (self.mean_square / _wide(1 - DECAY_OF_SQUARES**self.taken)).sqrt_() + SMALLEST
+        self.hidden = self.hidden - learning_rate * mean / deviation
+
+    def next_round(self, ended: Tensor, most_rounds: int) -> Self:
+        """Return the samples that go on; those whose round has ended with another c."""
+        low = torch.where(ended & ~self.succeeded, self.c, self.low)
+        high = torch.where(ended & self.succeeded, self.c, self.high)
+        between = torch.where(low > 0, (low * high).sqrt(), high / TIGHT)
+        rounds = self.rounds + ended
+        going = ~(ended & ((rounds >= most_rounds) | (high <= TIGHT * low)))
+        after = replace(
+            self,
+            c=torch.where(ended, torch.where(high.isinf(), self.c * 10, between), self.c),
+            low=low,
+            high=high,
+            rounds=rounds,
+            step=torch.where(ended, 0, self.step),
+            succeeded=self.succeeded & ~ended,
+            losses=torch.where(ended, torch.inf, self.losses),
+        )
+        return replace(after, **{field.name: getattr(after, field.name)[going] for field in fields(after)})
+
+
+def _wide(values: Tensor) -> Tensor:
+    return values[:, None, None, None]
