@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,20 +108,32 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     original = samples.images(row)
     network = stages.goal_model(*pipeline.model)
     watched = _Watched(network)
-    found = stages.to_pixels(
-        stages.prepared(attack, samples, device)(
-            watched,
-            stages.to_tensor(original, device),
-            torch.tensor(samples.labels[row], device=device),
-            seeds=stream_seeds(pipeline.recipe.seed, np.array([sample_id]), attack.name),
-            multiple=1,
+    with _one_thread():
+        found = stages.to_pixels(
+            stages.prepared(attack, samples, device)(
+                watched,
+                stages.to_tensor(original, device),
+                torch.tensor(samples.labels[row], device=device),
+                seeds=stream_seeds(pipeline.recipe.seed, np.array([sample_id]), attack.name),
+                multiple=1,
+            )
         )
-    )
     size = stages.change_sizes(original, found).iloc[0]
     both = stages.classify(network, np.concatenate([original, found]), device)
     path = torch.stack(watched.answers or [both[1]]).numpy()
     before, after = both.softmax(1).numpy()
     return Live(found[0], path, before, after, float(size["linf"]), float(size["l2"]))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one core: for a single small image, threads cost more than they bring, on a busy machine ten times."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from curation.attacks.ball import LEVELS, Norm, ascent, project, to_grid
+from curation.attacks.ball import LEVELS, Norm, ascent, project, to_grid, unit_l1
 from curation.attacks.base import Attack
 from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, LossName
@@ -169,10 +169,7 @@ class Transfer(Attack):
         (gradients,) = torch.autograd.grad(LOSSES[self.loss](logits, labels).sum(), points)
         if self.translation_kernel_px:
             gradients = smoothed(gradients, self.translation_kernel_px)
-        if self.normalise:
-            tiny = torch.finfo(gradients.dtype).tiny
-            gradients = gradients / gradients.flatten(1).abs().sum(1).clamp_min(tiny)[:, None, None, None]
-        return gradients
+        return unit_l1(gradients) if self.normalise else gradients
 
     def _logits(self, classify: Classify, points: Tensor, random: SampleRandom) -> Tensor:
         """Return one model's logits, for some samples of the image resized and shifted on a canvas."""
