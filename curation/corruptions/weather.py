@@ -25,9 +25,9 @@ class Snow(Corruption):
     """Snow: flakes smeared by their fall over a whitened picture.
 
     Source: Hendrycks & Dietterich 2019, ``snow``; (mean, σ, zoom, threshold, blur radius, blur σ, mix).
-    With the cifar constants the flakes are an 8-bit picture, cut off rather than rounded before and after their fall, as
-    in CIFAR-10-C: that is where its flakes' trails end. With the others they are rounded once, after it, as the package
-    ``imagecorruptions`` does. Constants imgaug: transferable-example curation uses severity 2.
+    With the cifar constants the flakes are an 8-bit picture, cut off rather than rounded before and after their fall,
+    as in CIFAR-10-C: that is where its flakes' trails end. With the others they are rounded once, after it, as the
+    package ``imagecorruptions`` does. Constants imgaug: transferable-example curation uses severity 2.
     """
 
     name = "snow"
