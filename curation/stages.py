@@ -136,7 +136,7 @@ def score_images(network: nn.Module, images: np.ndarray, labels: np.ndarray, dev
     """Return prediction, the label's probability and every score for uint8 images N×H×W×C, one row an image."""
     logits = classify(network, images, device)
     table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
-    chosen = torch.as_tensor(labels)[:, None]
+    chosen = torch.tensor(np.asarray(labels))[:, None]
     table["true_probability"] = logits.double().softmax(1).gather(1, chosen)[:, 0].float().numpy()
     for score in SCORES:
         table[score.name] = score()(logits).numpy()
