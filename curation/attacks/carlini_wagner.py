@@ -21,13 +21,16 @@ AHEAD = 4.0
 """A search over c starts so far above what would do for a linear model."""
 
 TIGHT = 2.0
-"""A search over c ends when the bounds on the smallest that succeeds are within this ratio."""
-
-PROGRESS = 0.03
-"""A round ends for a sample whose loss has not fallen by this share between two looks."""
+"""A search over c is over when the bounds on the smallest that succeeds are within this ratio."""
 
 LOOKS = 20
 """So many times in a round it is looked at whether the loss has fallen."""
+
+PROGRESS, LAST_PROGRESS = 0.03, 0.01
+"""A sample leaves a round where its loss has not fallen by this share between two looks; the last one less easily."""
+
+SLACK, HALVINGS = 0.1, 6
+"""Adam goes to and fro across the boundary: up to this share of the distance found is taken back, by bisection."""
 
 DECAY, DECAY_OF_SQUARES, SMALLEST = 0.9, 0.999, 1e-8
 """Adam's constants."""
@@ -36,12 +39,13 @@ DECAY, DECAY_OF_SQUARES, SMALLEST = 0.9, 0.999, 1e-8
 class CarliniWagner(MinimalAttack):
     """Minimises |x′ − x|² + c · max(margin, −confidence) in tanh space, for the smallest c that succeeds.
 
-    Each sample has its own c and its own search over c (tenfold up until one succeeds, then halved in the logarithm),
-    and leaves each round, and the batch, by itself: a round ends early where the loss falls no more, unless it is the
-    only one. Unlike in the authors' code, a round goes on where the one before ended, with Adam's moments: a new start
-    throws the point further away than the boundary is. The nearest misclassified point of all rounds is kept; without
-    any, the one of the largest margin. A sample that is misclassified from the start, with that confidence, is returned
-    unchanged.
+    Each sample has its own search over c: tenfold up until one succeeds, then halved in the logarithm, and in the last
+    round the smallest that succeeded again. It leaves each round, and the batch, by itself: a round ends early where
+    the loss falls no more, unless it is the only one. Unlike in the authors' code, a round goes on where the one before
+    ended, with Adam's moments: a new start throws the point further away than the boundary is.
+
+    The nearest misclassified point of all rounds is kept; without any, the one of the largest margin. A sample that is
+    misclassified from the start, with that confidence, is returned unchanged. Rounding may cost some of the confidence.
 
     Source: Carlini & Wagner 2017, "Towards Evaluating the Robustness of Neural Networks", section VI-A, objective f6.
     Tan, Gao & Li 2022 use initial_c 1, binary_search_steps 1 and 100 steps.
@@ -91,12 +95,29 @@ class CarliniWagner(MinimalAttack):
             state.succeeded |= wrong
             losses = distances.square() + state.c * shortfall
             looked_at = state.step % window == 0
-            stalled = (self.binary_search_steps > 1) & looked_at & ~(losses <= (1 - PROGRESS) * state.losses)
+            progress = torch.where(state.last, LAST_PROGRESS, PROGRESS)
+            stalled = (self.binary_search_steps > 1) & looked_at & ~(losses <= (1 - progress) * state.losses)
             state.losses = torch.where(looked_at, losses, state.losses)
             ended = stalled | (state.step >= self.steps)
             if ended.any():
                 state = state.next_round(ended, self.binary_search_steps)
-        return best
+        return self._shortened(classify, best, images, labels, lengths.isfinite())
+
+    def _shortened(self, classify: Classify, best: Tensor, images: Tensor, labels: Tensor, which: Tensor) -> Tensor:
+        """Return the points with those asked for drawn back towards their images, as far as they stay misclassified."""
+        if not which.any():
+            return best
+        nearest, images, labels = best.clone(), images[which], labels[which]
+        change = best[which] - images
+        kept = torch.ones(len(images), device=images.device)
+        with torch.no_grad():
+            for halving in range(1, HALVINGS + 1):
+                tried = kept - SLACK / 2**halving
+                points = images + _wide(tried) * change
+                wrong = cw(classify(points), labels) > self.confidence
+                kept = torch.where(wrong, tried, kept)
+                nearest[which] = torch.where(_wide(wrong), points, nearest[which])
+        return nearest
 
     def _look(self, classify: Classify, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the margins of the images themselves, and the first c."""
@@ -111,8 +132,8 @@ class CarliniWagner(MinimalAttack):
         return margins, (AHEAD * 2 * (self.confidence - margins) / steepness.square()).clamp(1e-6, 1e6)
 
     def most_passes(self, classes: int) -> int:
-        """Return a forward and a backward pass a step, a look at the image, and the settling."""
-        return 3 * (self.steps * self.binary_search_steps + 1) + SETTLING_PASSES
+        """Return a forward and a backward pass a step, a look at the image, the bisection and the settling."""
+        return 3 * (self.steps * self.binary_search_steps + 1) + HALVINGS + SETTLING_PASSES
 
 
 @dataclass
@@ -134,10 +155,13 @@ class _Round:
     high: Tensor
     """The largest c known to fail and the smallest known to succeed."""
     rounds: Tensor
+    """Those that have ended."""
+    last: Tensor
+    """Whether this is the last, with the smallest c that succeeded."""
     step: Tensor
     succeeded: Tensor
     losses: Tensor
-    """In this round: steps taken, whether one succeeded, the loss when last looked at."""
+    """Steps taken in this round, whether one succeeded, the loss when last looked at."""
 
     @classmethod
     def start(cls, images: Tensor, labels: Tensor, rows: Tensor, c: Tensor) -> Self:
@@ -154,6 +178,7 @@ class _Round:
             low=nothing,
             high=far,
             rounds=nothing,
+            last=torch.zeros_like(rows, dtype=torch.bool),
             step=nothing,
             succeeded=torch.zeros_like(rows, dtype=torch.bool),
             losses=far,
@@ -172,15 +197,18 @@ class _Round:
         """Return the samples that go on; those whose round has ended with another c."""
         low = torch.where(ended & ~self.succeeded, self.c, self.low)
         high = torch.where(ended & self.succeeded, self.c, self.high)
-        between = torch.where(low > 0, (low * high).sqrt(), high / TIGHT)
         rounds = self.rounds + ended
-        going = ~(ended & ((rounds >= most_rounds) | (high <= TIGHT * low)))
+        last = (rounds >= most_rounds - 1) | (high <= TIGHT * low)
+        lower = torch.where(low > 0, (low * high).sqrt(), high / TIGHT)
+        c = torch.where(high.isinf(), self.c * 10, torch.where(last, high, lower))
+        going = ~(ended & (self.last | (rounds >= most_rounds)))
         after = replace(
             self,
-            c=torch.where(ended, torch.where(high.isinf(), self.c * 10, between), self.c),
+            c=torch.where(ended, c, self.c),
             low=low,
             high=high,
             rounds=rounds,
+            last=torch.where(ended, last, self.last),
             step=torch.where(ended, 0, self.step),
             succeeded=self.succeeded & ~ended,
             losses=torch.where(ended, torch.inf, self.losses),

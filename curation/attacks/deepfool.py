@@ -26,6 +26,7 @@ class DeepFool(MinimalAttack):
 
     Source: Moosavi-Dezfooli, Fawzi & Frossard 2016, "DeepFool: a simple and accurate method to fool deep neural
     networks", algorithm 2 (L2) and section 3.3 (other norms); candidates fixed at the start as in the authors' code.
+    Tan, Gao & Li 2022 use 5 steps and no overshoot.
     """
 
     name: ClassVar[str] = "deepfool"
