@@ -113,7 +113,7 @@ def severity_curves(
             hovertemplate=f"{name.replace('_', ' ')} %{{x}}: %{{y:.3f}}<extra></extra>",
             showlegend=strong,
         )
-    figure.update_xaxes(dtick=1, title="severity")
+    figure.update_xaxes(dtick=1, range=[0.9, 5.1], title="severity")
     figure.update_yaxes(range=[0, top * 1.03])
     return _plain(figure, height_px=height_px)
 

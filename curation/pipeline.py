@@ -19,6 +19,7 @@ from curation.errors import CurationError
 from curation.exporters.base import CuratedSet
 from curation.exporters.export import export
 from curation.goal_model import make_goal_model
+from curation.image_set import ImageSet
 from curation.plan import FOR_SELECTION, TITLES, Plan
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
@@ -147,8 +148,8 @@ class Pipeline(Plan):
         work = []
         for images in self.corrupted():
             self.workspace.describe_pixels(images.pixels.folder.name, self.description(images))
-            task = partial(stages.corrupt_shard, samples, images, seed, self.device)
-            work.append(Work(images.pixels, partial(_each, task), images.sizes))
+            each = partial(stages.corrupt_shard, samples, images, seed, self.device)
+            work.append(Work(images.pixels, self._copied(images) or partial(_each, each), images.sizes))
         self._run_shards("corruption", work, report)
 
     def _run_adversarial(self, report: Report) -> None:
@@ -158,8 +159,15 @@ class Pipeline(Plan):
         for images in self.attacked():
             self.workspace.describe_pixels(images.pixels.folder.name, self.description(images))
             task = partial(stages.attack_shards, samples, images, self.model, seed)
-            work.append(Work(images.pixels, task, images.sizes, together))
+            work.append(Work(images.pixels, self._copied(images) or task, images.sizes, together))
         self._run_shards("adversarial", work, report)
+
+    def _copied(self, images: ImageSet) -> Callable[[Sequence[int]], int] | None:
+        """Return the task that takes a set from the one of all samples, where that is finished."""
+        whole = self.whole(images)
+        if whole is None or not whole.pixels.complete():
+            return None
+        return partial(stages.copy_shards, replace(whole, pixels=whole.pixels.freeze()), images)
 
     def _run_score(self, report: Report) -> None:
         work = []
@@ -211,7 +219,9 @@ class Pipeline(Plan):
         undone = [s.stage for s in self.status() if s.stage in FOR_SELECTION and s.state not in ("done", "off")]
         if undone:
             names = ", ".join(TITLES[stage].lower() for stage in undone)
-            raise CurationError(f"not computed yet: {names}; run the recipe first (`curation run`, or the Run button)")
+            raise CurationError(
+                f"not computed yet: {names}; run the recipe first (`curation run`, or the Workspace page)"
+            )
 
     @cached_property
     def pool_key(self) -> str:

@@ -130,6 +130,12 @@ class Plan:
         pixels = self.workspace.pixels(key, len(starts) - 1)
         return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts)
 
+    def whole(self, images: ImageSet) -> ImageSet | None:
+        """Return the same variants of all samples, where a set is of some of them."""
+        if images.family == "clean" or len(images.rows) == len(self.samples):
+            return None
+        return self.variant(images.family, images.plugin, images.severity, rows=np.arange(len(self.samples)))
+
     def corrupted(self) -> list[ImageSet]:
         """Every set of corrupted copies that the recipe asks for."""
         asked = self.recipe.variants.corruption

@@ -114,6 +114,23 @@ class Variants(Settings):
         None, description="of which samples: so many, evenly spaced, or a list of sample ids; None: of all"
     )
 
+    def plus(self, other: Variants) -> Variants:
+        """Return these variants and others, all of this block's samples.
+
+        Raises: UsageError when the corruptions have different constants: they are never mixed.
+        """
+        mine, theirs = self.corruption, other.corruption
+        if mine and theirs and mine.constants != theirs.constants:
+            raise UsageError(
+                f"the recipe's corruptions have {mine.constants} constants, these {theirs.constants}; keep to one"
+            )
+        corruption = mine or theirs
+        if mine and theirs:
+            members = [f"{member.name}/{member.severity}" for member in [*mine.members(), *theirs.members()]]
+            corruption = mine.model_copy(update={"kinds": list(dict.fromkeys(members))})
+        attacks = [*self.adversarial, *(attack for attack in other.adversarial if attack not in self.adversarial)]
+        return self.model_copy(update={"corruption": corruption, "adversarial": tuple(attacks)})
+
     @field_validator("adversarial", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:

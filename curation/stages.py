@@ -118,6 +118,13 @@ def attack_shards(
     return len(rows)
 
 
+def copy_shards(whole: ImageSet, out: ImageSet, indices: Sequence[int]) -> int:
+    """Take the copies of some samples from a finished set of more of them."""
+    for index in indices:
+        out.pixels.write(index, whole.gather(out.rows_of(index)))
+    return int(out.sizes[list(indices)].sum())
+
+
 def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
     """Return the attack with the samples that it borrows from, where it does: evenly spaced ones of each class."""
     if not attack.donors_per_class:

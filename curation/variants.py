@@ -64,6 +64,16 @@ def finished(plan: Plan) -> list[ImageSet]:
     ]
 
 
+def largest(plan: Plan) -> list[ImageSet]:
+    """Return of every finished corruption or attack the set with the most samples."""
+    best: dict[tuple[str, str], ImageSet] = {}
+    for images in finished(plan):
+        key = (images.kind, json.dumps(images.plugin.identity(), sort_keys=True))
+        if key not in best or len(images.rows) > len(best[key].rows):
+            best[key] = images
+    return list(best.values())
+
+
 def parameters(plugin: Plugin) -> str:
     """Return a plug-in's parameters in one line, as ``curation variants --attack`` reads them.
 
@@ -133,7 +143,8 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     """Return one row a finished set: what it is, how many images, and what it does to the goal model.
 
     Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
-    success (share made wrong of those right when clean), linf and l2 (means), megabytes.
+    success (share made wrong of those right when clean), seen_as (the class that wrong ones are mostly taken for),
+    linf and l2 (means), megabytes.
     """
     samples = plan.samples
     clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels
@@ -142,6 +153,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
         part = plan.scores(images).whole_table()
         right = part["prediction"].to_numpy() == samples.labels[images.rows]
         before = clean_right[images.rows]
+        mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
         rows.append(
             {
                 "family": images.family,
@@ -153,6 +165,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "entropy": part["entropy"].mean(),
                 "true_probability": part["true_probability"].mean(),
                 "success": 1 - right[before].mean() if before.any() else float("nan"),
+                "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
                 "linf": part["linf"].mean(),
                 "l2": part["l2"].mean(),
                 "megabytes": len(images.rows) * np.prod(samples.shape) / 1e6,
@@ -205,9 +218,13 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     # Before the goal model is there, the key of an attack is not known, and nothing of it can be kept.
     kept = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).about else [])]
     missing = {images.plugin: int(images.sizes[images.pixels.missing()].sum()) for images in kept}
+    wholes = {images.plugin: plan.whole(images) for images in kept}
     rows = []
     for family, plugin, making_s in costs:
         left = missing.get(plugin, total)
+        whole = wholes.get(plugin)
+        if whole is not None and whole.pixels.complete():
+            making_s = 0.0  # they are taken from there
         rows.append(
             {
                 "family": family,

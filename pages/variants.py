@@ -13,14 +13,21 @@ VIEWS = {
     "Database": database.draw,
 }
 
+BUTTONS = {"database-run", "database-adopt"}
+
 prepared = open_model()
+for key in [str(key) for key in st.session_state]:
+    # Streamlit forgets what was typed in a view that is not drawn; what is written again it keeps.
+    if key.startswith(("database-", "live-", "across-", "effect-")) and key not in BUTTONS:
+        st.session_state[key] = st.session_state[key]
 wanted = st.session_state.pop("variants-go", None)
 if wanted:
     st.session_state["view"] = wanted
+elif "view" not in st.session_state and st.query_params.get("view") not in VIEWS:
+    st.session_state["view"] = "One sample"
 view = st.segmented_control(
     "View",
     list(VIEWS),
-    default="One sample",
     key="view",
     bind="query-params",
     required=True,

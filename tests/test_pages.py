@@ -116,7 +116,7 @@ def test_every_attack_can_be_tried_live(cache: Path, name: str) -> None:
     at.selectbox(key="live-attack").set_value(name).run()
     assert not at.exception
     assert not at.error
-    assert any("passes, L∞" in element.value for element in at.markdown)
+    assert any("changes pixels by L∞" in element.value for element in at.markdown)
 
 
 @pytest.mark.parametrize("view", ["One sample", "Live attack", "Database"])
@@ -126,7 +126,7 @@ def test_a_goal_model_is_enough_to_try_variants(cache: Path, view: str) -> None:
     at.segmented_control(key="view").set_value(view).run()
     assert not at.exception
     assert not at.error
-    assert not any("Not computed yet" in element.value for element in at.subheader)
+    assert not any("Not ready yet" in element.value for element in at.subheader)
 
 
 def test_more_variants_say_what_they_cost_first(cache: Path) -> None:

@@ -159,3 +159,22 @@ def test_the_random_split_asks_for_the_published_fourteen() -> None:
     assert corruption is not None
     assert {member.name for member in corruption.members()} == {kind.name for kind in kinds_of("imgaug")}
     assert len(corruption.members()) == 14
+
+
+def test_variants_are_added_to_a_recipe_and_never_replaced() -> None:
+    def block(**parts: Any) -> Any:
+        return Recipe.parse({**PLAIN, "variants": parts}).variants
+
+    mine = block(corruption={"kinds": ["fog"], "severities": [1, 2]}, adversarial={"attack": "fgsm"})
+    theirs = block(
+        corruption={"kinds": ["fog", "snow"], "severities": [2, 3]}, adversarial=[{"attack": "fgsm"}, {"attack": "bim"}]
+    )
+    both = mine.plus(theirs)
+    assert {(m.name, m.severity) for m in both.corruption.members()} == {
+        *(("fog", 1), ("fog", 2), ("fog", 3)),
+        *(("snow", 2), ("snow", 3)),
+    }
+    assert [attack.name for attack in both.adversarial] == ["fgsm", "bim"]
+    assert mine.plus(block(corruption=None, adversarial=None)) == mine
+    with pytest.raises(UsageError, match="keep to one"):
+        mine.plus(block(corruption={"kinds": ["snow"], "constants": "imagenet"}))

@@ -122,6 +122,22 @@ def test_variants_of_some_samples_are_those_of_all(computed: Pipeline, workspace
         pipeline_of(computed, workspace, samples=[999999999]).attacked()
 
 
+def test_some_samples_are_taken_from_a_finished_whole(
+    computed: Pipeline, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise AssertionError("variants that are kept were computed again")
+
+    monkeypatch.setattr(stages, "corrupt_shard", refuse)
+    monkeypatch.setattr(stages, "attack_shards", refuse)
+    some = pipeline_of(computed, workspace, samples=37)
+    assert variants.estimate(some)["missing"].tolist() == [37] * 4
+    run(some)
+    kept = variants.finished(some)
+    assert sum(len(images.rows) == 37 for images in kept) == 4
+    assert all(len(images.rows) == 1300 for images in variants.largest(some) if images.kind in ("fog", "pixelate"))
+
+
 def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, workspace: Workspace) -> None:
     both = run(
         pipeline_of(computed, workspace, corruption=None, samples=64, adversarial=[PGD, {**PGD, "epsilon": 0.05}])

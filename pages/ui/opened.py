@@ -68,7 +68,7 @@ def open_selection() -> Opened:
     try:
         key = pipeline.pool_key
     except CurationError as error:
-        empty("Not computed yet", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        empty("Not ready yet", f"{str(error)[:1].upper()}{str(error)[1:]}.")
     pool = resources.pool(key, pipeline)
     return Opened(found, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key))
 

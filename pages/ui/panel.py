@@ -23,6 +23,8 @@ _BADGES = {
 def progress_text(progress: Progress) -> str:
     """Return counts, rate and time left."""
     parts = [f"{progress.done:,} of {progress.total:,} {progress.unit}"]
+    if progress.done >= progress.total:
+        return " · ".join([*parts, progress.note or "finishing …"])
     if progress.rate:
         parts.append(f"{progress.rate:,.0f}/s")
     if progress.eta_s is not None:
@@ -124,11 +126,18 @@ def job_strip(found: Workspace) -> None:
             last = next(iter(jobs.jobs(found)), None)
             if last is not None and last.state in ("failed", "lost", "cancelled"):
                 _explain(found, last)
+            elif last is not None and last.state == "done" and st.session_state.get("job-watched") == last.id:
+                st.markdown(f":green[:material/check_circle:] Done in {duration(sum(last.seconds.values()))}.")
             return
+        st.session_state["job-watched"] = job.id
         at = job.progress
         if at is None:
-            st.progress(0.0, text="starting …")
+            st.progress(0.0, text="Starting; loading takes some seconds …")
         else:
+            from curation.pipeline import TITLES
+
+            place = f"{job.stages.index(at.stage) + 1} of {len(job.stages)}" if at.stage in job.stages else ""
+            st.markdown(f"**{TITLES.get(at.stage, 'Export')}** :gray[{place}]")
             st.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
         st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="cancel-strip")
 

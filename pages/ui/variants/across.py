@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from curation import variants
 from curation.plugin import fingerprint
 from pages.ui import resources
-from pages.ui.browse import notes
 from pages.ui.components import gallery
-from pages.ui.opened import Prepared, empty, open_selection
+from pages.ui.opened import Prepared, empty
 from pages.ui.variants import subject
 
 PAGE = 60
@@ -21,68 +21,57 @@ ORDERS = {
 }
 
 
-def draw(_: Prepared) -> None:
-    """Draw the view; it needs all candidates."""
-    opened = open_selection()
-    pool, samples = opened.pool, opened.pipeline.samples
-    derived = np.flatnonzero((pool["family"] != "clean").to_numpy())
-    if not len(derived):
-        empty("No variants yet", "The recipe asks for none; compute some in the Database view.")
-    pairs = pool.iloc[derived][["kind", "severity"]].drop_duplicates()
-    options = [(str(kind), int(severity)) for kind, severity in pairs.itertuples(index=False)]
+def draw(prepared: Prepared) -> None:
+    """Draw the view."""
+    pipeline, samples = prepared.pipeline, prepared.pipeline.samples
+    sets = {(images.kind, images.severity, subject.told_apart(images)): images for images in variants.largest(pipeline)}
+    if not sets:
+        empty("No variants yet", "Compute some in the Database view.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind, severity = st.selectbox(
-            "Variant", options, format_func=lambda pair: subject.words(*pair), key="across-kind", width=260
+        chosen = st.selectbox(
+            "Variant", list(sets), format_func=lambda one: subject.words(*one), key="across-kind", width=320
         )
         order = st.selectbox("Show", list(ORDERS), format_func=ORDERS.__getitem__, key="across-order", width=280)
-    rows = derived[((pool["kind"] == kind) & (pool["severity"] == severity)).to_numpy()[derived]]
-    picked = pool.iloc[rows]
-    wrong = (picked["prediction"] != picked["label"]).to_numpy()
-    entropy = picked["entropy"].to_numpy()
+    images = sets[chosen]
+    table = pipeline.scores(images).whole_table()
+    labels, entropy = samples.labels[images.rows], table["entropy"].to_numpy()
+    wrong = table["prediction"].to_numpy() != labels
+    eligible = np.arange(len(images.rows))
     if order == "fooled":
-        clean = pool[pool["family"] == "clean"].set_index("sample_id")
-        before = (clean["prediction"] == clean["label"]).reindex(picked["sample_id"]).to_numpy()
-        rows, entropy = rows[wrong & before], entropy[wrong & before]
+        clean = pipeline.scores(pipeline.clean).whole_table()["prediction"].to_numpy()
+        eligible = np.flatnonzero(wrong & (clean == samples.labels)[images.rows])
     elif order == "kept":
-        rows, entropy = rows[~wrong], entropy[~wrong]
+        eligible = np.flatnonzero(~wrong)
     if order == "random":
-        rows = rows[np.random.default_rng(0).permutation(len(rows))]
+        eligible = np.random.default_rng(0).permutation(eligible)
     else:
-        rows = rows[np.argsort(-entropy, kind="stable")]
-    pages = max(1, -(-len(rows) // PAGE))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(rows):,}** of {len(picked):,} images")
-        page = (
-            st.number_input(
-                "Page",
-                1,
-                pages,
-                1,
-                key=f"across-page-{kind}-{severity}-{order}",
-                width=130,
-                label_visibility="collapsed",
-            )
-            if pages > 1
-            else 1
-        )
-        if pages > 1:
-            st.caption(f"page of {pages:,}")
-    some = rows[(page - 1) * PAGE : page * PAGE]
-    picked = pool.iloc[some]
-
-    def opening(candidate: int) -> None:
-        subject.show(int(pool["sample_id"].iloc[some[picked["candidate_id"].to_numpy() == candidate][0]]))
-
+        eligible = eligible[np.argsort(-entropy[eligible], kind="stable")]
+    page = _turn(len(eligible), len(images.rows), f"{chosen}-{order}")
+    some = eligible[(page - 1) * PAGE : page * PAGE]
+    rows = images.rows[some]
     gallery(
-        resources.thumbnails(fingerprint([opened.pool_key, some.tolist()]), lambda: opened.pipeline.images(pool, some)),
+        resources.thumbnails(fingerprint([images.pixels.folder.name, rows.tolist()]), lambda: images.gather(rows)),
         key="across",
-        ids=picked["candidate_id"].to_numpy(),
-        labels=picked["label"].to_numpy(),
+        ids=samples.sample_ids[rows],
+        labels=labels[some],
         class_names=samples.classes,
-        predictions=picked["prediction"].to_numpy(),
-        entropy_shares=picked["entropy"].to_numpy() / np.log(len(samples.classes)),
-        families=[str(family) for family in picked["family"]],
-        notes=notes(picked["kind"].astype(str), picked["severity"]),
+        predictions=table["prediction"].to_numpy()[some],
+        entropy_shares=entropy[some] / np.log(len(samples.classes)),
+        families=[images.family] * len(some),
         editable=False,
-        on_open=opening,
+        on_open=lambda sample_id: subject.show(sample_id, chosen),
     )
+
+
+def _turn(found: int, of: int, key: str) -> int:
+    """Draw how many there are and the choice of a page; return the page, from 1."""
+    pages = max(1, -(-found // PAGE))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{found:,}** of {of:,} images")
+        if pages == 1:
+            return 1
+        page = st.number_input(
+            f"Page of {pages:,}", 1, pages, 1, key=f"page-{key}", width=130, label_visibility="collapsed"
+        )
+        st.caption(f"page of {pages:,}")
+    return int(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,7 @@ def draw(prepared: Prepared) -> None:
     asking, kept = st.columns([3, 2], gap="large")
     with asking:
         st.subheader("Compute more")
+        panel.job_strip(prepared.workspace)
         _ask(prepared)
     with kept:
         st.subheader("Kept")
@@ -78,9 +80,11 @@ def _ask(prepared: Prepared) -> None:
                 "samples": None if samples == total else samples,
             }
         )
-        cost = _estimate(fingerprint(recipe.computed()), prepared, recipe)
+        kept = prepared.workspace.kept("images"), [s.pixels.missing() for s in variants.described(prepared.pipeline)]
+        key = fingerprint([recipe.computed(), prepared.pipeline.model_digest, prepared.pipeline.device, kept])
+        cost = _estimate(key, prepared, recipe)
     except (UsageError, CurationError) as error:
-        st.error(str(error))
+        st.error(re.sub(r"^recipe: variants\.\w+(\.\d+)?: ", "", str(error)))
         return
     _start(prepared, recipe, cost)
 
@@ -95,7 +99,9 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
         left, middle, right = st.columns(3)
         left.metric("Variants to compute", f"{cost['missing'].sum():,}")
         middle.metric("On disk", f"{cost['megabytes'].sum():,.1f} MB")
-        right.metric(f"Time on {prepared.pipeline.device}, about", duration(cost["seconds"].sum()))
+        seconds = cost["seconds"].sum()
+        words = "under 15 s" if seconds < 15 else duration(seconds)
+        right.metric(f"Time on {prepared.pipeline.device}, at most about", words)
         job = panel.active_job(prepared.workspace)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
@@ -109,12 +115,12 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
                 help="Finished variants are reused; it goes on if you close this page.",
             )
             st.button(
-                "Make them the recipe's",
-                icon=":material/edit_note:",
+                "Add to the recipe",
+                icon=":material/playlist_add:",
                 on_click=_adopt,
-                args=(recipe,),
+                args=(prepared.recipe, recipe),
                 key="database-adopt",
-                help="The recipe then selects from these variants instead of its own. Undo brings those back.",
+                help="The recipe then selects from these, too, of all its samples. Undo takes them out again.",
             )
         with st.expander("One by one"):
             st.dataframe(
@@ -125,15 +131,20 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
                     "seconds": st.column_config.NumberColumn("Seconds", format="%.0f"),
                 },
             )
-    panel.job_strip(prepared.workspace)
 
 
 def _submit(prepared: Prepared, recipe: Recipe) -> None:
     jobs.submit(prepared.workspace, recipe, STAGES)
 
 
-def _adopt(recipe: Recipe) -> None:
-    state.change(variants=recipe.to_dict()["variants"])
+def _adopt(recipe: Recipe, asked: Recipe) -> None:
+    try:
+        both = recipe.variants.plus(asked.variants)
+    except UsageError as error:
+        st.toast(str(error), icon=":material/error:")
+        return
+    if state.change(variants=both):
+        st.toast("Added to the recipe; compute what is missing on the Workspace page.", icon=":material/playlist_add:")
 
 
 def _kept(prepared: Prepared) -> None:
@@ -153,6 +164,7 @@ def _kept(prepared: Prepared) -> None:
                 ),
                 "Images": done,
                 "Of": len(images.rows),
+                "Scored": images.pixels.complete() and prepared.pipeline.scores(images).complete(),
                 "MB": done * size[0] * size[1] * size[2] / 1e6,
             }
         )

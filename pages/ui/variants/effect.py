@@ -7,9 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from curation import figures, variants
+from curation.figures import FAMILY_WORDS
 from curation.plugin import fingerprint
 from pages.ui.opened import Prepared, empty
 from pages.ui.variants import subject
+
+COLUMNS = ["variant", "success", "accuracy", "seen_as", "entropy", "true_probability", "linf", "l2", "images"]
 
 
 def draw(prepared: Prepared) -> None:
@@ -25,11 +28,20 @@ def draw(prepared: Prepared) -> None:
     right = (clean.whole_table()["prediction"].to_numpy() == pipeline.samples.labels).mean()
     st.caption(
         f"The goal model is right on {right:.1%} of the clean images; “made wrong”: the share of those that a variant "
-        "turns. Click a column to sort by it, a row to see its classes."
+        "turns. Click a column's name to sort by it; tick a row to see its classes."
     )
+    family = st.pills(
+        "Family", ["corruption", "adversarial"], format_func=FAMILY_WORDS.__getitem__, key="effect-family"
+    )
+    if family:
+        shown_rows = np.flatnonzero((table["family"] == family).to_numpy())
+        table, rates = table.iloc[shown_rows].reset_index(drop=True), [rates[i] for i in shown_rows]
+    if not len(table):
+        st.caption("None of this family is kept.")
+        return
     most = float(np.log(len(prepared.pipeline.samples.classes)))
     shown = st.dataframe(
-        table[["variant", "family", "success", "accuracy", "entropy", "true_probability", "linf", "l2", "images"]],
+        table[COLUMNS],
         key="effect",
         hide_index=True,
         on_select="rerun",
@@ -37,7 +49,7 @@ def draw(prepared: Prepared) -> None:
         height=420,
         column_config={
             "variant": "Variant",
-            "family": "Family",
+            "seen_as": st.column_config.TextColumn("Mostly seen as", help="The class that wrong ones are taken for."),
             "success": st.column_config.ProgressColumn("Made wrong", format="percent", min_value=0, max_value=1),
             "accuracy": st.column_config.NumberColumn("Accuracy", format="percent"),
             "entropy": st.column_config.ProgressColumn("Entropy, nats", format="%.3f", min_value=0, max_value=most),
@@ -61,7 +73,7 @@ def draw(prepared: Prepared) -> None:
 def _summary(key: str, _prepared: Prepared) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Return the summary of every finished set, the most harmful first, and its success by class in the same order."""
     pipeline = _prepared.pipeline
-    sets = variants.finished(pipeline)
+    sets = variants.largest(pipeline)
     table = variants.summary(pipeline, sets)
     if not len(table):
         return table, []

@@ -137,10 +137,12 @@ def _show(prepared: Prepared, sample_id: int, attack: Attack, found: Live, facto
         width="stretch",
     )
     with said:
-        st.markdown(
-            f"**{attack.title}**: {len(found.logits)} passes, L∞ {found.linf * 255:.0f}/255, L2 {found.l2:.2f}."
-        )
+        st.markdown(f"**{attack.title}** changes pixels by L∞ {found.linf * 255:.0f}/255, L2 {found.l2:.2f}.")
+        if int(final.argmax()) == label:
+            st.caption("It did not fool the goal model: try a larger ε, more steps or another loss (ce).")
         subject.verdict(prepared, final, label, _entropy(final), _entropy(found.clean_probabilities))
+    if len(found.logits) < 2:
+        return
     st.markdown("**What the goal model said, pass by pass**")
     st.plotly_chart(
         figures.attack_path(entropies, probabilities[:, label], top=float(np.log(len(samples.classes)))),

@@ -30,21 +30,20 @@ def draw(prepared: Prepared) -> None:
     )
     samples = prepared.pipeline.samples
     label = int(samples.labels[samples.rows(np.array([sample_id]))[0]])
-    _large(prepared, found, sample_id, label, factor)
-    _attacks(prepared, found, label, factor)
+    _large(prepared, found, label, factor)
     corrupted = np.flatnonzero(found.table["family"] == "corruption")
     if len(corrupted):
         st.subheader("Corruptions")
-        st.caption(
-            "The ground of a cell shows its entropy, up to ln K; ✕ marks a wrong prediction. Click one to see it."
-        )
+        st.caption("The frame of a cell shows its entropy; ✕ marks a wrong prediction. Click one to see it above.")
         kinds = list(dict.fromkeys(found.table["kind"].iloc[corrupted]))
         half = -(-len(kinds) // 2)
         left, right = st.columns(2, gap="medium")
         for column, some, key in ((left, kinds[:half], "matrix-1"), (right, kinds[half:], "matrix-2")):
             with column:
-                _matrix(prepared, found, sample_id, label, some, key)
-        _curves(prepared, found.table.iloc[corrupted], _shown(found, sample_id))
+                _matrix(prepared, found, label, some, key)
+    _attacks(prepared, found, label, factor)
+    if len(corrupted):
+        _curves(prepared, found.table.iloc[corrupted], _shown(found))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Making its variants …")
@@ -52,19 +51,28 @@ def _variants(key: str, _prepared: Prepared, sample_id: int) -> Variants:
     return variants_of(_prepared.pipeline, sample_id)
 
 
-def _shown(found: Variants, sample_id: int) -> int:
-    of, index = st.session_state.get("variant-shown", (None, 0))
-    if of == sample_id and index < len(found.table):
-        return int(index)
+def _shown(found: Variants) -> int:
+    """Return the row of the variant looked at, which stays when the sample changes."""
+    table = found.table
+    kind, severity, parameters = st.session_state.get("variant-shown", ("", 0, ""))
+    same = (table["kind"] == kind) & (table["severity"] == severity) & (table["parameters"] == parameters)
+    if same.any():
+        return int(np.flatnonzero(same)[0])
     attacked = np.flatnonzero(found.table["family"] == "adversarial")
     return int(attacked[0]) if len(attacked) else len(found.table) - 1
 
 
-def _large(prepared: Prepared, found: Variants, sample_id: int, label: int, factor: int) -> None:
-    shown = _shown(found, sample_id)
+def _look_at(found: Variants, index: int) -> None:
+    row = found.table.iloc[index]
+    st.session_state["variant-shown"] = (row["kind"], int(row["severity"]), row["parameters"])
+
+
+def _large(prepared: Prepared, found: Variants, label: int, factor: int) -> None:
+    shown = _shown(found)
     row, clean = found.table.iloc[shown], found.images[0]
     name = subject.words(row["kind"], row["severity"], row["parameters"])
     panels, said = st.columns([3, 2], gap="medium")
+    factor = min(factor, max(1, int(127 / max(255 * row["linf"], 1))))
     triple = (clean, found.images[shown], magnified(clean, found.images[shown], factor=factor))
     panels.image(
         np.concatenate([enlarged(image, side_px=280) for image in triple], axis=1),
@@ -98,9 +106,10 @@ def _attacks(prepared: Prepared, found: Variants, label: int, factor: int) -> No
                 f"seen as {seen} ({':green[right]' if right else ':red[wrong]'}), entropy {row['entropy']:.3f}, "
                 f"L∞ {row['linf'] * 255:.0f}/255, L2 {row['l2']:.2f}"
             )
+            st.button("Show large", key=f"show-{index}", on_click=_look_at, args=(found, index), type="tertiary")
 
 
-def _matrix(prepared: Prepared, found: Variants, sample_id: int, label: int, kinds: list[str], key: str) -> None:
+def _matrix(prepared: Prepared, found: Variants, label: int, kinds: list[str], key: str) -> None:
     table, classes = found.table, prepared.pipeline.samples.classes
     rows = np.flatnonzero(table["kind"].isin(kinds))
     picked = table.iloc[rows]
@@ -112,10 +121,7 @@ def _matrix(prepared: Prepared, found: Variants, sample_id: int, label: int, kin
         )
     ]
 
-    def opening(index: int) -> None:
-        st.session_state["variant-shown"] = (sample_id, index)
-
-    shown = _shown(found, sample_id)
+    shown = _shown(found)
     matrix(
         found.images[rows],
         key=key,
@@ -126,7 +132,7 @@ def _matrix(prepared: Prepared, found: Variants, sample_id: int, label: int, kin
         wrong=(picked["prediction"] != label).to_numpy(),
         captions=captions,
         selected=shown if shown in rows else None,
-        on_open=opening,
+        on_open=lambda index: _look_at(found, index),
     )
 
 

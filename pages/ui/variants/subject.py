@@ -6,6 +6,8 @@ import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.image_set import ImageSet
+from curation.variants import parameters
 from pages.ui import resources
 from pages.ui.opened import Done, Prepared
 
@@ -14,14 +16,14 @@ def choose(prepared: Prepared) -> int:
     """Draw the choice of a sample and return its id; it stays when the view changes. Raises: Done for a skipped one."""
     samples = prepared.pipeline.samples
     sample_id = st.number_input(
-        "Sample",
+        f"Sample (0 – {int(samples.sample_ids[-1])})",
         0,
         int(samples.sample_ids[-1]),
         value=_hardest(prepared),
         step=1,
         key="sample",
         bind="query-params",
-        width=160,
+        width=190,
     )
     ids = samples.sample_ids
     at = int(np.searchsorted(ids, sample_id))
@@ -44,9 +46,14 @@ def _hardest(prepared: Prepared) -> int:
     return int(pool["sample_id"].iloc[rows[0]] if len(rows) else pipeline.samples.sample_ids[0])
 
 
-def show(sample_id: int) -> None:
-    """Look at another sample, in the view of one sample; for callbacks."""
+Variant = tuple[str, int, str]
+"""Kind, severity and parameters (of attacks): what tells the variants of a sample apart."""
+
+
+def show(sample_id: int, variant: Variant) -> None:
+    """Look at a variant of a sample, in the view of one sample; for callbacks."""
     st.session_state["sample"] = sample_id
+    st.session_state["variant-shown"] = variant
     st.session_state["variants-go"] = "One sample"
 
 
@@ -57,13 +64,18 @@ def verdict(prepared: Prepared, probabilities: np.ndarray, label: int, entropy: 
     most = np.log(len(classes))
     st.markdown(
         f"Seen as **{classes[guess]}** ({':green[right]' if guess == label else ':red[wrong]'}), entropy "
-        f"**{entropy:.3f}** nats ({entropy / most:.0%} of ln K); the clean image has {clean_entropy:.3f}."
+        f"**{entropy:.3f}** nats ({entropy / most:.0%} of the maximum); the clean image has {clean_entropy:.3f}."
     )
     for index in np.argsort(-probabilities)[:4]:
         st.progress(float(probabilities[index]), text=f"{classes[index]} · {probabilities[index]:.1%}")
 
 
+def told_apart(images: ImageSet) -> str:
+    """Return the parameters by which people tell an attack's sets apart; nothing for a corruption."""
+    return parameters(images.plugin) if images.family == "adversarial" else ""
+
+
 def words(kind: str, severity: int, parameters: str = "") -> str:
     """Return how people call a variant."""
     name = kind.replace("_", " ")
-    return " ".join(part for part in (name, str(severity or ""), f"({parameters})" if parameters else "") if part)
+    return f"{name} ({parameters})" if parameters else " ".join(part for part in (name, str(severity or "")) if part)
