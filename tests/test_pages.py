@@ -100,6 +100,17 @@ def test_every_view_of_the_variants_draws(cache: Path, view: str) -> None:
     assert at.segmented_control(key="view").value == view
 
 
+def test_what_was_typed_in_a_view_is_there_on_return(cache: Path) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Database").run()
+    at.multiselect(key="database-kinds").set_value(["snow"]).run()
+    at.session_state["across-kind"] = ("no such kind", 1, "")
+    at.segmented_control(key="view").set_value("Across samples").run()
+    assert not at.exception
+    at.segmented_control(key="view").set_value("Database").run()
+    assert at.multiselect(key="database-kinds").value == ["snow"]
+
+
 def test_a_live_attack_follows_epsilon(cache: Path) -> None:
     at = open_page("variants")
     at.segmented_control(key="view").set_value("Live attack").run()

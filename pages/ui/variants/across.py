@@ -27,6 +27,8 @@ def draw(prepared: Prepared) -> None:
     sets = {(images.kind, images.severity, subject.told_apart(images)): images for images in variants.largest(pipeline)}
     if not sets:
         empty("No variants yet", "Compute some in the Database view.")
+    if st.session_state.get("across-kind") not in sets:
+        st.session_state.pop("across-kind", None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Variant", list(sets), format_func=lambda one: subject.words(*one), key="across-kind", width=320
