@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation.attacks import ATTACKS
-from curation.pipeline import Pipeline
+from curation.pipeline import FOR_SELECTION, Pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
@@ -86,6 +86,16 @@ def test_another_goal_model_is_seen_at_once(cache: Path) -> None:
     assert not any("settings changed" in element.value for element in at.caption)
     at = open_page("workspace", w="small", d='{"goal_model.train": {"epochs": 7}}')
     assert any("settings changed" in element.value for element in at.caption)
+
+
+def test_a_page_offers_to_compute_what_it_lacks(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("curation.jobs.submit", lambda *words, **_: asked.append(words[2]))
+    at = open_page("boundary", w="small", d='{"variants.corruption":{"kinds":["frost"],"severities":[4]}}')
+    assert not at.exception
+    assert any("corrupted copies" in element.value for element in at.markdown)
+    at.button(key="compute-missing").click().run()
+    assert asked == [FOR_SELECTION]
 
 
 VIEWS = ["One sample", "Live attack", "Across samples", "What hurts", "Database"]

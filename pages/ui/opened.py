@@ -68,7 +68,7 @@ def open_selection() -> Opened:
     try:
         key = pipeline.pool_key
     except CurationError as error:
-        empty("Not ready yet", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        _compute(found, str(error))
     pool = resources.pool(key, pipeline)
     return Opened(found, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key))
 
@@ -78,6 +78,29 @@ def empty(title: str, text: str) -> NoReturn:
     with st.container(border=True, horizontal_alignment="center"):
         st.subheader(title)
         st.write(text)
+        st.page_link("workspace.py", label="Open the Workspace page", icon=":material/database:")
+    raise Done
+
+
+def _compute(found: Workspace, why: str) -> NoReturn:
+    """Draw what is missing and the button that computes it, and end the page. Raises: Done."""
+    from curation.pipeline import FOR_SELECTION
+    from pages.ui import panel
+
+    with st.container(border=True):
+        st.subheader("Not ready yet")
+        st.write(f"{why[:1].upper()}{why[1:]}.")
+        if panel.active_job(found) is None:
+            st.button(
+                "Compute what is missing",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=panel.start,
+                args=(FOR_SELECTION,),
+                key="compute-missing",
+                help="In the background; finished parts are reused.",
+            )
+        panel.job_strip(found)
         st.page_link("workspace.py", label="Open the Workspace page", icon=":material/database:")
     raise Done
 
