@@ -219,7 +219,7 @@ class Pipeline(Plan):
         undone = [s.stage for s in self.status() if s.stage in FOR_SELECTION and s.state not in ("done", "off")]
         if undone:
             names = ", ".join(TITLES[stage].lower() for stage in undone)
-            raise CurationError(f"not computed yet: {names}; run the recipe first")
+            raise CurationError(f"not computed yet: {names}; run the recipe first (`curation run`)")
 
     @cached_property
     def pool_key(self) -> str:
