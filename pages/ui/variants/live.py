@@ -11,7 +11,7 @@ import streamlit as st
 from curation import figures, stages
 from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
-from curation.attacks.losses import remark
+from curation.attacks.losses import LOSSES, remark
 from curation.errors import CurationError, UsageError
 from curation.inspection import Live, enlarged, live, magnified, spectrum
 from curation.plugin import fingerprint
@@ -105,6 +105,11 @@ def _parameters(name: str, pass_s: float, classes: int) -> Attack:
             else:
                 level = st.slider("ε, in 255ths", 1, 64, 8, key=f"live-{name}-linf", width=320)
                 values["epsilon"] = f"{level}/255"
+        if "loss" in fields:
+            shown.append("loss")
+            names = list(LOSSES)
+            usual_loss = names.index(ATTACKS[name].model_fields["loss"].get_default())
+            values["loss"] = st.selectbox("Loss", names, usual_loss, key=f"live-{name}-loss", width=110)
         if "steps" in fields:
             shown.append("steps")
             values["steps"] = st.number_input("Steps", 1, 10_000, values["steps"], key=f"live-{name}-steps", width=130)
