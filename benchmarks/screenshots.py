@@ -15,7 +15,7 @@ PAGES = {
     "map": ("map?w=demo", "hardest first"),
     "variants": ("variants?w=demo&sample=8", "Entropy by severity"),
     "variants-live": ("variants?w=demo&sample=8&view=Live+attack", "pass by pass"),
-    "variants-across": ("variants?w=demo&view=Across+samples", "page of"),
+    "variants-across": ("variants?w=demo&view=Across+samples", "of 4,000 images"),
     "variants-effect": ("variants?w=demo&view=What+hurts", "Made wrong by class"),
     "variants-database": ("variants?w=demo&view=Database", "for this goal model"),
     "mix": ("mix?w=demo", "Against the last saved recipe"),

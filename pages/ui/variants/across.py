@@ -72,8 +72,6 @@ def _turn(found: int, of: int, key: str) -> int:
         st.markdown(f"**{found:,}** of {of:,} images")
         if pages == 1:
             return 1
-        page = st.number_input(
-            f"Page of {pages:,}", 1, pages, 1, key=f"page-{key}", width=130, label_visibility="collapsed"
-        )
+        page = st.number_input("Page", 1, pages, 1, key=f"page-{key}", width=130, label_visibility="collapsed")
         st.caption(f"page of {pages:,}")
     return int(page)
