@@ -33,6 +33,7 @@ def main() -> None:
     parser.set_defaults(attacks="pgd,apgd_dlr,deepfool,carlini_wagner")
     parser.add_argument("--epsilon", default="8/255")
     parser.add_argument("--rounds", type=int, default=5, help="of the search over c in Carlini & Wagner's")
+    parser.add_argument("--steps", type=int, help="instead of the attack's own number here")
     parser.add_argument("--runs", type=int, default=3, help="of each contender; the fastest counts")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch-sizes", default="128", help="such as 128,512,2048 on an accelerator")
@@ -46,7 +47,7 @@ def main() -> None:
         images, labels = (part.to(options.device) for part in test_images(options.images, options.data))
         for attack in [attack for attack in OURS if attack in options.attacks.split(",")]:
             rounds = options.rounds if attack == "carlini_wagner" else 1
-            setup = Setup(attack, STEPS[attack], epsilon, rounds=rounds)
+            setup = Setup(attack, options.steps or STEPS[attack], epsilon, rounds=rounds)
             part = slice(max(len(images) // FEWER.get(attack, 1), 1))
             for batch_size in map(int, options.batch_sizes.split(",")):
                 print(
