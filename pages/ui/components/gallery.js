@@ -97,18 +97,6 @@ function create(root, send) {
     if (!cells.length) grid.append(element("p", { class: "empty" }, "No images here"));
   }
 
-  async function paint() {
-    const { layout, sprite } = columns;
-    const mine = cells;
-    const picture = await createImageBitmap(new Blob([sprite], { type: layout.type }));
-    mine.forEach((cell, i) => {
-      const [x, y] = [(i % layout.columns) * layout.pitch_x, Math.floor(i / layout.columns) * layout.pitch_y];
-      const context = cell.firstChild.getContext("2d");
-      context.drawImage(picture, x, y, layout.width, layout.height, 0, 0, layout.width, layout.height);
-    });
-    picture.close();
-  }
-
   // Whole multiples of the image's pixels, near 96 on the desk and near 72 in the hand.
   function arrange() {
     if (!shown || !root.clientWidth) return;
@@ -137,15 +125,8 @@ function create(root, send) {
   });
   grid.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !cells.length) return;
-    const goals = {
-      ArrowLeft: focused - 1,
-      ArrowRight: focused + 1,
-      ArrowUp: focused - perRow < 0 ? focused : focused - perRow,
-      ArrowDown: focused + perRow >= cells.length ? focused : focused + perRow,
-      Home: 0,
-      End: cells.length - 1,
-    };
-    if (event.key in goals) focus(goals[event.key]);
+    const goal = keyGoal(event.key, focused, perRow, cells.length);
+    if (goal !== undefined) focus(goal);
     else if (event.key === "Enter" || event.key === " ") send.trigger("opened", shown.ids[focused]);
     else if (event.key === "i") decide("include");
     else if (event.key === "x") decide("exclude");
@@ -167,7 +148,7 @@ function create(root, send) {
       last = Math.max(last, parameters.seen);
       if (fresh) {
         build();
-        paint();
+        paintSheet(columns, cells.map((cell) => cell.firstChild));
       }
       cells.forEach((_, i) => dress(i));
       arrange();

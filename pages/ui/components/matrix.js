@@ -53,18 +53,6 @@ function create(root, send) {
     words.textContent = shown.captions[0] ?? "";
   }
 
-  async function paint() {
-    const { layout, sprite } = columns;
-    const mine = cells;
-    const picture = await createImageBitmap(new Blob([sprite], { type: layout.type }));
-    mine.forEach((cell, i) => {
-      const [x, y] = [(i % layout.columns) * layout.pitch_x, Math.floor(i / layout.columns) * layout.pitch_y];
-      const context = cell.firstChild.getContext("2d");
-      context.drawImage(picture, x, y, layout.width, layout.height, 0, 0, layout.width, layout.height);
-    });
-    picture.close();
-  }
-
   table.addEventListener("click", (event) => {
     const at = cells.indexOf(event.target.closest(".cell"));
     if (at < 0) return;
@@ -78,15 +66,8 @@ function create(root, send) {
   table.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !cells.length) return;
     const across = shown.column_names.length;
-    const goals = {
-      ArrowLeft: focused - 1,
-      ArrowRight: focused + 1,
-      ArrowUp: focused - across < 0 ? focused : focused - across,
-      ArrowDown: focused + across >= cells.length ? focused : focused + across,
-      Home: 0,
-      End: cells.length - 1,
-    };
-    if (event.key in goals) focus(goals[event.key]);
+    const goal = keyGoal(event.key, focused, across, cells.length);
+    if (goal !== undefined) focus(goal);
     else if (event.key === "Enter" || event.key === " ") send.trigger("opened", shown.ids[focused]);
     else return;
     event.preventDefault();
@@ -99,7 +80,7 @@ function create(root, send) {
       [shown, columns] = [parameters, cargo];
       if (fresh) {
         build();
-        paint();
+        paintSheet(columns, cells.map((cell) => cell.firstChild));
       }
       cells.forEach((_, i) => dress(i));
     },
