@@ -31,6 +31,11 @@ class Table(NamedTuple):
     imgaug: tuple[Any, ...] | None = None
     """None for the kinds that are not among the 14 of transferable-example curation."""
 
+    @classmethod
+    def of_package(cls, cifar: tuple[Any, ...], imagenet: tuple[Any, ...]) -> Table:
+        """Return the table of a kind that imgaug takes as it is from the package with ImageNet's constants."""
+        return cls(cifar, imagenet, imgaug=imagenet)
+
 
 class Corruption(Plugin):
     """One kind of common corruption at one severity. A member writes ``corrupt``; ``__call__`` checks around it."""

@@ -86,10 +86,8 @@ class MotionBlur(Corruption):
     name = "motion_blur"
     title = "Motion blur"
     group = "blur"
-    table = Table(
-        cifar=((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
-        imagenet=((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
-        imgaug=((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+    table = Table.of_package(
+        cifar=((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)), imagenet=((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:

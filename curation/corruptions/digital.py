@@ -129,9 +129,7 @@ class Pixelate(Corruption):
     title = "Pixelation"
     version = 2
     group = "digital"
-    table = Table(
-        cifar=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet=(0.6, 0.5, 0.4, 0.3, 0.25), imgaug=(0.6, 0.5, 0.4, 0.3, 0.25)
-    )
+    table = Table.of_package(cifar=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet=(0.6, 0.5, 0.4, 0.3, 0.25))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         small = (images * 255).round_()
@@ -191,10 +189,9 @@ class Saturate(Corruption):
     title = "Saturation"
     group = "digital"
     held_out = True
-    table = Table(
+    table = Table.of_package(
         cifar=((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
         imagenet=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
-        imgaug=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:

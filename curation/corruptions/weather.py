@@ -34,7 +34,7 @@ class Snow(Corruption):
     title = "Snow"
     version = 2
     group = "weather"
-    table = Table(
+    table = Table.of_package(
         cifar=(
             (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
             (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
@@ -43,13 +43,6 @@ class Snow(Corruption):
             (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
         ),
         imagenet=(
-            (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
-            (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
-            (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-            (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
-            (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
-        ),
-        imgaug=(
             (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
             (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
             (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
@@ -90,10 +83,9 @@ class Frost(Corruption):
     title = "Frost"
     version = 2
     group = "weather"
-    table = Table(
+    table = Table.of_package(
         cifar=((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
         imagenet=((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
-        imgaug=((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
