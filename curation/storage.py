@@ -144,23 +144,19 @@ class Shards:
 
     def table(self, index: int) -> pd.DataFrame:
         """Return a shard's table. Raises: CurationError."""
-        path = self._path(index)
-        try:
-            return pd.read_parquet(io.BytesIO(path.read_bytes()))
-        except (ValueError, OSError) as error:
-            raise self._damaged(path) from error
+        return self._table(index).to_pandas()
 
     def whole_table(self) -> pd.DataFrame:
         """Return all shards' tables, one under the other. Raises: CurationError."""
-        parts = []
         frozen = self.freeze()
-        for index in range(self.count):
-            path = frozen._path(index)
-            try:
-                parts.append(parquet.read_table(pyarrow.BufferReader(path.read_bytes())))
-            except (ValueError, OSError) as error:
-                raise self._damaged(path) from error
-        return pyarrow.concat_tables(parts).to_pandas()
+        return pyarrow.concat_tables([frozen._table(index) for index in range(self.count)]).to_pandas()
+
+    def _table(self, index: int) -> pyarrow.Table:
+        path = self._path(index)
+        try:
+            return parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
+        except (ValueError, OSError) as error:
+            raise self._damaged(path) from error
 
     def gather(self, rows: np.ndarray, starts: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return chosen rows of the whole array.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import streamlit as st
 
 from curation import jobs, variants
 from curation.attacks import ATTACKS
-from curation.corruptions import CORRUPTIONS
+from curation.corruptions import CORRUPTIONS, Constants
 from curation.errors import CurationError, UsageError
+from curation.image_set import ImageSet
 from curation.pipeline import Pipeline
 from curation.plugin import fingerprint
 from curation.progress import duration
@@ -26,17 +27,18 @@ STAGES = ("corruption", "adversarial", "score")
 
 def draw(prepared: Prepared) -> None:
     """Draw the view."""
+    sets = variants.described(prepared.pipeline)
     asking, kept = st.columns([3, 2], gap="large")
     with asking:
         st.subheader("Compute more")
         panel.job_strip(prepared.workspace)
-        _ask(prepared)
+        _ask(prepared, sets)
     with kept:
         st.subheader("Kept")
-        _kept(prepared)
+        _kept(prepared, sets)
 
 
-def _ask(prepared: Prepared) -> None:
+def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
     kinds = st.multiselect(
         "Corruptions",
         CORRUPTIONS.names,
@@ -48,11 +50,11 @@ def _ask(prepared: Prepared) -> None:
         "Severities", [1, 2, 3, 4, 5], default=[1, 3, 5], selection_mode="multi", key="database-severities"
     )
     asked = prepared.recipe.variants.corruption
-    sets = ["cifar", "imagenet", "imgaug"]
+    known = get_args(Constants)
     constants = right.selectbox(
         "Constants",
-        sets,
-        index=sets.index(asked.constants if asked else "cifar"),
+        known,
+        index=known.index(asked.constants if asked else "cifar"),
         key="database-constants",
         help="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: the 14 of Zhong et al.",
     )
@@ -80,8 +82,8 @@ def _ask(prepared: Prepared) -> None:
                 "samples": None if samples == total else samples,
             }
         )
-        kept = prepared.workspace.kept("images"), [s.pixels.missing() for s in variants.described(prepared.pipeline)]
-        key = fingerprint([recipe.computed(), prepared.pipeline.model_digest, prepared.pipeline.device, kept])
+        found = prepared.workspace.kept("images"), [images.pixels.missing() for images in kept]
+        key = fingerprint([recipe.computed(), prepared.pipeline.model_digest, prepared.pipeline.device, found])
         cost = _estimate(key, prepared, recipe)
     except (UsageError, CurationError) as error:
         st.error(re.sub(r"^recipe: variants\.\w+(\.\d+)?: ", "", str(error)))
@@ -147,8 +149,7 @@ def _adopt(recipe: Recipe, asked: Recipe) -> None:
         st.toast("Added to the recipe; compute what is missing on the Workspace page.", icon=":material/playlist_add:")
 
 
-def _kept(prepared: Prepared) -> None:
-    sets = variants.described(prepared.pipeline)
+def _kept(prepared: Prepared, sets: list[ImageSet]) -> None:
     if not sets:
         st.caption("Nothing yet for this goal model and seed.")
         return

@@ -8,6 +8,7 @@ import streamlit as st
 
 from curation import figures, variants
 from curation.figures import FAMILY_WORDS
+from curation.image_set import ImageSet
 from curation.plugin import fingerprint
 from pages.ui.opened import Prepared, empty
 from pages.ui.variants import subject
@@ -22,7 +23,7 @@ def draw(prepared: Prepared) -> None:
     if not clean.complete():
         empty("Not scored yet", "Run the stage “Score candidates”, or compute variants in the Database view.")
     key = fingerprint([pipeline.model_digest, prepared.recipe.seed, prepared.workspace.kept("scores")])
-    table, rates = _summary(key, prepared)
+    table, sets = _summary(key, prepared)
     if not len(table):
         empty("No variants yet", "The recipe asks for none; compute some in the Database view.")
     right = (clean.whole_table()["prediction"].to_numpy() == pipeline.samples.labels).mean()
@@ -35,11 +36,11 @@ def draw(prepared: Prepared) -> None:
     )
     if family:
         shown_rows = np.flatnonzero((table["family"] == family).to_numpy())
-        table, rates = table.iloc[shown_rows].reset_index(drop=True), [rates[i] for i in shown_rows]
+        table, sets = table.iloc[shown_rows].reset_index(drop=True), [sets[i] for i in shown_rows]
     if not len(table):
         st.caption("None of this family is kept.")
         return
-    most = float(np.log(len(prepared.pipeline.samples.classes)))
+    most = float(np.log(len(pipeline.samples.classes)))
     shown = st.dataframe(
         table[COLUMNS],
         key="effect",
@@ -63,15 +64,19 @@ def draw(prepared: Prepared) -> None:
     index = picked[0] if picked else 0
     st.markdown(f"**Made wrong by class: {table['variant'].iloc[index]}**")
     st.plotly_chart(
-        figures.class_rates(rates[index], prepared.pipeline.samples.classes, family=table["family"].iloc[index]),
+        figures.class_rates(
+            variants.success_by_class(pipeline, sets[index]),
+            pipeline.samples.classes,
+            family=table["family"].iloc[index],
+        ),
         config={"displayModeBar": False},
         key="class-rates",
     )
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the scores …")
-def _summary(key: str, _prepared: Prepared) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Return the summary of every finished set, the most harmful first, and its success by class in the same order."""
+def _summary(key: str, _prepared: Prepared) -> tuple[pd.DataFrame, list[ImageSet]]:
+    """Return the summary of every finished set, the most harmful first, and the sets in the same order."""
     pipeline = _prepared.pipeline
     sets = variants.largest(pipeline)
     table = variants.summary(pipeline, sets)
@@ -90,4 +95,4 @@ def _summary(key: str, _prepared: Prepared) -> tuple[pd.DataFrame, list[np.ndarr
             )
         ],
     )
-    return table, [variants.success_by_class(pipeline, sets[i]) for i in order]
+    return table, [sets[i] for i in order]
