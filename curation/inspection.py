@@ -15,7 +15,6 @@ from curation import stages
 from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
 from curation.pipeline import Pipeline
-from curation.randomness import stream_seeds
 from curation.variants import finished, parameters
 
 SLIGHTLY = 0.1
@@ -54,8 +53,8 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
         if min(samples.shape[:2]) < kind.minimum_side_px:
             continue
         for severity in range(1, 6):
-            seeds = stream_seeds(recipe.seed, ids, kind.name, severity)
-            found = stages.to_pixels(kind(severity=severity, constants=constants)(tensor, seeds=seeds))
+            member = kind(severity=severity, constants=constants)
+            found = stages.to_pixels(member(tensor, seeds=stages.variant_seeds(member, recipe.seed, ids)))
             made.append(("corruption", kind.name, severity, "", found))
     for kept in finished(pipeline):
         if kept.family == "adversarial" and np.isin(row, kept.rows)[0]:
@@ -63,26 +62,34 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
     labels = np.repeat(samples.labels[row], len(images))
-    scores = stages.score_images(network, images, labels, pipeline.device)
-    sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)
     logits = stages.classify(network, images, pipeline.device)
-    return Variants(pd.concat([table, scores, sizes], axis=1), images, logits.softmax(1).numpy())
+    sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)
+    whole = pd.concat([table, stages.score_logits(logits, labels), sizes], axis=1)
+    return Variants(whole, images, logits.softmax(1).numpy())
 
 
 @dataclass(frozen=True)
 class Live:
     """An attack on one sample, watched.
 
-    image: uint8 H×W×C; logits: float32 T×K, what the goal model said at each pass; clean_probabilities, probabilities:
-    float32 K, of the original and of the final image; linf, l2: size of the change, pixels in [0, 1].
+    image: uint8 H×W×C; logits: float32 T×K, what the goal model said at each pass; label: of the sample;
+    probabilities: float32 K, of the final image; clean_entropy, entropy: nats, of the original and of the final image;
+    linf, l2: size of the change, pixels in [0, 1].
     """
 
     image: np.ndarray
     logits: np.ndarray
-    clean_probabilities: np.ndarray
+    label: int
     probabilities: np.ndarray
+    clean_entropy: float
+    entropy: float
     linf: float
     l2: float
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """The scores at each pass, T rows; see ``stages.score_logits``."""
+        return stages.score_logits(torch.from_numpy(self.logits), np.full(len(self.logits), self.label))
 
 
 class _Watched(nn.Module):
@@ -122,15 +129,24 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
                 watched,
                 tensor,
                 torch.tensor(samples.labels[row], device=device),
-                seeds=stream_seeds(pipeline.recipe.seed, np.array([sample_id]), attack.name),
+                seeds=stages.variant_seeds(attack, pipeline.recipe.seed, np.array([sample_id])),
                 multiple=1,
             )
         )
     size = stages.change_sizes(original, found).iloc[0]
     both = stages.classify(network, np.concatenate([original, found]), device)
-    path = torch.stack(watched.answers or [both[1]]).numpy()
-    before, after = both.softmax(1).numpy()
-    return Live(found[0], path, before, after, float(size["linf"]), float(size["l2"]))
+    label = int(samples.labels[row[0]])
+    before, after = stages.score_logits(both, np.full(2, label))["entropy"].tolist()
+    return Live(
+        image=found[0],
+        logits=torch.stack(watched.answers or [both[1]]).numpy(),
+        label=label,
+        probabilities=both[1].softmax(0).numpy(),
+        clean_entropy=before,
+        entropy=after,
+        linf=float(size["linf"]),
+        l2=float(size["l2"]),
+    )
 
 
 @contextmanager

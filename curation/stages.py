@@ -88,7 +88,7 @@ def corrupt_shard(samples: Samples, out: ImageSet, seed: int, device: str, index
     corruption: Corruption = out.plugin
     rows = out.rows_of(index)
     images = samples.images(rows)
-    seeds = stream_seeds(seed, samples.sample_ids[rows], corruption.name, corruption.severity)
+    seeds = variant_seeds(corruption, seed, samples.sample_ids[rows])
     parts = [
         to_pixels(corruption(to_tensor(images[at : at + BATCH], device), seeds=seeds[at : at + BATCH]))
         for at in range(0, len(images), BATCH)
@@ -109,7 +109,7 @@ def attack_shards(
             network,
             to_tensor(samples.images(rows), device),
             torch.tensor(samples.labels[rows], device=device),
-            seeds=stream_seeds(seed, samples.sample_ids[rows], attack.name),
+            seeds=variant_seeds(attack, seed, samples.sample_ids[rows]),
             batch_size=len(rows),
         )
     )
@@ -139,9 +139,19 @@ def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
     return attack.with_donors(to_tensor(samples.images(chosen), device), labels)
 
 
+def variant_seeds(plugin: Corruption | Attack, seed: int, sample_ids: np.ndarray) -> Tensor:
+    """Return the seed, int64 M, from which all that is random in each sample's variant comes."""
+    stream = (plugin.severity,) if isinstance(plugin, Corruption) else ()
+    return stream_seeds(seed, sample_ids, plugin.name, *stream)
+
+
 def score_images(network: nn.Module, images: np.ndarray, labels: np.ndarray, device: str) -> pd.DataFrame:
-    """Return prediction, the label's probability and every score for uint8 images N×H×W×C, one row an image."""
-    logits = classify(network, images, device)
+    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C."""
+    return score_logits(classify(network, images, device), labels)
+
+
+def score_logits(logits: Tensor, labels: np.ndarray) -> pd.DataFrame:
+    """Return prediction, the label's probability and every score for logits N×K, one row an image."""
     table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
     chosen = torch.tensor(np.asarray(labels))[:, None]
     table["true_probability"] = logits.double().softmax(1).gather(1, chosen)[:, 0].float().numpy()

@@ -27,7 +27,6 @@ from curation.image_set import ImageSet
 from curation.models.architectures import build
 from curation.plan import Plan
 from curation.plugin import Plugin
-from curation.randomness import stream_seeds
 
 PROBE = 32
 """Images on which a cost is measured before a job starts."""
@@ -66,11 +65,10 @@ def finished(plan: Plan) -> list[ImageSet]:
 
 def largest(plan: Plan) -> list[ImageSet]:
     """Return of every finished corruption or attack the set with the most samples."""
-    best: dict[tuple[str, str], ImageSet] = {}
+    best: dict[Plugin, ImageSet] = {}
     for images in finished(plan):
-        key = (images.kind, json.dumps(images.plugin.identity(), sort_keys=True))
-        if key not in best or len(images.rows) > len(best[key].rows):
-            best[key] = images
+        if images.plugin not in best or len(images.rows) > len(best[images.plugin].rows):
+            best[images.plugin] = images
     return list(best.values())
 
 
@@ -120,8 +118,7 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 
 def seeds(plan: Plan, images: ImageSet) -> torch.Tensor:
     """Return the seed of each variant of a set, int64 M."""
-    stream = (images.severity,) if images.family == "corruption" else ()
-    return stream_seeds(plan.recipe.seed, plan.samples.sample_ids[images.rows], images.kind, *stream)
+    return stages.variant_seeds(images.plugin, plan.recipe.seed, plan.samples.sample_ids[images.rows])
 
 
 def pixels(sets: Sequence[ImageSet], which: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -128,11 +128,7 @@ def _attacked(key: str, _prepared: Prepared, sample_id: int, _attack: Attack) ->
 def _show(prepared: Prepared, sample_id: int, attack: Attack, found: Live, factor: int) -> None:
     samples = prepared.pipeline.samples
     row = samples.rows(np.array([sample_id]))
-    clean, label = samples.images(row)[0], int(samples.labels[row[0]])
-    probabilities = np.exp(found.logits - found.logits.max(1, keepdims=True))
-    probabilities /= probabilities.sum(1, keepdims=True)
-    entropies = np.array([_entropy(one) for one in probabilities])
-    final = found.probabilities
+    clean, label, final = samples.images(row)[0], found.label, found.probabilities
     panels, said = st.columns([3, 2], gap="medium")
     grey = np.repeat(spectrum(clean, found.image)[:, :, None], clean.shape[2], axis=2)
     parts = (clean, found.image, magnified(clean, found.image, factor=factor), grey)
@@ -145,16 +141,13 @@ def _show(prepared: Prepared, sample_id: int, attack: Attack, found: Live, facto
         st.markdown(f"**{attack.title}** changes pixels by L∞ {found.linf * 255:.0f}/255, L2 {found.l2:.2f}.")
         if int(final.argmax()) == label:
             st.caption("It did not fool the goal model: try a larger ε, more steps or another loss (ce).")
-        subject.verdict(prepared, final, label, _entropy(final), _entropy(found.clean_probabilities))
+        subject.verdict(prepared, final, label, found.entropy, found.clean_entropy)
     if len(found.logits) < 2:
         return
     st.markdown("**What the goal model said, pass by pass**")
+    path, most = found.path, float(np.log(len(samples.classes)))
     st.plotly_chart(
-        figures.attack_path(entropies, probabilities[:, label], top=float(np.log(len(samples.classes)))),
+        figures.attack_path(path["entropy"].to_numpy(), path["true_probability"].to_numpy(), top=most),
         config={"displayModeBar": False},
         key="attack-path",
     )
-
-
-def _entropy(probabilities: np.ndarray) -> float:
-    return float(-(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum())
