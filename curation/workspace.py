@@ -202,7 +202,7 @@ class Workspace:
             raise UsageError(f"workspace {self.root} is a file, not a folder; choose another name")
         if self.exists and read_json(self.root / "workspace.json") is None:
             raise UsageError(f"{self.root}/workspace.json is damaged; restore it or start a new workspace")
-        if not self.exists and self.root.is_dir() and any(path.name not in PARTS for path in self.root.iterdir()):
+        if not self.exists and self.root.is_dir() and any(map(_strange, self.root.iterdir())):
             raise UsageError(f"{self.root} is not a workspace and not empty; choose a new folder, e.g. cache/mine")
 
     def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
@@ -359,6 +359,11 @@ class Workspace:
             yield
         finally:
             lock.release()
+
+
+def _strange(path: Path) -> bool:
+    """Whether a workspace would not hold this; another process may be writing ``workspace.json`` just now."""
+    return path.name not in PARTS and "workspace.json" not in path.name
 
 
 def _spell(source: dict[str, Any]) -> str:
