@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.workspace import Workspace
 
 torch.set_num_threads(1)
+settings.register_profile("fixed", derandomize=True)  # the same examples in every run
+settings.load_profile("fixed")
 
 SMALL: dict[str, Any] = {
     "name": "small",
