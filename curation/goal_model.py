@@ -15,11 +15,12 @@ from torch import nn
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.loading import load_weights, save_weights
-from curation.models.training import evaluate, train
+from curation.models.prediction import evaluate
 from curation.plan import Plan
 from curation.progress import Progress, Report
 from curation.readers.base import Reader
 from curation.storage import digest
+from curation.training.trainer import train
 from curation.workspace import KeptModel, Samples
 
 MEASURED = 2000

@@ -14,10 +14,10 @@ from curation.corruptions import CORRUPTIONS, kinds_of
 from curation.corruptions.base import Constants, Corruption
 from curation.errors import UsageError, unknown_name
 from curation.exporters import EXPORTERS
-from curation.models.training import Training
 from curation.plugin import Plugin, Settings, explain, fingerprint, plugin_field
 from curation.readers import READERS
 from curation.selection.settings import Selection
+from curation.training.settings import Training
 
 if TYPE_CHECKING:
     from curation.attacks.base import Attack

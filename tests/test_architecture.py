@@ -25,7 +25,7 @@ LIBRARIES = {
 }
 """What the compute packages may import: each is usable alone, on a bare GPU machine."""
 INSIDE = {"curation.plugin", "curation.errors", "curation.randomness"}
-COMPUTE = ("scores", "corruptions", "attacks", "embedding", "selection", "models")
+COMPUTE = ("scores", "corruptions", "attacks", "embedding", "selection", "models", "training")
 SOURCES = sorted([*(ROOT / "curation").rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"])
 
 

@@ -24,9 +24,10 @@ from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.folding import folded
 from curation.models.loading import load_weights
-from curation.models.training import Training, train
 from curation.plugin import fingerprint
 from curation.randomness import SampleRandom, stream_seeds
+from curation.training.settings import Training
+from curation.training.trainer import train
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, labels and seeds."""

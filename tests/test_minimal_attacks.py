@@ -23,8 +23,9 @@ from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.folding import folded
 from curation.models.loading import load_weights
-from curation.models.training import Training, train
 from curation.randomness import SampleRandom, stream_seeds
+from curation.training.settings import Training
+from curation.training.trainer import train
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared is not beside the repository")

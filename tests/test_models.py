@@ -18,7 +18,7 @@ from curation.models.architectures import ARCHITECTURES, build
 from curation.models.classifier import Classifier
 from curation.models.features import logits_and_features
 from curation.models.loading import load_weights, save_weights
-from curation.models.training import evaluate
+from curation.models.prediction import evaluate
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)

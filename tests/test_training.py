@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from curation.errors import CurationError
 from curation.models.architectures import build
-from curation.models.batches import augmented
-from curation.models.training import Epoch, Training, evaluate, predict, train
+from curation.models.prediction import evaluate, predict
+from curation.training.batches import augmented
+from curation.training.settings import Training
+from curation.training.trainer import Epoch, train
 
 GREY = (28, 28, 1)
 

@@ -20,9 +20,10 @@ from curation.attacks.transfer import Transfer, diversified, smoothed
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.loading import save_weights
-from curation.models.training import Training, train
 from curation.plugin import Registry, fingerprint
 from curation.randomness import stream_seeds
+from curation.training.settings import Training
+from curation.training.trainer import train
 
 ATTACK = Registry("attack", (Transfer,))
 SHAPE = (16, 16, 1)

@@ -1,1 +1,1 @@
-"""Classifiers: architectures, other people's weights, features, and training."""
+"""Classifiers: architectures, other people's weights, features and predictions."""

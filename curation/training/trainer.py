@@ -7,43 +7,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from curation.errors import CurationError
-from curation.models.batches import adversarial, augmented, to_device
-from curation.plugin import PixelFloat, Settings
+from curation.models.prediction import to_device
+from curation.training.batches import adversarial, augmented
+from curation.training.settings import Training
 
 OnStep = Callable[[int, int], None]
 """Called after every batch with (images done since the first epoch, images in all epochs); may raise to stop."""
 
 WARM_UP = 0.1
 """Share of the steps over which the learning rate rises to its full value."""
-
-
-class Training(Settings):
-    """How a classifier is trained: SGD with Nesterov momentum, a short warm-up, then a cosine to zero."""
-
-    method: Literal["plain", "adversarial"] = Field("plain", description="adversarial: on PGD images made on the way")
-    epsilon: PixelFloat = Field(4 / 255, gt=0, le=1, description="L∞ radius of adversarial training")
-    steps: int = Field(3, ge=1, description="PGD steps of adversarial training")
-    epochs: int = Field(6, ge=1, description="passes over the images")
-    batch_size: int = Field(128, ge=2, description="images in one step")
-    learning_rate: float = Field(0.1, gt=0, description="highest learning rate")
-    momentum: float = Field(0.9, ge=0, lt=1, description="momentum; 0: none")
-    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty on all parameters")
-    average: float = Field(
-        0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0: the last weights"
-    )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each label spread over all classes")
-    augment: bool = Field(True, description="shift the images at random")
-    crop_padding_px: int = Field(2, ge=0, description="largest random shift, over a black border")
-    flip: bool = Field(False, description="mirror half of the images; not for digits and letters")
 
 
 @dataclass(frozen=True)
@@ -135,38 +115,6 @@ def train(
         yield Epoch(epoch + 1, settings.epochs, loss_sum / done, right / done, rate, state)
     if first >= settings.epochs:
         _finish(model, average)
-
-
-@torch.inference_mode()
-def predict(
-    model: nn.Module, images: np.ndarray, *, device: str | torch.device = "cpu", batch_size: int = 512
-) -> Tensor:
-    """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C (N ≥ 1; may be memory-mapped)."""
-    was_training = model.training
-    model.to(device).eval()
-    try:
-        parts = [
-            model(to_device(images[at : at + batch_size], device)).float().cpu()
-            for at in range(0, len(images), batch_size)
-        ]
-    finally:
-        model.train(was_training)
-    return torch.cat(parts)
-
-
-def evaluate(
-    model: nn.Module,
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    device: str | torch.device = "cpu",
-    batch_size: int = 512,
-) -> float:
-    """Return the accuracy, in [0, 1], on uint8 images N×H×W×C with integer labels N, N ≥ 1."""
-    if not len(images):
-        raise CurationError("accuracy needs at least one image, got none")
-    predicted = predict(model, images, device=device, batch_size=batch_size).argmax(1).numpy()
-    return float((predicted == np.asarray(labels)).mean())
 
 
 def _check(images: np.ndarray, labels: np.ndarray) -> None:

@@ -46,9 +46,3 @@ def adversarial(
         change = (points.detach() + step_size * gradients.sign() - images).clamp_(-epsilon, epsilon)
     model.train()
     return (images + change).clamp_(0, 1)
-
-
-def to_device(pixels: np.ndarray, device: str | torch.device) -> Tensor:
-    """Return uint8 N×H×W×C as float32 N×C×H×W in [0, 1] on a device."""
-    tensor = torch.from_numpy(np.array(pixels, order="C")).to(device)
-    return tensor.permute(0, 3, 1, 2).float().div_(255)

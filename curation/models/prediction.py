@@ -1,0 +1,47 @@
+"""What a classifier says of many images, batch by batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from curation.errors import CurationError
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, images: np.ndarray, *, device: str | torch.device = "cpu", batch_size: int = 512
+) -> Tensor:
+    """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C (N ≥ 1; may be memory-mapped)."""
+    was_training = model.training
+    model.to(device).eval()
+    try:
+        parts = [
+            model(to_device(images[at : at + batch_size], device)).float().cpu()
+            for at in range(0, len(images), batch_size)
+        ]
+    finally:
+        model.train(was_training)
+    return torch.cat(parts)
+
+
+def evaluate(
+    model: nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 512,
+) -> float:
+    """Return the accuracy, in [0, 1], on uint8 images N×H×W×C with integer labels N, N ≥ 1."""
+    if not len(images):
+        raise CurationError("accuracy needs at least one image, got none")
+    predicted = predict(model, images, device=device, batch_size=batch_size).argmax(1).numpy()
+    return float((predicted == np.asarray(labels)).mean())
+
+
+def to_device(pixels: np.ndarray, device: str | torch.device) -> Tensor:
+    """Return uint8 N×H×W×C as float32 N×C×H×W in [0, 1] on a device."""
+    tensor = torch.from_numpy(np.array(pixels, order="C")).to(device)
+    return tensor.permute(0, 3, 1, 2).float().div_(255)
