@@ -1,0 +1,125 @@
+"""An evaluation as a document: which targets are trained how, and on what they are measured. Equal for every set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_serializer, field_validator
+
+from curation.attacks import ATTACKS
+from curation.corruptions import CORRUPTIONS
+from curation.errors import UsageError, unknown_name
+from curation.plugin import PixelFloat, Plugin, Settings, explain, plugin_field
+from curation.recipe import CorruptionSet, Source
+from curation.training.settings import Training
+
+if TYPE_CHECKING:
+    from curation.attacks.base import Attack
+else:
+    Attack = plugin_field(ATTACKS, "attack")
+
+BaselineName = Literal["clean", "random_mix", "random_split", "hardest", "self_correction"]
+
+
+class SuiteSettings(Settings):
+    """How the test suite P is built: clean, corrupted and adversarial copies of held-out images."""
+
+    path: str | None = Field(
+        None, description="your own P: a folder with the parts clean, corruption, adversarial; None: built here"
+    )
+    source: Source | None = Field(None, description="where the test images come from; None: the recipe's split test")
+    samples: int | None = Field(1000, ge=1, description="use this many test images, evenly spaced; None: all")
+    corruption: CorruptionSet = Field(default_factory=CorruptionSet, description="the corrupted part of P")
+    held_out: list[str] = Field(
+        ["speckle_noise", "gaussian_blur", "spatter", "saturate"],
+        description="corruptions reported apart from R, which no recipe should train on; same severities",
+    )
+    adversarial: tuple[Attack, ...] = Field(
+        default_factory=lambda: (
+            ATTACKS.build("pgd", {"loss": "ce", "steps": 20}),
+            ATTACKS.build("mim", {"steps": 10}),
+        ),
+        description="attacks of the adversarial part, each on every surrogate",
+    )
+    surrogates: list[str] = Field(
+        ["tiny_convnet", "resnet20"],
+        min_length=1,
+        description="architectures that are attacked; neither the goal model nor a target may be one of them",
+    )
+    training: Training = Field(default_factory=lambda: Training(preset="fast"), description="of the surrogates")
+
+    @field_validator("held_out")
+    @classmethod
+    def _known(cls, kinds: list[str]) -> list[str]:
+        for kind in kinds:
+            if kind not in CORRUPTIONS:
+                raise ValueError(unknown_name("corruption", kind, CORRUPTIONS.names))
+        return kinds
+
+    @field_validator("adversarial", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, Mapping | Plugin) else value
+
+    @field_serializer("adversarial")
+    def _written(self, attacks: tuple[Attack, ...]) -> Any:
+        return [{"attack": attack.name, **attack.model_dump(mode="json")} for attack in attacks]
+
+
+class WhiteBox(Settings):
+    """An attack on each target itself: APGD on the cross-entropy, then targeted APGD-DLR on what still stands."""
+
+    samples: int = Field(200, ge=0, description="test images attacked, evenly spaced; 0: none")
+    epsilon: PixelFloat = Field(8 / 255, gt=0, le=1, description="L∞ radius")
+    steps: int = Field(20, ge=1, description="steps of each attack")
+
+
+class Evaluation(Settings):
+    """Which targets are trained, with which one schedule, how often, beside which baselines, measured on what."""
+
+    targets: list[str] = Field(["tiny_resnet"], min_length=1, description="architectures trained on every set")
+    seeds: int = Field(3, ge=1, le=100, description="trainings of each target on each set")
+    schedule: Training = Field(default_factory=lambda: Training(preset="fast"), description="one for every training")
+    learning_rates: dict[str, float] = Field({}, description="a target's own highest learning rate, by architecture")
+    baselines: list[BaselineName] = Field(
+        ["clean", "random_mix", "random_split", "hardest"],
+        description="sets of the same budget to compare with: clean, random_mix (the recipe's mix at random), "
+        "random_split (0:4:1 at random), hardest (no offset), self_correction",
+    )
+    suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P")
+    white_box: WhiteBox = Field(default_factory=WhiteBox, description="the attack on each target itself")
+
+    @classmethod
+    def parse(cls, value: Any, *, where: str = "evaluation") -> Evaluation:
+        """Return the evaluation in plain data. Raises: UsageError: the field, what is allowed, the nearest name."""
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where}: expected fields such as `targets:`, got {type(value).__name__}")
+        try:
+            return cls(**{str(key): part for key, part in value.items()})
+        except ValidationError as error:
+            raise UsageError(explain(error, cls, where)) from None
+
+    @classmethod
+    def load(cls, path: Path | str) -> Evaluation:
+        """Return the evaluation in a YAML file. Raises: UsageError."""
+        try:
+            value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UsageError(f"evaluation {path} cannot be read as YAML ({type(error).__name__})") from None
+        return cls.parse(value or {}, where=str(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evaluation as plain data; ``parse`` gives the same evaluation back."""
+        value = self.model_dump(mode="json")
+        if value["suite"]["source"]:
+            reader = value["suite"]["source"].pop("reader")
+            value["suite"]["source"] = {**reader, **value["suite"]["source"]}
+        return value
+
+    def training_of(self, target: str) -> Training:
+        """Return the schedule with a target's own learning rate, where it has one."""
+        rate = self.learning_rates.get(target)
+        return self.schedule if rate is None else self.schedule.model_copy(update={"learning_rate": rate})
