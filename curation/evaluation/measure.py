@@ -1,0 +1,51 @@
+"""What a classifier says of every image of P, as the table that the metrics take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from curation.evaluation.suite import Part, Suite
+from curation.models.prediction import predict
+from curation.progress import Progress, Report, ignore
+
+ROWS = 2048
+"""Images read and classified at a time: what bounds memory."""
+
+
+def predictions_of(network: nn.Module, suite: Suite, *, device: str, report: Report = ignore) -> pd.DataFrame:
+    """Return one row an image of P, in the order of its parts.
+
+    Args: network: from float32 N×C×H×W in [0, 1] to logits N×K; left in the mode that it is in.
+    Returns: part, kind (text), severity (int8), sample_id (int64), label, prediction (int32), true_probability
+        (float32, the softmax at the label).
+    """
+    done, total = 0, len(suite)
+    tables = []
+    report(Progress("measure", done, total))
+    for part in suite.parts:
+        for start in range(0, len(part), ROWS):
+            positions = np.arange(start, min(start + ROWS, len(part)))
+            logits = predict(network, part.images(positions), device=device)
+            tables.append(_rows(part, positions, logits))
+            done += len(positions)
+            report(Progress("measure", done, total, note=part.kind))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _rows(part: Part, positions: np.ndarray, logits: torch.Tensor) -> pd.DataFrame:
+    labels = part.labels[positions]
+    chosen = torch.from_numpy(labels)[:, None]
+    return pd.DataFrame(
+        {
+            "part": part.part,
+            "kind": part.kind,
+            "severity": np.int8(part.severity),
+            "sample_id": part.sample_ids[positions],
+            "label": labels.astype(np.int32),
+            "prediction": logits.argmax(1).numpy().astype(np.int32),
+            "true_probability": logits.double().softmax(1).gather(1, chosen)[:, 0].numpy().astype(np.float32),
+        }
+    )
