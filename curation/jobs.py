@@ -32,17 +32,21 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 1.0
 START_S = 30.0
 State = Literal["starting", "queued", "running", "done", "failed", "cancelled", "lost"]
+Does = Literal["stages", "evaluation", "tuning"]
 
 
 @dataclass(frozen=True)
 class JobStatus:
     """What ``status.json`` says, checked against the process table.
 
+    does: computes stages of a recipe, an evaluation or a tuning; subject: the evaluation's or tuning's name.
     ``lost``: the process died without a word (killed, or the machine restarted); submit again to go on.
     """
 
     id: str
     state: State
+    does: Does = "stages"
+    subject: str = ""
     stages: list[str] = field(default_factory=list)
     destination: str | None = None
     progress: Progress | None = None
@@ -72,15 +76,22 @@ def submit(workspace: Workspace, recipe: Recipe, stages: Sequence[str], *, desti
 
     Raises: CurationError when the folder cannot be written.
     """
-    name = job_id(recipe, stages, destination)
-    folder = Path(workspace.jobs_folder) / name
+    about = {"does": "stages", "stages": list(stages), "destination": destination, "recipe": recipe.to_dict()}
+    return _start(workspace, job_id(recipe, stages, destination), about)
+
+
+def submit_kept(workspace: Workspace, does: Does, subject: str) -> str:
+    """Start, or go on with, a kept evaluation or tuning by its name, or attach to its job; return the job's id."""
+    return _start(workspace, fingerprint([does, subject]), {"does": does, "subject": subject})
+
+
+def _start(workspace: Workspace, name: str, about: dict[str, Any]) -> str:
     folder = Path(workspace.jobs_folder) / name
     with workspace.lock(f"job-{name}"):
         if status(workspace, name).active:
             return name
         (folder / "cancel").unlink(missing_ok=True)
-        about = {"stages": list(stages), "destination": destination, "recipe": recipe.to_dict(), "started": time.time()}
-        write_json(folder / "job.json", about)
+        write_json(folder / "job.json", {**about, "started": time.time()})
         write_json(folder / "status.json", {"state": "starting", "pid": 0})
         with (folder / "log.txt").open("ab") as log:
             process = subprocess.Popen(
@@ -112,6 +123,8 @@ def status(workspace: Workspace, name: str) -> JobStatus:
     return JobStatus(
         id=name,
         state=state,
+        does=about.get("does", "stages"),
+        subject=about.get("subject", ""),
         stages=about.get("stages", []),
         destination=about.get("destination"),
         progress=Progress(**progress) if progress else None,
@@ -184,16 +197,12 @@ class _Worker:
         threading.Thread(target=self._beat, daemon=True).start()
         try:
             self.tell()
-            from curation.pipeline import Pipeline
-            from curation.recipe import Recipe
+            from curation.stages import best_device
 
-            about = read_json(self.folder / "job.json") or {}
-            pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace)
-            with self._device(pipeline.device):
+            about, device = read_json(self.folder / "job.json") or {}, best_device()
+            with self._device(device):
                 self.tell(state="running")
-                self.tell(seconds=pipeline.run(tuple(about["stages"]), report=self.report))
-                if about["destination"]:
-                    pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
+                getattr(self, f"_{about['does']}")(about, device)
             self.tell(state="done")
         except Cancelled:
             self.tell(state="cancelled")
@@ -204,6 +213,25 @@ class _Worker:
         except Exception as error:
             self.tell(state="failed", error=f"an unexpected error ({type(error).__name__}: {error}); see the job's log")
             raise
+
+    def _stages(self, about: dict[str, Any], device: str) -> None:
+        from curation.pipeline import Pipeline
+        from curation.recipe import Recipe
+
+        pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace, device=device)
+        self.tell(seconds=pipeline.run(tuple(about["stages"]), report=self.report))
+        if about["destination"]:
+            pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
+
+    def _evaluation(self, about: dict[str, Any], device: str) -> None:
+        from curation.evaluation.evaluate import resume
+
+        resume(self.workspace, about["subject"], device=device, report=self.report)
+
+    def _tuning(self, about: dict[str, Any], device: str) -> None:
+        from curation.tuning import resume
+
+        resume(self.workspace, about["subject"], device=device, report=self.report)
 
     def _device(self, device: str) -> FileLock:
         """One job at a time on a device: the others wait, and can be cancelled while they do."""

@@ -17,6 +17,16 @@ class Cancelled(CurationError):
         super().__init__("cancelled; everything finished so far is kept, run again to go on from there")
 
 
+WORDS = {
+    "suite": "Test suite P",
+    "train": "Train targets",
+    "measure": "Measure on P",
+    "tune": "Tune",
+    "export": "Export",
+}
+"""What is reported besides a recipe's own stages (``plan.TITLES``), with the words people see."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """One report: ``done`` of ``total`` units of a stage, ``rate`` units/s, ``eta_s`` seconds left (None: unknown)."""

@@ -30,7 +30,10 @@ from curation.storage import (
 SHARD_BYTES = 2 << 20
 """A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
 
-PARTS = ("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks")
+PARTS = (
+    *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
+    *("targets", "predictions", "evaluations", "studies"),
+)
 """The folders of a workspace."""
 
 IN_MEMORY_BYTES = 2 << 30
@@ -149,7 +152,10 @@ class Samples:
 
 
 class KeptModel:
-    """The place of one goal model: a checkpoint while it is trained, weights and description once it is ready."""
+    """The place of one trained model: a checkpoint and a history while it is trained, then weights and a description.
+
+    Earlier epochs' weights may lie beside the last ones; rows of the history then have their ``digest``.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Args: folder: its own, may not exist yet."""
@@ -158,24 +164,40 @@ class KeptModel:
     @property
     def weights(self) -> Path:
         """The file of weights, safetensors."""
-        return self._folder / "model.safetensors"
+        return self.weights_at(None)
+
+    def weights_at(self, epoch: int | None) -> Path:
+        """Return the file of the weights as they were after an earlier epoch, or (None) of the last ones."""
+        return self._folder / ("model.safetensors" if epoch is None else f"epoch-{epoch:04d}.safetensors")
 
     @property
     def about(self) -> dict[str, Any] | None:
-        """A finished goal model's description (settings, weights digest, accuracies, history), or None."""
+        """A finished model's description (settings, weights digest, accuracies, history), or None."""
         return read_json(self._folder / "model.json")
+
+    def about_at(self, epoch: int | None) -> dict[str, Any] | None:
+        """Return the description with an earlier epoch's digest and accuracies, or None where it is not kept."""
+        about = self.about
+        if about is None or epoch is None:
+            return about
+        return next((about | row for row in about["history"] if row["epoch"] == epoch and "digest" in row), None)
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return one row an epoch (epoch, loss, accuracy as trained on, seconds and more), also while it is trained."""
+        about = self.about
+        return about["history"] if about else read_json(self._folder / "history.json") or []
 
     @property
     def started(self) -> bool:
         """Whether at least one epoch is kept."""
         return (self._folder / "checkpoint.pt").exists()
 
-    def ready(self, *, verify: bool = False) -> bool:
-        """Whether it is finished; with ``verify`` damaged weights are noticed."""
-        about = self.about
-        if not about or not self.weights.exists():
+    def ready(self, epoch: int | None = None, *, verify: bool = False) -> bool:
+        """Whether it is finished and an epoch's weights are there; with ``verify`` damaged ones are noticed."""
+        about, weights = self.about_at(epoch), self.weights_at(epoch)
+        if not about or not weights.exists():
             return False
-        return not verify or digest(self.weights.read_bytes()) == about["digest"]
+        return not verify or digest(weights.read_bytes()) == about["digest"]
 
     def checkpoint(self) -> bytes | None:
         """Return the last epoch's checkpoint, or None."""
@@ -185,11 +207,20 @@ class KeptModel:
         """Keep an epoch's checkpoint instead of the one before."""
         write_bytes(self._folder / "checkpoint.pt", content)
 
+    def write_history(self, history: list[dict[str, Any]]) -> None:
+        """Keep the rows of the epochs so far."""
+        write_json(self._folder / "history.json", history)
+
+    def write_weights(self, epoch: int, content: bytes) -> None:
+        """Keep an epoch's weights beside those of others."""
+        write_bytes(self.weights_at(epoch), content)
+
     def finish(self, weights: bytes, about: dict[str, Any]) -> None:
-        """Keep the finished model and drop the checkpoint."""
+        """Keep the finished model; drop the checkpoint, and the history, which ``about`` has."""
         write_bytes(self.weights, weights)
         write_json(self._folder / "model.json", about)
-        (self._folder / "checkpoint.pt").unlink(missing_ok=True)
+        for name in ("checkpoint.pt", "history.json"):
+            (self._folder / name).unlink(missing_ok=True)
 
 
 class Workspace:
@@ -292,6 +323,14 @@ class Workspace:
         """Return the one-shard table of all candidates."""
         return Shards(self.root / "pools" / key, 1, "parquet")
 
+    def add_seconds(self, result: Shards, seconds: float) -> None:
+        """Add to the compute seconds that a kept result cost; they go when its folder goes."""
+        write_json(result.folder / "cost.json", {"seconds": round(self.seconds(result) + seconds, 3)})
+
+    def seconds(self, result: Shards) -> float:
+        """Return the compute seconds that a kept result cost, 0 where nothing was noted."""
+        return float((read_json(result.folder / "cost.json") or {"seconds": 0.0})["seconds"])
+
     def kept(self, what: str) -> list[str]:
         """Return the keys kept under images, scores, models, features, map or pools."""
         folder = self.root / what
@@ -307,6 +346,30 @@ class Workspace:
         """Return every finished goal model by key."""
         abouts = {key: self.model(key).about for key in self.kept("models")}
         return {key: about for key, about in abouts.items() if about}
+
+    # Evaluations
+
+    def target(self, key: str) -> KeptModel:
+        """Return the place of one target model."""
+        return KeptModel(self.root / "targets" / key)
+
+    def predictions(self, key: str) -> Shards:
+        """Return the one-shard table of what a model says of a test suite."""
+        return Shards(self.root / "predictions" / key, 1, "parquet")
+
+    def evaluations(self) -> list[str]:
+        """Return the names of the kept evaluations, the newest last."""
+        folder = self.root / "evaluations"
+        files = [path for path in folder.iterdir() if path.suffix == ".json"] if folder.is_dir() else []
+        return [path.stem for path in sorted(files, key=lambda path: path.stat().st_mtime)]
+
+    def evaluation(self, name: str) -> dict[str, Any] | None:
+        """Return what is kept of an evaluation, as plain data, or None."""
+        return read_json(self.root / "evaluations" / f"{name}.json")
+
+    def write_evaluation(self, name: str, value: dict[str, Any]) -> None:
+        """Keep an evaluation."""
+        write_json(self.root / "evaluations" / f"{name}.json", value)
 
     # Recipe revisions
 

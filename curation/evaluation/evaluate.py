@@ -1,0 +1,223 @@
+"""Evaluating recipes: every target trained on every set and on the baselines, with one schedule, measured on one P."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from curation.errors import CurationError, UsageError
+from curation.evaluation.baselines import TITLES, baselines
+from curation.evaluation.leakage import guard
+from curation.evaluation.results import Results
+from curation.evaluation.settings import Evaluation
+from curation.evaluation.suite import Suite, check_surrogates, make_suite
+from curation.evaluation.training_set import TrainingSet, training_set
+from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
+from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.progress import Progress, Report, ignore
+from curation.recipe import Recipe
+from curation.selection.select import Selected
+from curation.stages import best_device
+from curation.workspace import Workspace
+
+
+def evaluate(
+    recipes: Mapping[str, Recipe],
+    evaluation: Evaluation,
+    workspace: Workspace,
+    *,
+    name: str = "evaluation",
+    device: str | None = None,
+    replace: bool = False,
+    report: Report = ignore,
+) -> Results:
+    """Train and measure what is missing; everything finished is kept.
+
+    Args:
+        recipes: by the name each is shown under; one source and one budget for all. The baselines are derived from the
+            first.
+        name: under which the evaluation is kept, found again and resumed.
+        replace: take these settings where the name is kept with others; trainings that both need are not repeated.
+
+    Raises: UsageError: recipes that cannot be compared, or a kept evaluation with other settings; CurationError:
+        a set that holds a test image, a set that cannot be filled, training that broke down; Cancelled.
+    """
+    begin(recipes, evaluation, workspace, name=name, replace=replace)
+    return resume(workspace, name, device=device, report=report)
+
+
+def begin(
+    recipes: Mapping[str, Recipe],
+    evaluation: Evaluation,
+    workspace: Workspace,
+    *,
+    name: str = "evaluation",
+    replace: bool = False,
+) -> None:
+    """Check what is asked and keep it under its name, so that ``resume`` can do it. Raises: UsageError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
+        raise UsageError(f"an evaluation's name has letters, digits, dots, - and _ only, got {name!r}")
+    _check(recipes, evaluation)
+    asked = {
+        "evaluation": evaluation.to_dict(),
+        "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
+    }
+    kept = workspace.evaluation(name)
+    if kept is not None and not replace:
+        differ = differences({part: kept[part] for part in asked}, asked)
+        if differ:
+            raise UsageError(
+                f"evaluation {name!r} is kept with other settings: {'; '.join(differ)}; go on with those, give another "
+                "--name, or take the new ones with --replace (trainings that both need are not repeated)"
+            )
+    if kept is None or replace:
+        workspace.write_evaluation(name, {**asked, "sets": {}, "suite": None, "trials": []})
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, where: str = "") -> list[str]:
+    """Return the fields in which two documents differ, as "evaluation.seeds was 3, now 5"; at most eight are told."""
+    found: list[str] = []
+    for key in dict.fromkeys([*old, *new]):
+        before, now = old.get(key), new.get(key)
+        if before == now:
+            continue
+        path = f"{where}{key}"
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            found += differences(before, now, where=f"{path}.")
+        else:
+            found.append(f"{path} was {_short(before)}, now {_short(now)}")
+    return [*found[:8], f"and {len(found) - 8} more"] if len(found) > 8 and not where else found
+
+
+def resume(workspace: Workspace, name: str, *, device: str | None = None, report: Report = ignore) -> Results:
+    """Do what a kept evaluation still lacks. Raises: as ``evaluate``."""
+    kept = workspace.evaluation(name)
+    if kept is None:
+        raise UsageError(f"there is no evaluation {name!r} in {workspace.root}")
+    device = device or best_device()
+    evaluation = Evaluation.parse(kept["evaluation"])
+    recipes = {title: Recipe.parse(value) for title, value in kept["recipes"].items()}
+    first = next(iter(recipes.values()))
+    Pipeline(first, workspace, device=device).run(("ingest",), report=report)
+    suite = make_suite(evaluation.suite, first, workspace, device=device, report=report)
+    record = {**kept, "suite": suite.key, "about_suite": suite.about, "sets": {}, "trials": []}
+    for title, role, recipe in _sets(recipes, evaluation):
+        pipeline = Pipeline(recipe, workspace, device=device)
+        pipeline.run(tuple(stage for stage in FOR_SELECTION if stage != "ingest"), report=report)
+        selected = _filled(pipeline, role)
+        data = training_set(selected[0], selected[1])
+        guard(selected[0].samples.images, data.sample_ids, suite, device=device)
+        record["sets"][title] = {
+            "role": role,
+            "note": recipe.note,
+            "images": len(data),
+            "asked": recipe.selection.budget,
+            "counts": data.counts,
+            "curation_s": cost(pipeline),
+        }
+        mine = trials_of(title, data.key, evaluation, seed=first.seed)
+        record["trials"] += [
+            {**asdict(trial), "predictions": predictions_shards(workspace, trial, suite.key, evaluation).folder.name}
+            for trial in mine
+        ]
+        workspace.write_evaluation(name, record)
+    _run(workspace, name, record, recipes, evaluation, suite, device=device, report=report)
+    return Results(workspace, name)
+
+
+def cost(pipeline: Pipeline) -> float:
+    """Return the seconds of computing that a set needed: its variants, and the goal model and scores where used."""
+    selection, spent = pipeline.recipe.selection, pipeline.cost()
+    ranked = selection.strategy != "random"
+    needs = {
+        "corruption": selection.mix.corruption > 0,
+        "adversarial": selection.mix.adversarial > 0,
+        "score": ranked,
+        "goal_model": ranked or selection.mix.adversarial > 0,
+        "self_correction": selection.strategy == "self_correction",
+    }
+    return round(sum(seconds for stage, seconds in spent.items() if needs.get(stage, False)), 2)
+
+
+def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
+    if not recipes:
+        raise UsageError("give at least one recipe to evaluate")
+    taken = [title for title in recipes if title in TITLES]
+    if taken:
+        raise UsageError(f"a recipe cannot be named {taken[0]!r}: that is a baseline; rename it")
+    budgets = {title: recipe.selection.budget for title, recipe in recipes.items()}
+    if len(set(budgets.values())) > 1:
+        words = ", ".join(f"{title} {budget:,}" for title, budget in budgets.items())
+        raise UsageError(f"the recipes' budgets differ ({words}); sets are compared at one budget: give all the same")
+    sources = {title: recipe.source.model_dump(mode="json") for title, recipe in recipes.items()}
+    first = next(iter(sources))
+    other = next((title for title in sources if sources[title] != sources[first]), None)
+    if other:
+        raise UsageError(f"the recipes {first} and {other} have different sources; compare them on one")
+    for recipe in recipes.values():
+        check_surrogates(evaluation.suite, recipe.goal_model.architecture, evaluation.targets)
+
+
+def _sets(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> Iterator[tuple[str, str, Recipe]]:
+    """Yield (title, role, recipe): the recipes, then the first one's baselines."""
+    for title, recipe in recipes.items():
+        yield title, "recipe", recipe
+    for name, baseline in baselines(next(iter(recipes.values())), evaluation.baselines).items():
+        yield name, "baseline", baseline
+
+
+def _filled(pipeline: Pipeline, role: str) -> tuple[Pipeline, Selected]:
+    """Return a selection without shortage; a baseline that cannot have the budget takes the largest that it can."""
+    selected = pipeline.select()
+    if role != "baseline" or not selected.shortages:
+        selected.require()
+        return pipeline, selected
+    fits = selected.shortages[0].fits_budget
+    if not fits:
+        raise CurationError(f"baseline {pipeline.recipe.name}: {selected.shortages[0].sentence}")
+    smaller = Pipeline(
+        pipeline.recipe.with_changes(**{"selection.budget": fits}), pipeline.workspace, device=pipeline.device
+    )
+    return smaller, smaller.select()
+
+
+def _run(
+    workspace: Workspace,
+    name: str,
+    record: dict[str, Any],
+    recipes: Mapping[str, Recipe],
+    evaluation: Evaluation,
+    suite: Suite,
+    *,
+    device: str,
+    report: Report,
+) -> None:
+    """Train and measure, set by set, so that one set's images are in memory at a time."""
+    fields = Trial.__dataclass_fields__
+    trials = [Trial(**{field: row[field] for field in fields}) for row in record["trials"]]
+    size = {title: about["images"] * evaluation.schedule.epochs for title, about in record["sets"].items()}
+    missing = {trial.key: trial for trial in trials if not workspace.target(trial.key).ready()}
+    total, finished = sum(size[trial.set] for trial in missing.values()), 0
+
+    def relay(progress: Progress) -> None:
+        if progress.stage == "train":
+            progress = Progress("train", finished + progress.done, total, "images", progress.note)
+        report(progress)
+
+    for title, role, recipe in _sets(recipes, evaluation):
+        mine = [trial for trial in trials if trial.set == title]
+        data: TrainingSet | None = None
+        for trial in mine:
+            if not workspace.target(trial.key).ready(verify=True):
+                if data is None:
+                    data = training_set(*_filled(Pipeline(recipe, workspace, device=device), role))
+                train_trial(workspace, trial, data, evaluation, device=device, report=relay)
+                finished += size[title]
+            measure_trial(workspace, trial, suite, evaluation, device=device, report=report)
+
+
+def _short(value: Any) -> str:
+    text = "not there" if value is None else str(value)
+    return text if len(text) < 60 else text[:57] + "…"

@@ -1,0 +1,138 @@
+"""What an evaluation found, read from what is kept: who leads, by how much, how surely, and where targets err."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import UsageError
+from curation.evaluation.baselines import TITLES
+from curation.evaluation.metrics import gain, intervals, mean_corruption_error, spread
+from curation.evaluation.settings import Evaluation
+from curation.fitting import History
+from curation.recipe import Recipe
+from curation.workspace import Workspace
+
+FIGURES = ("R", "micro", "clean", "adversarial", "corruption", "held_out", "white_box")
+"""What is told of every set, in order; all in [0, 1]."""
+
+REFERENCE = "clean"
+"""The baseline that gains are over."""
+
+
+class Results:
+    """A kept evaluation. Nothing is computed but statistics of kept predictions; unfinished ones may be read."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        """Raises: UsageError when there is none of that name."""
+        record = workspace.evaluation(name)
+        if record is None:
+            known = ", ".join(workspace.evaluations()) or "none yet"
+            raise UsageError(f"there is no evaluation {name!r} in {workspace.root}; there are: {known}")
+        self.workspace = workspace
+        self.name = name
+        self.record: dict[str, Any] = record
+        self.evaluation = Evaluation.parse(record["evaluation"])
+        self._tables: dict[str, pd.DataFrame] = {}
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """The recipes that were asked for, by title."""
+        return {title: Recipe.parse(value) for title, value in self.record["recipes"].items()}
+
+    @property
+    def sets(self) -> dict[str, dict[str, Any]]:
+        """By title: role (recipe or baseline), note, images, asked, counts, curation_s."""
+        return self.record["sets"]
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a training: set, target, number, seed, key, predictions, state, seconds (of training).
+
+        state: waiting, training, trained or measured.
+        """
+        rows = []
+        for trial in self.record["trials"]:
+            kept = self.workspace.target(trial["key"])
+            about = kept.about
+            measured = self.workspace.predictions(trial["predictions"]).complete()
+            trained = "trained" if about else "training" if kept.history() else "waiting"
+            seconds = about["seconds"] if about else np.nan
+            rows.append({**trial, "state": "measured" if measured and about else trained, "seconds": seconds})
+        columns = ["set", "target", "number", "seed", "key", "predictions", "state", "seconds"]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every training is done and measured."""
+        return len(self.trials) > 0 and bool((self.trials["state"] == "measured").all())
+
+    def history(self, key: str) -> History:
+        """Return a training's curve so far, one row an epoch: epoch, loss, accuracy, seconds."""
+        return self.workspace.target(key).history()
+
+    def predictions(self, title: str, *, target: str | None = None) -> list[pd.DataFrame]:
+        """Return the measured predictions of a set's targets, in the order of ``trials``; see ``measure``."""
+        rows = self.trials[(self.trials["set"] == title) & (self.trials["state"] == "measured")]
+        if target is not None:
+            rows = rows[rows["target"] == target]
+        return [self.table(key) for key in rows["predictions"]]
+
+    def table(self, key: str) -> pd.DataFrame:
+        """Return one training's predictions on P."""
+        if key not in self._tables:
+            self._tables[key] = self.workspace.predictions(key).table(0)
+        return self._tables[key]
+
+    def leaderboard(self, *, target: str | None = None) -> pd.DataFrame:
+        """Return one row a set, the highest R first, over all targets or one.
+
+        Columns: set, role, title, images; of each of ``FIGURES`` the mean over trainings, and ``<figure>_low``,
+        ``<figure>_high`` (95 %, over test images) and ``<figure>_spread`` (standard deviation over trainings); gain,
+        gain_low, gain_high (R over the clean baseline's, paired); mce (against the clean baseline, 1 = as it);
+        trainings, of; curation_s, training_s (seconds of computing). NaN where there is nothing yet.
+        """
+        reference = self._paired(REFERENCE, target)
+        rows = []
+        for title, about in self.sets.items():
+            tables = self._paired(title, target)
+            asked = self.trials[self.trials["set"] == title]
+            asked = asked if target is None else asked[asked["target"] == target]
+            row: dict[str, Any] = {
+                "set": title,
+                "role": about["role"],
+                "title": TITLES.get(title, about["note"]),  # type: ignore[call-overload]
+                "images": about["images"],
+                "trainings": len(tables),
+                "of": len(asked),
+                "curation_s": about["curation_s"],
+                "training_s": float(asked["seconds"].mean()) if asked["seconds"].notna().any() else np.nan,
+            }
+            if tables:
+                found, spreads = intervals(list(tables.values())), spread(list(tables.values()))
+                for figure in FIGURES:
+                    row[figure] = found[figure].value
+                    row[f"{figure}_low"], row[f"{figure}_high"] = found[figure].low, found[figure].high
+                    row[f"{figure}_spread"] = spreads[figure]
+            both = [key for key in tables if key in reference]
+            if both and title != REFERENCE:
+                mine, theirs = [tables[key] for key in both], [reference[key] for key in both]
+                over = gain(mine, theirs)["R"]
+                row["gain"], row["gain_low"], row["gain_high"] = over.value, over.low, over.high
+                row["mce"] = float(np.mean([mean_corruption_error(a, b) for a, b in zip(mine, theirs, strict=True)]))
+            rows.append(row)
+        table = pd.DataFrame(rows)
+        for column in ("R", "gain", "gain_low", "gain_high", "mce"):
+            if column not in table:
+                table[column] = np.nan
+        return table.sort_values("R", ascending=False, na_position="last", ignore_index=True)
+
+    def _paired(self, title: str, target: str | None) -> dict[tuple[str, int], pd.DataFrame]:
+        """Return measured predictions by (target, number)."""
+        trials = self.trials[(self.trials["set"] == title) & (self.trials["state"] == "measured")]
+        if target is not None:
+            trials = trials[trials["target"] == target]
+        return {(row.target, int(row.number)): self.table(str(row.predictions)) for row in trials.itertuples()}

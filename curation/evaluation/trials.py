@@ -1,0 +1,137 @@
+"""One trial: one target trained on one set with one seed, then measured on P. Kept, resumable, never done twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.evaluation.measure import predictions_of
+from curation.evaluation.settings import Evaluation
+from curation.evaluation.suite import Suite
+from curation.evaluation.training_set import TrainingSet
+from curation.evaluation.white_box import KIND, white_box
+from curation.fitting import fit, serialised
+from curation.models.architectures import build
+from curation.models.loading import load_weights
+from curation.plugin import fingerprint
+from curation.progress import Progress, Report
+from curation.storage import Shards, digest
+from curation.workspace import KeptModel, Workspace
+
+TRAINER_VERSION = 1
+"""Raised whenever the trainer gives other weights for the same settings, so that kept targets are trained anew."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """set: the set's name; target: an architecture; number: 0 … seeds − 1; seed: of weights, order and augmentation;
+    key: of the trained weights, a hash of all that determines them."""
+
+    set: str
+    target: str
+    number: int
+    seed: int
+    key: str
+
+
+def trials_of(name: str, set_key: str, evaluation: Evaluation, *, seed: int) -> list[Trial]:
+    """Return every training of the evaluation's targets on one set. Args: seed: used where the schedule has none."""
+    first = seed if evaluation.schedule.seed is None else evaluation.schedule.seed
+    trials = []
+    for target in evaluation.targets:
+        settings = evaluation.training_of(target).model_dump(mode="json", exclude={"preset", "seed"})
+        for number in range(evaluation.seeds):
+            key = fingerprint(["target", TRAINER_VERSION, set_key, target, settings, first + number])
+            trials.append(Trial(name, target, number, first + number, key))
+    return trials
+
+
+def predictions_shards(workspace: Workspace, trial: Trial, suite_key: str, evaluation: Evaluation) -> Shards:
+    """Return where a trial's predictions on P lie, computed or not."""
+    white = evaluation.white_box.model_dump(mode="json")
+    return workspace.predictions(fingerprint(["predictions", trial.key, suite_key, white]))
+
+
+def train_trial(
+    workspace: Workspace, trial: Trial, data: TrainingSet, evaluation: Evaluation, *, device: str, report: Report
+) -> None:
+    """Train a trial's target unless it is kept. Raises: CurationError; Cancelled, the epochs done are kept."""
+    kept = workspace.target(trial.key)
+    with workspace.lock(trial.key):
+        if kept.ready(verify=True):
+            return
+        network = build(trial.target, classes=len(data.classes), shape=data.images.shape[1:], seed=trial.seed)
+
+        def on_fit(done: int, total: int, words: str) -> None:
+            note = f"{trial.set} · {trial.target} · seed {trial.seed} · {words}"
+            report(Progress("train", done, total, note=note))
+
+        history = fit(
+            network,
+            kept,
+            data.images,
+            data.labels,
+            weights=data.weights,
+            settings=evaluation.training_of(trial.target),
+            seed=trial.seed,
+            device=device,
+            on_fit=on_fit,
+        )
+        content = serialised(network.eval())
+        about: dict[str, Any] = {
+            "architecture": trial.target,
+            "classes": len(data.classes),
+            "shape": list(data.images.shape[1:]),
+            "seed": trial.seed,
+            "digest": digest(content),
+            "seconds": sum(row["seconds"] for row in history),
+            "device": device,
+        }
+        kept.finish(content, about)
+
+
+def measure_trial(
+    workspace: Workspace, trial: Trial, suite: Suite, evaluation: Evaluation, *, device: str, report: Report
+) -> None:
+    """Classify P with a trained target, and attack it itself, unless that is kept."""
+    shards = predictions_shards(workspace, trial, suite.key, evaluation)
+    if not shards.missing(verify=True):
+        return
+    kept = workspace.target(trial.key)
+    network = load_target(kept).to(device)
+    table = predictions_of(network, suite, device=device, report=report)
+    settings = evaluation.white_box
+    clean = next(part for part in suite.parts if part.part == "clean")
+    if settings.samples:
+        rows = np.unique(np.linspace(0, len(clean.labels) - 1, min(settings.samples, len(clean.labels))).astype(int))
+        labels = clean.labels[rows]
+        found = white_box(network, clean.images(rows), labels, settings=settings, seed=trial.seed, device=device)
+        attacked = pd.DataFrame(
+            {
+                "part": "white_box",
+                "kind": KIND,
+                "severity": 0,
+                "sample_id": clean.sample_ids[rows],
+                "label": labels,
+                "prediction": found,
+                "true_probability": np.float32(np.nan),
+            }
+        )
+        table = pd.concat([table, attacked.astype(table.dtypes.to_dict())], ignore_index=True)
+    shards.write(0, table)
+
+
+def load_target(kept: KeptModel) -> Any:
+    """Return a kept target, ready to classify, on the CPU. Raises: CurationError when it is missing or damaged."""
+    from curation.errors import CurationError
+    from curation.models.folding import folded
+
+    about = kept.about
+    if about is None:
+        raise CurationError("this target is not trained yet; run the evaluation again")
+    network = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
+    load_weights(network, kept.weights)
+    return folded(network)

@@ -1,0 +1,94 @@
+"""A network trained into its place in a workspace: a checkpoint an epoch, curves as they grow, resumed after a kill."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from curation.models.loading import save_weights
+from curation.training.settings import Training
+from curation.training.trainer import train
+from curation.workspace import KeptModel
+
+History = list[dict[str, float]]
+"""One row an epoch: epoch, loss (nats), accuracy, seconds."""
+
+OnFit = Callable[[int, int, str], None]
+"""Called after every batch with images done, images in all, and a few words on the last epoch; may raise to stop."""
+
+
+def fit(
+    network: nn.Module,
+    kept: KeptModel,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    settings: Training,
+    seed: int,
+    device: str,
+    on_fit: OnFit,
+) -> History:
+    """Train a network in place from where its kept checkpoint stopped; arguments as ``train`` has them.
+
+    Raises: CurationError; the epochs done are kept.
+    """
+    resume = _checkpoint(kept)
+    history: History = resume["history"] if resume else []
+
+    def on_step(done: int, total: int) -> None:
+        on_fit(done, total, words(history))
+
+    for epoch in train(
+        network,
+        images,
+        labels,
+        weights=weights,
+        settings=settings,
+        seed=seed,
+        device=device,
+        resume=resume["state"] if resume else None,
+        on_step=on_step,
+    ):
+        history.append(
+            {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy, "seconds": round(epoch.seconds, 3)}
+        )
+        buffer = io.BytesIO()
+        torch.save({"state": epoch.state, "history": history}, buffer)
+        kept.write_checkpoint(buffer.getvalue())
+        kept.write_history(history)
+    return history
+
+
+def serialised(network: nn.Module) -> bytes:
+    """Return a network's weights as a safetensors file's bytes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "weights"
+        save_weights(network, path)
+        return path.read_bytes()
+
+
+def words(history: History) -> str:
+    """Return how the last epoch went, for people."""
+    if not history:
+        return "first epoch"
+    last = history[-1]
+    return f"epoch {int(last['epoch'])}: loss {last['loss']:.3f}, accuracy {last['accuracy']:.1%}"
+
+
+def _checkpoint(kept: KeptModel) -> dict[str, Any] | None:
+    """Return the last epoch's checkpoint, or None where there is none or it is broken (training then starts over)."""
+    content = kept.checkpoint()
+    if content is None:
+        return None
+    try:
+        return torch.load(io.BytesIO(content), weights_only=True)
+    except Exception:  # a broken pickle can raise anything
+        return None
