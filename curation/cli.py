@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from rich.table import Table
 
+from curation.cli_evaluate import evaluate
 from curation.errors import CurationError, UsageError
-from curation.progress import Meter, Progress, duration
+from curation.progress import duration
+from curation.terminal import (
+    CACHE,
+    AsJson,
+    Bars,
+    Device,
+    Overwrite,
+    RecipeFile,
+    WorkspaceFolder,
+    console,
+    finish,
+    open_pipeline,
+    open_workspace,
+    safe_name,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
@@ -34,83 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(stderr=True)
-
-CACHE = Path(os.environ.get("CURATION_CACHE", "cache"))
-RecipeFile = Annotated[Path, typer.Argument(help="A recipe file (YAML); shipped ones are in recipes/.")]
-WorkspaceFolder = Annotated[
-    Path | None,
-    typer.Option("--workspace", "-w", help="Folder that keeps everything computed; by default cache/<source>."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary as the last line.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in that folder.")]
-Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest there is.")]
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Turn errors meant for people into one line and the right exit code."""
-    try:
-        yield
-    except UsageError as error:
-        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    except CurationError as error:
-        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        console.print("stopped; everything finished so far is kept, run the same command again to go on")
-        raise typer.Exit(1) from None
-
-
-class _Bars:
-    """A progress bar a stage, with rate and time left."""
-
-    def __init__(self) -> None:
-        from curation.pipeline import TITLES
-
-        self._titles = {**TITLES, "export": "Export"}
-        self._bars = Bars(
-            TextColumn("{task.description:<22}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=console,
-        )
-        self._meter = Meter()
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> _Bars:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, progress: Progress) -> None:
-        measured = self._meter(progress)
-        if progress.stage not in self._tasks:
-            title = self._titles[progress.stage]
-            self._tasks[progress.stage] = self._bars.add_task(title, total=progress.total, rate="", note="")
-        rate = f"{measured.rate:,.0f} {progress.unit}/s" if measured.rate else ""
-        task = self._tasks[progress.stage]
-        self._bars.update(task, completed=progress.done, total=progress.total, rate=rate, note=progress.note)
-
-
-def _pipeline(recipe_file: Path, folder: Path | None, device: str | None = None) -> Pipeline:
-    from curation.pipeline import Pipeline
-    from curation.recipe import Recipe
-    from curation.workspace import Workspace
-
-    recipe = Recipe.load(recipe_file)
-    return Pipeline(recipe, Workspace(folder or CACHE / recipe.source.reader.name), device=device)
-
-
-def _finish(summary: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(summary))
 
 
 def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
@@ -145,10 +78,10 @@ def run(
     """Compute every missing stage of a recipe, then export the curated set."""
     from curation.pipeline import FOR_SELECTION
 
-    with _sentences():
-        pipeline = _pipeline(recipe, workspace, device)
-        destination = out or Path("exports") / _safe(pipeline.recipe.name)
-        with _Bars() as bars:
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace, device)
+        destination = out or Path("exports") / safe_name(pipeline.recipe.name)
+        with Bars() as bars:
             seconds = pipeline.run(FOR_SELECTION, report=bars)
             _remark(pipeline)
             pool = pipeline.pool()
@@ -163,7 +96,7 @@ def run(
         families = _show_selection(pipeline, selected)
         pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
         console.print(f"[bold green]exported[/] {len(selected.rows):,} images to {destination}", highlight=False)
-        _finish(
+        finish(
             {"out": str(destination), "images": len(selected.rows), "families": families, "seconds": seconds}, as_json
         )
 
@@ -171,13 +104,13 @@ def run(
 @app.command()
 def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
     """Select only: counts, score band and class balance for each family. Nothing is written."""
-    with _sentences():
-        pipeline = _pipeline(recipe, workspace)
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace)
         selected = pipeline.select()
         families = _show_selection(pipeline, selected)
         for shortage in selected.shortages:
             console.print(f"[yellow]short:[/] {escape(shortage.sentence)}", highlight=False, soft_wrap=True)
-        _finish({"images": len(selected.rows), "families": families}, as_json)
+        finish({"images": len(selected.rows), "families": families}, as_json)
         selected.require()
 
 
@@ -190,12 +123,12 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Select and export from what is already computed."""
-    with _sentences():
-        pipeline = _pipeline(recipe, workspace)
-        with _Bars() as bars:
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace)
+        with Bars() as bars:
             pipeline.export(out, overwrite=overwrite, report=bars)
         console.print(f"[bold green]exported[/] to {out}", highlight=False)
-        _finish({"out": str(out)}, as_json)
+        finish({"out": str(out)}, as_json)
 
 
 @app.command()
@@ -207,7 +140,7 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
-    with _sentences():
+    with sentences():
         from curation.pipeline import Pipeline
         from curation.readers import recognise
         from curation.recipe import Recipe
@@ -216,9 +149,9 @@ def ingest(
         reader = recognise(source)
         block = {**reader, "split": split, "limit": limit}
         recipe = Recipe.parse({"name": Path(source).stem or source, "source": block, "selection": {"budget": 1}})
-        folder = workspace or CACHE / _safe(Path(source).stem or source)
+        folder = workspace or CACHE / safe_name(Path(source).stem or source)
         pipeline = Pipeline(recipe, Workspace(folder))
-        with _Bars() as bars:
+        with Bars() as bars:
             pipeline.run(("ingest",), report=bars)
         samples = pipeline.samples
         recipe = recipe.with_changes(**{"selection.budget": max(1, len(samples) // 2)})
@@ -235,7 +168,7 @@ def ingest(
             "classes": samples.classes,
             "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
         }
-        _finish(summary, as_json)
+        finish(summary, as_json)
 
 
 @app.command()
@@ -262,11 +195,11 @@ def variants(
     """
     from curation import variants as database
 
-    with _sentences():
-        pipeline = _pipeline(recipe, workspace, device)
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace, device)
         asked = _asked(pipeline.recipe, kind or [], severity or [], attack or [], samples)
         pipeline = type(pipeline)(asked, pipeline.workspace, device=device)
-        with _Bars() as bars:
+        with Bars() as bars:
             pipeline.run(("ingest",), report=bars)
         _remark(pipeline)
         cost = database.estimate(pipeline)
@@ -284,9 +217,9 @@ def variants(
                     row["kind"], str(row["severity"] or ""), *counts, duration(row["seconds"]), row["parameters"]
                 )
             console.print(table)
-            _finish({"variants": cost.to_dict("records")}, as_json)
+            finish({"variants": cost.to_dict("records")}, as_json)
             return
-        with _Bars() as bars:
+        with Bars() as bars:
             seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
         found = database.summary(pipeline, [*pipeline.corrupted(), *pipeline.attacked()])
         table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
@@ -294,7 +227,7 @@ def variants(
             rates = (f"{row['accuracy']:.1%}", f"{row['success']:.1%}", f"{row['entropy']:.3f}", f"{row['linf']:.3f}")
             table.add_row(row["kind"], str(row["severity"] or ""), f"{row['images']:,}", *rates, f"{row['l2']:.2f}")
         console.print(table)
-        _finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
+        finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
 
 
 def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[str], samples: str | None) -> Any:
@@ -341,14 +274,17 @@ def _attack(text: str) -> dict[str, Any]:
     return {"attack": name, **{key: yaml.safe_load(value) for key, value in pairs}}
 
 
+app.command()(evaluate)
+
+
 @app.command()
 def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
     """What is computed for the newest saved recipe of a workspace."""
-    with _sentences():
+    with sentences():
         from curation.pipeline import TITLES, Pipeline
         from curation.recipe import Recipe
 
-        found = _open_workspace(workspace)
+        found = open_workspace(workspace)
         numbers = found.revisions()
         if not numbers:
             raise UsageError(f"workspace {found.root} has no saved recipe yet; run `curation run RECIPE` on it")
@@ -359,17 +295,17 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
             table.add_row(TITLES[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
         console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
         console.print(table)
-        _finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)
+        finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)
 
 
 @app.command()
 def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
     """The background jobs of a workspace, or of all in cache/."""
-    with _sentences():
+    with sentences():
         from curation import jobs as background
         from curation.workspace import Workspace, workspaces
 
-        folders = [_open_workspace(workspace).root] if workspace else workspaces(CACHE)
+        folders = [open_workspace(workspace).root] if workspace else workspaces(CACHE)
         table = Table("workspace", "job", "state", "stage", "done", "left", box=None)
         rows = []
         for folder in folders:
@@ -380,7 +316,7 @@ def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
                 table.add_row(str(folder), job.id, job.state, at.stage if at else "", done, left)
                 rows.append({"workspace": str(folder), "job": job.id, "state": job.state, "error": job.error})
         console.print(table)
-        _finish({"jobs": rows}, as_json)
+        finish({"jobs": rows}, as_json)
 
 
 @app.command("list")
@@ -389,7 +325,7 @@ def list_plugins(
     as_json: AsJson = False,
 ) -> None:
     """Everything registered of one kind, with its parameters."""
-    with _sentences():
+    with sentences():
         from curation.registries import registries
 
         known = registries()
@@ -401,7 +337,7 @@ def list_plugins(
         for name, (title, parameters) in known[kind].items():
             table.add_row(name, title, ", ".join(f"{field}={value}" for field, value in parameters.items()))
         console.print(table)
-        _finish({name: {"title": title, **parameters} for name, (title, parameters) in known[kind].items()}, as_json)
+        finish({name: {"title": title, **parameters} for name, (title, parameters) in known[kind].items()}, as_json)
 
 
 @app.command(name="app")
@@ -411,7 +347,7 @@ def dashboard(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Open the dashboard."""
-    with _sentences():
+    with sentences():
         launch(workspace, port=port, browser=browser)
 
 
@@ -425,10 +361,10 @@ def demo(
     from curation import jobs as background
     from curation.pipeline import FOR_SELECTION
 
-    with _sentences():
+    with sentences():
         folder = CACHE / "demo"
-        pipeline = _pipeline(shipped_recipe("demo"), folder)
-        with _Bars() as bars:
+        pipeline = open_pipeline(shipped_recipe("demo"), folder)
+        with Bars() as bars:
             pipeline.run((*FOR_SELECTION, "embed"), report=bars)
         recipe = pipeline.recipe
         pipeline.workspace.save_revision(recipe.to_yaml())
@@ -458,7 +394,7 @@ def launch(workspace: Path | None, *, port: int | None, browser: bool) -> None:
         "CURATION_CACHE": str(CACHE.resolve()),
     }
     if workspace is not None:
-        environment["CURATION_WORKSPACE"] = str(_open_workspace(workspace).root)
+        environment["CURATION_WORKSPACE"] = str(open_workspace(workspace).root)
     os.environ.update(environment)
     console.print("starting …")
     importlib.import_module("curation.pipeline")  # here, so that the first page need not wait for it
@@ -477,25 +413,6 @@ def package_root() -> Path:
 def shipped_recipe(name: str) -> Path:
     """Return the path of a shipped recipe."""
     return package_root() / "recipes" / f"{name}.yaml"
-
-
-def _open_workspace(folder: Path | None) -> Any:
-    from curation.workspace import Workspace, workspaces
-
-    if folder is None:
-        found = workspaces(CACHE)
-        if len(found) != 1:
-            names = ", ".join(str(path) for path in found) or "none yet"
-            raise UsageError(f"say which workspace with --workspace; in {CACHE}/ there are: {names}")
-        folder = found[0]
-    workspace = Workspace(folder)
-    if not workspace.exists:
-        raise UsageError(f"there is no workspace {folder}; make one with `curation ingest` or `curation run`")
-    return workspace
-
-
-def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-").lower() or "set"
 
 
 def _has_display() -> bool:

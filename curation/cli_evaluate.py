@@ -1,0 +1,151 @@
+"""The commands ``evaluate`` and ``tune``: what a set is worth, and which one is worth more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from curation.errors import UsageError
+from curation.progress import duration
+from curation.terminal import AsJson, Bars, Device, WorkspaceFolder, console, finish, sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.evaluation.results import Results
+    from curation.evaluation.settings import Evaluation
+    from curation.recipe import Recipe
+
+
+def evaluate(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipe files of one source and one budget.")],
+    workspace: WorkspaceFolder = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="An evaluation file (YAML), e.g. evaluations/demo.yaml; options go before it.")
+    ] = None,
+    targets: Annotated[str | None, typer.Option(help="Architectures to train: resnet18,preact_resnet18.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each target on each set.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="fast or contest: how every target is trained.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the schedule.")] = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(help="clean,random_mix,random_split,hardest,self_correction, or none."),
+    ] = None,
+    suite: Annotated[Path | None, typer.Option(help="Your own test suite P: a folder or .npz.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Test images of the P that is built.")] = None,
+    name: Annotated[str, typer.Option(help="Under which the evaluation is kept and resumed.")] = "evaluation",
+    replace: Annotated[bool, typer.Option("--replace", help="Take these settings if the name has others.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Train target models on each recipe's set and on baselines of the same budget, and print one table of R.
+
+    R is the mean of the accuracies on the clean, adversarial and corrupted part of P, made from held-out test images.
+    Finished trainings are kept: run it again after a stop, or with more seeds, and only what is missing is done.
+    """
+    with sentences():
+        from curation.evaluation.evaluate import begin, resume
+
+        opened = _recipes(recipes)
+        first = next(iter(opened.values()))
+        found = _workspace(first, workspace)
+        asked = _asked(settings, targets, seeds, schedule, epochs, baselines, suite, samples)
+        try:
+            begin(opened, asked, found, name=name, replace=replace)
+        except UsageError as error:
+            if found.evaluation(name) is None or not sys.stdin.isatty():
+                raise
+            console.print(escape(str(error)), highlight=False, soft_wrap=True)
+            if not typer.confirm("Take the new settings?"):
+                raise typer.Exit(1) from None
+            begin(opened, asked, found, name=name, replace=True)
+        with Bars() as bars:
+            results = resume(found, name, device=device, report=bars)
+        table = results.leaderboard()
+        _show(results, table)
+        finish({"name": name, "suite": results.record["suite"], "sets": table.to_dict("records")}, as_json)
+
+
+def _recipes(paths: list[Path]) -> dict[str, Recipe]:
+    """Return recipes by name; two of one name are told apart by their file's."""
+    from curation.recipe import Recipe
+
+    found: dict[str, Recipe] = {}
+    for path in paths:
+        recipe = Recipe.load(path)
+        title = recipe.name if recipe.name not in found else path.stem
+        if title in found:
+            raise UsageError(f"{path}: another recipe is named {title!r} too; give each a name of its own")
+        found[title] = recipe
+    return found
+
+
+def _workspace(recipe: Recipe, folder: Path | None) -> Any:
+    from curation.terminal import CACHE
+    from curation.workspace import Workspace
+
+    return Workspace(folder or CACHE / recipe.source.reader.name)
+
+
+def _asked(
+    path: Path | None,
+    targets: str | None,
+    seeds: int | None,
+    schedule: str | None,
+    epochs: int | None,
+    baselines: str | None,
+    suite: Path | None,
+    samples: int | None,
+) -> Evaluation:
+    """Return the evaluation that file and options ask for. Raises: UsageError."""
+    from curation.evaluation.settings import Evaluation
+
+    value = (Evaluation.load(path) if path else Evaluation()).to_dict()
+    if targets is not None:
+        value["targets"] = _split(targets)
+    if seeds is not None:
+        value["seeds"] = seeds
+    if schedule is not None:
+        value["schedule"] = {"preset": schedule}
+    if epochs is not None:
+        value["schedule"]["epochs"] = epochs
+    if baselines is not None:
+        value["baselines"] = [] if baselines == "none" else _split(baselines)
+    if suite is not None:
+        value["suite"]["path"] = str(suite)
+    if samples is not None:
+        value["suite"]["samples"] = samples
+    return Evaluation.parse(value, where="options" if path is None else str(path))
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _show(results: Results, table: pd.DataFrame) -> None:
+    """Print the leaderboard: mean ± spread over trainings, and the gain with its interval."""
+    shown = Table(
+        "set", "images", "R", "clean", "adversarial", "corrupted", "held out", "white box", "gain", "cost", box=None
+    )
+    for row in table.to_dict("records"):
+        cells = [f"{100 * row['R']:.2f} ± {100 * row['R_spread']:.2f}"]
+        cells += [f"{100 * row[part]:.1f}" for part in ("clean", "adversarial", "corruption", "held_out", "white_box")]
+        gain = "–"
+        if row["gain"] == row["gain"]:
+            gain = f"{100 * row['gain']:+.1f} [{100 * row['gain_low']:+.1f}, {100 * row['gain_high']:+.1f}]"
+        cost = f"{duration(row['curation_s'])} + {duration(row['training_s'])}"
+        name = f"[bold]{escape(row['set'])}[/]" if row["role"] == "recipe" else row["set"]
+        shown.add_row(name, f"{row['images']:,}", *cells, gain, cost)
+    console.print(shown)
+    console.print(
+        f"R in %, mean ± spread over {int(table['trainings'].max())} trainings a set; gain over the clean baseline "
+        "with its 95 % interval over test images; cost: curating + one training. P is made of held-out test images, "
+        "with attacks on held-out surrogates; held out are corruptions apart from R.",
+        highlight=False,
+        soft_wrap=True,
+    )
