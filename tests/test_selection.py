@@ -214,6 +214,7 @@ def test_selection_is_what_a_plain_loop_finds(
 def anything(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A pool and settings with edits that fit it."""
     pool = make_pool(samples=30, kinds=2, seed=draw(st.integers(0, 3)), levels=draw(st.sampled_from([0, 3])))
+    pool["self_correction"] = np.arange(len(pool), dtype=np.uint32)[::-1]
     offset = draw(st.floats(0, 0.9))
     floor = draw(st.none() | st.floats(0.01, 1)) if offset < 0.5 else None
     touched = draw(st.lists(st.integers(0, len(pool) - 1), max_size=8, unique=True))
@@ -463,7 +464,10 @@ def test_settings_survive_json_and_have_words_for_every_field() -> None:
 @pytest.mark.parametrize("one_per_sample", [False, True])
 @pytest.mark.parametrize("need", [0, 1, 13, 10**6])
 def test_the_contract_of_a_selector(selector: Any, one_per_sample: bool, need: int) -> None:
-    family = family_of(make_pool(), "corruption", "entropy")
+    pool = make_pool()
+    if selector.follows:
+        pool[selector.follows] = np.arange(len(pool), dtype=np.uint32)[::-1]
+    family = family_of(pool, "corruption", "entropy", follows=selector.follows)
     order = hardest_first(family.hardness)
     for size in (0, 1, len(family)):
         group = Group(family, np.arange(size), order[:size], one_per_sample=one_per_sample)

@@ -3,7 +3,8 @@
 from curation.plugin import Registry
 from curation.selection.boundary import Boundary
 from curation.selection.random import Random
+from curation.selection.self_correction import SelfCorrected
 
-SELECTORS = Registry("selector", (Boundary, Random))
+SELECTORS = Registry("selector", (Boundary, Random, SelfCorrected))
 
-__all__ = ["SELECTORS", "Boundary", "Random"]
+__all__ = ["SELECTORS", "Boundary", "Random", "SelfCorrected"]

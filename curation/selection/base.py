@@ -46,6 +46,9 @@ class Selector(Plugin):
     within: ClassVar[str] = "band"
     """``band``: it is offered the candidates between offset and floor; ``family``: all of the family."""
 
+    follows: ClassVar[str | None] = None
+    """A column of the pool, uint32: the order it goes by; candidates with ``NEVER`` there are not offered."""
+
     def __call__(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Choose candidates; the result depends on the group as a set, on ``need`` and on ``seed`` alone.
 

@@ -11,17 +11,23 @@ from curation.errors import CurationError
 from curation.scores import SCORES
 from curation.selection.pool import CODE_BITS, candidate_name
 
+NEVER = np.uint32(2**32 - 1)
+"""In a column of the pool that a selector follows: this candidate is not offered."""
+
 
 @dataclass(frozen=True)
 class Family:
     """name: its family; rows: int64 N, positions in the pool; candidate_ids: int64 N, rising; hardness: float32 N,
-    large is hard, finite; labels: integer N in [0, K). Arrays may be views of the pool: never write to them."""
+    large is hard, finite; labels: integer N in [0, K); given_order: uint32 N, the order in the pool that the selector
+    follows, ``NEVER`` for what it leaves out; None: it follows none. Arrays may be views of the pool: never write to
+    them."""
 
     name: str
     rows: np.ndarray
     candidate_ids: np.ndarray
     hardness: np.ndarray
     labels: np.ndarray
+    given_order: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -33,17 +39,23 @@ class Family:
         return starts, np.searchsorted(self.candidate_ids, (sample_ids + 1) << CODE_BITS)
 
 
-def family_of(pool: pd.DataFrame, name: str, score: str) -> Family:
+def family_of(pool: pd.DataFrame, name: str, score: str, *, follows: str | None = None) -> Family:
     """Return one family of a pool whose rows lie in any order.
 
+    Args: follows: a column, uint32, for ``given_order``; None: none.
     Raises: CurationError for a missing column, a score that is not a finite number, or a candidate that is there twice.
     """
     for column in ("candidate_id", "family", "label", score):
         if column not in pool:
             raise CurationError(f"the pool has no column {column!r}; build it again with `build_pool`")
+    if follows is not None and follows not in pool:
+        raise CurationError(
+            f"strategy {follows} needs an order that is not worked out yet; run the stage {follows} first"
+        )
+    given = None if follows is None else pool[follows].to_numpy()
     rows = np.flatnonzero(_is(pool["family"], name))
     if not len(rows):
-        return Family(name, rows, rows, np.empty(0, np.float32), rows)
+        return Family(name, rows, rows, np.empty(0, np.float32), rows, None if given is None else given[rows])
     whole: slice | np.ndarray = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
     candidate_ids = pool["candidate_id"].to_numpy()[whole]
     if not (candidate_ids[1:] > candidate_ids[:-1]).all():
@@ -60,7 +72,8 @@ def family_of(pool: pd.DataFrame, name: str, score: str) -> Family:
             f"the {score} of candidate {_name(pool, rows[broken[0]])} is not a finite number ({len(broken):,} such "
             "candidates); the goal model's output is broken: check its weights, then score again"
         )
-    return Family(name, rows, candidate_ids, hardness, pool["label"].to_numpy()[whole])
+    labels = pool["label"].to_numpy()[whole]
+    return Family(name, rows, candidate_ids, hardness, labels, None if given is None else given[whole])
 
 
 def _is(column: pd.Series, name: str) -> np.ndarray:

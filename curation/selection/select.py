@@ -12,7 +12,7 @@ from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
 from curation.selection.edits import find, relabelled
-from curation.selection.family import Family, family_of
+from curation.selection.family import NEVER, Family, family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardness_at, keys, positions, sample_starts
 from curation.selection.pool import CODE_BITS, FAMILIES
@@ -39,7 +39,7 @@ def select(pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int) 
         for a pool with scores that are not numbers, labels out of range, a missing column or a candidate twice.
     """
     selector = SELECTORS.build(settings.strategy)
-    families = {name: family_of(pool, name, settings.score) for name in FAMILIES}
+    families = {name: family_of(pool, name, settings.score, follows=selector.follows) for name in FAMILIES}
     families = relabelled(families, settings.edits, classes=classes)
     forced = find(families, settings.edits.include, where="edits.include")
     excluded = find(families, settings.edits.exclude, where="edits.exclude")
@@ -112,6 +112,9 @@ class _Fill:
         blocked = self._blocked(taken)
         mask = np.zeros(len(self.family), dtype=bool)
         mask[self.forced] = True
+        if self.family.given_order is not None:
+            offered = self.family.given_order[at] != NEVER
+            at, order = at[offered], order[offered]
         groups = self._groups(at, order)
         counts = by_hand if self.balanced else [len(self.forced)]
         for (where, ranks), part, forced in zip(groups, self.parts(self.quota), counts, strict=True):
