@@ -1,9 +1,12 @@
-"""The goal model of a recipe: trained here, epoch by epoch and resumable, or somebody's weights; then kept."""
+"""The goal model of a recipe: trained here, epoch by epoch and resumable, or somebody's weights; then kept.
+
+One training gives many goal models: the weights after several of its epochs are kept, from weak to strong.
+"""
 
 from __future__ import annotations
 
 import io
-import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,73 +16,104 @@ import torch
 from torch import nn
 
 from curation.errors import CurationError
+from curation.fitting import serialised, words
 from curation.models.architectures import build
-from curation.models.loading import load_weights, save_weights
+from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
 from curation.plan import Plan
 from curation.progress import Progress, Report
-from curation.readers.base import Reader
+from curation.recipe import kept_epochs
 from curation.storage import digest
-from curation.training.trainer import train
-from curation.workspace import KeptModel, Samples
+from curation.training.trainer import Epoch, train
+from curation.workspace import KeptModel
 
 MEASURED = 2000
 """Accuracies are measured on at most this many images, evenly spaced."""
 
+MEASURED_EARLIER = 500
+"""As ``MEASURED``, after each kept epoch before the last, for it takes time from the training."""
+
 
 def make_goal_model(plan: Plan, report: Report) -> None:
     """Train or load the recipe's goal model, unless it is there. Raises: CurationError; Cancelled, epochs kept."""
-    kept, samples = plan.workspace.model(plan.model_key), plan.samples
+    kept = plan.workspace.model(plan.model_key)
     waiting = partial(report, Progress("goal_model", 0, 1, note="waiting for another process"))
     with plan.workspace.lock(plan.model_key, waiting=waiting):
-        if not kept.ready(verify=True):
-            goal, seed = plan.recipe.goal_model, plan.recipe.seed
-            network = build(goal.architecture, classes=len(samples.classes), shape=samples.shape, seed=seed)
-            history: list[dict[str, float]] = []
+        if not kept.ready(plan.epoch, verify=True):
+            goal, history = plan.recipe.goal_model, list[dict[str, Any]]()
+            network = _network(plan)
             if goal.checkpoint is not None:
                 load_weights(network, Path(goal.checkpoint))
                 network.to(plan.device)
             else:
                 history = _train(plan, network, kept, report)
-            weights = _serialised(network.eval())
+            weights = serialised(network.eval())
+            measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
+            history[-1:] = [row | measured for row in history[-1:]]
             about = {
                 "architecture": goal.architecture,
-                "classes": len(samples.classes),
-                "shape": list(samples.shape),
-                "settings": goal.model_dump(mode="json"),
-                "seed": seed,
-                "digest": digest(weights),
+                "classes": len(plan.samples.classes),
+                "shape": list(plan.samples.shape),
+                "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
+                "seed": plan.training_seed,
+                **measured,
                 "history": history,
-                "train_accuracy": _train_accuracy(network, samples, plan.device),
-                "test_accuracy": _test_accuracy(network, samples, plan.recipe.source.reader, plan.device),
+                "seconds": round(sum(row["seconds"] for row in history), 3),
             }
             kept.finish(weights, about)
     report(Progress("goal_model", 1, 1, "model"))
 
 
-def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> list[dict[str, float]]:
+def _network(plan: Plan) -> nn.Module:
+    samples, architecture = plan.samples, plan.recipe.goal_model.architecture
+    return build(architecture, classes=len(samples.classes), shape=samples.shape, seed=plan.training_seed)
+
+
+def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> list[dict[str, Any]]:
     settings, samples = plan.recipe.goal_model.train, plan.samples
     resume = _checkpoint(kept)
-    history: list[dict[str, float]] = resume["history"] if resume else []
+    history: list[dict[str, Any]] = resume["history"] if resume else []
+    earlier = kept_epochs(settings.epochs)[:-1]
+    accuracies, twin = _Accuracies(plan, MEASURED_EARLIER), _network(plan).to(plan.device)
 
     def on_step(done: int, total: int) -> None:
-        report(Progress("goal_model", done, total, note=_words(history)))
+        report(Progress("goal_model", done, total, note=words(history)))
 
+    started = time.monotonic()
     for epoch in train(
         network,
         samples.array(),
         samples.labels,
         settings=settings,
-        seed=plan.recipe.seed,
+        seed=plan.training_seed,
         device=plan.device,
         resume=resume["state"] if resume else None,
         on_step=on_step,
     ):
-        history.append({"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy})
+        seconds = round(time.monotonic() - started, 3)
+        row: dict[str, Any] = {
+            "epoch": epoch.epoch,
+            "loss": epoch.loss,
+            "accuracy": epoch.accuracy,
+            "seconds": seconds,
+        }
+        if epoch.epoch in earlier:
+            weights = _weights(epoch, twin)
+            kept.write_weights(epoch.epoch, weights)
+            row |= {"digest": digest(weights), **accuracies(twin)}
+        history.append(row)
         buffer = io.BytesIO()
         torch.save({"state": epoch.state, "history": history}, buffer)
+        kept.write_history(history)
         kept.write_checkpoint(buffer.getvalue())
+        started = time.monotonic()
     return history
+
+
+def _weights(epoch: Epoch, twin: nn.Module) -> bytes:
+    """Return an epoch's weights (their average, where there is one) as a file's bytes, and load them into ``twin``."""
+    twin.load_state_dict(epoch.state["average"] or epoch.state["model"])
+    return serialised(twin.eval())
 
 
 def _checkpoint(kept: KeptModel) -> dict[str, Any] | None:
@@ -93,40 +127,38 @@ def _checkpoint(kept: KeptModel) -> dict[str, Any] | None:
         return None
 
 
-def _serialised(network: nn.Module) -> bytes:
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "weights"
-        save_weights(network, path)
-        return path.read_bytes()
+class _Accuracies:
+    """Measures networks on some of the samples and of the source's test split, which are read once."""
+
+    def __init__(self, plan: Plan, most: int) -> None:
+        samples, self._device = plan.samples, plan.device
+        rows = _evenly(len(samples), most)
+        self._train = samples.images(rows), samples.labels[rows]
+        self._test = _test_images(plan, most)
+
+    def __call__(self, network: nn.Module) -> dict[str, float | None]:
+        """Return train_accuracy, and test_accuracy or None where there is no test split that fits."""
+        return {
+            "train_accuracy": evaluate(network, *self._train, device=self._device),
+            "test_accuracy": evaluate(network, *self._test, device=self._device) if self._test else None,
+        }
 
 
-def _evenly(count: int) -> np.ndarray:
-    taken = min(count, MEASURED)
-    return np.arange(taken, dtype=np.int64) * count // taken
+def _evenly(count: int, most: int) -> np.ndarray:
+    taken = min(count, most)
+    return np.arange(taken, dtype=np.int64) * count // max(taken, 1)
 
 
-def _train_accuracy(network: nn.Module, samples: Samples, device: str) -> float:
-    rows = _evenly(len(samples))
-    return evaluate(network, samples.images(rows), samples.labels[rows], device=device)
-
-
-def _test_accuracy(network: nn.Module, samples: Samples, reader: Reader, device: str) -> float | None:
-    """Return the accuracy on the source's test split, or None where it has none that fits."""
+def _test_images(plan: Plan, most: int) -> tuple[np.ndarray, np.ndarray] | None:
+    reader, samples = plan.recipe.source.reader, plan.samples
     if reader.split == "test":
         return None
     try:
         source = reader.model_copy(update={"split": "test"}).open()
         if source.shape != samples.shape or list(source.classes) != samples.classes:
             return None
-        chunks = [source.read(int(at), int(at) + 1) for at in _evenly(len(source))]
+        chunks = [source.read(int(at), int(at) + 1) for at in _evenly(len(source), most)]
     except CurationError:
         return None
     images, labels = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("images", "labels"))
-    return evaluate(network, images, labels, device=device) if len(images) else None
-
-
-def _words(history: list[dict[str, float]]) -> str:
-    if not history:
-        return "first epoch"
-    last = history[-1]
-    return f"epoch {int(last['epoch'])}: loss {last['loss']:.3f}, accuracy {last['accuracy']:.1%}"
+    return (images, labels) if len(images) else None

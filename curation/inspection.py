@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from curation import stages
 from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
+from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline
 from curation.variants import finished, parameters
 
@@ -44,7 +45,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
     samples, recipe = pipeline.samples, pipeline.recipe
     row = samples.rows(np.array([sample_id]))
     clean, ids = samples.images(row), np.array([sample_id])
-    tensor = stages.to_tensor(clean, pipeline.device)
+    tensor = to_device(clean, pipeline.device)
     network = stages.goal_model(*pipeline.model)
     asked = recipe.variants.corruption
     constants = asked.constants if asked else "cifar"
@@ -62,9 +63,9 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
     labels = np.repeat(samples.labels[row], len(images))
-    logits = stages.classify(network, images, pipeline.device)
+    logits, passes = stages.answers(network, images, pipeline.device, pipeline.dropout)
     sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)
-    whole = pd.concat([table, stages.score_logits(logits, labels), sizes], axis=1)
+    whole = pd.concat([table, stages.score_logits(logits, labels, passes), sizes], axis=1)
     return Variants(whole, images, logits.softmax(1).numpy())
 
 
@@ -121,7 +122,7 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     row = samples.rows(np.array([sample_id]))
     original = samples.images(row)
     network = stages.goal_model(*pipeline.model)
-    tensor = stages.to_tensor(original, device)
+    tensor = to_device(original, device)
     watched = _Watched(network, tensor[0])
     with _one_thread():
         found = stages.to_pixels(
@@ -134,7 +135,7 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
             )
         )
     size = stages.change_sizes(original, found).iloc[0]
-    both = stages.classify(network, np.concatenate([original, found]), device)
+    both = predict(network, np.concatenate([original, found]), device=device)
     label = int(samples.labels[row[0]])
     before, after = stages.score_logits(both, np.full(2, label))["entropy"].tolist()
     return Live(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,10 +21,12 @@ from curation.exporters.base import CuratedSet
 from curation.exporters.export import export
 from curation.goal_model import make_goal_model
 from curation.image_set import ImageSet
+from curation.models.prediction import predict
 from curation.plan import FOR_SELECTION, TITLES, Plan
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
+from curation.scores import scores_of
 from curation.selection.pool import Part, build_pool
 from curation.selection.select import Selected, select
 from curation.status import Status, ingest_status, status
@@ -44,6 +47,13 @@ class Work(NamedTuple):
     task: Callable[[Sequence[int]], int]
     sizes: np.ndarray
     together: int = 1
+    beside: Shards | None = None
+    """What the task writes with them, shard for shard."""
+
+    def missing(self, *, verify: bool = False) -> list[int]:
+        """Return the indices still to be computed; see ``Shards.missing``."""
+        beside = self.beside.missing(verify=verify) if self.beside else []
+        return sorted({*self.shards.missing(verify=verify), *beside})
 
 
 def _each(task: Callable[[int], int], indices: Sequence[int]) -> int:
@@ -78,7 +88,7 @@ class Pipeline(Plan):
         """
         seconds = {}
         for stage in TITLES:
-            if stage in only and getattr(self.recipe.variants, stage, True):
+            if stage in only and self.asks_for(stage):
                 start = time.monotonic()
                 getattr(self, f"_run_{stage}")(report)
                 seconds[stage] = round(time.monotonic() - start, 2)
@@ -87,20 +97,23 @@ class Pipeline(Plan):
     def _run_shards(self, stage: str, work: Sequence[Work], report: Report) -> None:
         """Run the missing shards of several results that make one stage."""
         total = sum(int(part.sizes.sum()) for part in work)
-        done = total - sum(int(part.sizes[part.shards.missing()].sum()) for part in work)
+        done = total - sum(int(part.sizes[part.missing()].sum()) for part in work)
         report(Progress(stage, done, total))
         for part in work:
-            if not part.shards.missing(verify=True):
+            if not part.missing(verify=True):
                 continue
             waiting = partial(report, Progress(stage, done, total, note="waiting for another process"))
             with self.workspace.lock(f"{part.shards.folder.name}", waiting=waiting):
-                missing = part.shards.missing()
+                missing = part.missing()
                 tasks = [
                     partial(part.task, missing[at : at + part.together]) for at in range(0, len(missing), part.together)
                 ]
+                start = time.monotonic()
                 for handled in self.engine.run(tasks):
+                    self.workspace.add_seconds(part.shards, time.monotonic() - start)
                     done += handled
                     report(Progress(stage, min(done, total), total))
+                    start = time.monotonic()
         report(Progress(stage, total, total))
 
     def _run_ingest(self, report: Report) -> None:
@@ -115,17 +128,9 @@ class Pipeline(Plan):
         header = SampleHeader(list(source.classes), source.shape, len(source), limit)
         self.workspace.write_sample_header(key, header)
         self.workspace.write_source_key(self.source_spec, key)
-        total = len(header.chosen)
-        rows = header.positions_per_shard
         pixels, tables = self.workspace.pixels(key, header.shards), self.workspace.sample_tables(key, header.shards)
-        with self.workspace.lock(key, waiting=partial(report, Progress("ingest", 0, total, note="waiting"))):
-            missing = sorted({*pixels.missing(), *tables.missing()})
-            done = total - int(rows[missing].sum())
-            report(Progress("ingest", done, total))
-            work = [partial(stages.ingest_shard, self.workspace, key, header, source, index) for index in missing]
-            for handled in self.engine.run(work):
-                done += handled
-                report(Progress("ingest", done, total))
+        task = partial(_each, partial(stages.ingest_shard, self.workspace, key, header, source))
+        self._run_shards("ingest", [Work(pixels, task, header.positions_per_shard, beside=tables)], report)
         self.__dict__.pop("samples", None)
         self._check_samples()
 
@@ -174,7 +179,7 @@ class Pipeline(Plan):
         for images in self.image_sets():
             out = self.scores(images)
             finished = replace(images, pixels=images.pixels.freeze())
-            task = partial(stages.score_shard, self.samples, finished, out, self.model)
+            task = partial(stages.score_shard, self.samples, finished, out, self.model, self.dropout)
             work.append(Work(out, partial(_each, task), self.score_sizes(images)))
         self._run_shards("score", work, report)
 
@@ -184,10 +189,12 @@ class Pipeline(Plan):
         self._run_shards("embed", [Work(out, partial(_each, task), self.clean.sizes)], report)
         table = self.map_table("pca")
         if table.missing(verify=True):
+            start = time.monotonic()
             features = self._all_features()
             xy = project(features, method="pca", seed=self.recipe.seed)
             groups = clusters(features, count=self.recipe.map.clusters, seed=self.recipe.seed)
             table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
+            self.workspace.add_seconds(table, time.monotonic() - start)
 
     def _run_map(self, report: Report) -> None:
         total = len(self.samples)
@@ -196,7 +203,7 @@ class Pipeline(Plan):
         with self.workspace.lock(table.folder.name, waiting=partial(report, beginning)):
             if table.missing(verify=True):
                 report(beginning)
-                settings = self.recipe.map
+                start, settings = time.monotonic(), self.recipe.map
                 xy = project(
                     self._all_features(),
                     method="umap",
@@ -206,7 +213,30 @@ class Pipeline(Plan):
                 )
                 groups = self.map_table("pca").table(0)["cluster"]
                 table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
+                self.workspace.add_seconds(table, time.monotonic() - start)
         report(Progress("map", total, total))
+
+    def cost(self) -> dict[str, float]:
+        """Return the compute seconds that each stage's kept results cost, whichever recipe or session made them.
+
+        0 where nothing is kept, and for results that were copied from elsewhere with no note of their cost; resumed
+        work adds up. A goal model costs its whole training, whichever epoch is used.
+        """
+        found = dict.fromkeys(TITLES, 0.0)
+        with suppress(CurationError):  # from there on nothing is computed, or can be named
+            found["ingest"] = self._seconds(self.samples.pixels)
+            found["goal_model"] = self.workspace.model(self.model_key).seconds
+            found["corruption"] = self._seconds(*(images.pixels for images in self.corrupted()))
+            found["adversarial"] = self._seconds(*(images.pixels for images in self.attacked()))
+            finished = [images for images in self.image_sets() if images.pixels.complete()]
+            found["score"] = self._seconds(*(self.scores(images) for images in finished))
+            found["embed"] = self._seconds(self.features())
+            found["embed"] += self._seconds(self.map_table("pca"))
+            found["map"] = self._seconds(self.map_table("umap"))
+        return found
+
+    def _seconds(self, *results: Shards) -> float:
+        return sum(map(self.workspace.seconds, results), 0.0)
 
     def _all_features(self) -> np.ndarray:
         features = self.features()
@@ -216,10 +246,17 @@ class Pipeline(Plan):
 
     def require_pool(self) -> None:
         """Raises: CurationError that names the stages still missing for a selection."""
-        undone = [s.stage for s in self.status() if s.stage in FOR_SELECTION and s.state not in ("done", "off")]
+        undone = self.undone()
         if undone:
-            names = ", ".join(TITLES[stage].lower() for stage in undone)
-            raise CurationError(f"not computed yet: {names}; run the recipe first (`curation run`)")
+            raise CurationError(f"not computed yet: {', '.join(undone)}; run the recipe first (`curation run`)")
+
+    def undone(self) -> list[str]:
+        """Return the stages still missing for a selection, as people call them."""
+        return [
+            TITLES[found.stage].lower()
+            for found in self.status()
+            if found.stage in FOR_SELECTION and found.state not in ("done", "off")
+        ]
 
     @cached_property
     def pool_key(self) -> str:
@@ -261,11 +298,12 @@ class Pipeline(Plan):
         selected.require()
         recipe, samples = self.recipe, self.samples
         chosen = pool.iloc[selected.rows]
-        manifest = chosen[["sample_id", "family", "kind", "severity", "entropy", "gini", "margin", "prediction"]].copy()
+        scores = [score.name for score in scores_of(passes=self.dropout is not None)]
+        manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
         manifest["label"] = selected.labels
         manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]
         manifest["weight"] = np.float32(1)
-        about = self.workspace.model(self.model_key).about or {}
+        about = self.workspace.model(self.model_key).about_at(self.epoch) or {}
         return CuratedSet(
             manifest=manifest.reset_index(drop=True),
             images=lambda start, stop: self.images(pool, selected.rows[start:stop]),
@@ -296,7 +334,7 @@ class Pipeline(Plan):
             return np.eye(k, dtype=np.float32)[selected.labels] * np.float32(1 - share) + np.float32(share / k)
         network = stages.goal_model(*self.model)
         parts = [
-            stages.classify(network, self.images(pool, selected.rows[at : at + 1024]), self.device).softmax(1).numpy()
+            predict(network, self.images(pool, selected.rows[at : at + 1024]), device=self.device).softmax(1).numpy()
             for at in range(0, len(selected.rows), 1024)
         ]
         return np.concatenate(parts)

@@ -12,7 +12,7 @@ from curation.errors import CurationError, UsageError
 from curation.image_set import ImageSet
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
-from curation.scores import SCORES
+from curation.scores import scores_of
 from curation.storage import Shards, digest
 from curation.workspace import Samples, Workspace
 
@@ -63,9 +63,24 @@ class Plan:
         """The ingested samples. Raises: CurationError when they are not complete."""
         return Samples(self.workspace, self.samples_key or "none")
 
+    @property
+    def training_seed(self) -> int:
+        """Seed of the goal model's training."""
+        own = self.recipe.goal_model.train.seed
+        return self.recipe.seed if own is None else own
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of the goal model's weights, where they are not the last."""
+        goal = self.recipe.goal_model
+        return None if goal.epoch == goal.train.epochs else goal.epoch
+
     @cached_property
     def model_key(self) -> str:
-        """Key of the goal model: its settings and, when trained here, the samples and the seed."""
+        """Key of the goal model: its settings and, when trained here, the samples and the seed.
+
+        It is the training's: all epochs of one are kept under it.
+        """
         goal = self.recipe.goal_model
         samples = self.samples
         if goal.checkpoint is not None:
@@ -77,21 +92,31 @@ class Plan:
                     "a state dict, or leave it out to train a goal model"
                 ) from None
             return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape])
-        settings = goal.train.model_dump(mode="json")
-        return fingerprint(["trained", goal.architecture, settings, self.recipe.seed, samples.digest])
+        settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})
+        return fingerprint(["trained", goal.architecture, settings, self.training_seed, samples.digest])
 
     @cached_property
     def model_digest(self) -> str:
         """Hash of the goal model's weights. Raises: CurationError when it is not ready."""
-        about = self.workspace.model(self.model_key).about
+        about = self.workspace.model(self.model_key).about_at(self.epoch)
         if about is None:
             raise CurationError("the goal model is not ready yet; run the goal-model stage first")
         return str(about["digest"])
 
     @property
-    def model(self) -> tuple[str, str, str]:
+    def model(self) -> tuple[str, str, int | None, str]:
         """What ``stages.goal_model`` takes to load this recipe's goal model."""
-        return str(self.workspace.root), self.model_key, self.device
+        return str(self.workspace.root), self.model_key, self.epoch, self.device
+
+    @property
+    def dropout(self) -> dict[str, Any] | None:
+        """What ``stages.answers`` takes for Monte Carlo dropout, or None where the recipe has none."""
+        dropout = self.recipe.goal_model.dropout
+        return {"rate": dropout.rate, "passes": dropout.passes, "seed": self.recipe.seed} if dropout.passes else None
+
+    def asks_for(self, stage: str) -> bool:
+        """Whether the recipe asks for a stage of ``TITLES``."""
+        return bool(getattr(self.recipe.variants, stage, True))
 
     @property
     def clean(self) -> ImageSet:
@@ -171,9 +196,10 @@ class Plan:
 
     def scores(self, images: ImageSet) -> Shards:
         """The scores of a finished image set under the goal model."""
-        versions = [[score.name, score.version] for score in SCORES]
-        key = fingerprint(["score", SCORE_COLUMNS, versions, self.model_digest, images.pixels.digest()])
-        return self.workspace.scores(key, self.samples.header.shards)
+        dropout = self.dropout
+        versions = [[score.name, score.version] for score in scores_of(passes=dropout is not None)]
+        key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), self.model_digest, images.pixels.digest()]
+        return self.workspace.scores(fingerprint(["score", *key]), self.samples.header.shards)
 
     def score_sizes(self, images: ImageSet) -> np.ndarray:
         """Images of a set in each shard of its scores, int64."""

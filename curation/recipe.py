@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS, kinds_of
@@ -16,6 +24,7 @@ from curation.errors import UsageError, unknown_name
 from curation.exporters import EXPORTERS
 from curation.plugin import Plugin, Settings, explain, fingerprint, plugin_field
 from curation.readers import READERS
+from curation.scores import SCORES, scores_of
 from curation.selection.settings import Selection
 from curation.training.settings import Training
 
@@ -46,12 +55,62 @@ class Source(Settings):
         return value
 
 
+KEPT_EPOCHS = 12
+"""A trained goal model's weights are kept after at most so many epochs."""
+
+
+def kept_epochs(epochs: int) -> list[int]:
+    """Return after which epochs of a training the weights are kept: all up to ``KEPT_EPOCHS``, else evenly spaced.
+
+    The last one is always among them.
+    """
+    kept = min(epochs, KEPT_EPOCHS)
+    return [epochs * part // kept for part in range(1, kept + 1)]
+
+
+class Dropout(Settings):
+    """Monte Carlo dropout: how much the goal model's answers vary while parts of its last features are dropped."""
+
+    rate: float = Field(0.2, gt=0, lt=1, description="share of the last features dropped in a pass")
+    passes: int = Field(
+        0, ge=0, le=1000, description="answers per image, for mc_entropy, mutual_information, variation_ratio; 0: off"
+    )
+
+    @field_validator("passes")
+    @classmethod
+    def _compared(cls, passes: int) -> int:
+        if passes == 1:
+            raise ValueError("one pass cannot be compared with others; use 2 or more (20, say), or 0 for none, got 1")
+        return passes
+
+
 class GoalModel(Settings):
     """The classifier that guides curation: trained here, or somebody's weights."""
 
     architecture: str = Field("tiny_resnet", description="an architecture's name; see `curation list models`")
     checkpoint: str | None = Field(None, description="a file of weights (safetensors or a state dict); None: train")
     train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
+    epoch: int | None = Field(
+        None, ge=1, description="use the weights as they were after this epoch of the training; None: the last"
+    )
+    dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
+
+    @field_validator("epoch")
+    @classmethod
+    def _kept(cls, epoch: int | None, info: ValidationInfo) -> int | None:
+        if epoch is None or "train" not in info.data:
+            return epoch
+        if info.data["checkpoint"] is not None:
+            raise ValueError(f"a checkpoint has no epochs to choose from; leave epoch out, got {epoch}")
+        epochs = info.data["train"].epochs
+        kept = kept_epochs(epochs)
+        if epoch not in kept:
+            listed = ", ".join(map(str, kept))
+            raise ValueError(
+                f"of a training of {epochs} epochs the weights after {listed} are kept; choose one of them, or null "
+                f"for the last, got {epoch}"
+            )
+        return epoch
 
 
 class CorruptionSet(Settings):
@@ -182,6 +241,17 @@ class Recipe(Settings):
     labels: Labels = Field(default_factory=Labels)
     map: MapSettings = Field(default_factory=MapSettings)
     export: Exporter = Field(default_factory=lambda: EXPORTERS.build("npy"))
+
+    @field_validator("selection")
+    @classmethod
+    def _score_is_there(cls, selection: Selection, info: ValidationInfo) -> Selection:
+        goal = info.data.get("goal_model")
+        if goal and SCORES[selection.score].uses == "passes" and not goal.dropout.passes:
+            raise ValueError(
+                f"the score {selection.score} compares passes of Monte Carlo dropout; set goal_model.dropout.passes to "
+                f"2 or more (20, say), or choose {', '.join(score.name for score in scores_of(passes=False))}, got 0"
+            )
+        return selection
 
     @classmethod
     def parse(cls, value: Any, *, where: str = "recipe") -> Recipe:

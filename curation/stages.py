@@ -7,8 +7,9 @@ workspace, writes its shard, and returns how many images it handled.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,17 @@ from curation.models.architectures import build
 from curation.models.features import logits_and_features
 from curation.models.folding import folded
 from curation.models.loading import load_weights
+from curation.models.prediction import predict, to_device
 from curation.randomness import stream_seeds
 from curation.readers.base import Source
-from curation.scores import SCORES
+from curation.scores import scores_of
 from curation.storage import Shards
 from curation.workspace import SampleHeader, Samples, Workspace
 
 BATCH = 256
+
+Place = tuple[str, str, int | None, str]
+"""Where a goal model is kept and is to run: workspace, key, epoch (None: the last), device."""
 
 
 def best_device() -> str:
@@ -39,20 +44,14 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def to_tensor(images: np.ndarray, device: str) -> Tensor:
-    """Return uint8 N×H×W×C as float32 N×C×H×W in [0, 1] on a device."""
-    tensor = torch.from_numpy(np.array(images, order="C")).to(device)
-    return tensor.permute(0, 3, 1, 2).contiguous().float().div_(255)
-
-
 def to_pixels(images: Tensor) -> np.ndarray:
     """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level."""
     return images.mul(255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 @lru_cache(maxsize=4)
-def goal_model(root: str, key: str, device: str) -> nn.Module:
-    """Return a kept goal model, its batch norms folded, ready to classify.
+def goal_model(root: str, key: str, epoch: int | None, device: str) -> nn.Module:
+    """Return a kept goal model as it was after an epoch (None: the last), its batch norms folded, ready to classify.
 
     Raises: CurationError when it is missing or damaged.
     """
@@ -62,7 +61,7 @@ def goal_model(root: str, key: str, device: str) -> nn.Module:
     if about is None:
         raise CurationError("the goal model is not ready yet; run the goal-model stage first")
     model = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
-    load_weights(model, kept.weights)
+    load_weights(model, kept.weights_at(epoch))
     return folded(model).to(device)
 
 
@@ -90,24 +89,22 @@ def corrupt_shard(samples: Samples, out: ImageSet, seed: int, device: str, index
     images = samples.images(rows)
     seeds = variant_seeds(corruption, seed, samples.sample_ids[rows])
     parts = [
-        to_pixels(corruption(to_tensor(images[at : at + BATCH], device), seeds=seeds[at : at + BATCH]))
+        to_pixels(corruption(to_device(images[at : at + BATCH], device), seeds=seeds[at : at + BATCH]))
         for at in range(0, len(images), BATCH)
     ]
     out.pixels.write(index, np.concatenate(parts) if parts else images)
     return len(images)
 
 
-def attack_shards(
-    samples: Samples, out: ImageSet, model: tuple[str, str, str], seed: int, indices: Sequence[int]
-) -> int:
-    """Make the adversarial copies of some shards at once; ``model`` = (workspace, key, device)."""
-    network, device = goal_model(*model), model[2]
+def attack_shards(samples: Samples, out: ImageSet, model: Place, seed: int, indices: Sequence[int]) -> int:
+    """Make the adversarial copies of some shards at once."""
+    network, device = goal_model(*model), model[-1]
     attack = prepared(out.plugin, samples, device)
     rows = np.concatenate([out.rows_of(index) for index in indices])
     found = to_pixels(
         attack(
             network,
-            to_tensor(samples.images(rows), device),
+            to_device(samples.images(rows), device),
             torch.tensor(samples.labels[rows], device=device),
             seeds=variant_seeds(attack, seed, samples.sample_ids[rows]),
             batch_size=len(rows),
@@ -136,7 +133,7 @@ def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
         rows += mine[np.arange(count) * len(mine) // max(count, 1)].tolist()
     chosen = np.array(rows)
     labels = torch.tensor(samples.labels[chosen], device=device)
-    return attack.with_donors(to_tensor(samples.images(chosen), device), labels)
+    return attack.with_donors(to_device(samples.images(chosen), device), labels)
 
 
 def variant_seeds(plugin: Corruption | Attack, seed: int, sample_ids: np.ndarray) -> Tensor:
@@ -145,18 +142,44 @@ def variant_seeds(plugin: Corruption | Attack, seed: int, sample_ids: np.ndarray
     return stream_seeds(seed, sample_ids, plugin.name, *stream)
 
 
-def score_images(network: nn.Module, images: np.ndarray, labels: np.ndarray, device: str) -> pd.DataFrame:
-    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C."""
-    return score_logits(classify(network, images, device), labels)
+@torch.inference_mode()
+def answers(
+    network: nn.Module, images: np.ndarray, device: str, dropout: Mapping[str, Any] | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return what a network says of uint8 images N×H×W×C: logits N×K and, with dropout, its passes T×N×K, on the CPU.
+
+    Args: dropout: rate, passes and seed, as ``dropout_logits`` takes them.
+    """
+    if dropout is None:
+        return (predict(network, images, device=device) if len(images) else torch.empty(0, 2)), None
+    if not len(images):
+        return torch.empty(0, 2), torch.empty(dropout["passes"], 0, 2)
+    from curation.models.dropout import dropout_logits
+
+    batches = [to_device(images[at : at + BATCH], device) for at in range(0, len(images), BATCH)]
+    parts = [dropout_logits(network, batch, **dropout) for batch in batches]
+    logits, passes = zip(*parts, strict=True)
+    return torch.cat(logits).float().cpu(), torch.cat(passes, dim=1).float().cpu()
 
 
-def score_logits(logits: Tensor, labels: np.ndarray) -> pd.DataFrame:
-    """Return prediction, the label's probability and every score for logits N×K, one row an image."""
+def score_images(
+    network: nn.Module, images: np.ndarray, labels: np.ndarray, device: str, dropout: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C; dropout: as ``answers`` has it."""
+    logits, passes = answers(network, images, device, dropout)
+    return score_logits(logits, labels, passes)
+
+
+def score_logits(logits: Tensor, labels: np.ndarray, passes: Tensor | None = None) -> pd.DataFrame:
+    """Return prediction, the label's probability and every score, one row an image.
+
+    Args: logits: N×K; passes: T×N×K, without which the scores that use them are left out.
+    """
     table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
     chosen = torch.tensor(np.asarray(labels))[:, None]
     table["true_probability"] = logits.double().softmax(1).gather(1, chosen)[:, 0].float().numpy()
-    for score in SCORES:
-        table[score.name] = score()(logits).numpy()
+    for score in scores_of(passes=passes is not None):
+        table[score.name] = score()(logits if score.uses == "logits" or passes is None else passes).numpy()
     return pd.DataFrame(table)
 
 
@@ -168,28 +191,23 @@ def change_sizes(originals: np.ndarray, images: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"linf": linf.astype(np.float32), "l2": l2.astype(np.float32)})
 
 
-@torch.inference_mode()
-def classify(network: nn.Module, images: np.ndarray, device: str) -> Tensor:
-    """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C."""
-    parts = [network(to_tensor(images[at : at + BATCH], device)).float().cpu() for at in range(0, len(images), BATCH)]
-    return torch.cat(parts) if parts else torch.empty(0, 2)
-
-
-def score_shard(samples: Samples, images: ImageSet, out: Shards, model: tuple[str, str, str], index: int) -> int:
+def score_shard(
+    samples: Samples, images: ImageSet, out: Shards, model: Place, dropout: Mapping[str, Any] | None, index: int
+) -> int:
     """Score the images of one shard of samples under the goal model, and say how much they differ from them."""
     rows = images.of_samples(samples, index)
     pixels = images.gather(rows)
-    scores = score_images(goal_model(*model), pixels, samples.labels[rows], model[2])
+    scores = score_images(goal_model(*model), pixels, samples.labels[rows], model[-1], dropout)
     out.write(index, pd.concat([scores, change_sizes(samples.images(rows), pixels)], axis=1))
     return len(rows)
 
 
 @torch.inference_mode()
-def embed_shard(pixels: Shards, out: Shards, model: tuple[str, str, str], index: int) -> int:
+def embed_shard(pixels: Shards, out: Shards, model: Place, index: int) -> int:
     """Keep the penultimate-layer features, float32, of one shard of images."""
     network, images = goal_model(*model), pixels.array(index)
     parts = [
-        logits_and_features(network, to_tensor(images[at : at + BATCH], model[2]))[1].float().cpu().numpy()
+        logits_and_features(network, to_device(images[at : at + BATCH], model[-1]))[1].float().cpu().numpy()
         for at in range(0, len(images), BATCH)
     ]
     out.write(index, np.concatenate(parts))

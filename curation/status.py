@@ -40,8 +40,7 @@ def status(plan: Plan, *, verify: bool = False) -> list[Status]:
 
 
 def _waiting(plan: Plan, stage: str) -> Status:
-    asked = getattr(plan.recipe.variants, stage, True)
-    return Status(stage, "waiting" if asked else "off")
+    return Status(stage, "waiting" if plan.asks_for(stage) else "off")
 
 
 def ingest_status(plan: Plan, verify: bool) -> Status:
@@ -61,10 +60,10 @@ def ingest_status(plan: Plan, verify: bool) -> Status:
 def _goal_model_status(plan: Plan, verify: bool) -> Status:
     epochs = 1 if plan.recipe.goal_model.checkpoint else plan.recipe.goal_model.train.epochs
     kept = plan.workspace.model(plan.model_key)
-    if kept.ready(verify=verify):
+    if kept.ready(plan.epoch, verify=verify):
         return Status("goal_model", "done", epochs, epochs, "epochs")
     if kept.started:
-        return Status("goal_model", "partial", 0, epochs, "epochs")
+        return Status("goal_model", "partial", len(kept.history()), epochs, "epochs")
     return Status("goal_model", "stale" if plan.workspace.models() else "missing", 0, epochs, "epochs")
 
 
@@ -78,13 +77,13 @@ def _shards_status(plan: Plan, stage: str, work: list[tuple[Shards, np.ndarray]]
 
 
 def _corruption_status(plan: Plan, verify: bool) -> Status:
-    if not plan.recipe.variants.corruption:
+    if not plan.asks_for("corruption"):
         return Status("corruption", "off")
     return _shards_status(plan, "corruption", [(s.pixels, s.sizes) for s in plan.corrupted()], verify, "images")
 
 
 def _adversarial_status(plan: Plan, verify: bool) -> Status:
-    if not plan.recipe.variants.adversarial:
+    if not plan.asks_for("adversarial"):
         return Status("adversarial", "off")
     return _shards_status(plan, "adversarial", [(s.pixels, s.sizes) for s in plan.attacked()], verify, "images")
 

@@ -25,6 +25,7 @@ from curation.corruptions import CORRUPTIONS, Corruption
 from curation.errors import CurationError
 from curation.image_set import ImageSet
 from curation.models.architectures import build
+from curation.models.prediction import to_device
 from curation.plan import Plan
 from curation.plugin import Plugin
 
@@ -89,8 +90,8 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     """Return one row a variant of some finished sets, in their order.
 
     Columns: set (its place among ``sets``), sample_id, family, kind, severity, parameters, seed (int64, of every random
-    draw), label, prediction, entropy (nats), gini, margin, true_probability, success (whether the prediction is
-    wrong), linf and l2 (size of the change, pixels in [0, 1]).
+    draw), label, success (whether the prediction is wrong), prediction, true_probability, entropy (nats), gini, margin
+    (and the scores of Monte Carlo dropout), linf and l2 (size of the change, pixels in [0, 1]).
     """
     samples = plan.samples
     parts = []
@@ -195,7 +196,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     """
     samples, device = plan.samples, plan.device
     some = np.arange(min(PROBE, len(samples)))
-    batch = stages.to_tensor(samples.images(some), device)
+    batch = to_device(samples.images(some), device)
     on_probe(plan.recipe.goal_model.architecture)
     try:
         network = stages.goal_model(*plan.model)
@@ -213,7 +214,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     for attack in asked.adversarial:
         costs.append(("adversarial", attack, attack.most_passes(len(samples.classes)) * pass_s))
     # Before the goal model is there, the key of an attack is not known, and nothing of it can be kept.
-    kept = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).about else [])]
+    kept = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).ready(plan.epoch) else [])]
     missing = {images.plugin: int(images.sizes[images.pixels.missing()].sum()) for images in kept}
     wholes = {images.plugin: plan.whole(images) for images in kept}
     rows = []

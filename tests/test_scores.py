@@ -13,12 +13,22 @@ from hypothesis.extra import numpy as arrays
 
 from curation.errors import CurationError
 from curation.plugin import fingerprint
-from curation.scores import SCORES, Entropy, Gini, Margin
+from curation.scores import SCORES, Entropy, Gini, Margin, McEntropy, MutualInformation, VariationRatio, scores_of
 from curation.scores.base import Score
 
 LOGITS = arrays.arrays(
     "float32", st.tuples(st.integers(1, 6), st.integers(2, 12)), elements=st.floats(-60, 60, width=32)
 )
+PASSES = arrays.arrays(
+    "float32",
+    st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(2, 12)),
+    elements=st.floats(-60, 60, width=32),
+)
+
+
+def as_used(score: type[Score] | Score, logits: torch.Tensor) -> torch.Tensor:
+    """The logits, or three passes that all say the same."""
+    return logits if score.uses == "logits" else logits.expand(3, *logits.shape)
 
 
 def test_values_by_hand() -> None:
@@ -29,21 +39,53 @@ def test_values_by_hand() -> None:
 
 
 @pytest.mark.parametrize("score", [member() for member in SCORES], ids=SCORES.names)
-@given(values=LOGITS, shift=st.floats(-50, 50))
+@given(data=st.data(), shift=st.floats(-50, 50))
 @settings(deadline=None, max_examples=60)
-def test_a_score_has_its_range_and_sees_only_the_softmax(score: Score, values: np.ndarray, shift: float) -> None:
-    logits = torch.from_numpy(values)
+def test_a_score_has_its_range_and_sees_only_the_softmax(score: Score, data: st.DataObject, shift: float) -> None:
+    logits = torch.from_numpy(data.draw(LOGITS if score.uses == "logits" else PASSES))
     out = score(logits)
-    top = {"entropy": math.log(logits.shape[1]), "gini": 1 - 1 / logits.shape[1], "margin": 1.0}[score.name]
+    hardness = score.hardness(out)
     assert out.dtype == torch.float32
-    assert out.shape == (len(logits),)
-    assert (out >= 0).all()
-    assert (out <= top + 1e-6).all()
-    torch.testing.assert_close(score(logits.double() + shift), out, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(score(logits.flip(1)), out, atol=1e-6, rtol=1e-5)
+    assert out.shape == (logits.shape[-2],)
+    assert (hardness >= 0).all()
+    assert (hardness <= score.hardest(logits.shape[-1]) + 1e-6).all()
+    if score.name != "variation_ratio":  # two classes within rounding of each other: the vote may go either way
+        torch.testing.assert_close(score(logits.double() + shift), out, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(score(logits.flip(-1)), out, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("score", list(SCORES), ids=SCORES.names)
+@given(values=PASSES)
+@settings(deadline=None, max_examples=60)
+def test_passes_disagree_by_no_more_than_they_are_undecided(values: np.ndarray) -> None:
+    passes = torch.from_numpy(values)
+    whole, disagreement, dissent = (member()(passes) for member in (McEntropy, MutualInformation, VariationRatio))
+    assert (disagreement <= whole + 1e-6).all()
+    assert (disagreement <= math.log(len(passes)) + 1e-6).all()  # T passes tell at most T things apart
+    assert (dissent <= 1 - 1 / len(passes) + 1e-6).all()
+    order = torch.randperm(len(passes), generator=torch.Generator().manual_seed(0))
+    for member in (McEntropy, MutualInformation, VariationRatio):
+        torch.testing.assert_close(member()(passes[order]), member()(passes), atol=1e-6, rtol=1e-5)
+
+
+@given(values=LOGITS)
+@settings(deadline=None, max_examples=40)
+def test_passes_that_agree_leave_only_the_entropy(values: np.ndarray) -> None:
+    logits = torch.from_numpy(values)
+    passes = logits.expand(4, *logits.shape)
+    torch.testing.assert_close(McEntropy()(passes), Entropy()(logits))
+    assert MutualInformation()(passes).abs().max() < 1e-6
+    assert VariationRatio()(passes).max() == 0
+
+
+def test_values_over_passes_by_hand() -> None:
+    certain = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[1.0, 0.0]], [[1.0, 0.0]]]).log()
+    expected = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert McEntropy()(certain).item() == pytest.approx(expected, abs=1e-6)
+    assert MutualInformation()(certain).item() == pytest.approx(expected, abs=1e-6)  # each pass alone is certain
+    assert VariationRatio()(certain).item() == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("score", scores_of(passes=False), ids=lambda score: score.name)
 def test_hardness_rises_towards_the_boundary(score: type[Score]) -> None:
     logits = torch.tensor([[9.0, 0, 0], [3.0, 0, 0], [1.0, 0, 0], [0.2, 0, 0], [0.0, 0, 0]])
     hardness = score.hardness(score()(logits))
@@ -53,8 +95,8 @@ def test_hardness_rises_towards_the_boundary(score: type[Score]) -> None:
 @pytest.mark.parametrize("score", [member() for member in SCORES], ids=SCORES.names)
 def test_extreme_logits_are_certain_not_nan(score: Score) -> None:
     logits = torch.tensor([[3e38, -3e38, 0.0], [0.0, -torch.inf, -torch.inf]])
-    assert score.hardness(score(logits)).tolist() == [0.0, 0.0]
-    assert score(torch.empty(0, 3)).shape == (0,)
+    assert score.hardness(score(as_used(score, logits))).tolist() == [0.0, 0.0]
+    assert score(as_used(score, torch.empty(0, 3))).shape == (0,)
 
 
 def test_confident_samples_keep_their_order() -> None:
@@ -68,7 +110,7 @@ def test_confident_samples_keep_their_order() -> None:
     [
         (torch.tensor([[0.0, 1.0], [torch.nan, 0.0]]), "1 of 2 rows, first in row 1"),
         (torch.tensor([[torch.inf, 0.0]]), "row 0"),
-        (torch.zeros(3), "N×K"),
+        (torch.zeros(3), r"(T×)?N×K"),
         (torch.zeros(3, 1), "at least 2 classes"),
         (torch.zeros(3, 4, dtype=torch.int64), "int64"),
     ],
@@ -76,10 +118,19 @@ def test_confident_samples_keep_their_order() -> None:
 def test_bad_logits_are_named(logits: torch.Tensor, words: str) -> None:
     for member in SCORES:
         with pytest.raises(CurationError, match=words):
-            member()(logits)
+            member()(as_used(member, logits))
+
+
+def test_a_score_is_not_given_what_another_kind_uses() -> None:
+    with pytest.raises(CurationError, match="entropy takes logits N×K"):
+        Entropy()(torch.zeros(2, 3, 4))
+    for passes in (torch.zeros(3, 4), torch.zeros(0, 3, 4)):
+        with pytest.raises(CurationError, match="mutual_information takes logits T×N×K"):
+            MutualInformation()(passes)
 
 
 def test_members_are_documented_and_have_identities() -> None:
-    assert SCORES.names == ["entropy", "gini", "margin"]
+    assert [score.name for score in scores_of(passes=False)] == ["entropy", "gini", "margin"]
+    assert scores_of(passes=True) == list(SCORES)
     assert len({fingerprint(member().identity()) for member in SCORES}) == len(SCORES)
     assert all(member.__doc__ and member.title for member in SCORES)

@@ -12,6 +12,7 @@ import pytest
 from curation import stages, variants
 from curation.errors import CurationError
 from curation.inspection import live, spectrum, variants_of
+from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.selection.pool import candidate_name
@@ -81,7 +82,7 @@ def test_every_row_says_what_it_is_and_what_it_did(computed: Pipeline) -> None:
     assert np.abs(change).max(axis=(1, 2, 3)) == pytest.approx(picked["linf"].to_numpy(), abs=1e-6)
     assert np.sqrt((change**2).sum(axis=(1, 2, 3))) == pytest.approx(picked["l2"].to_numpy(), rel=1e-5)
     assert (picked["success"] == (picked["prediction"] != picked["label"])).all()
-    logits = stages.classify(stages.goal_model(*computed.model), pixels, "cpu")
+    logits = predict(stages.goal_model(*computed.model), pixels)
     true = logits.softmax(1).numpy()[np.arange(60), picked["label"]]
     assert true == pytest.approx(picked["true_probability"].to_numpy(), abs=1e-4)
     attack = table[table["kind"] == "pgd"]
@@ -95,7 +96,7 @@ def test_a_seed_of_the_table_remakes_its_image(computed: Pipeline) -> None:
 
     images = next(s for s in variants.finished(computed) if s.kind == "gaussian_noise")
     seed = variants.seeds(computed, images)[7:8]
-    clean = stages.to_tensor(computed.samples.images(np.array([7])), "cpu")
+    clean = to_device(computed.samples.images(np.array([7])), "cpu")
     again = stages.to_pixels(images.plugin(clean, seeds=seed))
     assert np.array_equal(again, images.gather(np.array([7])))
     assert seed.dtype == torch.int64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,33 +17,54 @@ Values = TypeVar("Values", np.ndarray, pd.Series, Tensor)
 
 
 class Score(Plugin):
-    """One measure of uncertainty. A member writes ``measure``; ``__call__`` checks around it."""
+    """One measure of uncertainty. A member writes ``measure``; ``__call__`` checks around it.
+
+    ``uses`` says what a member is given: ``logits`` N×K of one forward pass, or those of T ``passes``, T×N×K, in
+    which other parts of the model were dropped.
+    """
+
+    uses: ClassVar[Literal["logits", "passes"]] = "logits"
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Return the score of each sample.
 
-        Args: logits: floating point N×K, K ≥ 2; −inf is a class with probability 0. Computed in float64.
+        Args: logits: floating point N×K, or T×N×K for a member that uses passes, T ≥ 1 and K ≥ 2; −inf is a class with
+            probability 0. Computed in float64.
         Returns: float32 N, on the logits' device.
         Raises: CurationError for another shape or dtype, or a row without a softmax (NaN or +inf in it).
         """
-        if logits.ndim != 2 or logits.shape[1] < 2 or not logits.is_floating_point():
-            shape = "×".join(map(str, logits.shape))
-            raise CurationError(f"{self.name} takes logits N×K of at least 2 classes, got {logits.dtype} {shape}")
-        # Not every accelerator has float64, and N×K numbers are few.
-        probabilities = logits.detach().cpu().double().softmax(dim=1)
-        broken = probabilities.isnan().any(dim=1).nonzero()[:, 0]
+        form, dimensions = ("N×K", 2) if self.uses == "logits" else ("T×N×K", 3)
+        shape = tuple(logits.shape)
+        fits = len(shape) == dimensions and shape[-1] >= 2 and (dimensions == 2 or shape[0] >= 1)
+        if not (fits and logits.is_floating_point()):
+            got = f"{logits.dtype} {'×'.join(map(str, shape))}"
+            raise CurationError(f"{self.name} takes logits {form} of at least 2 classes, got {got}")
+        # Not every accelerator has float64, and these numbers are few.
+        probabilities = logits.detach().cpu().double().softmax(dim=-1)
+        without = probabilities.isnan().any(dim=-1)
+        broken = (without if dimensions == 2 else without.any(dim=0)).nonzero()[:, 0]
         if len(broken):
             raise CurationError(
-                f"{self.name} got NaN or infinite logits in {len(broken)} of {len(logits)} rows, first in row "
+                f"{self.name} got NaN or infinite logits in {len(broken)} of {shape[-2]} rows, first in row "
                 f"{int(broken[0])}; the model's weights or the images are broken"
             )
         return self.measure(probabilities).to(logits.device, torch.float32)
 
     @abstractmethod
     def measure(self, probabilities: Tensor) -> Tensor:
-        """Return float64 N for softmax probabilities float64 N×K."""
+        """Return float64 N for softmax probabilities, float64 N×K or T×N×K."""
 
     @classmethod
     def hardness(cls, values: Values) -> Values:
         """Return what selection ranks by: the values themselves, or their reverse where small means uncertain."""
         return values
+
+    @classmethod
+    @abstractmethod
+    def hardest(cls, classes: int) -> float:
+        """Return the greatest hardness that there is among K classes; the least is 0."""
+
+
+def entropy_of(probabilities: Tensor) -> Tensor:
+    """Return H(p) = −Σ p ln p, in nats, of probabilities …×K."""
+    return torch.special.entr(probabilities).sum(dim=-1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from curation.scores.base import Score
+from curation.scores.base import Score, entropy_of
 
 
 class Entropy(Score):
@@ -21,4 +21,9 @@ class Entropy(Score):
 
     def measure(self, probabilities: Tensor) -> Tensor:
         """Return the entropy of each row."""
-        return torch.special.entr(probabilities).sum(dim=1)
+        return entropy_of(probabilities)
+
+    @classmethod
+    def hardest(cls, classes: int) -> float:
+        """Return ln K."""
+        return math.log(classes)

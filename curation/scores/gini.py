@@ -22,3 +22,8 @@ class Gini(Score):
         """Return the impurity of each row."""
         # Σ p (1 − p) keeps the small values that 1 − Σ p² would round away.
         return (probabilities * (1 - probabilities)).sum(dim=1)
+
+    @classmethod
+    def hardest(cls, classes: int) -> float:
+        """Return 1 − 1/K."""
+        return 1 - 1 / classes

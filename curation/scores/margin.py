@@ -27,3 +27,8 @@ class Margin(Score):
     def hardness(cls, values: Values) -> Values:
         """Return 1 − margin: large is hard."""
         return 1 - values
+
+    @classmethod
+    def hardest(cls, classes: int) -> float:
+        """Return 1."""
+        return 1.0

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from curation.errors import UsageError, unknown_name
 from curation.plugin import Settings
+from curation.scores import SCORES
 from curation.selection import SELECTORS
 from curation.selection.pool import FAMILIES, candidate_name, parse_candidate
 
@@ -108,8 +109,10 @@ class Selection(Settings):
         Mix(clean=9, corruption=6, adversarial=10), description="clean : corruption : adversarial; sets the quotas"
     )
     strategy: str = Field("boundary", description="how candidates are chosen inside a family; a selector's name")
-    score: Literal["entropy", "gini", "margin"] = Field(
-        "entropy", description="what hard means: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − p₂))"
+    score: str = Field(
+        "entropy",
+        description="what hard means: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − p₂)); of "
+        "Monte Carlo dropout mc_entropy, mutual_information (both nats) or variation_ratio",
     )
     offset_by: Literal["rank", "score"] = Field("rank", description="unit of offset and floor: rank share, or score")
     offset: Edges = Field(
@@ -134,6 +137,13 @@ class Selection(Settings):
         if strategy not in SELECTORS:
             raise ValueError(unknown_name("selector", strategy, SELECTORS.names))
         return strategy
+
+    @field_validator("score")
+    @classmethod
+    def _registered(cls, score: str) -> str:
+        if score not in SCORES:
+            raise ValueError(unknown_name("score", score, SCORES.names))
+        return score
 
     @field_validator("offset")
     @classmethod

@@ -65,11 +65,12 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
 
 def _probabilities(opened: Opened, image: np.ndarray, row: int) -> None:
     from curation import stages
+    from curation.models.prediction import predict
 
     @st.cache_resource(max_entries=256, show_spinner=False)
     def probabilities(key: str) -> np.ndarray:
         network = stages.goal_model(*opened.pipeline.model)
-        return stages.classify(network, image, opened.pipeline.device).softmax(1)[0].numpy()
+        return predict(network, image, device=opened.pipeline.device).softmax(1)[0].numpy()
 
     found = probabilities(fingerprint([opened.pool_key, row]))
     classes = opened.pipeline.samples.classes
