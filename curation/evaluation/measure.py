@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from curation.evaluation.suite import Part, Suite
+from curation.evaluation.part import Part, Suite
 from curation.models.prediction import predict
 from curation.progress import Progress, Report, ignore
 

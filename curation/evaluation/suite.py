@@ -2,67 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-
+from curation.errors import CurationError, UsageError
+from curation.evaluation.built_suite import BuiltSuite
+from curation.evaluation.left_out import suites_folder
+from curation.evaluation.own_suite import OwnSuite
+from curation.evaluation.part import Part, Suite
 from curation.evaluation.settings import SuiteSettings
 from curation.progress import Report, ignore
 from curation.recipe import Recipe
+from curation.storage import write_json
 from curation.workspace import Workspace
 
-
-@dataclass(frozen=True)
-class Part:
-    """One kind at one severity.
-
-    part: clean, corruption, held_out or adversarial; kind: "clean", "fog", "pgd/resnet20" (attack and surrogate), …;
-    severity: 1 … 5 of a corruption, 0 where there is none; sample_ids: int64 N, of the test source; labels: int64 N;
-    images: positions 0 … N − 1, in any order, to pixels uint8 M×H×W×C.
-    """
-
-    part: str
-    kind: str
-    severity: int
-    sample_ids: np.ndarray
-    labels: np.ndarray
-    images: Callable[[np.ndarray], np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class Suite:
-    """P. key: hash of its contents; shape: H, W, C; about: what it is made of, as plain data for people."""
-
-    key: str
-    classes: list[str]
-    shape: tuple[int, int, int]
-    parts: tuple[Part, ...]
-    about: dict[str, Any]
-
-    def __len__(self) -> int:
-        return sum(map(len, self.parts))
+__all__ = ["Part", "Suite", "check_surrogates", "find_suite", "make_suite"]
 
 
 def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: Sequence[str]) -> None:
-    """Raises: UsageError where a surrogate is also the goal model's or a target's architecture."""
-    raise NotImplementedError
+    """Refuse surrogates that are not held out; your own P has none.
+
+    Raises: UsageError where one is also the goal model's or a target's architecture, or is listed twice.
+    """
+    if settings.path is not None:
+        return
+    for index, name in enumerate(settings.surrogates):
+        if name in settings.surrogates[:index]:
+            raise UsageError(f"suite.surrogates lists {name} twice; list it once")
+        whose = "the goal model" if name == goal_architecture else "a target" if name in targets else None
+        if whose:
+            raise UsageError(
+                f"the surrogate {name} is also the architecture of {whose}, so attacks on it would not be held out; "
+                "choose another one in suite.surrogates"
+            )
 
 
 def make_suite(
     settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, device: str, report: Report = ignore
 ) -> Suite:
-    """Return P, made where it is missing; what is finished is kept, shard by shard.
+    """Return P, made where it is missing; what is finished is kept, shard by shard, so that a killed run goes on.
 
+    Test images that are, exactly or nearly, among the training samples of the source are left out (``about`` names
+    them), so that one P serves every set made of these samples. Surrogates are trained on the clean training samples.
+
+    Args: settings: how it is built, or where yours is; recipe: its source, seed and goal model count, nothing else.
     Raises: CurationError: one sentence; Cancelled.
     """
-    raise NotImplementedError
+    check_surrogates(settings, recipe.goal_model.architecture, ())
+    suite = _suite(settings, recipe, workspace, device).make(report)
+    write_json(suites_folder(workspace) / f"{suite.key}.json", suite.about)
+    return suite
 
 
 def find_suite(settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, device: str) -> Suite | None:
-    """Return P where all of it is there, else None; nothing is computed."""
-    raise NotImplementedError
+    """Return P where all of it is there, else None; nothing is computed. ``make_suite`` says what is wrong."""
+    try:
+        return _suite(settings, recipe, workspace, device).find()
+    except CurationError:
+        return None
+
+
+def _suite(settings: SuiteSettings, recipe: Recipe, workspace: Workspace, device: str) -> BuiltSuite | OwnSuite:
+    kind = BuiltSuite if settings.path is None else OwnSuite
+    return kind(settings, recipe, workspace, device=device)
