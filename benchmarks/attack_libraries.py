@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
 from curation.models.architectures import build
-from curation.models.classifier import Classifier
 from curation.models.loading import load_weights
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -91,40 +90,9 @@ OURS: Mapping[str, tuple[str, str | None]] = {
 """The attacks compared: row of the table → this project's attack and loss."""
 
 
-class Resnet4b(nn.Module):
-    """The small residual network without batch norm that was trained for certified robustness."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, stride=2, padding=1)
-        self.layer1 = nn.Sequential(_Block(16, 32, stride=2), _Block(32, 32))
-        self.layer2 = nn.Sequential(_Block(32, 32, stride=2), _Block(32, 32))
-        self.linear1 = nn.Linear(512, 100)
-        self.linear2 = nn.Linear(100, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×10 for normalised images N×3×32×32."""
-        x = self.layer2(self.layer1(self.conv1(x).relu()))
-        return self.linear2(self.linear1(x.flatten(1)).relu())
-
-
-class _Block(nn.Module):
-    def __init__(self, before: int, after: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(before, after, 3, stride=stride, padding=1)
-        self.conv2 = nn.Conv2d(after, after, 3, padding=1)
-        self.shortcut = nn.Sequential(*([nn.Conv2d(before, after, 1, stride=stride)] if stride > 1 else []))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x).relu()) + self.shortcut(x)).relu()
-
-
-def network(name: str, data: Path) -> Classifier:
+def network(name: str, data: Path) -> nn.Module:
     """Return a published CIFAR-10 network, in evaluation mode, its parameters frozen."""
-    if name == "resnet4b":
-        model = Classifier(Resnet4b(), mean=(0.4914, 0.4822, 0.4465), std=(0.2471, 0.2435, 0.2616))
-    else:
-        model = build(name, classes=10, shape=(32, 32, 3))  # type: ignore[assignment]
+    model = build(name, classes=10, shape=(32, 32, 3))
     load_weights(model, data / "weights" / WEIGHTS[name])
     return model.eval().requires_grad_(False)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from curation.models.resnet import stage
+
 
 class _Block(nn.Module):
     """Two 3×3 convolutions; a stride-2 shortcut takes every second pixel and pads the channels with zeros."""
@@ -33,9 +35,9 @@ class CifarResNet(nn.Module):
         blocks = (depth - 2) // 6
         self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*(_Block(16, 16, stride=1) for _ in range(blocks)))
-        self.layer2 = nn.Sequential(_Block(16, 32, stride=2), *(_Block(32, 32, stride=1) for _ in range(blocks - 1)))
-        self.layer3 = nn.Sequential(_Block(32, 64, stride=2), *(_Block(64, 64, stride=1) for _ in range(blocks - 1)))
+        self.layer1 = stage(_Block, 16, 16, blocks=blocks)
+        self.layer2 = stage(_Block, 16, 32, blocks=blocks, stride=2)
+        self.layer3 = stage(_Block, 32, 64, blocks=blocks, stride=2)
         self.linear = nn.Linear(64, classes)
 
     def forward(self, x: Tensor) -> Tensor:

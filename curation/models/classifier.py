@@ -5,6 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and std of each channel of the images that a network was or will be trained on, in [0, 1]."""
+
+CONTEST: Statistics = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+"""Of the CIFAR-10 contest's fixed training: the std is the mean of each image's own."""
+
+CIFAR10: Statistics = ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616))
+"""Of CIFAR-10's pixels."""
+
+IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Of ImageNet, which most published weights expect."""
+
+RAW: Statistics = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+"""No normalisation."""
+
 
 class Classifier(nn.Module):
     """A network and the normalisation that it expects."""
@@ -28,3 +43,11 @@ class Classifier(nn.Module):
         logits = self.network(normalised.contiguous(memory_format=torch.channels_last))
         # Inception and GoogLeNet return a tuple with auxiliary heads while they train.
         return getattr(logits, "logits", logits)
+
+
+def classifier(network: nn.Module, statistics: Statistics, *, channels: int) -> Classifier:
+    """Return a network of 1 or 3 input channels with its normalisation: for grey images, the mean over the colours."""
+    mean, std = statistics
+    if channels == 1:
+        mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return Classifier(network, mean=mean, std=std)

@@ -39,7 +39,8 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
         model: what ``build`` returned, or any module.
         path: safetensors, or a PyTorch state dict: bare or under a key such as ``state_dict``, its names with or
             without a wrapper's prefix (``module.``, ``model.``, ``1.``). Normalisation that lies beside the weights is
-            taken over; without it the architecture's own is kept.
+            taken over; without it the architecture's own is kept. Layers whose names begin as one of the network's
+            ``unused`` are passed over.
 
     Raises: CurationError: the file is missing, damaged, or would run code; or which layers do not fit.
     """
@@ -50,6 +51,9 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
     expected = network.state_dict()
     prefix = _prefix(expected, found)
     weights = {name.removeprefix(prefix): value for name, value in found.items()}
+    unused: tuple[str, ...] = getattr(network, "unused", ())
+    for name in [name for name in weights if name.startswith(unused)]:
+        del weights[name]
     statistics: dict[str, Tensor] = {}
     if isinstance(model, Classifier):
         for name in [name for name in weights if name not in expected]:
@@ -136,7 +140,7 @@ def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[st
     # Files written before PyTorch 0.4.1 have no such counters; nothing here uses them.
     missing = [n for n in expected if n not in found and not n.endswith("num_batches_tracked")]
     wrong += [f"{name} ({_size(expected[name])}) is missing" for name in missing]
-    wrong += [f"{name} ({_size(found[name])}) has no place" for name in found if name not in expected]
+    wrong += [f"{name} ({_size(found[name])}) has no place" for name in sorted(found) if name not in expected]
     if wrong:
         more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise CurationError(

@@ -8,7 +8,7 @@ from curation.models.resnet import BasicBlock
 
 
 class TinyResNet(nn.Module):
-    """Three residual blocks after a stride-2 stem: 184,000 parameters; any image of 16 pixels a side or more."""
+    """Three residual blocks after a stride-2 stem: 174,000 parameters; any image of 16 pixels a side or more."""
 
     def __init__(self, *, classes: int, channels: int, widths: tuple[int, int, int] = (24, 48, 96)) -> None:
         super().__init__()
