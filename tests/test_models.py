@@ -1,10 +1,11 @@
-"""Architectures, features, and weights from files, good and bad."""
+"""Weights from files, good and bad, and dropout."""
 
 from __future__ import annotations
 
+import functools
 import pickle
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -14,76 +15,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from curation.errors import CurationError, UsageError
-from curation.models.architectures import ARCHITECTURES, build
+from curation.models.architectures import build
 from curation.models.classifier import Classifier
-from curation.models.features import logits_and_features
+from curation.models.dropout import drop_block, dropout, dropout_logits
+from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
 from curation.models.prediction import evaluate
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not beside the repository")
-
-
-@pytest.mark.parametrize("name", list(ARCHITECTURES))
-@pytest.mark.parametrize("shape", [(16, 16, 1), (21, 35, 3)])
-def test_every_architecture_gives_logits_and_features(name: str, shape: tuple[int, int, int]) -> None:
-    model = build(name, classes=7, shape=shape, seed=1).eval()
-    images = torch.rand(2, shape[2], shape[0], shape[1])
-    with torch.inference_mode():
-        logits, features = logits_and_features(model, images)
-        head = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
-        torch.testing.assert_close(head(features), logits)
-        torch.testing.assert_close(model(images), logits)
-    assert logits.shape == (2, 7)
-    assert ARCHITECTURES[name].__doc__
-
-
-def test_the_seed_alone_determines_the_weights() -> None:
-    torch.manual_seed(5)
-    before = torch.random.get_rng_state()
-    first = build("tiny_resnet", classes=10, shape=GREY, seed=3).state_dict()
-    assert torch.equal(torch.random.get_rng_state(), before)
-    torch.manual_seed(6)
-    second = build("tiny_resnet", classes=10, shape=GREY, seed=3).state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    other = build("tiny_resnet", classes=10, shape=GREY, seed=4).state_dict()
-    assert not torch.equal(first["network.linear.weight"], other["network.linear.weight"])
-
-
-def test_torchvision_models_work_on_grey_images() -> None:
-    model = build("torchvision/resnet18", classes=4, shape=(32, 32, 1)).eval()
-    with torch.inference_mode():
-        logits, features = logits_and_features(model, torch.rand(2, 1, 32, 32))
-    assert (logits.shape, features.shape) == ((2, 4), (2, 512))
-
-
-def test_timm_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(UsageError, match="needs the package timm"):
-        build("timm/resnet18", classes=4, shape=COLOUR)
-
-
-@pytest.mark.parametrize(
-    ("name", "classes", "shape", "words"),
-    [
-        ("tiny_resnt", 10, GREY, "did you mean 'tiny_resnet'"),
-        ("torchvision/resnet17", 10, COLOUR, "nearest: resnet18"),
-        ("torchvision/vgg11", 10, (20, 20, 3), "does not take images of 20×20"),
-        ("tiny_resnet", 1, GREY, "at least 2 classes"),
-        ("tiny_resnet", 10, (8, 8, 3), "at least 16 px"),
-        ("tiny_resnet", 10, (32, 32, 4), "4 channels"),
-    ],
-)
-def test_what_cannot_be_built_is_said(name: str, classes: int, shape: tuple[int, int, int], words: str) -> None:
-    with pytest.raises(UsageError, match=words):
-        build(name, classes=classes, shape=shape)
-
-
-def test_a_model_without_a_last_linear_layer_has_no_features() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(CurationError, match="does not end in one"):
-        logits_and_features(model, torch.rand(1, 1, 16, 16))
 
 
 def tiny(seed: int, *, classes: int = 10, shape: tuple[int, int, int] = GREY) -> Classifier:
@@ -191,18 +132,119 @@ def test_missing_damaged_and_empty_files_are_said(tmp_path: Path) -> None:
 
 @needs_data
 @pytest.mark.parametrize(
-    ("name", "file", "count", "right"),
-    # Measured on the first test images; on all 10,000 the family reaches 91.73, 92.63 and 93.39 %, as published.
+    ("name", "file", "count", "published"),
     [
-        ("resnet20", "resnet20-12fca82f.th", 1000, 915),
-        ("resnet32", "resnet32-d509ac18.th", 250, 232),
-        ("resnet56", "resnet56-4bfd9763.th", 250, 234),
+        ("resnet20", "resnet20-12fca82f.th", 2000, 0.9173),
+        ("resnet32", "resnet32-d509ac18.th", 2000, 0.9263),
+        ("resnet56", "resnet56-4bfd9763.th", 2000, 0.9339),
+        ("resnet4b", "resnet4b.pth", 10_000, 0.772),
     ],
 )
-def test_published_weights_reach_their_accuracy(name: str, file: str, count: int, right: int) -> None:
-    sprite = Image.open(DATA / "cifar10" / "test_00.webp").convert("RGB")
-    pixels = np.asarray(sprite).reshape(25, 32, 40, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)[:count]
-    labels = np.load(DATA / "cifar10" / "test_labels.npy")[:count]
+def test_published_weights_reach_their_accuracy(name: str, file: str, count: int, published: float) -> None:
+    """The larger networks on every fifth test image, for the sake of time: within 1.5 points of all 10,000."""
+    pixels, labels = held_out()
+    every = len(pixels) // count
     model = build(name, classes=10, shape=COLOUR)
     load_weights(model, DATA / "weights" / file)
-    assert evaluate(model, pixels, labels, batch_size=250) * count == pytest.approx(right, abs=2)
+    accuracy = evaluate(folded(model), pixels[::every], labels[::every], batch_size=250)
+    assert accuracy == pytest.approx(published, abs=0.015 if every > 1 else 0.0006)
+
+
+@functools.cache
+def held_out() -> tuple[np.ndarray, np.ndarray]:
+    sprites = [np.asarray(Image.open(path).convert("RGB")) for path in sorted((DATA / "cifar10").glob("test_*.webp"))]
+    rows = np.stack(sprites).reshape(-1, 25, 32, 40, 32, 3).swapaxes(2, 3)
+    return rows.reshape(-1, 32, 32, 3), np.load(DATA / "cifar10" / "test_labels.npy")
+
+
+IMAGES = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def logits_in(context: Callable[[nn.Module], AbstractContextManager[None]], model: nn.Module) -> Tensor:
+    """Return training-mode logits of one image many times, batch norms at rest."""
+    model.train()
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+    torch.manual_seed(0)
+    with context(model):
+        return model(IMAGES[:1].expand(400, -1, -1, -1))
+
+
+CONTEXTS = [lambda model: dropout(model, 0.3), lambda model: drop_block(model, 0.3)]
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("name", ["tiny_resnet", "tiny_convnet", "resnet20"])
+def test_dropout_regularises_training_and_leaves_no_trace(
+    context: Callable[[nn.Module], AbstractContextManager[None]], name: str
+) -> None:
+    model = build(name, classes=4, shape=GREY, seed=1)
+    names = list(model.state_dict())
+    noisy = logits_in(context, model)
+    plain = model.eval()(IMAGES[:1])
+    assert noisy.std(0).min() > 1e-4
+    # Features are scaled up by what was dropped: the mean stays, to a few standard errors.
+    assert ((noisy.mean(0) - plain[0]).abs() < 5 * noisy.std(0) / 20).all()
+    with context(model):
+        assert torch.equal(model(IMAGES[:1]), plain)
+        assert list(model.state_dict()) == names
+    assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in model.modules())
+
+
+@pytest.mark.parametrize("context", [lambda model: dropout(model, 0.0), lambda model: drop_block(model, 0.0)])
+def test_a_rate_of_zero_changes_nothing(context: Callable[[nn.Module], AbstractContextManager[None]]) -> None:
+    noisy = logits_in(context, model := tiny(1))
+    torch.testing.assert_close(noisy, model.eval()(IMAGES[:1]).expand(400, -1))
+
+
+def test_blocks_are_squares_of_the_last_feature_map() -> None:
+    model = tiny(1).train()
+    maps: list[Tensor] = []
+    assert isinstance(model.network.pool, nn.AdaptiveAvgPool2d)
+    with drop_block(model, 0.4, side_px=3):
+        model(IMAGES)
+        model.network.pool.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0]))
+        model(IMAGES)
+    zero = (maps[0] == 0).float()
+    assert zero.shape[2:] == (4, 4)
+    # With 3×3 blocks in a 4×4 map the four pixels in the middle lie in every block.
+    dropped = zero[:, :, 0:3, 0:3].amin((2, 3)) + zero[:, :, 1:4, 1:4].amin((2, 3))
+    assert (zero[:, :, 1:3, 1:3].amin((2, 3)) >= dropped.clamp(max=1)).all()
+    assert 0.1 < (dropped > 0).float().mean() < 0.9
+
+
+@pytest.mark.parametrize("fold", [folded, nn.Module.eval])
+@pytest.mark.parametrize("name", ["tiny_resnet", "resnet4b"])
+@torch.inference_mode()
+def test_monte_carlo_dropout_meets_every_image_with_the_same_masks(
+    fold: Callable[[nn.Module], nn.Module], name: str
+) -> None:
+    model = fold(build(name, classes=10, shape=GREY, seed=1))
+    logits, passes = dropout_logits(model, IMAGES, rate=0.4, passes=2000, seed=7)
+    torch.testing.assert_close(logits, model(IMAGES))
+    assert passes.shape == (2000, 6, 10)
+    assert ((passes.mean(0) - logits).abs() < 5 * passes.std(0) / 2000**0.5).all()
+    alone = [dropout_logits(model, image[None], rate=0.4, passes=3, seed=7)[1] for image in IMAGES]
+    torch.testing.assert_close(torch.cat(alone, dim=1), passes[:3])
+    assert not torch.equal(dropout_logits(model, IMAGES, rate=0.4, passes=3, seed=8)[1], passes[:3])
+    without = dropout_logits(model, IMAGES, rate=0.0, passes=2, seed=7)[1]
+    torch.testing.assert_close(without, logits.expand(2, -1, -1))
+    assert not any(layer._forward_pre_hooks for layer in model.modules())
+
+
+def test_dropout_that_cannot_be_is_said() -> None:
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 4))
+    with pytest.raises(CurationError, match="this model has none"), drop_block(flat, 0.1):
+        flat(IMAGES)
+    assert not flat._forward_pre_hooks
+    with pytest.raises(CurationError, match="this model has none"), dropout(nn.Conv2d(1, 4, 3), 0.1):
+        pass
+    for context in (dropout(flat, 1.0), drop_block(flat, -0.1)):
+        with pytest.raises(UsageError, match=r"share in \[0, 1\)"), context:
+            pass
+    with pytest.raises(UsageError, match="must be odd"), drop_block(flat, 0.1, side_px=4):
+        pass
+    with pytest.raises(UsageError, match="at least 1 pass"):
+        dropout_logits(flat, IMAGES, rate=0.1, passes=0, seed=0)

@@ -16,6 +16,12 @@ def logits_and_features(model: nn.Module, images: Tensor) -> tuple[Tensor, Tenso
     Returns: logits N×K; features N×D, D being that layer's input width.
     Raises: CurationError when the model does not end in a linear layer.
     """
+    logits, features, _ = with_last_layer(model, images)
+    return logits, features
+
+
+def with_last_layer(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor, nn.Linear]:
+    """Return what ``logits_and_features`` does, and the linear layer that made the logits of the features."""
     seen: list[tuple[nn.Linear, Tensor]] = []
 
     def remember(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -33,4 +39,5 @@ def logits_and_features(model: nn.Module, images: Tensor) -> tuple[Tensor, Tenso
             "features are the input of a classifier's last linear layer, and this model does not end in one; "
             "choose another architecture"
         )
-    return logits, seen[0][1]
+    layer, features = seen[0]
+    return logits, features, layer
