@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.prediction import evaluate, predict
-from curation.training.batches import augmented
+from curation.training.batches import shifted
 from curation.training.settings import Training
 from curation.training.trainer import Epoch, train
 
@@ -169,7 +169,8 @@ def test_adversarial_training_buys_robustness() -> None:
 @settings(deadline=None, max_examples=40)
 def test_augmentation_shifts_and_mirrors_whole_images(padding_px: int, flip: bool, seed: int, channels: int) -> None:
     pixels = np.random.default_rng(seed).integers(1, 256, (4, 7, 9, channels), dtype=np.uint8)
-    out = augmented(pixels, padding_px=padding_px, flip=flip, draws=torch.Generator().manual_seed(seed))
+    draws = torch.Generator().manual_seed(seed)
+    out = shifted(torch.from_numpy(pixels), padding_px=padding_px, flip=flip, draws=draws).numpy()
     assert (out.shape, out.dtype) == (pixels.shape, pixels.dtype)
     border = ((padding_px, padding_px), (padding_px, padding_px), (0, 0))
     for image, found in zip(pixels, out, strict=True):

@@ -1,48 +1,148 @@
-"""One batch of training images: shifted, mirrored, moved to the device, made adversarial."""
+"""The batches of an epoch: drawn, moved to the device, shifted, mirrored, cut, mixed and blurred by noise there."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from curation.training.settings import Training
+
+RESIDENT_SHARE = 0.25
+"""Images that take at most this share of the accelerator's free memory are kept there for the whole training."""
 
 
-def augmented(pixels: np.ndarray, *, padding_px: int, flip: bool, draws: torch.Generator) -> np.ndarray:
+@dataclass(frozen=True)
+class Batch:
+    """images: float32 N×C×H×W in [0, 1]; targets: int64 N or soft labels float32 N×K; weights: float32 N."""
+
+    images: Tensor
+    targets: Tensor
+    weights: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class Batches:
+    """Training images, labels and weights; each epoch in an order and with an augmentation of its own."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        *,
+        settings: Training,
+        classes: int,
+        device: torch.device,
+    ) -> None:
+        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N."""
+        soft = labels.ndim == 2
+        ones = np.ones(len(images), np.float32)
+        self._settings, self._classes, self._device = settings, classes, device
+        self._images: np.ndarray | Tensor = images
+        if device.type == "cuda" and images.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+            self._images = torch.from_numpy(np.array(images)).to(device)
+        self._labels = torch.from_numpy(np.array(labels, np.float32 if soft else np.int64)).to(device)
+        self._weights = torch.from_numpy(np.array(ones if weights is None else weights, np.float32)).to(device)
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch; all of one size, or one image less: none is too small to normalise."""
+        return math.ceil(len(self._images) / self._settings.batch_size)
+
+    def epoch(self, draws: torch.Generator) -> Iterator[Batch]:
+        """Yield the batches of one epoch; ``draws`` (on the CPU, so the same for every device) decides all of it."""
+        order = torch.randperm(len(self._images), generator=draws)
+        for rows in torch.tensor_split(order, len(self)):
+            yield self._batch(rows, draws)
+
+    def _batch(self, rows: Tensor, draws: torch.Generator) -> Batch:
+        settings, here = self._settings, rows.to(self._device)
+        if isinstance(self._images, Tensor):
+            pixels = self._images[here]
+        else:
+            pixels = torch.from_numpy(np.asarray(self._images[rows.numpy()])).to(self._device)
+        if settings.augment:
+            pixels = shifted(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
+        if settings.cutout_px:
+            pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
+        batch = Batch(pixels.permute(0, 3, 1, 2).float().div_(255), self._labels[here], self._weights[here])
+        if settings.cutmix or settings.mixup:
+            batch = mixed(batch, cutmix=settings.cutmix, mixup=settings.mixup, classes=self._classes, draws=draws)
+        if settings.noise:
+            noise = torch.randn(batch.images.shape, generator=draws).to(self._device)
+            batch = Batch(batch.images.add(noise, alpha=settings.noise).clamp_(0, 1), batch.targets, batch.weights)
+        return batch
+
+
+def shifted(pixels: Tensor, *, padding_px: int, flip: bool, draws: torch.Generator) -> Tensor:
     """Shift, and mirror where asked for, each image on its own, in one gather.
 
     Args: pixels: uint8 N×H×W×C; padding_px: largest shift, over a black border; flip: mirror half of the images.
     Returns: uint8, same shape.
     """
-    n, height, width, _ = pixels.shape
-    border = (padding_px, padding_px)
-    padded = np.pad(pixels, ((0, 0), border, border, (0, 0)))
+    n, height, width, channels = pixels.shape
+    padded = F.pad(pixels, (0, 0, padding_px, padding_px, padding_px, padding_px))
     shifts = 2 * padding_px + 1
-    down, right, mirrored = (torch.randint(high, (n, 1), generator=draws).numpy() for high in (shifts, shifts, 2))
-    columns = np.arange(width)
+    down, right, mirrored = (torch.randint(high, (n, 1), generator=draws) for high in (shifts, shifts, 2))
+    columns = torch.arange(width)
     if flip:
-        columns = np.where(mirrored, columns[::-1], columns)
-    rows, columns = down + np.arange(height), right + columns
-    return padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+        columns = torch.where(mirrored.bool(), columns.flip(0), columns)
+    rows = torch.arange(n)[:, None] * (height + 2 * padding_px) + down + torch.arange(height)
+    places = rows[:, :, None] * (width + 2 * padding_px) + (right + columns)[:, None, :]
+    flat = padded.view(-1, channels).index_select(0, places.flatten().to(pixels.device))
+    return flat.view(n, height, width, channels)
 
 
-def adversarial(
-    model: nn.Module, images: Tensor, labels: Tensor, *, epsilon: float, steps: int, draws: torch.Generator
-) -> Tensor:
-    """Return images that a model in training is worse at: L∞ PGD on the cross-entropy from a random start.
+def cut_out(pixels: Tensor, *, side_px: int, draws: torch.Generator) -> Tensor:
+    """Black out one square in each image, its centre anywhere; at the border a part of it. Takes uint8 N×H×W×C.
 
-    Unlike ``curation.attacks.PGD`` it returns the last point, off the 8-bit grid. The model runs in evaluation mode, so
-    that batch statistics are those of training only, and is left in training mode.
-
-    Args: images: float32 N×C×H×W in [0, 1]; labels: int64 N; epsilon: in (0, 1]; steps: at least 1.
-    Source: Madry et al. 2018; for one step, Wong, Rice & Kolter 2020, "Fast is better than free".
+    Source: DeVries & Taylor 2017, "Improved Regularization of CNNs with Cutout".
     """
-    step_size = epsilon * (2.5 / steps if steps > 1 else 1.25)
-    change = (torch.rand(images.shape, generator=draws) * 2 - 1).mul_(epsilon).to(images.device)
-    model.eval()
-    for _ in range(steps):
-        points = (images + change).clamp_(0, 1).requires_grad_()
-        (gradients,) = torch.autograd.grad(F.cross_entropy(model(points), labels, reduction="sum"), points)
-        change = (points.detach() + step_size * gradients.sign() - images).clamp_(-epsilon, epsilon)
-    model.train()
-    return (images + change).clamp_(0, 1)
+    inside = []
+    for side in pixels.shape[1:3]:
+        first = torch.randint(side, (len(pixels), 1), generator=draws) - side_px // 2
+        at = torch.arange(side)
+        inside.append(((at >= first) & (at < first + side_px)).to(pixels.device))
+    return pixels.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[..., None], 0)
+
+
+def mixed(batch: Batch, *, cutmix: float, mixup: float, classes: int, draws: torch.Generator) -> Batch:
+    """Mix each image and its label with another's of the batch, by one box or one share for the whole batch.
+
+    Args: cutmix, mixup: α of Beta(α, α), one of them 0; classes: K of the soft labels that come out.
+    Source: Yun et al. 2019, "CutMix", section 3.2; Zhang et al. 2018, "mixup", equation 1.
+    """
+    alpha = cutmix or mixup
+    seed = int(torch.randint(2**62, (), generator=draws))
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
+    other = torch.randperm(len(batch), generator=draws).to(batch.images.device)
+    if cutmix:
+        rows, columns = _box(*batch.images.shape[2:], area=1 - share, draws=draws)
+        images = batch.images.clone()
+        images[:, :, rows, columns] = batch.images[other][:, :, rows, columns]
+        box_px = (rows.stop - rows.start) * (columns.stop - columns.start)
+        share = 1 - box_px / (images.shape[2] * images.shape[3])
+    else:
+        images = torch.lerp(batch.images[other], batch.images, share)
+    labels = batch.targets if batch.targets.ndim == 2 else F.one_hot(batch.targets, classes).float()
+    mass = batch.weights[:, None] * labels
+    mass = torch.lerp(mass[other], mass, share)
+    weights = mass.sum(1)
+    return Batch(images, mass / weights.clamp_min(torch.finfo(mass.dtype).tiny)[:, None], weights)
+
+
+def _box(height: int, width: int, *, area: float, draws: torch.Generator) -> tuple[slice, slice]:
+    """Return rows and columns of a box with this share of the area, its centre anywhere, cut at the border."""
+    slices = []
+    for side in (height, width):
+        half = round(side * math.sqrt(area)) // 2
+        centre = int(torch.randint(side, (), generator=draws))
+        slices.append(slice(max(centre - half, 0), min(centre + half, side)))
+    return slices[0], slices[1]

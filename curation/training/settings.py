@@ -72,7 +72,7 @@ class Training(Settings):
     entropy_weight: float = Field(
         0.0, ge=0, description="entropy regularisation: reward for the entropy of the predictions"
     )
-    augment: bool = Field(True, description="shift the images at random")
+    augment: bool = Field(True, description="shift the images at random, and mirror them where flip says so")
     crop_padding_px: int = Field(2, ge=0, description="largest random shift, over a black border")
     flip: bool = Field(False, description="mirror half of the images; not for digits and letters")
     cutout_px: int = Field(0, ge=0, description="side of a square blacked out at random; 0: none")
@@ -82,7 +82,9 @@ class Training(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description="share of the last features dropped")
     drop_block: float = Field(0.0, ge=0, lt=1, description="share of the last feature map dropped, in squares")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of the network's arithmetic; auto: bfloat16 on CUDA, else float32"
+        "auto",
+        description="of the network's arithmetic; auto: bfloat16 where the processor has it (CUDA; CPUs with "
+        "AVX512-BF16 or AMX), else float32",
     )
     compile: bool = Field(False, description="compile the network first (worth its minute on CUDA, for long runs)")
     seed: int | None = Field(None, ge=0, lt=2**31, description="of everything random; None: the recipe's")
@@ -95,7 +97,9 @@ class Training(Settings):
         return value
 
     @model_validator(mode="after")
-    def _one_mix(self) -> Training:
+    def _fits_together(self) -> Training:
         if self.cutmix and self.mixup:
             raise ValueError("cutmix and mixup cannot both be above 0; choose one")
+        if self.compile and (self.dropout or self.drop_block):
+            raise ValueError("compile and dropout or drop_block cannot be combined; leave one out")
         return self

@@ -5,33 +5,38 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from curation.errors import CurationError
-from curation.models.prediction import to_device
-from curation.training.batches import adversarial, augmented
+from curation.models.prediction import enough_memory, predict
+from curation.training.batches import Batches
+from curation.training.learner import Learner
+from curation.training.precision import reproducible
+from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 
 OnStep = Callable[[int, int], None]
 """Called after every batch with (images done since the first epoch, images in all epochs); may raise to stop."""
 
-WARM_UP = 0.1
-"""Share of the steps over which the learning rate rises to its full value."""
+DIVERGED_NATS = 1e4
+"""A mean loss above this never comes from a training that works."""
+
+STEPS_UNSEEN = 16
+"""An accelerator is asked for its losses only after so many batches: asking makes it wait."""
 
 
 @dataclass(frozen=True)
 class Epoch:
     """What one pass over the images did.
 
-    epoch: 1 … epochs; loss: mean, in nats; accuracy: on the images as trained on, in [0, 1]; state: tensors and plain
-    values on the CPU, all that ``train`` needs to go on from here.
+    epoch: 1 … epochs; loss: mean, in nats; accuracy: on the images as trained on, in [0, 1]; learning_rate: of its last
+    step; seconds: by the clock; state: tensors and plain values on the CPU, all that ``train`` needs to go on.
     """
 
     epoch: int
@@ -39,6 +44,8 @@ class Epoch:
     loss: float
     accuracy: float
     images_per_s: float
+    learning_rate: float
+    seconds: float
     state: dict[str, Any]
 
 
@@ -49,6 +56,7 @@ def train(
     *,
     settings: Training,
     seed: int,
+    weights: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     resume: dict[str, Any] | None = None,
     on_step: OnStep | None = None,
@@ -59,155 +67,138 @@ def train(
         model: from float32 images in [0, 1] to logits N×K; moved to the device. With the last epoch it holds the final
             weights (averaged, where asked for) and is in evaluation mode.
         images: uint8 N×H×W×C, N ≥ 2; may be memory-mapped: one batch at a time is read.
-        labels: integers N in [0, K).
-        seed: of order, augmentation and adversarial starts. Each epoch's draws derive from it and the epoch's number:
-            going on from a ``state`` gives the same weights, on the CPU to the bit, as never having stopped.
+        labels: integers N in [0, K), or soft labels, floats N×K, each row non-negative with a sum of 1.
+        seed: of order, augmentation and adversarial starts; the settings' own goes before it. Each epoch's draws derive
+            from it and the epoch's number: going on from a ``state`` gives the same weights, to the bit on the same
+            device and number of threads, as never having stopped.
+        weights: floats N ≥ 0: how much each sample counts; a batch's loss is the weighted mean. None: all the same.
         resume: the ``state`` of an earlier epoch; after the last one its weights are loaded and nothing is yielded.
 
-    The global random state is left as it was.
-    Raises: CurationError: images or labels that do not fit, a state of another model, or a loss that is not finite.
+    A batch that does not fit into memory is split, its gradients added up. The global random state is left as it was.
+    Raises: CurationError: images, labels or weights that do not fit, a state of another model, a loss that is not
+        finite, or too little memory.
     """
-    _check(images, labels)
     device = torch.device(device)
-    model.to(device)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        nesterov=settings.momentum > 0,
-        weight_decay=settings.weight_decay,
-    )
-    average = {name: value.clone() for name, value in model.state_dict().items()} if settings.average else None
-    first = _restore(resume, model, optimizer, average) if resume else 0
-    steps = math.ceil(len(images) / settings.batch_size)
+    seed = seed if settings.seed is None else settings.seed
+    with enough_memory("training"):
+        classes = _check(model, images, labels, weights, device)
+        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
+        learner = Learner(model, settings, device)
+        first = _restore(learner, resume) if resume else 0
+    replays = settings.steps if settings.method == "free" else 1
+    rate = partial(_rate, settings, len(batches) * replays)
     for epoch in range(first, settings.epochs):
         started = time.perf_counter()
-        model.train()
-        draws = torch.Generator().manual_seed(_epoch_seed(seed, epoch))
-        order = torch.randperm(len(images), generator=draws).numpy()
-        loss_sum, right, done = 0.0, 0, 0
-        # Parts of equal size: a last batch of one image would break batch normalisation.
-        for index, rows in enumerate(np.array_split(order, steps)):
-            step = epoch * steps + index
-            optimizer.param_groups[0]["lr"] = settings.learning_rate * _rate(step, settings.epochs * steps)
-            with _layers_draw_from(_epoch_seed(seed, epoch) + index, device):
-                loss, correct = _step(model, optimizer, images[rows], labels[rows], settings, draws, device)
-            if not math.isfinite(loss):
-                raise CurationError(
-                    f"training broke down in epoch {epoch + 1}: the loss is {loss}; use a learning_rate below "
-                    f"{settings.learning_rate:g}"
-                )
-            if average is not None:
-                _blend(average, model.state_dict(), min(settings.average, (1 + step) / (10 + step)))
-            loss_sum, right, done = loss_sum + loss * len(rows), right + correct, done + len(rows)
-            if on_step:
-                on_step(epoch * len(images) + done, settings.epochs * len(images))
-        state = {
-            "epoch": epoch + 1,
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "average": average,
-        }
-        state = _copy(state)
+        with enough_memory("training"):
+            loss, accuracy = _epoch(learner, batches, epoch, len(images), seed, rate, on_step)
+            state = {"epoch": epoch + 1, **learner.state()}
         if epoch + 1 == settings.epochs:
-            _finish(model, average)
-        rate = done / (time.perf_counter() - started)
-        yield Epoch(epoch + 1, settings.epochs, loss_sum / done, right / done, rate, state)
+            learner.finish()
+        seconds = time.perf_counter() - started
+        yield Epoch(
+            epoch + 1,
+            settings.epochs,
+            loss,
+            accuracy,
+            len(images) / seconds,
+            rate(learner.steps - 1),
+            seconds,
+            state,
+        )
     if first >= settings.epochs:
-        _finish(model, average)
+        learner.finish()
 
 
-def _check(images: np.ndarray, labels: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4:
-        raise CurationError(f"training takes uint8 images N×H×W×C, got {images.dtype} {images.shape}")
-    if len(images) < 2 or labels.shape != (len(images),):
-        raise CurationError(f"training needs 2 images or more and a label for each, got {images.shape}, {labels.shape}")
-    if labels.min() < 0:
-        raise CurationError(f"training takes labels in 0 … K − 1, got {labels.min()}")
+def _epoch(
+    learner: Learner,
+    batches: Batches,
+    epoch: int,
+    count: int,
+    seed: int,
+    rate: Callable[[int], float],
+    on_step: OnStep | None,
+) -> tuple[float, float]:
+    """Learn from every image once; return mean loss and accuracy."""
+    learner.model.train()
+    seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 2)
+    draws = torch.Generator().manual_seed(seed)
+    losses: list[Tensor] = []
+    right, done = torch.zeros((), device=learner.device), 0
+    with learner.dropping():
+        for index, batch in enumerate(batches.epoch(draws)):
+            with reproducible(seed + index, learner.device):
+                learned = learner.learn(batch, rate=rate, draws=draws)
+            losses.append(learned.loss * len(batch))
+            right, done = right + learned.right, done + len(batch)
+            if learner.device.type == "cpu" or index % STEPS_UNSEEN == 0 or done == count:
+                _check_loss(float(learned.loss), epoch, learner.settings)
+            if on_step:
+                on_step(epoch * count + done, learner.settings.epochs * count)
+    return float(torch.stack(losses).sum()) / count, float(right) / count
 
 
-def _step(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    pixels: np.ndarray,
-    classes: np.ndarray,
-    settings: Training,
-    draws: torch.Generator,
-    device: torch.device,
-) -> tuple[float, int]:
-    """Learn from one batch; return its mean loss and how many images were classified correctly."""
-    if settings.augment:
-        pixels = augmented(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
-    images = to_device(pixels, device)
-    labels = torch.from_numpy(np.asarray(classes, dtype=np.int64)).to(device)
-    if settings.method == "adversarial":
-        images = adversarial(model, images, labels, epsilon=settings.epsilon, steps=settings.steps, draws=draws)
-    logits = model(images)
-    if logits.shape[1] <= int(classes.max()):
-        raise CurationError(f"the model tells {logits.shape[1]} classes apart, got a label {classes.max()}")
-    loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    return loss.item(), int((logits.argmax(1) == labels).sum())
+def _rate(settings: Training, steps_an_epoch: int, step: int) -> float:
+    return learning_rate(settings, step=step, steps_an_epoch=steps_an_epoch)
 
 
-def _rate(step: int, steps: int) -> float:
-    """Return the share of the full learning rate: a linear rise, then half a cosine down to zero."""
-    rise = max(1, round(WARM_UP * steps))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+def _check_loss(loss: float, epoch: int, settings: Training) -> None:
+    if not math.isfinite(loss) or loss > DIVERGED_NATS:
+        raise CurationError(
+            f"training broke down in epoch {epoch + 1}: the loss is {loss:g}; use a learning_rate below "
+            f"{settings.learning_rate:g}"
+        )
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 2)
-
-
-@contextmanager
-def _layers_draw_from(seed: int, device: torch.device) -> Iterator[None]:
-    """Layers such as dropout know only the global generators: seed them, and give them back as they were."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            torch.cuda.manual_seed(seed)
-        yield
-
-
-def _blend(average: dict[str, Tensor], current: dict[str, Tensor], decay: float) -> None:
-    """Move the average towards the current weights and buffers; counters are copied."""
-    for name, value in current.items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)
-
-
-def _finish(model: nn.Module, average: dict[str, Tensor] | None) -> None:
-    if average is not None:
-        model.load_state_dict(average)
-    model.eval()
-
-
-def _restore(
-    state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None
-) -> int:
+def _restore(learner: Learner, state: dict[str, Any]) -> int:
     """Load a state and return how many epochs it has behind it."""
     try:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(_copy(state["optimizer"]))
-        for name, value in (average or {}).items():
-            value.copy_(state["average"][name])
+        learner.restore(state)
         return int(state["epoch"])
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise CurationError("the state to go on from belongs to another model or other settings; start over") from None
 
 
-def _copy(value: Any) -> Any:
-    """Return nested plain data with every tensor copied to the CPU."""
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {key: _copy(part) for key, part in value.items()}
-    return [_copy(part) for part in value] if isinstance(value, list | tuple) else value
+def _check(
+    model: nn.Module, images: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, device: torch.device
+) -> int:
+    """Return how many classes the model tells apart. Raises: CurationError naming what does not fit."""
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise CurationError(f"training takes uint8 images N×H×W×C, got {images.dtype} {images.shape}")
+    if len(images) < 2 or labels.shape[:1] != (len(images),) or labels.ndim > 2:
+        raise CurationError(f"training needs 2 images or more and a label for each, got {images.shape}, {labels.shape}")
+    classes = predict(model, images[:1], device=device).shape[1]
+    if labels.ndim == 2:
+        _check_soft(labels, classes)
+    else:
+        if labels.dtype.kind not in "iu":
+            raise CurationError(f"training takes whole numbers as labels, or a row of shares each, got {labels.dtype}")
+        if labels.min() < 0:
+            raise CurationError(f"training takes labels in 0 … K − 1, got {labels.min()}")
+        if labels.max() >= classes:
+            raise CurationError(f"the model tells {classes} classes apart, got a label {labels.max()}")
+    if weights is not None:
+        _check_weights(weights, len(images))
+    return classes
+
+
+def _check_soft(labels: np.ndarray, classes: int) -> None:
+    if labels.shape[1] != classes:
+        raise CurationError(f"the model tells {classes} classes apart, got soft labels of {labels.shape[1]} shares")
+    sums = labels.sum(1, dtype=np.float64)
+    wrong = np.flatnonzero(~((labels.min(1) >= 0) & (abs(sums - 1) < 1e-3)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise CurationError(
+            f"soft labels must be non-negative and sum to 1 in each row, got a sum of {sums[row]:g} and a least "
+            f"share of {labels[row].min():g} in row {row}; divide each row by its sum"
+        )
+
+
+def _check_weights(weights: np.ndarray, count: int) -> None:
+    if weights.shape != (count,):
+        raise CurationError(f"training needs one weight for each of {count} images, got {weights.shape}")
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise CurationError(f"sample weights must be 0 or more, got {weights[wrong[0]]:g} in row {wrong[0]}")
+    if not weights.any():
+        raise CurationError("sample weights must not all be 0; give at least one sample a weight above 0")

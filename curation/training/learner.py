@@ -1,0 +1,269 @@
+"""A network that learns batch by batch: its optimiser, its moving average, and what to keep of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from curation.errors import CurationError
+from curation.models.dropout import drop_block, dropout
+from curation.models.prediction import out_of_memory
+from curation.training.adversarial import perturbed, start
+from curation.training.batches import Batch
+from curation.training.objective import cross_entropy, divergence, weighted_mean
+from curation.training.precision import dtype
+from curation.training.settings import Training
+
+FEWEST_AT_ONCE = 8
+"""A batch that does not fit into memory is split down to this many images; then training stops."""
+
+
+class Learned(NamedTuple):
+    """Of one batch, on the device: the mean loss, and how many images were classified correctly."""
+
+    loss: Tensor
+    right: Tensor
+
+
+class Learner:
+    """One network under training on one device."""
+
+    def __init__(self, model: nn.Module, settings: Training, device: torch.device) -> None:
+        self.model, self.settings, self.device = model.to(device), settings, device
+        if device.type == "cuda":  # on a CPU, oneDNN lays weights out as it likes best
+            model.to(memory_format=torch.channels_last)
+        self._network: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
+        self._dtype = dtype(settings.precision, device)
+        self._named = {name: value for name, value in model.named_parameters() if value.requires_grad}
+        self._optimizer = _optimizer(list(self._named.values()), settings, device)
+        self._average = {name: value.clone() for name, value in model.state_dict().items()} if settings.average else {}
+        self._change: Tensor | None = None
+        self._at_once = settings.batch_size
+        self.steps = 0
+
+    @contextmanager
+    def dropping(self) -> Iterator[None]:
+        """Inside, the model in training drops features and blocks where the settings ask for it."""
+        with ExitStack() as stack:
+            if self.settings.dropout:
+                stack.enter_context(dropout(self.model, self.settings.dropout))
+            if self.settings.drop_block:
+                stack.enter_context(drop_block(self.model, self.settings.drop_block))
+            yield
+
+    def learn(self, batch: Batch, *, rate: Callable[[int], float], draws: torch.Generator) -> Learned:
+        """Take one step on a batch; with method free, one step each of its replays, the last of which is returned.
+
+        Args: rate: the learning rate of a step, by its number; draws: of adversarial starts.
+        """
+        settings, change = self.settings, None
+        if settings.method in ("adversarial", "trades"):
+            change = start(batch.images.shape, settings=settings, draws=draws).to(self.device)
+        elif settings.method == "free":
+            if self._change is None:
+                self._change = torch.zeros_like(batch.images)
+            # The last batches of an epoch may be one image smaller than the first.
+            change = self._change[: len(batch)]
+        for _ in range(settings.steps if settings.method == "free" else 1):
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate(self.steps)
+            learned = self._fitting(batch, change)
+            self._optimizer.step()
+            self._follow()
+            self.steps += 1
+        return learned
+
+    def _fitting(self, batch: Batch, change: Tensor | None) -> Learned:
+        """Compute a batch's gradients, in parts as large as memory allows."""
+        while True:
+            try:
+                return self._gradients(batch, change)
+            except (RuntimeError, MemoryError) as error:
+                if self.settings.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                    raise CurationError("this network cannot be compiled here; set compile: false") from error
+                if not out_of_memory(error) or self._at_once <= FEWEST_AT_ONCE:
+                    raise
+            # Out of the handler, whose traceback holds on to what the attempt allocated.
+            self._at_once = max(min(self._at_once, len(batch)) // 2, FEWEST_AT_ONCE)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _gradients(self, batch: Batch, change: Tensor | None) -> Learned:
+        self._optimizer.zero_grad(set_to_none=True)
+        loss, right = torch.zeros(2, device=self.device).unbind()
+        total = batch.weights.sum()
+        parts = -(-len(batch) // self._at_once)
+        for rows in torch.arange(len(batch)).tensor_split(parts):
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            images, targets = batch.images[part], batch.targets[part]
+            losses, logits = self._losses(images, targets, None if change is None else change[part])
+            share = weighted_mean(losses, batch.weights[part], total=total)
+            share.backward()
+            classes = targets.argmax(1) if targets.ndim == 2 else targets
+            loss, right = loss + share.detach(), right + (logits.argmax(1) == classes).sum()
+        return Learned(loss, right)
+
+    def _losses(self, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return each sample's loss, to be differentiated, and the logits that count as its prediction."""
+        settings = self.settings
+        if settings.method == "free" and change is not None:
+            return self._free(images, targets, change)
+        if settings.method == "trades" and change is not None:
+            return self._trades(images, targets, change)
+        if change is not None:
+            with evaluated(self.model):
+                images = perturbed(
+                    lambda points: cross_entropy(self._logits(points), targets),
+                    images,
+                    change,
+                    epsilon=settings.epsilon,
+                    steps=settings.steps,
+                )
+        logits = self._logits(images)
+        return self._cross_entropy(logits, targets), logits
+
+    def _trades(self, images: Tensor, targets: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+        """Zhang et al. 2019, equation 5: the clean loss plus β times how far the worst neighbour's prediction is.
+
+        The batch norms' running statistics are those of the adversarial images (Rebuffi et al. 2021).
+        """
+        settings = self.settings
+        with evaluated(self.model):
+            with torch.no_grad():
+                here = self._logits(images)
+            worst = perturbed(
+                lambda points: divergence(here, self._logits(points)),
+                images,
+                change,
+                epsilon=settings.epsilon,
+                steps=settings.steps,
+            )
+        with statistics_kept(self.model):
+            clean = self._logits(images)
+        return self._cross_entropy(clean, targets) + settings.beta * divergence(clean, self._logits(worst)), clean
+
+    def _free(self, images: Tensor, targets: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+        """Shafahi et al. 2019, algorithm 1: one backward pass for the weights and for the perturbation.
+
+        ``change`` is moved in place once its gradient has come, and is where the next batch starts from.
+        """
+        points = change.clone().requires_grad_()
+
+        def ascend(gradient: Tensor) -> None:
+            epsilon = self.settings.epsilon
+            change.add_(gradient.sign(), alpha=epsilon).clamp_(-epsilon, epsilon)
+
+        points.register_hook(ascend)
+        logits = self._logits((images + points).clamp(0, 1))
+        return self._cross_entropy(logits, targets), logits
+
+    def _logits(self, images: Tensor) -> Tensor:
+        half = self._dtype != torch.float32
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+            return self._network(images).float()
+
+    def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        settings = self.settings
+        return cross_entropy(
+            logits, targets, label_smoothing=settings.label_smoothing, entropy_weight=settings.entropy_weight
+        )
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average towards the weights and buffers; counters are copied. Early on it follows faster.
+
+        Source: Rebuffi et al. 2021, "Fixing Data Augmentation to Improve Adversarial Robustness" (its code's warm-up).
+        """
+        if not self._average:
+            return
+        decay = min(self.settings.average, (1 + self.steps) / (10 + self.steps))
+        now = self.model.state_dict()
+        moving = [name for name, value in now.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self._average[name] for name in moving], [now[name] for name in moving], 1 - decay)
+        for name in now.keys() - moving:
+            self._average[name].copy_(now[name])
+
+    def state(self) -> dict[str, Any]:
+        """Return copies on the CPU of all that ``restore`` needs."""
+        momenta = {name: self._optimizer.state[value].get("momentum_buffer") for name, value in self._named.items()}
+        return {
+            "steps": self.steps,
+            "at_once": self._at_once,
+            "model": _copies(self.model.state_dict()),
+            "momenta": _copies({name: value for name, value in momenta.items() if value is not None}),
+            "average": _copies(self._average),
+            "change": None if self._change is None else self._change.to("cpu", copy=True),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state. Raises: KeyError, TypeError, ValueError, RuntimeError: it does not fit."""
+        self.model.load_state_dict(state["model"])
+        for name, value in state["momenta"].items():
+            # The fused optimiser needs a momentum laid out in memory as its parameter is.
+            buffer = torch.empty_like(self._named[name], requires_grad=False).copy_(value)
+            self._optimizer.state[self._named[name]]["momentum_buffer"] = buffer
+        for name, average in self._average.items():
+            average.copy_(state["average"][name])
+        if state["change"] is not None:
+            self._change = state["change"].to(self.device, copy=True)
+        self.steps, self._at_once = int(state["steps"]), min(int(state["at_once"]), self.settings.batch_size)
+
+    def finish(self) -> None:
+        """Leave the final weights, averaged where asked for, in the model, in evaluation mode."""
+        if self._average:
+            self.model.load_state_dict(self._average)
+        if not all(value.isfinite().all() for value in self._named.values()):
+            raise CurationError(
+                "training broke down in its last step: a weight is not finite; use a learning_rate below "
+                f"{self.settings.learning_rate:g}"
+            )
+        self.model.eval()
+
+
+def _optimizer(parameters: list[nn.Parameter], settings: Training, device: torch.device) -> torch.optim.SGD:
+    decayed = [value for value in parameters if value.ndim > 1 or settings.decay_norms]
+    spared = [value for value in parameters if value.ndim <= 1 and not settings.decay_norms]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]],
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov and settings.momentum > 0,
+        weight_decay=settings.weight_decay,
+        fused=device.type in ("cpu", "cuda"),
+    )
+
+
+@contextmanager
+def evaluated(model: nn.Module) -> Iterator[None]:
+    """Inside, the model is in evaluation mode: attacks neither see nor move the statistics of training batches."""
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train()
+
+
+@contextmanager
+def statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Inside, batch norms use the batch's statistics and leave the running ones as they are."""
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
