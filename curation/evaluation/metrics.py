@@ -121,19 +121,13 @@ def confusion(predictions: pd.DataFrame, classes: int, part: str | None = None, 
     return np.bincount(labels * classes + said, minlength=classes * classes).reshape(classes, classes)
 
 
-@dataclass(frozen=True)
-class CorruptionError:
-    """value: mCE, 1 where a model is as good as the reference; left_out: kinds on which the reference never errs."""
-
-    value: float
-    left_out: tuple[str, ...]
-
-
-def mean_corruption_error(predictions: pd.DataFrame, reference: pd.DataFrame) -> CorruptionError:
+def mean_corruption_error(predictions: pd.DataFrame, reference: pd.DataFrame) -> float:
     """Return the mean over corruptions of Σ errors / Σ errors of a reference model, both summed over severities.
 
+    Kinds on which the reference never errs cannot be compared and are left out; ``flawless`` names them.
+
     Args: predictions, reference: two models' tables on the same P.
-    Returns: NaN where nothing is left to compare.
+    Returns: 1 where a model is as good as the reference, less where it is better; NaN where nothing can be compared.
     Raises: CurationError when the two are of different kinds or severities.
     Source: Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions", equation 1.
     """
@@ -142,8 +136,13 @@ def mean_corruption_error(predictions: pd.DataFrame, reference: pd.DataFrame) ->
         raise CurationError("the two tables have different corruptions or severities; compare models on one P")
     sums, reference_sums = (table.groupby(level="kind").sum() for table in (errors, theirs))
     compared = reference_sums > 0
-    value = float((sums[compared] / reference_sums[compared]).mean())
-    return CorruptionError(value, tuple(map(str, sums.index[~compared])))
+    return float((sums[compared] / reference_sums[compared]).mean())
+
+
+def flawless(predictions: pd.DataFrame) -> list[str]:
+    """Return the corruptions on which a model never errs, at no severity."""
+    sums = _corruption_errors(predictions).groupby(level="kind").sum()
+    return [str(kind) for kind in sums.index[sums == 0]]
 
 
 def _corruption_errors(predictions: pd.DataFrame) -> pd.Series:
@@ -173,7 +172,7 @@ def _tally(tables: Sequence[pd.DataFrame]) -> _Tally:
 
 def _tally_one(table: pd.DataFrame) -> _Tally:
     names = (*PARTS, *APART)
-    part = pd.Categorical(table["part"], categories=names).codes.astype(np.int64)
+    part = pd.Index(names).get_indexer(table["part"])
     if (part < 0).any():
         unknown = table["part"].iloc[int((part < 0).argmax())]
         raise CurationError(f"the predictions have a part {unknown!r}; known: {', '.join(names)}")

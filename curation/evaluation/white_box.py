@@ -14,7 +14,12 @@ from curation.models.prediction import predict, to_device
 from curation.randomness import stream_seeds
 
 KIND = "apgd-ce + apgd-dlr-t"
-"""What the attack is called in a table of predictions."""
+"""What the attack is called in a table of predictions, for 4 classes and more."""
+
+
+def kind_of(classes: int) -> str:
+    """Return what the attack is called for so many classes: too few leave another second attack; see ``attacks``."""
+    return KIND if classes >= 4 else f"apgd-ce + apgd-{'dlr' if classes == 3 else 'cw'}"
 
 
 def attacks(settings: WhiteBox, *, classes: int) -> tuple[Attack, Attack]:
