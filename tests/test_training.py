@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.prediction import evaluate, predict
-from curation.training.batches import shifted
 from curation.training.settings import Training
 from curation.training.trainer import Epoch, train
 
@@ -42,10 +39,18 @@ def small(seed: int = 0) -> nn.Module:
     return build("tiny_resnet", classes=3, shape=(16, 16, 1), seed=seed)
 
 
+def linear() -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))
+    with torch.no_grad():
+        network[1].weight.copy_(torch.linspace(-0.1, 0.1, 768).reshape(3, 256))
+        network[1].bias.zero_()
+    return network
+
+
 def run(model: nn.Module, data: tuple[np.ndarray, np.ndarray], **how: Any) -> list[Epoch]:
-    resume, seed, on_step = how.pop("resume", None), how.pop("seed", 0), how.pop("on_step", None)
-    chosen = Training(**{"batch_size": 16, "epochs": 3, **how})
-    return list(train(model, *data, settings=chosen, seed=seed, resume=resume, on_step=on_step))
+    given = {name: how.pop(name) for name in ("resume", "on_step", "weights") if name in how}
+    seed = how.pop("seed", 0)
+    return list(train(model, *data, settings=Training(**{"batch_size": 16, "epochs": 3, **how}), seed=seed, **given))
 
 
 def weights(model: nn.Module) -> list[Tensor]:
@@ -69,6 +74,10 @@ VARIETIES = {
     "plain": {"flip": True},
     "averaged": {"average": 0.9, "label_smoothing": 0.1},
     "adversarial": {"method": "adversarial", "steps": 2},
+    "trades": {"method": "trades", "steps": 2, "cutmix": 1.0},
+    "free": {"method": "free", "steps": 2, "average": 0.9},
+    "mixed": {"mixup": 0.4, "noise": 0.1, "cutout_px": 5, "decay_norms": False},
+    "dropped": {"dropout": 0.3, "drop_block": 0.2},
 }
 
 
@@ -118,7 +127,7 @@ def test_dropout_follows_the_seed_too(few: tuple[np.ndarray, np.ndarray]) -> Non
 def test_the_average_moves_slower_than_the_weights(few: tuple[np.ndarray, np.ndarray]) -> None:
     model = small()
     state = run(model, few, average=0.999, epochs=2)[-1].state
-    assert all(torch.equal(a, b) for a, b in zip(weights(model), state["average"].values(), strict=True))
+    assert all(torch.equal(value, state["average"][name]) for name, value in model.state_dict().items())
     assert not torch.equal(state["model"]["network.linear.weight"], state["average"]["network.linear.weight"])
 
 
@@ -149,7 +158,12 @@ def test_images_may_be_memory_mapped(tmp_path: Path, few: tuple[np.ndarray, np.n
     assert evaluate(first, mapped, few[1]) == evaluate(second, few[0], few[1])
 
 
-def test_adversarial_training_buys_robustness() -> None:
+@pytest.mark.parametrize(
+    "how",
+    [{"method": "adversarial"}, {"method": "trades"}, {"method": "free", "epochs": 2}],
+    ids=["adversarial", "trades", "free"],
+)
+def test_adversarial_training_buys_robustness(how: dict) -> None:
     """One robust pixel group and many weak ones: plain training leans on the weak ones, which epsilon can flip."""
     draws = np.random.default_rng(0)
     labels = draws.integers(0, 2, 400)
@@ -160,26 +174,9 @@ def test_adversarial_training_buys_robustness() -> None:
     shifted[:, :12] -= np.where(labels, 16, -16)[:, None, None, None]
     shifted[:, 12:] -= np.where(labels, 16, -16)[:, None, None, None]
     model = build("tiny_resnet", classes=2, shape=(16, 16, 1))
-    how = {"method": "adversarial", "epsilon": "16/255", "augment": False, "epochs": 3, "batch_size": 32}
+    how = {"epsilon": "16/255", "augment": False, "epochs": 3, "batch_size": 32, **how}
     run(model, (images.astype(np.uint8), labels), **how)
     assert evaluate(model, shifted.astype(np.uint8), labels) > 0.95
-
-
-@given(padding_px=st.integers(0, 4), flip=st.booleans(), seed=st.integers(0, 2**31), channels=st.sampled_from([1, 3]))
-@settings(deadline=None, max_examples=40)
-def test_augmentation_shifts_and_mirrors_whole_images(padding_px: int, flip: bool, seed: int, channels: int) -> None:
-    pixels = np.random.default_rng(seed).integers(1, 256, (4, 7, 9, channels), dtype=np.uint8)
-    draws = torch.Generator().manual_seed(seed)
-    out = shifted(torch.from_numpy(pixels), padding_px=padding_px, flip=flip, draws=draws).numpy()
-    assert (out.shape, out.dtype) == (pixels.shape, pixels.dtype)
-    border = ((padding_px, padding_px), (padding_px, padding_px), (0, 0))
-    for image, found in zip(pixels, out, strict=True):
-        padded = np.pad(image, border)
-        candidates = [
-            padded[y : y + 7, x : x + 9] for y in range(2 * padding_px + 1) for x in range(2 * padding_px + 1)
-        ]
-        candidates += [image[:, ::-1] for image in candidates] if flip else []
-        assert any(np.array_equal(found, candidate) for candidate in candidates)
 
 
 def test_prediction_does_not_depend_on_batches_and_keeps_the_mode(few: tuple[np.ndarray, np.ndarray]) -> None:
@@ -202,11 +199,94 @@ def test_a_loss_that_explodes_is_explained(few: tuple[np.ndarray, np.ndarray]) -
         (np.zeros((0, 16, 16, 1), np.uint8), np.zeros(0, int), "2 images or more"),
         (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, -1, 0]), "labels in 0 … K − 1, got -1"),
         (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, 3, 0]), "3 classes apart, got a label 3"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.zeros(4), "whole numbers as labels"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.eye(4), "3 classes apart, got soft labels of 4 shares"),
+        (np.zeros((3, 16, 16, 1), np.uint8), np.diag([1.0, 0.5, 2.0]), r"a sum of 0\.5 .* in row 1; divide"),
+        (np.zeros((2, 16, 16, 1), np.uint8), np.array([[1, 0, 0], [2, -1, 0]]) / 1.0, "a least share of -1 in row 1"),
+        (np.zeros((2, 16, 16, 1), np.uint8), np.full((2, 3), np.nan), "a sum of nan .* in row 0"),
     ],
 )
 def test_wrong_data_are_explained(images: np.ndarray, labels: np.ndarray, words: str) -> None:
     with pytest.raises(CurationError, match=words):
         run(small(), (images, labels))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (np.ones(40), "one weight for each of 41"),
+        (np.full(41, -1.0), "0 or more, got -1 in row 0"),
+        (np.where(np.arange(41) == 7, np.nan, 1), "0 or more, got nan in row 7"),
+        (np.zeros(41), "must not all be 0"),
+    ],
+)
+def test_wrong_weights_are_explained(wrong: np.ndarray, words: str, few: tuple[np.ndarray, np.ndarray]) -> None:
+    with pytest.raises(CurationError, match=words):
+        run(small(), few, weights=wrong)
+
+
+def test_weights_of_one_change_nothing_and_a_weight_of_zero_takes_a_sample_out(
+    few: tuple[np.ndarray, np.ndarray],
+) -> None:
+    images, labels = few
+    weights = np.ones(41, np.float32)
+    first, second = small(), small()
+    run(first, few, epochs=1, cutmix=1.0)
+    run(second, few, epochs=1, cutmix=1.0, weights=weights)
+    assert same(first, second)
+    # In a network without batch norms a sample acts through its loss alone: its label must not matter any more.
+    weights[::2], others = 0, np.where(np.arange(41) % 2, labels, (labels + 1) % 3)
+    first, second = linear(), linear()
+    run(first, (images, labels), epochs=1, weights=weights)
+    run(second, (images, others), epochs=1, weights=weights)
+    assert same(first, second)
+    assert not same(first, linear())
+
+
+def test_one_hot_labels_are_as_good_as_classes(few: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second = small(), small()
+    hard = run(first, few, epochs=1, precision="float32")
+    soft = run(second, (few[0], np.eye(3, dtype=np.float32)[few[1]]), epochs=1, precision="float32")
+    assert hard[0].loss == pytest.approx(soft[0].loss, abs=1e-5)
+    assert hard[0].accuracy == soft[0].accuracy
+
+
+def test_the_seed_of_the_settings_goes_before_the_callers(few: tuple[np.ndarray, np.ndarray]) -> None:
+    first, second = small(), small()
+    list(train(first, *few, settings=Training(epochs=1, batch_size=16, seed=5), seed=1))
+    run(second, few, epochs=1, seed=5)
+    assert same(first, second)
+
+
+def test_half_precision_leaves_whole_weights(few: tuple[np.ndarray, np.ndarray]) -> None:
+    half, whole = small(), small()
+    loss = run(half, few, epochs=1, precision="bfloat16")[0].loss
+    assert loss == pytest.approx(run(whole, few, epochs=1, precision="float32")[0].loss, abs=0.05)
+    assert not same(half, whole)
+    assert all(value.dtype == torch.float32 for value in half.parameters())
+
+
+def test_the_penalty_may_spare_norms_and_biases(few: tuple[np.ndarray, np.ndarray]) -> None:
+    before, both, spared = small(), small(), small()
+    how = {"epochs": 1, "batch_size": 41, "momentum": 0, "weight_decay": 0.5, "warm_up": 0, "precision": "float32"}
+    run(both, few, **how)
+    run(spared, few, **how, decay_norms=False)
+    for start, with_penalty, without in zip(*(net.parameters() for net in (before, both, spared)), strict=True):
+        expected = 0.1 * 0.5 * start if start.ndim < 2 else torch.zeros_like(start)
+        torch.testing.assert_close(without - with_penalty, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_a_loss_out_of_all_bounds_is_explained(few: tuple[np.ndarray, np.ndarray]) -> None:
+    class Loud(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = linear()
+
+        def forward(self, images: Tensor) -> Tensor:
+            return 1e8 * self.layer(images)
+
+    with pytest.raises(CurationError, match=r"broke down in epoch 1.*use a learning_rate below 0\.1"):
+        run(Loud(), few)
 
 
 def test_a_state_of_another_model_is_refused(few: tuple[np.ndarray, np.ndarray]) -> None:
@@ -218,7 +298,25 @@ def test_a_state_of_another_model_is_refused(few: tuple[np.ndarray, np.ndarray])
         run(small(), few, resume=state, average=0.9)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"epsilon": 8}, {"momentum": 1}, {"average": 1.0}, {"epoch": 3}])
+def test_a_preset_fills_in_what_is_not_written() -> None:
+    chosen = Training.model_validate({"preset": "contest", "learning_rate": 0.01})
+    assert (chosen.learning_rate, chosen.epochs, chosen.seed, chosen.nesterov) == (0.01, 200, 11037, False)
+    assert Training.model_validate(chosen.model_dump(mode="json")) == chosen
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"epsilon": 8},
+        {"momentum": 1},
+        {"average": 1.0},
+        {"epoch": 3},
+        {"preset": "slow"},
+        {"cutmix": 1, "mixup": 1},
+        {"compile": True, "dropout": 0.1},
+    ],
+)
 def test_settings_have_bounds(wrong: dict) -> None:
     with pytest.raises(ValidationError):
         Training(**wrong)

@@ -120,7 +120,7 @@ def _epoch(
 ) -> tuple[float, float]:
     """Learn from every image once; return mean loss and accuracy."""
     learner.model.train()
-    seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 2)
+    seed = epoch_seed(seed, epoch)
     draws = torch.Generator().manual_seed(seed)
     losses: list[Tensor] = []
     right, done = torch.zeros((), device=learner.device), 0
@@ -135,6 +135,11 @@ def _epoch(
             if on_step:
                 on_step(epoch * count + done, learner.settings.epochs * count)
     return float(torch.stack(losses).sum()) / count, float(right) / count
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Return the seed of all that is drawn in an epoch, counted from 0."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 2)
 
 
 def _rate(settings: Training, steps_an_epoch: int, step: int) -> float:

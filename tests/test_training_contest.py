@@ -1,0 +1,97 @@
+"""The contest's training, to the equation: its loss, its learning rates, and an epoch beside a plain loop of torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from curation.models.architectures import build
+from curation.training.batches import Batches
+from curation.training.objective import cross_entropy, divergence
+from curation.training.schedule import learning_rate
+from curation.training.settings import Training
+from curation.training.trainer import epoch_seed, train
+
+CONTEST = Training.model_validate({"preset": "contest"})
+
+
+@given(seed=st.integers(0, 2**31), classes=st.integers(2, 12))
+@settings(deadline=None, max_examples=30)
+def test_the_loss_has_the_gradient_of_the_contests_divergence(seed: int, classes: int) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    logits = (3 * torch.randn(7, classes, generator=draws)).double().requires_grad_()
+    targets = torch.rand(7, classes, generator=draws).double()
+    targets /= targets.sum(1, keepdim=True)
+    ours = cross_entropy(logits, targets).mean()
+    theirs = nn.KLDivLoss(reduction="batchmean")(logits.log_softmax(1), targets)
+    (found,), (expected,) = (torch.autograd.grad(loss, logits) for loss in (ours, theirs))
+    torch.testing.assert_close(found, expected)
+    entropy = torch.distributions.Categorical(probs=targets).entropy().mean()
+    torch.testing.assert_close(ours - entropy, theirs)
+
+
+@given(seed=st.integers(0, 2**31), smoothing=st.floats(0, 0.5), weight=st.floats(0, 2))
+@settings(deadline=None, max_examples=30)
+def test_smoothing_and_entropy_are_those_of_their_papers(seed: int, smoothing: float, weight: float) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    logits, labels = 3 * torch.randn(6, 5, generator=draws), torch.randint(5, (6,), generator=draws)
+    found = cross_entropy(logits, labels, label_smoothing=smoothing, entropy_weight=weight)
+    smooth = (1 - smoothing) * torch.eye(5)[labels] + smoothing / 5
+    prediction = torch.distributions.Categorical(logits=logits)
+    expected = -(smooth * prediction.logits).sum(1) - weight * prediction.entropy()
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    other = logits.flip(0)
+    kl = torch.distributions.kl_divergence(prediction, torch.distributions.Categorical(logits=other))
+    torch.testing.assert_close(divergence(logits, other), kl, atol=1e-5, rtol=1e-5)
+
+
+def test_learning_rates_are_those_of_torchs_scheduler() -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=CONTEST.learning_rate)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=200)
+    for epoch in range(200):
+        for index in range(3):
+            rate = learning_rate(CONTEST, step=3 * epoch + index, steps_an_epoch=3)
+            assert rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9, abs=1e-12)
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("warm_up", [0.0, 0.1, 0.3])
+def test_the_rate_rises_evenly_then_falls_to_nearly_nothing(warm_up: float) -> None:
+    chosen = Training(epochs=10, warm_up=warm_up, learning_rate=0.4)
+    rates = np.array([learning_rate(chosen, step=step, steps_an_epoch=20) for step in range(200)])
+    rise = round(200 * warm_up)
+    np.testing.assert_allclose(rates[:rise], 0.4 * (np.arange(rise) + 1) / max(rise, 1))
+    assert rates.max() == pytest.approx(0.4)
+    assert (np.diff(rates[rise:]) < 0).all()
+    assert 0 < rates[-1] < 1e-4
+
+
+def test_an_epoch_is_the_contests_loop() -> None:
+    """Its loss and optimiser, as its template writes them, on the batches that ``train`` draws."""
+    numbers = np.random.default_rng(0)
+    images = numbers.integers(0, 256, (600, 16, 16, 3), dtype=np.uint8)
+    labels = numbers.dirichlet(np.full(4, 0.3), 600).astype(np.float32)
+    ours, theirs = (build("tiny_resnet", classes=4, shape=(16, 16, 3), seed=1) for _ in range(2))
+    first = next(train(ours, images, labels, settings=CONTEST, seed=0))
+
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    made = Batches(images, labels, None, settings=CONTEST, classes=4, device=torch.device("cpu"))
+    losses = []
+    for batch in made.epoch(torch.Generator().manual_seed(epoch_seed(11037, 0))):
+        loss = nn.KLDivLoss(reduction="batchmean")(theirs(batch.images).log_softmax(1), batch.targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item() * len(batch))
+    assert len(losses) == 3
+    for found, expected in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+    entropy = -(labels * np.log(np.maximum(labels, 1e-30))).sum(1).mean()
+    assert first.loss - entropy == pytest.approx(sum(losses) / 600, abs=1e-4)
+    assert (first.learning_rate, first.epochs) == (0.1, 200)
+    assert first.seconds > 0

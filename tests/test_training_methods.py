@@ -1,0 +1,177 @@
+"""Adversarial training beside plain loops of its papers, and training and prediction in too little memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from curation.errors import CurationError
+from curation.models.architectures import build
+from curation.models.prediction import predict
+from curation.training.adversarial import perturbed
+from curation.training.batches import Batches
+from curation.training.schedule import learning_rate
+from curation.training.settings import Training
+from curation.training.trainer import epoch_seed, train
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def few() -> tuple[np.ndarray, np.ndarray]:
+    draws = np.random.default_rng(0)
+    return draws.integers(0, 256, (60, 16, 16, 1), dtype=np.uint8), draws.integers(0, 3, 60)
+
+
+def small() -> nn.Module:
+    return build("tiny_resnet", classes=3, shape=(16, 16, 1))
+
+
+def running_means(model: nn.Module) -> Tensor:
+    return torch.cat([value for name, value in model.state_dict().items() if name.endswith("running_mean")])
+
+
+def assert_close(first: nn.Module, second: nn.Module, **how: float) -> None:
+    for found, expected in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, expected, **{"atol": 1e-4, "rtol": 1e-3, **how})
+
+
+def test_free_training_is_its_algorithm(few: tuple[np.ndarray, np.ndarray]) -> None:
+    """Shafahi et al. 2019, algorithm 1, as written there: 3 replays, the perturbation carried on."""
+    how = {"method": "free", "steps": 3, "epsilon": 0.1, "epochs": 2, "batch_size": 21, "precision": "float32"}
+    chosen = Training(**how, learning_rate=0.02)
+    ours, theirs = small(), small()
+    *_, last = train(ours, *few, settings=chosen, seed=4)
+
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    made = Batches(*few, None, settings=chosen, classes=3, device=CPU)
+    delta, step = torch.zeros(20, 1, 16, 16), 0
+    for epoch in range(2):
+        for batch in made.epoch(torch.Generator().manual_seed(epoch_seed(4, epoch))):
+            for _ in range(3):
+                optimizer.param_groups[0]["lr"] = learning_rate(chosen, step=step, steps_an_epoch=9)
+                noise = delta.clone().requires_grad_()
+                optimizer.zero_grad()
+                F.cross_entropy(theirs((batch.images + noise).clamp(0, 1)), batch.targets).backward()
+                optimizer.step()
+                assert noise.grad is not None
+                delta = (delta + 0.1 * noise.grad.sign()).clamp(-0.1, 0.1)
+                step += 1
+    assert last.state["steps"] == step
+    assert (last.state["change"] - delta).abs().gt(1e-6).float().mean() < 0.01
+    assert_close(ours, theirs.eval(), atol=5e-3, rtol=5e-2)
+
+
+def test_trades_is_its_objective(few: tuple[np.ndarray, np.ndarray]) -> None:
+    """Its loss on the worst neighbours; each step moves the running statistics once, by the adversarial images."""
+    chosen = Training(method="trades", steps=4, epsilon=0.1, beta=6, batch_size=60, epochs=1, precision="float32")
+    ours, theirs = small(), small()
+    (epoch,) = train(ours, *few, settings=chosen, seed=0)
+    assert int(ours.state_dict()["network.stem.1.num_batches_tracked"]) == 1
+
+    draws = torch.Generator().manual_seed(epoch_seed(0, 0))
+    (batch,) = Batches(*few, None, settings=chosen, classes=3, device=CPU).epoch(draws)
+    theirs.eval()
+    clean = theirs(batch.images).softmax(1).detach()
+    points = batch.images + 0.001 * torch.randn(batch.images.shape, generator=draws)
+    for _ in range(4):
+        points = points.detach().clamp(0, 1).requires_grad_()
+        loss = nn.KLDivLoss(reduction="sum")(F.log_softmax(theirs(points), dim=1), clean)
+        moved = points.detach() + 2.5 * 0.1 / 4 * torch.autograd.grad(loss, points)[0].sign()
+        points = torch.min(torch.max(moved, batch.images - 0.1), batch.images + 0.1).clamp(0, 1)
+    theirs.train()
+    natural = theirs(batch.images)
+    of_clean = running_means(theirs)
+    theirs.load_state_dict(small().state_dict())
+    robust = nn.KLDivLoss(reduction="batchmean")(F.log_softmax(theirs(points), dim=1), F.softmax(natural, dim=1))
+    assert epoch.loss == pytest.approx((F.cross_entropy(natural, batch.targets) + 6 * robust).item(), rel=1e-3)
+    # Gradients near zero have signs of their own on every machine, so a few pixels differ.
+    found, of_worst = running_means(ours), running_means(theirs)
+    assert (found - of_worst).norm() < 0.1 * (found - of_clean).norm()
+
+
+@given(seed=st.integers(0, 2**31), epsilon=st.floats(0.01, 0.5), steps=st.integers(1, 4))
+@settings(deadline=None, max_examples=30)
+def test_perturbed_images_stay_near_and_are_worse(seed: int, epsilon: float, steps: int) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    images, plane = torch.rand(3, 1, 4, 4, generator=draws), torch.randn(16, generator=draws)
+
+    def losses(points: Tensor) -> Tensor:
+        return points.flatten(1) @ plane
+
+    found = perturbed(losses, images, torch.zeros_like(images), epsilon=epsilon, steps=steps)
+    assert (found - images).abs().max() <= epsilon + 1e-6
+    assert found.min() >= 0
+    assert found.max() <= 1
+    # On a linear loss the best point of the ball is known.
+    best = (images + epsilon * plane.sign().reshape(1, 1, 4, 4)).clamp(0, 1)
+    torch.testing.assert_close(losses(found), losses(best), atol=1e-5, rtol=1e-5)
+
+
+class Narrow(nn.Module):
+    """A linear network on a device with room for so many images."""
+
+    def __init__(self, fits: int, error: type[Exception] = RuntimeError) -> None:
+        super().__init__()
+        self.fits, self.error, self.seen = fits, error, list[int]()
+        self.layer = nn.Linear(256, 3)
+        nn.init.constant_(self.layer.weight, 0.01)
+        nn.init.zeros_(self.layer.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(len(images))
+        if len(images) > self.fits:
+            raise self.error("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return self.layer(images.flatten(1))
+
+
+@pytest.mark.parametrize("error", [RuntimeError, torch.cuda.OutOfMemoryError, MemoryError])
+@pytest.mark.parametrize("how", [{}, {"method": "free"}, {"method": "trades"}, {"mixup": 1.0}], ids=str)
+def test_a_batch_that_does_not_fit_is_learnt_in_parts(
+    how: dict[str, Any], error: type[Exception], few: tuple[np.ndarray, np.ndarray]
+) -> None:
+    wide, narrow = Narrow(1000), Narrow(17, error)
+    chosen = Training(batch_size=60, epochs=2, precision="float32", learning_rate=0.01, **how)
+    weights = np.arange(60)
+    whole = list(train(wide, *few, settings=chosen, seed=0, weights=weights))
+    parts = list(train(narrow, *few, settings=chosen, seed=0, weights=weights))
+    assert_close(wide, narrow, atol=1e-5)
+    assert parts[-1].loss == pytest.approx(whole[-1].loss, abs=1e-4)
+    assert parts[-1].accuracy == pytest.approx(whole[-1].accuracy, abs=0.04)
+    assert [size for size in narrow.seen if size > 17] == [60, 30]
+    assert parts[0].state["at_once"] == 15
+
+
+def test_too_little_memory_is_explained(few: tuple[np.ndarray, np.ndarray]) -> None:
+    model = Narrow(5)
+    with pytest.raises(CurationError, match=r"training needs more memory than there is.*smaller architecture"):
+        list(train(model, *few, settings=Training(batch_size=64, precision="float32"), seed=0))
+    assert model.seen[1:] == [60, 30, 15, 8]
+    with pytest.raises(CurationError, match=r"prediction needs more memory than there is"):
+        predict(Narrow(0), few[0])
+
+
+def test_other_errors_pass_as_they_are(few: tuple[np.ndarray, np.ndarray]) -> None:
+    class Broken(Narrow):
+        def forward(self, images: Tensor) -> Tensor:
+            if self.training:
+                raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+            return super().forward(images)
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        list(train(Broken(100), *few, settings=Training(), seed=0))
+
+
+@pytest.mark.parametrize("fits", [1, 7, 20])
+def test_prediction_halves_batches_until_they_fit(fits: int, few: tuple[np.ndarray, np.ndarray]) -> None:
+    narrow = Narrow(fits)
+    torch.testing.assert_close(predict(narrow, few[0], batch_size=50), predict(Narrow(1000), few[0]))
+    assert narrow.training
+    assert max(narrow.seen[-2:]) <= fits
