@@ -6,7 +6,6 @@ One training gives many goal models: the weights after several of its epochs are
 from __future__ import annotations
 
 import io
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +55,7 @@ def make_goal_model(plan: Plan, report: Report) -> None:
                 "shape": list(plan.samples.shape),
                 "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
                 "seed": plan.training_seed,
+                "samples": None if goal.checkpoint is not None else plan.samples.digest,
                 **measured,
                 "history": history,
                 "seconds": round(sum(row["seconds"] for row in history), 3),
@@ -79,7 +79,6 @@ def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> l
     def on_step(done: int, total: int) -> None:
         report(Progress("goal_model", done, total, note=words(history)))
 
-    started = time.monotonic()
     for epoch in train(
         network,
         samples.array(),
@@ -90,12 +89,11 @@ def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> l
         resume=resume["state"] if resume else None,
         on_step=on_step,
     ):
-        seconds = round(time.monotonic() - started, 3)
         row: dict[str, Any] = {
             "epoch": epoch.epoch,
             "loss": epoch.loss,
             "accuracy": epoch.accuracy,
-            "seconds": seconds,
+            "seconds": round(epoch.seconds, 3),
         }
         if epoch.epoch in earlier:
             weights = _weights(epoch, twin)
@@ -106,7 +104,6 @@ def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> l
         torch.save({"state": epoch.state, "history": history}, buffer)
         kept.write_history(history)
         kept.write_checkpoint(buffer.getvalue())
-        started = time.monotonic()
     return history
 
 

@@ -21,6 +21,7 @@ from curation.corruptions.base import Corruption
 from curation.errors import CurationError
 from curation.image_set import ImageSet
 from curation.models.architectures import build
+from curation.models.dropout import dropout_logits
 from curation.models.features import logits_and_features
 from curation.models.folding import folded
 from curation.models.loading import load_weights
@@ -50,6 +51,7 @@ def to_pixels(images: Tensor) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)  # it is kept for attacks, too, whoever asks first
 def goal_model(root: str, key: str, epoch: int | None, device: str) -> nn.Module:
     """Return a kept goal model as it was after an epoch (None: the last), its batch norms folded, ready to classify.
 
@@ -154,8 +156,6 @@ def answers(
         return (predict(network, images, device=device) if len(images) else torch.empty(0, 2)), None
     if not len(images):
         return torch.empty(0, 2), torch.empty(dropout["passes"], 0, 2)
-    from curation.models.dropout import dropout_logits
-
     batches = [to_device(images[at : at + BATCH], device) for at in range(0, len(images), BATCH)]
     parts = [dropout_logits(network, batch, **dropout) for batch in batches]
     logits, passes = zip(*parts, strict=True)
