@@ -1,0 +1,152 @@
+"""The cheap stand-in for an evaluation: a small network, a short schedule, a slice of P, and the pool as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.evaluation.baselines import baselines
+from curation.evaluation.measure import predictions_of
+from curation.evaluation.metrics import robustness
+from curation.evaluation.suite import Part, Suite, make_suite
+from curation.evaluation.training_set import TrainingSet, training_set
+from curation.models.architectures import build
+from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.progress import Report
+from curation.recipe import Recipe
+from curation.selection.select import Selected, select
+from curation.training.trainer import train
+from curation.tuning.settings import Tuning
+from curation.tuning.space import (
+    candidates_in,
+    fitted,
+    parameters_of,
+    selection_of,
+    severities_in,
+    severities_of,
+    space_of,
+)
+from curation.tuning.study import FIGURES
+from curation.workspace import Workspace
+
+CHECKS = 3
+"""A training's R is taken at so many epochs, evenly spread: the last is the result, the others may end it early."""
+
+
+class Proxy:
+    """What every try of one tuning shares. space: the parameters searched; starts: known points, by name."""
+
+    def __init__(self, recipe: Recipe, settings: Tuning, workspace: Workspace, *, device: str, report: Report) -> None:
+        """Make what the recipe's pool and P still lack.
+
+        Raises: UsageError: a search that makes no sense for this recipe; CurationError: a recipe that cannot be filled;
+            Cancelled.
+        """
+        self.recipe, self.settings, self.device = recipe, settings, device
+        self.pipeline = Pipeline(recipe, workspace, device=device)
+        self.pipeline.run(FOR_SELECTION, report=report)
+        self.pool = self.pipeline.pool()
+        self.pipeline.select(self.pool).require()
+        self.space = space_of(recipe, settings, self._counts(self.pool))
+        suite = make_suite(settings.suite, recipe, workspace, device=device, report=report)
+        self.suite = sliced(suite, settings.suite_samples)
+
+    @cached_property
+    def starts(self) -> dict[str, Recipe]:
+        """The recipe as it is, clean images only, and the recipe's mix at random, where the budget can be filled."""
+        known: dict[str, Recipe] = {"recipe": self.recipe}
+        known |= {str(name): other for name, other in baselines(self.recipe, ["clean", "random_mix"]).items()}
+        return {name: recipe for name, recipe in known.items() if not self._select(recipe).shortages}
+
+    @property
+    def start_parameters(self) -> dict[str, Any]:
+        """The parameters of the recipe as it is."""
+        return parameters_of(self.recipe, self.space, self._counts(self.pool))
+
+    def suggested(self, parameters: Mapping[str, Any]) -> Recipe:
+        """Return the recipe that some parameters mean, eased to fill the budget. Raises: CurationError."""
+        severities = severities_in(self.recipe, parameters)
+        pool = self.pool[candidates_in(self.pool, self.recipe, severities)]
+        selection = selection_of(parameters, self.recipe.selection, self._counts(pool))
+        selection, _ = fitted(selection, pool, seed=self.recipe.seed, classes=len(self.pipeline.samples.classes))
+        changes: dict[str, Any] = {"selection": selection}
+        if severities != severities_of(self.recipe):
+            changes["variants.corruption.severities"] = severities
+        return self.recipe.with_changes(**changes)
+
+    def data(self, recipe: Recipe) -> TrainingSet:
+        """Return the set that a recipe chooses from this pool. Raises: CurationError when a family is short."""
+        selected = self._select(recipe)
+        selected.require()
+        return training_set(self.pipeline, selected)
+
+    def figures(
+        self, data: TrainingSet, *, on_step: Callable[[], None], lags: Callable[[int, float], bool]
+    ) -> dict[str, float] | None:
+        """Train and measure.
+
+        Args: on_step: called after every batch, may raise to stop; lags: is told R on the way through the first
+            training, and says whether to give up.
+        Returns: the mean over trainings of each of ``FIGURES``, or None when given up.
+        """
+        results = []
+        for number in range(self.settings.seeds):
+            for epoch, figures in self._curve(data, number, on_step):
+                if not number and epoch < self.settings.schedule.epochs and lags(epoch, figures["R"]):
+                    return None
+            results.append(figures)
+        return {name: float(np.mean([figures[name] for figures in results])) for name in FIGURES}
+
+    def _curve(
+        self, data: TrainingSet, number: int, on_step: Callable[[], None]
+    ) -> Iterator[tuple[int, dict[str, float]]]:
+        """Train once; yield epoch and figures at each check. Every try is trained with the same seeds."""
+        schedule = self.settings.schedule
+        seed = (self.settings.seed if schedule.seed is None else schedule.seed) + number
+        network = build(self.settings.target, classes=len(data.classes), shape=data.images.shape[1:], seed=seed)
+        checks = CHECKS if self.settings.pruning else 1
+        epochs = {-(-schedule.epochs * check // checks) for check in range(1, checks + 1)}
+        for epoch in train(
+            network,
+            data.images,
+            data.labels,
+            weights=data.weights,
+            settings=schedule.model_copy(update={"seed": seed}),
+            seed=seed,
+            device=self.device,
+            on_step=lambda *_: on_step(),
+        ):
+            if epoch.epoch in epochs:
+                yield epoch.epoch, robustness(predictions_of(network, self.suite, device=self.device))
+
+    def _select(self, recipe: Recipe) -> Selected:
+        """Return what a recipe chooses, in rows of this pool."""
+        rows = np.flatnonzero(candidates_in(self.pool, self.recipe, severities_of(recipe)))
+        pool = self.pool if len(rows) == len(self.pool) else self.pool.iloc[rows]
+        selected = select(pool, recipe.selection, seed=recipe.seed, classes=len(self.pipeline.samples.classes))
+        return replace(selected, rows=rows[selected.rows])
+
+    def _counts(self, pool: pd.DataFrame) -> dict[str, int]:
+        return {str(family): int(count) for family, count in pool["family"].value_counts().items()}
+
+
+def sliced(suite: Suite, samples: int) -> Suite:
+    """Return the parts of P that make R, on so many test images of each, evenly spaced, with all their copies."""
+    return replace(suite, parts=tuple(_of_samples(part, samples) for part in suite.parts if part.part != "held_out"))
+
+
+def _of_samples(part: Part, samples: int) -> Part:
+    ids = np.unique(part.sample_ids)
+    count = min(samples, len(ids))
+    at = np.flatnonzero(np.isin(part.sample_ids, ids[np.arange(count) * len(ids) // count]))
+    images = partial(_images_at, part.images, at)
+    return replace(part, sample_ids=part.sample_ids[at], labels=part.labels[at], images=images)
+
+
+def _images_at(images: Callable[[np.ndarray], np.ndarray], at: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    return images(at[positions])

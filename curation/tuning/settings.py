@@ -1,0 +1,56 @@
+"""A tuning as a document: what is searched, how often, and the proxy that every try is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from curation.errors import UsageError
+from curation.evaluation.settings import SuiteSettings
+from curation.plugin import Settings, explain
+from curation.training.settings import Training
+
+Searched = Literal["offset", "floor", "mix", "severity", "strategy"]
+
+
+class Tuning(Settings):
+    """How a recipe's selection is searched. Every try is selected from the candidates that the recipe has computed."""
+
+    trials: int = Field(40, ge=1, le=10_000, description="tries in all; more of them go on from those that are kept")
+    search: tuple[Searched, ...] = Field(
+        ("offset", "floor", "mix", "severity", "strategy"),
+        min_length=1,
+        description="offset and floor (the band's width) of each family, mix, severity (which of the computed ones "
+        "stay candidates), strategy",
+    )
+    target: str = Field("tiny_resnet", description="the architecture trained on every try")
+    schedule: Training = Field(
+        default_factory=lambda: Training.model_validate({"preset": "fast", "epochs": 8}),
+        description="one short schedule for every training",
+    )
+    seeds: int = Field(1, ge=1, le=20, description="trainings a try; R is their mean")
+    suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P, as in evaluations")
+    suite_samples: int = Field(200, ge=1, description="test samples of P that R is taken on, evenly spaced")
+    pruning: bool = Field(True, description="give a try up when its R lags behind the median on the way")
+    seed: int = Field(0, ge=0, lt=2**31, description="of the search and of the trainings")
+
+    @field_validator("search")
+    @classmethod
+    def _once(cls, search: tuple[Searched, ...]) -> tuple[Searched, ...]:
+        return tuple(dict.fromkeys(search))
+
+    @classmethod
+    def parse(cls, value: Any, *, where: str = "tuning") -> Tuning:
+        """Return the tuning in plain data. Raises: UsageError: the field, what is allowed, the nearest name."""
+        if not isinstance(value, Mapping):
+            raise UsageError(f"{where}: expected fields such as `trials:`, got {type(value).__name__}")
+        try:
+            return cls(**{str(key): part for key, part in value.items()})
+        except ValidationError as error:
+            raise UsageError(explain(error, cls, where)) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tuning as plain data; ``parse`` gives the same tuning back."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,195 @@
+"""A kept tuning: its tries so far, the best of them as a recipe. Reading computes nothing, also while it runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import CurationError, UsageError
+from curation.recipe import Recipe
+from curation.selection import SELECTORS
+from curation.selection.pool import FAMILIES
+from curation.storage import read_json, write_json
+from curation.tuning.settings import Tuning
+from curation.workspace import Workspace
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.trial import FrozenTrial
+
+FIGURES = ("R", "clean", "adversarial", "corruption")
+"""What is told of every try, in [0, 1]."""
+
+COLUMNS = [
+    *("number", "state", "start", *FIGURES, "strategy", "severities", "seconds", "error"),
+    *(f"{name}_{family}" for name in ("offset", "floor", "mix") for family in FAMILIES),
+]
+
+
+class StudyFolder:
+    """Where a tuning is kept: what was asked, and the journal of its tries."""
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        """Raises: UsageError: a name that cannot be a folder's, or a workspace that is not on a local disk."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
+            raise UsageError(f"a tuning's name has letters, digits, dots, - and _ only, got {name!r}")
+        if not isinstance(workspace.root, Path):
+            raise UsageError(f"a tuning is kept on a local disk, and {workspace.root} is remote; use a local workspace")
+        self.workspace = workspace
+        self.name = name
+        self._folder = workspace.root / "studies" / name
+
+    @property
+    def asked(self) -> dict[str, Any] | None:
+        """The recipe and the tuning as they were asked for, as plain data; None: there is no such tuning."""
+        return read_json(self._folder / "study.json")
+
+    def write(self, recipe: Recipe, settings: Tuning) -> None:
+        """Keep what is asked for."""
+        write_json(self._folder / "study.json", {"recipe": recipe.to_dict(), "tuning": settings.to_dict()})
+
+    def clear(self) -> None:
+        """Forget the tries."""
+        self._journal.unlink(missing_ok=True)
+
+    def mend(self) -> None:
+        """Cut off the half line that a killed process may have left at the journal's end."""
+        if self._journal.exists():
+            content = self._journal.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            if whole < len(content):
+                with self._journal.open("r+b") as journal:
+                    journal.truncate(whole)
+
+    def open(self, **options: Any) -> optuna.Study:
+        """Return the study of the journal, made where there is none. Args: options: pruner."""
+        import optuna
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return optuna.create_study(
+            storage=self._storage(), study_name=self.name, direction="maximize", load_if_exists=True, **options
+        )
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return the tries so far, all of them; nothing is written."""
+        import optuna
+
+        if not self._journal.exists():
+            return []
+        try:
+            return optuna.load_study(storage=self._storage(), study_name=self.name).trials
+        except KeyError:  # it begins just now
+            return []
+
+    def _storage(self) -> JournalStorage:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        path = str(self._journal)
+        return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
+
+    @property
+    def _journal(self) -> Path:
+        return self._folder / "journal.log"
+
+
+class Study:
+    """A tuning as it is kept at one moment. settings, recipe: as asked for."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        """Raises: UsageError when there is no such tuning."""
+        asked = folder.asked
+        if asked is None:
+            raise UsageError(
+                f"there is no tuning {folder.name!r} in {folder.workspace.root}; run `curation tune` first"
+            )
+        self.name = folder.name
+        self.settings = Tuning.parse(asked["tuning"])
+        self.recipe = Recipe.parse(asked["recipe"])
+        self._trials = [trial for trial in folder.trials() if counts(trial) or trial.state.name == "RUNNING"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all tries that were asked for are done."""
+        return sum(map(counts, self._trials)) >= self.settings.trials
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a try, in order.
+
+        Columns: number; state (running, done, pruned, failed); start (recipe, clean, random_mix: a known point; else
+        empty); R, clean, adversarial, corruption (mean over the trainings, NaN unless done); strategy; severities (the
+        corruptions' that stay candidates); seconds; error (of a failed one); and of each family offset, floor (rank
+        share or score, as the recipe has it; NaN: none or without meaning) and mix (share; they sum to 1).
+        """
+        table = pd.DataFrame([self._row(number, trial) for number, trial in enumerate(self._trials)], columns=COLUMNS)
+        return table.astype({name: float for name in COLUMNS if "_" in name or name in (*FIGURES, "seconds")})
+
+    def best(self) -> Recipe:
+        """Return the recipe of the highest R; of equal ones the first. Raises: CurationError when none is done."""
+        done = [(number, trial) for number, trial in enumerate(self._trials) if trial.state.name == "COMPLETE"]
+        if not done:
+            raise CurationError(f"no try of tuning {self.name!r} is done yet; wait for one, or run it again")
+        number, trial = max(done, key=lambda pair: (pair[1].value, -pair[0]))
+        at = ", ".join(
+            f"{other.user_attrs['figures']['R']:.1%} {words}"
+            for start, words in (("recipe", "for the recipe as it is"), ("random_mix", "for its mix at random"))
+            for _, other in done
+            if other.user_attrs.get("start") == start
+        )
+        note = (
+            f"Tuned from {self.recipe.name}: try {number} of {self.settings.trials}, R {trial.value:.1%} on "
+            f"{self.settings.suite_samples} test images with a short training of {self.settings.target}"
+        )
+        return self.of(trial).with_changes(
+            name=f"{self.recipe.name[:74]} tuned", note=f"{note} (there {at})." if at else f"{note}."
+        )
+
+    def of(self, trial: FrozenTrial) -> Recipe:
+        """Return the recipe that was tried."""
+        return self.recipe.with_changes(**trial.user_attrs["changes"])
+
+    def _row(self, number: int, trial: FrozenTrial) -> dict[str, Any]:
+        about = trial.user_attrs
+        states = {"RUNNING": "running", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
+        row = {"number": number, "state": states[trial.state.name], "start": about.get("start", "")}
+        row |= dict.fromkeys(FIGURES, np.nan) | about.get("figures", {})
+        row |= {"seconds": about.get("seconds", np.nan), "error": about.get("error", "")}
+        if "changes" not in about:
+            return row
+        recipe = self.of(trial)
+        selection, corruption = recipe.selection, recipe.variants.corruption
+        row["strategy"] = selection.strategy
+        row["severities"] = ", ".join(map(str, corruption.severities)) if corruption else ""
+        total = sum(selection.mix.of(family) for family in FAMILIES)
+        for family in FAMILIES:
+            row[f"mix_{family}"] = selection.mix.of(family) / total
+            if SELECTORS[selection.strategy].within == "band" and selection.mix.of(family):
+                row[f"offset_{family}"], row[f"floor_{family}"] = (
+                    selection.offset.of(family),
+                    selection.floor.of(family),
+                )
+        return row
+
+
+def counts(trial: FrozenTrial) -> bool:
+    """Whether a try is one of those asked for: one that ended, well or not, but not with its process."""
+    return trial.state.name in ("COMPLETE", "PRUNED") or (trial.state.name == "FAIL" and "error" in trial.user_attrs)
+
+
+def find_study(workspace: Workspace, name: str) -> Study | None:
+    """Return a kept tuning, finished or not, or None where there is none of that name."""
+    folder = StudyFolder(workspace, name)
+    return Study(folder) if folder.asked is not None else None
+
+
+def studies(workspace: Workspace) -> list[str]:
+    """Return the names of the kept tunings."""
+    folder = Path(str(workspace.root)) / "studies"
+    return sorted(path.parent.name for path in folder.glob("*/study.json"))

@@ -1,0 +1,189 @@
+"""The search itself: known points first, then Bayesian; every try is kept, so that a killed one is all that is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from curation.errors import CurationError, UsageError
+from curation.evaluation.evaluate import differences
+from curation.evaluation.suite import check_surrogates
+from curation.progress import Cancelled, Progress, Report, ignore
+from curation.randomness import stream_seeds
+from curation.recipe import Recipe
+from curation.stages import best_device
+from curation.tuning.proxy import Proxy
+from curation.tuning.settings import Tuning
+from curation.tuning.space import Span, is_banded
+from curation.tuning.study import Study, StudyFolder, counts
+from curation.workspace import Workspace
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def tune(
+    recipe: Recipe,
+    settings: Tuning,
+    workspace: Workspace,
+    *,
+    name: str = "tuning",
+    device: str | None = None,
+    restart: bool = False,
+    report: Report = ignore,
+) -> Study:
+    """Search a recipe's selection for the highest R on a cheap proxy; go on from the tries that are kept.
+
+    Every try is a selection from the recipe's own candidates (nothing is corrupted, attacked or scored for it), trained
+    on by a small network with a short schedule and measured on a slice of P. The first three are the recipe as it is,
+    clean images only, and the recipe's mix at random. What the search suggests is eased to fill the budget; kept is
+    what was tried. The winner was chosen by its R on the slice: measure it again, in an evaluation, before it is told.
+
+    Args:
+        name: under which the tuning is kept, found again and resumed.
+        device: cuda, mps or cpu, by default the fastest.
+        restart: forget the tries that are kept under this name.
+        report: is told how many tries are done, and may raise ``Cancelled``.
+
+    Raises: UsageError: a search that makes no sense for this recipe, or a tuning kept with other settings;
+        CurationError: a recipe that cannot be filled; Cancelled.
+    Source: the tree-structured Parzen estimator (Bergstra et al. 2011) and the median rule of Optuna.
+    """
+    begin(recipe, settings, workspace, name=name, restart=restart)
+    return resume(workspace, name, device=device, report=report)
+
+
+def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, restart: bool = False) -> None:
+    """Check what is asked and keep it under its name, so that ``resume`` can do it. Raises: UsageError."""
+    folder = StudyFolder(workspace, name)
+    check_surrogates(settings.suite, recipe.goal_model.architecture, [settings.target])
+    kept = folder.asked
+    if restart:
+        folder.clear()
+    elif kept is not None:
+        differ = differences(_decisive(kept), _decisive({"recipe": recipe.to_dict(), "tuning": settings.to_dict()}))
+        if differ:
+            raise UsageError(
+                f"tuning {name!r} is kept with other settings: {'; '.join(differ)}; go on with those, give another "
+                "name, or start anew (restart=True)"
+            )
+    folder.write(recipe, settings)
+
+
+def _decisive(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may not change between two runs: the number of tries may, and so may what only people read."""
+    recipe = {key: part for key, part in asked["recipe"].items() if key not in ("name", "note", "export", "map")}
+    return {"recipe": recipe, "tuning": {key: part for key, part in asked["tuning"].items() if key != "trials"}}
+
+
+def resume(workspace: Workspace, name: str, *, device: str | None = None, report: Report = ignore) -> Study:
+    """Do the tries that a kept tuning still lacks. Raises: as ``tune``."""
+    folder = StudyFolder(workspace, name)
+    asked = Study(folder)
+    if asked.finished:
+        return asked
+    waiting = partial(report, Progress("tune", 0, asked.settings.trials, "trials", "waiting for another process"))
+    with workspace.lock(f"study-{name}", waiting=waiting):
+        folder.mend()
+        device = device or best_device()
+        _search(folder, Proxy(asked.recipe, asked.settings, workspace, device=device, report=report), report)
+    return Study(folder)
+
+
+def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
+    import optuna
+    from optuna.trial import TrialState
+
+    settings = proxy.settings
+    study = folder.open(pruner=optuna.pruners.MedianPruner() if settings.pruning else optuna.pruners.NopPruner())
+    for trial in study.trials:
+        if trial.state in (TrialState.RUNNING, TrialState.WAITING):  # its process was killed
+            study.tell(trial.number, state=TrialState.FAIL)
+    while True:
+        ended = [trial for trial in study.trials if counts(trial)]
+        done = [trial.values[0] for trial in ended if trial.values]
+        note = f"best R {max(done):.1%}" if done else ""
+        tell = partial(report, Progress("tune", len(ended), settings.trials, "trials", note))
+        tell()
+        if len(ended) >= settings.trials:
+            return
+        # A sampler of its own for every try: going on draws what never having stopped would.
+        draws = int(stream_seeds(settings.seed, np.array([len(ended)]), "tune")[0]) & 0x7FFFFFFF
+        study.sampler = optuna.samplers.TPESampler(seed=draws)
+        started = {trial.user_attrs.get("start") for trial in ended}
+        start = next((name for name in proxy.starts if name not in started), None)
+        if start is not None:
+            study.enqueue_trial(proxy.start_parameters if start == "recipe" else {}, user_attrs={"start": start})
+        _try(study, study.ask(), start, proxy, tell)
+
+
+def _try(
+    study: optuna.Study, trial: optuna.Trial, start: str | None, proxy: Proxy, on_step: Callable[[], None]
+) -> None:
+    """Do one try and write down how it ended."""
+    from optuna.trial import TrialState
+
+    def lags(epoch: int, figure: float) -> bool:
+        trial.report(figure, epoch)
+        return trial.should_prune()
+
+    clock = time.perf_counter()
+    try:
+        # A known point teaches the search what its parameters are worth, where it is a point of the space.
+        names = proxy.space if start is None else proxy.start_parameters if start == "recipe" else ()
+        parameters = _drawn(trial, {name: proxy.space[name] for name in names}, proxy.recipe)
+        recipe = proxy.suggested(parameters) if start is None else proxy.starts[start]
+        trial.set_user_attr("changes", _changes(recipe))
+        data = proxy.data(recipe)
+        known = _known(study, data.key)
+        trial.set_user_attr("set", data.key)
+        figures = known or proxy.figures(data, on_step=on_step, lags=lags)
+    except Cancelled:
+        study.tell(trial, state=TrialState.FAIL)
+        raise
+    except CurationError as error:  # one combination that does not work is no reason to stop
+        trial.set_user_attr("error", str(error))
+        study.tell(trial, state=TrialState.FAIL)
+        return
+    trial.set_user_attr("seconds", round(time.perf_counter() - clock, 2))
+    if figures is None:
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        trial.set_user_attr("figures", figures)
+        study.tell(trial, figures["R"])
+
+
+def _drawn(trial: optuna.Trial, space: Mapping[str, Span], recipe: Recipe) -> dict[str, Any]:
+    """Draw parameters; edges of the band only for a strategy that has one."""
+    drawn: dict[str, Any] = {}
+    for name, span in space.items():
+        if not name.startswith(("offset_", "width_")) or is_banded(recipe.selection, drawn):
+            drawn[name] = _draw(trial, name, span)
+    return drawn
+
+
+def _draw(trial: optuna.Trial, name: str, span: Span) -> Any:
+    low, high = span[0], span[-1]
+    if isinstance(low, str) or isinstance(high, str):
+        return trial.suggest_categorical(name, span)
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(name, low, high)
+    return trial.suggest_float(name, low, high)
+
+
+def _changes(recipe: Recipe) -> dict[str, Any]:
+    """Return what a try may have changed, as dotted fields of a recipe and plain data."""
+    value = recipe.to_dict()
+    found = {"selection": value["selection"]}
+    if value["variants"]["corruption"]:
+        found["variants.corruption.severities"] = value["variants"]["corruption"]["severities"]
+    return found
+
+
+def _known(study: optuna.Study, key: str) -> dict[str, float] | None:
+    """Return the figures of an earlier try of the same set: other settings often choose the same images."""
+    return next((t.user_attrs["figures"] for t in study.trials if t.user_attrs.get("set") == key and t.values), None)
