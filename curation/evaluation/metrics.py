@@ -172,7 +172,7 @@ def _tally(tables: Sequence[pd.DataFrame]) -> _Tally:
 
 def _tally_one(table: pd.DataFrame) -> _Tally:
     names = (*PARTS, *APART)
-    part = pd.Index(names).get_indexer(table["part"])
+    part = pd.Index(names).get_indexer(pd.Index(table["part"]))
     if (part < 0).any():
         unknown = table["part"].iloc[int((part < 0).argmax())]
         raise CurationError(f"the predictions have a part {unknown!r}; known: {', '.join(names)}")
