@@ -139,7 +139,7 @@ def test_a_recipe_that_selects_otherwise_has_the_same_p(tiny: Suite, workspace: 
 
 
 def test_predictions_are_those_of_the_network_on_every_image(tiny: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curation.evaluation.measure.ROWS", 16)
+    monkeypatch.setattr("curation.evaluation.measure.VALUES_AT_ONCE", 16 * 28 * 28)
     network = build("tiny_convnet", classes=10, shape=tiny.shape, seed=1).train()
     seen: list[Progress] = []
     table = predictions_of(network, tiny, device="cpu", report=seen.append)

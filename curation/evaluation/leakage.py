@@ -76,11 +76,12 @@ def duplicates(images: Images, others: Images, *, device: str = "cpu") -> pd.Dat
         one, by row.
     """
     theirs = _coarse(others, mirror=False).to(device)
+    together = max(1, _VALUES // max(len(others), 1))
     found = [np.empty((0, 3))]
     for mirror in (False, True):
         mine = _coarse(images, mirror=mirror).to(device)
-        for start in range(0, len(images), _TOGETHER):
-            rows, columns = _candidates(mine[start : start + _TOGETHER], theirs)
+        for start in range(0, len(images), together):
+            rows, columns = _candidates(mine[start : start + together], theirs)
             found += _compared(images, others, rows + start, columns, mirror=mirror)
     table = pd.DataFrame(np.concatenate(found), columns=["row", "other", "distance"])
     nearest = table.sort_values(["row", "distance", "other"]).drop_duplicates("row")

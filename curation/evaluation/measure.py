@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,8 +13,8 @@ from curation.evaluation.part import Part, Suite
 from curation.models.prediction import predict
 from curation.progress import Progress, Report, ignore
 
-ROWS = 2048
-"""Images read and classified at a time: what bounds memory."""
+VALUES_AT_ONCE = 1 << 24
+"""Pixel values read and classified at a time: what bounds memory."""
 
 
 def predictions_of(network: nn.Module, suite: Suite, *, device: str, report: Report = ignore) -> pd.DataFrame:
@@ -23,11 +25,12 @@ def predictions_of(network: nn.Module, suite: Suite, *, device: str, report: Rep
         (float32, the softmax at the label).
     """
     done, total = 0, len(suite)
+    together = max(1, VALUES_AT_ONCE // math.prod(suite.shape))
     tables = []
     report(Progress("measure", done, total))
     for part in suite.parts:
-        for start in range(0, len(part), ROWS):
-            positions = np.arange(start, min(start + ROWS, len(part)))
+        for start in range(0, len(part), together):
+            positions = np.arange(start, min(start + together, len(part)))
             logits = predict(network, part.images(positions), device=device)
             tables.append(_rows(part, positions, logits))
             done += len(positions)
