@@ -15,7 +15,8 @@ FAMILY_WORDS = {"clean": "Clean", "corruption": "Corrupted", "adversarial": "Adv
 ACCENT = "#4f46e5"
 
 
-def _plain(figure: go.Figure, *, height_px: int) -> go.Figure:
+def plain(figure: go.Figure, *, height_px: int) -> go.Figure:
+    """Return the figure without background and margins, its legend above; the same for every chart."""
     figure.update_layout(
         height=height_px,
         margin={"l": 0, "r": 0, "t": 8, "b": 0},
@@ -34,7 +35,7 @@ def class_counts(counts: np.ndarray, classes: Sequence[str], *, height_px: int =
         go.Bar(x=list(classes), y=counts, marker_color=ACCENT, hovertemplate="%{x}: %{y:,}<extra></extra>")
     )
     figure.update_xaxes(type="category")
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)
 
 
 def composition(counts: Mapping[str, np.ndarray], classes: Sequence[str], *, height_px: int = 300) -> go.Figure:
@@ -53,7 +54,7 @@ def composition(counts: Mapping[str, np.ndarray], classes: Sequence[str], *, hei
     )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(type="category")
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)
 
 
 def kinds(names: Sequence[str], chosen: np.ndarray, offered: np.ndarray, *, height_px: int = 380) -> go.Figure:
@@ -71,7 +72,7 @@ def kinds(names: Sequence[str], chosen: np.ndarray, offered: np.ndarray, *, heig
     )
     figure.update_xaxes(tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)
 
 
 def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) -> go.Figure:
@@ -89,7 +90,7 @@ def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) ->
     )
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "showgrid": False})
     figure.update_xaxes(title="epoch", dtick=max(1, len(epochs) // 10))
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)
 
 
 def severity_curves(
@@ -115,7 +116,7 @@ def severity_curves(
         )
     figure.update_xaxes(dtick=1, range=[0.9, 5.1], title="severity")
     figure.update_yaxes(range=[0, top * 1.03])
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)
 
 
 def attack_path(entropies: np.ndarray, probabilities: np.ndarray, *, top: float, height_px: int = 260) -> go.Figure:
@@ -139,7 +140,7 @@ def attack_path(entropies: np.ndarray, probabilities: np.ndarray, *, top: float,
         },
     )
     figure.update_xaxes(title="pass through the goal model")
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)
 
 
 def class_rates(rates: np.ndarray, classes: Sequence[str], *, family: str, height_px: int = 260) -> go.Figure:
@@ -154,4 +155,4 @@ def class_rates(rates: np.ndarray, classes: Sequence[str], *, family: str, heigh
     )
     figure.update_xaxes(type="category")
     figure.update_yaxes(tickformat=".0%", range=[0, 1])
-    return _plain(figure, height_px=height_px)
+    return plain(figure, height_px=height_px)

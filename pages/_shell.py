@@ -20,7 +20,10 @@ page = st.navigation(
             st.Page("variants.py", title="Variants", icon=":material/grid_view:", url_path="variants"),
             st.Page("mix.py", title="Mix", icon=":material/tune:", url_path="mix"),
         ],
-        "Result": [st.Page("export.py", title="Export", icon=":material/download:", url_path="export")],
+        "Result": [
+            st.Page("evaluate.py", title="Evaluate", icon=":material/leaderboard:", url_path="evaluate"),
+            st.Page("export.py", title="Export", icon=":material/download:", url_path="export"),
+        ],
     }
 )
 shell.run(page)

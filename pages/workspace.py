@@ -116,7 +116,10 @@ with stages:
             placeholder="path of a .safetensors file or a state dict; empty: train",
             help=GoalModel.model_fields["checkpoint"].description,
         )
-        train = settings_form(type(chosen.train), chosen.train.model_dump(mode="json"), key="train")
+        # A preset only fills in what is not written, and a form writes everything.
+        train = settings_form(
+            type(chosen.train), chosen.train.model_dump(mode="json"), key="train", leave_out=("preset",)
+        )
         if st.form_submit_button("Use these settings", type="primary"):
             path = checkpoint.strip() or None
             if path and not Path(path).is_file():

@@ -41,8 +41,10 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
     kind, optional = _kind(field.annotation)
     label, explained = name.replace("_", " ").removesuffix(" px").capitalize(), field.description
     if get_origin(kind) is Literal:
-        options = list(get_args(kind))
-        return st.selectbox(label, options, index=options.index(value), key=key, help=explained)
+        options = [*([None] if optional else []), *get_args(kind)]
+        return st.selectbox(
+            label, options, index=options.index(value), key=key, help=explained, format_func=lambda v: v or "none"
+        )
     if kind is bool:
         return st.toggle(label, value=bool(value), key=key, help=explained)
     if kind is int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation import jobs
-from curation.progress import Progress, duration
+from curation.progress import WORDS, Progress, duration
 from curation.workspace import Workspace
 from pages.ui import resources, state
 
@@ -35,6 +35,32 @@ def progress_text(progress: Progress) -> str:
 def active_job(found: Workspace) -> jobs.JobStatus | None:
     """Return the workspace's job that works or waits now, if any."""
     return next((job for job in jobs.jobs(found) if job.active), None)
+
+
+def job_of(found: Workspace, does: jobs.Does, subject: str) -> jobs.JobStatus | None:
+    """Return the last job of an evaluation or a tuning, if there was one."""
+    return next((job for job in jobs.jobs(found) if (job.does, job.subject) == (does, subject)), None)
+
+
+def job_words(job: jobs.JobStatus) -> str:
+    """Return what a job does now: the stage's words, after whose it is unless it computes stages of a recipe."""
+    from curation.pipeline import TITLES
+
+    if job.state == "queued":
+        now = "waits for another job on this device"
+    else:
+        now = {**TITLES, **WORDS}.get(job.progress.stage, "Working") if job.progress else "Starting"
+    return now if job.does == "stages" else f"{job.does.capitalize()} “{job.subject}”: {now}"
+
+
+def job_progress(job: jobs.JobStatus, *, note: str = "") -> None:
+    """Draw what a job does, and how far and how fast; note: said behind it in grey."""
+    st.markdown(f"**{job_words(job)}** :gray[{note}]" if note else f"**{job_words(job)}**")
+    at = job.progress
+    if at is None:
+        st.progress(0.0, text="Loading takes some seconds …")
+    else:
+        st.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
 
 
 def stages_panel(found: Workspace) -> None:
@@ -79,6 +105,8 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
                     width="stretch",
                     help=f"Compute everything up to “{TITLES[status.stage]}”; finished parts are reused.",
                 )
+    if job is not None and job.does != "stages":
+        job_progress(job)
     undone = [status.stage for status in statuses if status.state not in ("done", "off")]
     with st.container(horizontal=True, vertical_alignment="center"):
         if job is not None:
@@ -91,10 +119,11 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
             st.button("Run everything", type="primary", on_click=start, args=(tuple(TITLES),), key="run-all")
         last = next(iter(jobs.jobs(found)), None)
         if job is None and last is not None and last.state in ("failed", "lost", "cancelled"):
-            _explain(found, last)
+            explain(found, last)
 
 
-def _explain(found: Workspace, last: jobs.JobStatus) -> None:
+def explain(found: Workspace, last: jobs.JobStatus) -> None:
+    """Draw how a job that did not finish ended, with its log where it broke."""
     words = {
         "failed": f":red[:material/error:] The last job failed: {last.error}",
         "lost": ":orange[:material/warning:] The last job's process was killed; run again to go on from there.",
@@ -125,20 +154,15 @@ def job_strip(found: Workspace) -> None:
         if job is None:
             last = next(iter(jobs.jobs(found)), None)
             if last is not None and last.state in ("failed", "lost", "cancelled"):
-                _explain(found, last)
+                explain(found, last)
             elif last is not None and last.state == "done" and st.session_state.get("job-watched") == last.id:
                 st.markdown(f":green[:material/check_circle:] Done in {duration(sum(last.seconds.values()))}.")
             return
         st.session_state["job-watched"] = job.id
         at = job.progress
-        if at is None:
-            st.progress(0.0, text="Starting; loading takes some seconds …")
-        else:
-            from curation.pipeline import TITLES
-
-            place = f"{job.stages.index(at.stage) + 1} of {len(job.stages)}" if at.stage in job.stages else ""
-            st.markdown(f"**{TITLES.get(at.stage, 'Export')}** :gray[{place}]")
-            st.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
+        job_progress(
+            job, note=f"{job.stages.index(at.stage) + 1} of {len(job.stages)}" if at and at.stage in job.stages else ""
+        )
         st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="cancel-strip")
 
     draw()

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 def pipeline() -> Pipeline:
     """The working recipe's pipeline; kept while nothing expensive changes, so its samples are read once."""
-    found, recipe = state.workspace(), state.recipe()
+    return pipeline_of(state.recipe())
+
+
+def pipeline_of(recipe: Recipe) -> Pipeline:
+    """Any recipe's pipeline on the session's workspace, kept likewise."""
+    found = state.workspace()
     assert found is not None
     from curation.pipeline import Pipeline
 

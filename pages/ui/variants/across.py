@@ -10,9 +10,9 @@ from curation.plugin import fingerprint
 from pages.ui import resources
 from pages.ui.components import gallery
 from pages.ui.opened import Prepared, empty
+from pages.ui.turn import PAGE, turn
 from pages.ui.variants import subject
 
-PAGE = 60
 ORDERS = {
     "entropy": "Most uncertain first",
     "fooled": "Right when clean, wrong now",
@@ -48,7 +48,7 @@ def draw(prepared: Prepared) -> None:
         eligible = np.random.default_rng(0).permutation(eligible)
     else:
         eligible = eligible[np.argsort(-entropy[eligible], kind="stable")]
-    page = _turn(len(eligible), len(images.rows), f"{chosen}-{order}")
+    page = turn(len(eligible), len(images.rows), f"{chosen}-{order}", what="images")
     some = eligible[(page - 1) * PAGE : page * PAGE]
     rows = images.rows[some]
     gallery(
@@ -63,15 +63,3 @@ def draw(prepared: Prepared) -> None:
         editable=False,
         on_open=lambda sample_id: subject.show(sample_id, chosen),
     )
-
-
-def _turn(found: int, of: int, key: str) -> int:
-    """Draw how many there are and the choice of a page; return the page, from 1."""
-    pages = max(1, -(-found // PAGE))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{found:,}** of {of:,} images")
-        if pages == 1:
-            return 1
-        page = st.number_input("Page", 1, pages, 1, key=f"page-{key}", width=130, label_visibility="collapsed")
-        st.caption(f"page of {pages:,}")
-    return int(page)

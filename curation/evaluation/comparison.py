@@ -1,0 +1,127 @@
+"""What an evaluation comes to in words and steps: who leads, by how much over whom, and what each decision adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curation.evaluation.baselines import baselines
+from curation.evaluation.metrics import Interval, gain, robustness
+from curation.evaluation.results import Results
+from curation.evaluation.settings import Evaluation
+from curation.recipe import Recipe
+from curation.workspace import Workspace
+
+LADDER = (
+    ("clean", "Clean images", "drawn at random"),
+    ("random_mix", "+ copies", "corrupted and adversarial copies in the recipe's mix, drawn at random"),
+    ("hardest", "+ boundary", "the most uncertain of each family, none passed over"),
+)
+"""The baselines from which a recipe is reached decision by decision: set, what it is called, what it takes."""
+
+PUBLISHED = (
+    ("Quick start with corruptions", 2.97),
+    ("Samples near the boundary", 16.08),
+    ("Hardness control on samples", 12.08),
+    ("Hardness control on the goal model", 1.72),
+)
+"""Gains in points of the contest's score. Source: Wang & Fang 2022, "Goal-Oriented Data-Centric Robust Learning",
+table 1."""
+
+
+def over(results: Results, title: str, other: str, *, target: str | None = None) -> dict[str, Interval] | None:
+    """Return what a set gains on another, figure by figure, over the trainings that both have; None without one."""
+    trials = results.trials[results.trials["state"] == "measured"]
+    if target is not None:
+        trials = trials[trials["target"] == target]
+    keys = {
+        name: trials[trials["set"] == name].set_index(["target", "number"])["predictions"] for name in (title, other)
+    }
+    both = keys[title].index.intersection(keys[other].index)
+    if not len(both):
+        return None
+    mine, theirs = ([results.table(keys[name][pair]) for pair in both] for name in (title, other))
+    return gain(mine, theirs)
+
+
+@dataclass(frozen=True)
+class Leader:
+    """The best recipe: its set; over_clean: its gain in R over clean images; rival: the best baseline, None: there is
+    none; over_rival: its gain in R on that one. Gains are None where the two have no training in common."""
+
+    set: str
+    over_clean: Interval | None
+    rival: str | None
+    over_rival: Interval | None
+
+
+def leader(results: Results, table: pd.DataFrame, *, target: str | None = None) -> Leader | None:
+    """Return who leads a leaderboard among the recipes, and how it stands; None while no recipe is measured."""
+    measured = table[table["R"].notna()]
+    recipes, others = measured[measured["role"] == "recipe"], measured[measured["role"] != "recipe"]
+    if recipes.empty:
+        return None
+    best = str(recipes["set"].iloc[0])
+    rival = str(others["set"].iloc[0]) if len(others) else None
+
+    def gained(other: str) -> Interval | None:
+        found = over(results, best, other, target=target)
+        return None if found is None else found["R"]
+
+    clean = gained("clean") if (others["set"] == "clean").any() else None
+    return Leader(best, clean, rival, gained(rival) if rival else None)
+
+
+def steps(results: Results, recipe: str, *, target: str | None = None) -> pd.DataFrame:
+    """Return what each decision adds, from clean images to a recipe; sets that are not measured are left out.
+
+    Columns: set, step, takes (in words), R, over (the set before, "" for the first), gain, gain_low, gain_high (on it).
+    """
+    ladder = [*LADDER, (recipe, "+ offset", "the recipe: its offset, floor and strategy")]
+    rows: list[dict[str, object]] = []
+    for name, step, takes in ladder:
+        tables = results.predictions(name, target=target) if name in results.sets else []
+        if not tables:
+            continue
+        row: dict[str, object] = {"set": name, "step": step, "takes": takes}
+        row["over"] = rows[-1]["set"] if rows else ""
+        row["R"] = float(np.mean([robustness(table)["R"] for table in tables]))
+        found = over(results, name, str(rows[-1]["set"]), target=target) if rows else None
+        value, low, high = found["R"] if found else (np.nan, np.nan, np.nan)
+        rows.append({**row, "gain": value, "gain_low": low, "gain_high": high})
+    return pd.DataFrame(rows, columns=["set", "step", "takes", "R", "over", "gain", "gain_low", "gain_high"])
+
+
+@dataclass(frozen=True)
+class Cost:
+    """trainings: how many; images: seen by all of them; seconds: of training, None where a target was never timed."""
+
+    trainings: int
+    images: int
+    seconds: float | None
+
+
+def cost(recipes: Mapping[str, Recipe], evaluation: Evaluation, workspace: Workspace) -> Cost:
+    """Return what an evaluation would take at most, by the rates measured in this workspace."""
+    first = next(iter(recipes.values()))
+    sets = len(recipes) + len(baselines(first, evaluation.baselines))
+    each = first.selection.budget * evaluation.schedule.epochs * evaluation.seeds * sets
+    found = rates(workspace)
+    known = all(target in found for target in evaluation.targets)
+    seconds = sum(each / found[target] for target in evaluation.targets) if known else None
+    return Cost(sets * len(evaluation.targets) * evaluation.seeds, each * len(evaluation.targets), seconds)
+
+
+def rates(workspace: Workspace) -> dict[str, float]:
+    """Return the images a second at which each architecture was trained here as a target, the newest evaluations'."""
+    found: dict[str, float] = {}
+    for name in workspace.evaluations():
+        results = Results(workspace, name)
+        done = results.trials[results.trials["seconds"] > 0]
+        for trial in done.itertuples():
+            images = results.sets[str(trial.set)]["images"] * results.evaluation.schedule.epochs
+            found[str(trial.target)] = images / float(str(trial.seconds))
+    return found

@@ -1,0 +1,353 @@
+"""Charts of evaluations, goal models and tunings: Plotly figures built from arrays, without a background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from curation.figures import ACCENT, FAMILY_COLOURS, FAMILY_WORDS, plain
+
+GREY = "#8b93a1"
+"""Of what is there to compare with, such as a baseline."""
+
+PART_WORDS = {**FAMILY_WORDS, "held_out": "Held-out corruptions", "white_box": "Attacked itself"}
+"""The parts of P, and the attack on the target itself, with the words people see."""
+
+PART_COLOURS = {**FAMILY_COLOURS, "held_out": "#8a5a00", "white_box": "#7f1d5f"}
+
+_ERRORS = [[0.0, "rgba(189,31,1,.85)"], [0.5, "rgba(230,120,60,.55)"], [1.0, "rgba(128,128,128,.08)"]]
+_MORE = [[0.0, "rgba(128,128,128,.08)"], [1.0, "rgba(79,70,229,.85)"]]
+_DIFFERENCE = [[0.0, "rgba(189,31,1,.85)"], [0.5, "rgba(128,128,128,.08)"], [1.0, "rgba(13,148,136,.9)"]]
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, a true minus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
+    """Return horizontal bars of what each set gains on the clean baseline, with its interval.
+
+    table: set, role, gain, gain_low, gain_high (shares in [−1, 1]); NaN rows are left out; the first is drawn on top.
+    """
+    known = table[table["gain"].notna()]
+    value = 100 * known["gain"].to_numpy(float)
+    low, high = (100 * known[name].to_numpy(float) for name in ("gain_low", "gain_high"))
+    figure = go.Figure(
+        go.Bar(
+            x=value,
+            y=known["set"].to_numpy(str),
+            orientation="h",
+            marker_color=np.where(known["role"] == "recipe", ACCENT, GREY),
+            error_x={"array": high - value, "arrayminus": value - low, "color": "rgba(128,128,128,.9)", "thickness": 2},
+            customdata=np.column_stack([low, high]),
+            hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line={"color": "rgba(128,128,128,.8)", "width": 1})
+    figure.update_xaxes(title="points of R over clean images", zeroline=False)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return plain(figure, height_px=height_px or 80 + 34 * max(1, len(known)))
+
+
+def parts(table: pd.DataFrame, figures: Sequence[str], *, height_px: int | None = None) -> go.Figure:
+    """Return one line of dots a set: R as a diamond, and its accuracy on each part with its interval.
+
+    table: set, R, and of each of ``figures`` the value, ``_low`` and ``_high``; NaN is left out.
+    """
+    names = table["set"].to_numpy(str)
+    figure = go.Figure()
+    for part in figures:
+        value, low, high = (
+            table[part + end].to_numpy(float) if part + end in table else np.full(len(table), np.nan)
+            for end in ("", "_low", "_high")
+        )
+        main = part == "R"
+        figure.add_scatter(
+            x=value,
+            y=names,
+            mode="markers",
+            name="R" if main else PART_WORDS[part],
+            marker={
+                "symbol": "diamond" if main else "circle",
+                "size": 13 if main else 10,
+                "color": ACCENT if main else PART_COLOURS[part],
+            },
+            error_x={"array": high - value, "arrayminus": value - low, "thickness": 1, "width": 3},
+            hovertemplate=f"%{{y}}, {'R' if main else PART_WORDS[part].lower()}: %{{x:.1%}}<extra></extra>",
+        )
+    figure.update_xaxes(tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(autorange="reversed", type="category")
+    plain(figure, height_px=height_px or 140 + 34 * max(1, len(names)))
+    figure.update_layout(legend={"y": -0.12, "yanchor": "top"})
+    return figure
+
+
+def grid(
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    difference: bool = False,
+    cell_px: int = 24,
+) -> go.Figure:
+    """Return a heat table of accuracies or of their differences, float M×C with NaN where there is nothing.
+
+    Errors stand out in an accuracy; a difference is green where it is above 0, red below. Cells can be selected.
+    """
+    most = max(0.01, float(np.nanmax(np.abs(values), initial=0.01)))
+    digits = [
+        ["" if np.isnan(value) else signed(100 * value, 0) if difference else f"{100 * value:.0f}" for value in row]
+        for row in values
+    ]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=list(columns),
+            y=list(rows),
+            zmin=-most if difference else 0,
+            zmax=most if difference else 1,
+            colorscale=_DIFFERENCE if difference else _ERRORS,
+            showscale=False,
+            text=digits,
+            texttemplate="%{text}",
+            hovertemplate="%{y} %{x}: %{z:+.1%}<extra></extra>" if difference else "%{y} %{x}: %{z:.1%}<extra></extra>",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    _table(figure, rows, columns, cell_px=cell_px)
+    figure.update_xaxes(tickangle=0)
+    return figure
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str], *, cell_px: int = 34) -> go.Figure:
+    """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
+
+    Colour is the share of the row, the diagonal left out, so that a class's usual confusions stand out.
+    """
+    wrong = counts.astype(np.float64) * (1 - np.eye(len(counts)))
+    total = np.maximum(counts.sum(1, keepdims=True), 1)
+    shares = wrong / total
+    text = np.where(counts > 0, counts.astype(str), "")
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=list(classes),
+            y=list(classes),
+            zmin=0,
+            zmax=max(0.01, float(shares.max(initial=0.0))),
+            colorscale=_MORE,
+            showscale=False,
+            text=text,
+            texttemplate="%{text}" if len(classes) <= 25 else None,
+            customdata=counts / total,
+            hovertemplate="%{y} taken for %{x}: %{text} (%{customdata:.1%} of the row)<extra></extra>",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    return _table(figure, classes, classes, cell_px=cell_px if len(classes) <= 25 else 14)
+
+
+def shares(values: np.ndarray, names: Sequence[str], *, cell_px: int = 40) -> go.Figure:
+    """Return a heat table of shares between things of the same names, float M×M in [0, 1], NaN: none."""
+    text = np.where(np.isnan(values), "", np.char.mod("%.0f", 100 * np.nan_to_num(values)))
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            x=list(names),
+            y=list(names),
+            zmin=0,
+            zmax=1,
+            colorscale=_MORE,
+            showscale=False,
+            text=text,
+            texttemplate="%{text}",
+            hovertemplate="%{y} and %{x}: %{z:.1%}<extra></extra>",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    return _table(figure, names, names, cell_px=cell_px)
+
+
+def _table(figure: go.Figure, rows: Sequence[str], columns: Sequence[str], *, cell_px: int) -> go.Figure:
+    """Return a heat table with its header above; unseen markers make its cells selectable, which heat maps are not."""
+    across, down = np.meshgrid(np.arange(len(columns)), np.arange(len(rows)))
+    figure.add_scatter(
+        x=np.array(columns, dtype=str)[across.ravel()] if len(columns) else [],
+        y=np.array(rows, dtype=str)[down.ravel()] if len(rows) else [],
+        mode="markers",
+        marker={"size": cell_px, "symbol": "square", "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_xaxes(type="category", side="top", showgrid=False, tickfont={"size": 10})
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, ticks="")
+    plain(figure, height_px=40 + cell_px * max(1, len(rows)))
+    figure.update_layout(margin={"t": 28})
+    return figure
+
+
+def steps(names: Sequence[str], values: np.ndarray, *, height_px: int = 320) -> go.Figure:
+    """Return a staircase: R of the first set, then what each further step adds. values: float S, R in [0, 1]."""
+    changes = 100 * np.diff(values, prepend=0.0)
+    figure = go.Figure(
+        go.Waterfall(
+            x=list(names),
+            y=changes,
+            measure=["absolute", *["relative"] * (len(names) - 1)],
+            text=[f"{100 * values[0]:.1f} %", *(signed(change) for change in changes[1:])] if len(names) else [],
+            textposition="outside",
+            connector={"line": {"color": "rgba(128,128,128,.5)", "width": 1}},
+            increasing={"marker": {"color": FAMILY_COLOURS["clean"]}},
+            decreasing={"marker": {"color": "#bd1f01"}},
+            totals={"marker": {"color": GREY}},
+            hovertemplate="%{x}: R %{customdata:.1%}<extra></extra>",
+            customdata=values,
+            cliponaxis=False,
+        )
+    )
+    figure.update_yaxes(title="R, %", rangemode="tozero")
+    figure.update_xaxes(type="category")
+    plain(figure, height_px=height_px)
+    figure.update_layout(margin={"t": 24}, showlegend=False)
+    return figure
+
+
+def published(names: Sequence[str], points: np.ndarray, *, height_px: int = 320) -> go.Figure:
+    """Return horizontal bars of published gains, in points of the contest's score; the first on top."""
+    figure = go.Figure(
+        go.Bar(
+            x=points,
+            y=list(names),
+            orientation="h",
+            marker_color=GREY,
+            text=[f"{value:+.2f}" for value in points],
+            textposition="auto",
+            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title="points of contest score", rangemode="tozero")
+    figure.update_yaxes(type="category", autorange="reversed")
+    return plain(figure, height_px=height_px)
+
+
+def histograms(counts: Mapping[str, np.ndarray], edges: np.ndarray, *, height_px: int = 220) -> go.Figure:
+    """Return one outline a name of the share of images in each bin; counts: name → int B; edges: float B + 1."""
+    figure = go.Figure()
+    middle = (edges[:-1] + edges[1:]) / 2
+    for name, values in counts.items():
+        share = values / max(1, values.sum())
+        figure.add_scatter(
+            x=middle,
+            y=share,
+            name=name,
+            mode="lines",
+            line={"shape": "hvh", "width": 2},
+            hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.2f}} nats<extra></extra>",
+        )
+    figure.update_xaxes(title="entropy, nats", rangemode="tozero")
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return plain(figure, height_px=height_px)
+
+
+def search(values: np.ndarray, reached: np.ndarray, *, name: str, colour: str, height_px: int = 260) -> go.Figure:
+    """Return R of each trial against one searched number, and the best R up to each value of it.
+
+    values, reached: float T; reached in [0, 1].
+    """
+    order = np.argsort(values, kind="stable")
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=values,
+                y=reached,
+                mode="markers",
+                name="a trial",
+                marker={"color": colour, "size": 9, "opacity": 0.75},
+                hovertemplate=f"{name} %{{x:.3g}}: R %{{y:.1%}}<extra></extra>",
+            ),
+            go.Scatter(
+                x=values[order],
+                y=np.maximum.accumulate(reached[order]) if len(order) else reached,
+                mode="lines",
+                name="best up to here",
+                line={"color": GREY, "width": 1.5, "shape": "hv"},
+                hoverinfo="skip",
+            ),
+        ]
+    )
+    figure.update_xaxes(title=name)
+    figure.update_yaxes(tickformat=".0%")
+    return plain(figure, height_px=height_px)
+
+
+def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) -> go.Figure:
+    """Return R of each trial in order, and the best so far; numbers: int T; reached: float T in [0, 1]."""
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=numbers,
+                y=reached,
+                mode="markers",
+                name="a trial",
+                marker={"color": GREY, "size": 8},
+                hovertemplate="trial %{x}: R %{y:.1%}<extra></extra>",
+            ),
+            go.Scatter(
+                x=numbers,
+                y=np.maximum.accumulate(reached) if len(reached) else reached,
+                mode="lines",
+                name="best so far",
+                line={"color": ACCENT, "width": 2.5, "shape": "hv"},
+                hoverinfo="skip",
+            ),
+        ]
+    )
+    figure.update_xaxes(title="trial")
+    figure.update_yaxes(tickformat=".0%")
+    return plain(figure, height_px=height_px)
+
+
+def mixes(shares: np.ndarray, reached: np.ndarray, *, height_px: int = 320) -> go.Figure:
+    """Return the triangle of mixes, coloured by R.
+
+    shares: float T×3, of clean, corrupted and adversarial images; reached: float T in [0, 1].
+    """
+    figure = go.Figure(
+        go.Scatterternary(
+            a=shares[:, 0],
+            b=shares[:, 1],
+            c=shares[:, 2],
+            mode="markers",
+            marker={
+                "size": 11,
+                "color": 100 * reached,
+                "colorscale": "Plasma",
+                "colorbar": {"title": "R, %", "thickness": 12, "outlinewidth": 0},
+                "line": {"width": 0.5, "color": "rgba(128,128,128,.8)"},
+            },
+            hovertemplate="clean %{a:.2f}, corrupted %{b:.2f}, adversarial %{c:.2f}: R %{marker.color:.1f} %"
+            "<extra></extra>",
+        )
+    )
+    axis = {"showticklabels": False, "gridcolor": "rgba(128,128,128,.3)", "linecolor": "rgba(128,128,128,.8)"}
+    figure.update_layout(
+        ternary={
+            "bgcolor": "rgba(0,0,0,0)",
+            "sum": 1,
+            "aaxis": {**axis, "title": "Clean"},
+            "baxis": {**axis, "title": "Corrupted"},
+            "caxis": {**axis, "title": "Adversarial"},
+        }
+    )
+    plain(figure, height_px=height_px)
+    figure.update_layout(margin={"t": 36, "b": 28, "l": 40, "r": 40})
+    return figure

@@ -1,0 +1,227 @@
+"""The form that starts an evaluation: which recipes, trained on how, compared with what; its cost said beforehand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import streamlit as st
+
+from curation import jobs
+from curation.errors import CurationError, UsageError
+from curation.progress import duration
+from curation.workspace import Workspace
+from pages.ui import state
+
+if TYPE_CHECKING:
+    from curation.evaluation.settings import Evaluation
+    from curation.recipe import Recipe
+
+WORKING = "the working recipe"
+
+
+def show() -> None:
+    """Show the form instead of the leaderboard."""
+    st.session_state["begin"] = True
+
+
+def hide() -> None:
+    """Show the leaderboard again."""
+    st.session_state["begin"] = False
+
+
+def draw(found: Workspace) -> None:
+    """Draw the form."""
+    st.subheader("New evaluation")
+    st.caption(
+        "Small networks are trained from scratch on each recipe's set and on baselines of the same budget, all with "
+        "one schedule, and measured on held-out images: clean, corrupted, attacked. In the background, and resumable."
+    )
+    left, right = st.columns(2, gap="large")
+    try:
+        with left:
+            recipes = _recipes(found)
+        with right:
+            evaluation = _settings()
+        with left:
+            name = st.text_input("Name", _free(found), key="begin-name", help="The results are kept under it.")
+        if not recipes:
+            st.info("Choose at least one recipe.", icon=":material/playlist_add:")
+        else:
+            _start(found, name.strip(), recipes, evaluation)
+    except CurationError as error:
+        st.error(str(error), icon=":material/error:")
+    if found.evaluations():
+        st.button("Back to the leaderboard", on_click=hide, type="tertiary", key="begin-back")
+
+
+def _recipes(found: Workspace) -> dict[str, Recipe]:
+    """Draw the choice of recipes and return them by title. Raises: UsageError for a broken file."""
+    from curation.recipe import Recipe
+
+    offered: dict[str, Recipe] = {WORKING: state.recipe()}
+    for number in found.revisions()[::-1]:
+        saved = Recipe.from_yaml(found.revision(number), where=f"revision {number}")
+        offered[f"revision {number}"] = saved
+    picked = st.multiselect(
+        "Recipes",
+        list(offered),
+        default=[WORKING],
+        format_func=lambda title: f"{offered[title].name} ({title})",
+        key="begin-recipes",
+        help="All of one budget; the baselines are derived from the first.",
+    )
+    chosen = [(offered[title].name, title, offered[title]) for title in picked]
+    files = st.file_uploader(
+        "Recipe files", type=["yaml", "yml"], accept_multiple_files=True, key="begin-files", help="As many as you like."
+    )
+    for file in files:
+        try:
+            text = file.getvalue().decode("utf-8")
+        except UnicodeDecodeError:
+            raise UsageError(f"{file.name} is not a text file; give a recipe in YAML") from None
+        recipe = Recipe.from_yaml(text, where=file.name)
+        chosen.append((recipe.name, file.name, recipe))
+    named: dict[str, Recipe] = {}
+    for name, origin, recipe in chosen:
+        named[name if name not in named else f"{name}, {origin}"] = recipe
+    return named
+
+
+def _settings() -> Evaluation:
+    """Draw how targets are trained and measured, and return it. Raises: UsageError."""
+    from curation.evaluation.baselines import TITLES
+    from curation.evaluation.settings import BaselineName, Evaluation
+    from curation.models.architectures import ARCHITECTURES
+    from curation.training.settings import PRESETS
+
+    recipe = state.recipe()
+    usual = Evaluation()
+    targets = st.multiselect(
+        "Target architectures",
+        list(ARCHITECTURES),
+        default=usual.targets,
+        accept_new_options=True,
+        key="begin-targets",
+        help="Trained from scratch on every set. Also torchvision/<name> and timm/<name>, where installed.",
+    )
+    baselines = st.multiselect(
+        "Baselines",
+        get_args(BaselineName),
+        default=usual.baselines,
+        format_func=TITLES.__getitem__,
+        key="begin-baselines",
+        help="Gains are over clean images; without that one there are none.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seeds = st.number_input(
+            "Seeds", 1, 100, usual.seeds, key="begin-seeds", width=110, help="Trainings of each target on each set."
+        )
+        preset = st.segmented_control("Schedule", list(PRESETS), default="fast", required=True, key="begin-preset")
+        epochs = st.number_input(
+            "Epochs", 1, 10_000, PRESETS[str(preset)]["epochs"], key=f"begin-epochs-{preset}", width=120
+        )
+        flip = st.toggle(
+            "Mirror images",
+            recipe.goal_model.train.flip or recipe.source.reader.name.startswith("cifar"),
+            key="begin-flip",
+            help="At random while training. Not for digits and letters.",
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        samples = st.number_input(
+            "Test images",
+            1,
+            1_000_000,
+            usual.suite.samples,
+            step=100,
+            key="begin-samples",
+            width=140,
+            help="Of each of these P has a clean copy, all corrupted ones and the attacked ones.",
+        )
+        level = st.number_input(
+            "ε of attacks, in 255ths", 1, 255, _level(recipe), key="begin-epsilon", width=180, help="L∞, on P."
+        )
+        white_box = st.number_input(
+            "Images attacked directly",
+            0,
+            1_000_000,
+            usual.white_box.samples,
+            step=50,
+            key="begin-white",
+            width=190,
+            help="Each target itself is attacked on so many; reported beside R. 0: none.",
+        )
+    written: dict[str, Any] = usual.to_dict()
+    attacks = [{**attack, "epsilon": f"{level}/255"} for attack in written["suite"]["adversarial"]]
+    return Evaluation.parse(
+        {
+            "targets": targets,
+            "seeds": seeds,
+            "schedule": {"preset": preset, "epochs": epochs, "flip": flip},
+            "baselines": baselines,
+            "suite": {"samples": samples, "adversarial": attacks},
+            "white_box": {"samples": white_box, "epsilon": f"{level}/255"},
+        }
+    )
+
+
+def _level(recipe: Recipe) -> int:
+    """Return the first L∞ radius that the recipe attacks with, in 255ths."""
+    for attack in recipe.variants.adversarial:
+        if getattr(attack, "norm", "linf") == "linf" and hasattr(attack, "epsilon"):
+            return max(1, round(attack.epsilon * 255))
+    return 8
+
+
+def _free(found: Workspace) -> str:
+    taken = found.evaluations()
+    names = ["evaluation", *(f"evaluation-{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
+
+
+def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: Evaluation) -> None:
+    """Draw the cost and what starts it. Raises: UsageError."""
+    from curation.evaluation.comparison import cost
+    from curation.evaluation.evaluate import begin, differences
+
+    found_cost = cost(recipes, evaluation, found)
+    kept = found.evaluation(name) if name else None
+    asked = {
+        "evaluation": evaluation.to_dict(),
+        "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
+    }
+    differ = differences({part: kept[part] for part in asked}, asked) if kept else []
+    with st.container(border=True):
+        left, middle, right = st.columns(3)
+        left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Those already kept are not repeated.")
+        middle.metric("Images seen", f"{found_cost.images:,}")
+        right.metric(
+            "Time of training, about",
+            "not known yet" if found_cost.seconds is None else duration(found_cost.seconds),
+            help="From the rate of earlier trainings of these targets in this workspace; P and measuring come on top.",
+        )
+        if differ:
+            st.markdown(f":orange[:material/warning:] “{name}” is kept with other settings: {'; '.join(differ)}.")
+        with st.container(horizontal=True):
+            if differ and st.button("Go on with the kept ones", key="begin-keep", icon=":material/play_arrow:"):
+                _go(found, name)
+            words = "Take the new ones" if differ else "Resume" if kept else "Start"
+            busy = _busy(found)
+            if st.button(words, type="primary", icon=":material/play_arrow:", key="begin-start", help=busy or None):
+                begin(recipes, evaluation, found, name=name, replace=bool(differ))
+                _go(found, name)
+        if busy:
+            st.caption(busy)
+
+
+def _busy(found: Workspace) -> str:
+    """Return that a job runs already and this one would wait, or nothing."""
+    from pages.ui import panel
+
+    return "Another job runs; this one waits for its turn." if panel.active_job(found) else ""
+
+
+def _go(found: Workspace, name: str) -> None:
+    jobs.submit_kept(found, "evaluation", name)
+    hide()
+    st.session_state["evaluation"] = name
+    st.rerun()

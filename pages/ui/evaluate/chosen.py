@@ -1,0 +1,90 @@
+"""Which evaluation is looked at: the choice of one, its results opened once, and what its figures mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from curation.plugin import fingerprint
+from curation.workspace import Workspace
+from pages.ui.opened import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from curation.evaluation.results import Results
+
+R_WORDS = (
+    "**R** is the mean of the accuracies on the clean, adversarial and corrupted test images. All are held out: no "
+    "training set has them, and the attacks were made on held-out surrogates{surrogates}. Intervals are 95 % over test "
+    "images; the spread is over trainings."
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An evaluation; key: changes whenever something more of it is measured; target: None for all."""
+
+    key: str
+    results: Results
+    target: str | None
+
+
+def choose(found: Workspace, *, by_target: bool = True) -> Chosen:
+    """Draw the choice of an evaluation (and of a target) and return it; where there is none, say what to do.
+
+    Raises: Done.
+    """
+    names = found.evaluations()[::-1]
+    if not names:
+        with st.container(border=True, horizontal_alignment="center"):
+            st.subheader("No evaluation yet")
+            st.write("Start one in the Leaderboard view: it trains small networks on each set and on the baselines.")
+        raise Done
+    key, results = opened(found, pick(names))
+    targets = results.evaluation.targets
+    target = None
+    if by_target and len(targets) > 1:
+        target = st.segmented_control(
+            "Target", ["all", *targets], default="all", key=f"target-{results.name}", required=True
+        )
+    return Chosen(key, results, None if target == "all" else target)
+
+
+def pick(names: Sequence[str]) -> str:
+    """Draw the choice of a kept evaluation."""
+    if st.session_state.get("evaluation") not in names:
+        st.session_state.pop("evaluation", None)
+    name = st.selectbox("Evaluation", names, key="evaluation", bind="query-params", width=280)
+    return str(name)
+
+
+def opened(found: Workspace, name: str) -> tuple[str, Results]:
+    """Return a kept evaluation and the key of how far it is."""
+    from curation.evaluation.results import Results
+
+    fresh = Results(found, name)
+    done = fresh.trials[["predictions", "state"]].to_numpy().tolist()
+    key = fingerprint([str(found.root), name, fresh.record["evaluation"], fresh.record["suite"], fresh.sets, done])
+    return key, _results(key, fresh)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _results(key: str, _fresh: Results) -> Results:
+    return _fresh
+
+
+@st.cache_resource(max_entries=32, show_spinner="Drawing test images again for the intervals …")
+def leaderboard(key: str, target: str | None, _results: Results) -> pd.DataFrame:
+    """The table of all sets; treat as read-only."""
+    return _results.leaderboard(target=target)
+
+
+def explain(results: Results) -> None:
+    """Say what R is and on what it was measured; drawn wherever R is shown."""
+    settings = results.evaluation.suite
+    st.caption(R_WORDS.format(surrogates="" if settings.path else f" ({', '.join(settings.surrogates)})"))

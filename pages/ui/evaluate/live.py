@@ -1,0 +1,89 @@
+"""An evaluation while it runs: which training, how fast, how long still, its curve; and how to go on with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from curation import figures, jobs
+from curation.workspace import Workspace
+from pages.ui import panel
+
+if TYPE_CHECKING:
+    from curation.evaluation.results import Results
+
+
+def draw(found: Workspace, results: Results) -> None:
+    """Draw how far an evaluation is; refreshes itself only while its job runs."""
+    name = results.name
+    job = panel.job_of(found, "evaluation", name)
+    running = job is not None and job.active
+    measured = int((results.trials["state"] == "measured").sum())
+    if not running:
+        if not results.finished or (job is not None and job.state in ("failed", "lost", "cancelled")):
+            _stopped(found, results, job, measured)
+        return
+
+    @st.fragment(key="evaluation-live", run_every=1.5)
+    def watch() -> None:
+        from curation.evaluation.results import Results
+
+        now = panel.job_of(found, "evaluation", name)
+        fresh = Results(found, name)
+        if now is None or not now.active or int((fresh.trials["state"] == "measured").sum()) != measured:
+            st.rerun()
+        with st.container(border=True):
+            _progress(found, now, fresh)
+
+    watch()
+
+
+def _progress(found: Workspace, job: jobs.JobStatus, results: Results) -> None:
+    done = int((results.trials["state"] == "measured").sum())
+    of = f"{done} of {len(results.trials)} trainings measured" if len(results.trials) else "preparing"
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    with left:
+        panel.job_progress(job, note=of)
+    right.button(
+        "Cancel",
+        icon=":material/stop:",
+        on_click=jobs.cancel,
+        args=(found, job.id),
+        key="evaluation-cancel",
+        help="Everything finished is kept, the epochs of the training in hand too.",
+        width="stretch",
+    )
+    at = results.trials[results.trials["state"] == "training"]
+    if not len(at):
+        return
+    trial = at.iloc[-1]
+    history = results.history(trial["key"])
+    if history:
+        st.caption(f"Trains now: **{trial['set']}** · {trial['target']} · training {trial['number'] + 1}")
+        st.plotly_chart(
+            figures.training(history, height_px=180), config={"displayModeBar": False}, key="evaluation-curve"
+        )
+
+
+def _stopped(found: Workspace, results: Results, job: jobs.JobStatus | None, measured: int) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        if job is not None and job.state in ("failed", "lost", "cancelled"):
+            panel.explain(found, job)
+        if results.finished:
+            return
+        st.markdown(f"**{measured} of {len(results.trials)}** trainings are measured." if len(results.trials) else "")
+        st.button(
+            "Resume" if measured or len(results.trials) else "Start",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=start,
+            args=(found, results.name),
+            key="evaluation-resume",
+            help="In the background; what is finished is not repeated.",
+        )
+
+
+def start(found: Workspace, name: str) -> None:
+    """Start, or go on with, a kept evaluation."""
+    jobs.submit_kept(found, "evaluation", name)

@@ -1,0 +1,90 @@
+"""What each decision adds: from clean images over a random mix and the hardest images to the recipe's offset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from curation import evaluation_figures as figures
+from curation.workspace import Workspace
+from pages.ui.evaluate import chosen
+from pages.ui.evaluate.chosen import Chosen
+
+
+def draw(found: Workspace) -> None:
+    """Draw the view."""
+    from curation.evaluation.comparison import PUBLISHED
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        it = chosen.choose(found)
+        titles = [title for title, about in it.results.sets.items() if about["role"] == "recipe"]
+        if not titles:
+            st.caption("No set of this evaluation is made yet.")
+            return
+        key = f"steps-recipe-{it.results.name}"
+        recipe = str(st.selectbox("Recipe", titles, key=key, width=280) if len(titles) > 1 else titles[0])
+    table = _steps(it.key, recipe, it.target, it)
+    if len(table) < 2:
+        st.info(
+            "This needs the recipe and a baseline measured; see the Leaderboard view.",
+            icon=":material/stairs:",
+        )
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Here: R, step by step, at one budget")
+        st.plotly_chart(
+            figures.steps(table["step"].tolist(), table["R"].to_numpy()), config={"displayModeBar": False}, key="steps"
+        )
+    with right:
+        st.subheader("Published: the contest's winner")
+        names, points = zip(*PUBLISHED, strict=True)
+        st.plotly_chart(
+            figures.published([_wrapped(str(name)) for name in names], np.array(points)),
+            config={"displayModeBar": False},
+            key="published",
+        )
+    shown = table.assign(
+        R=100 * table["R"],
+        gain=100 * table["gain"],
+        between=[
+            "" if np.isnan(low) else f"{figures.signed(100 * low)} to {figures.signed(100 * high)}"
+            for low, high in zip(table["gain_low"], table["gain_high"], strict=True)
+        ],
+    )
+    st.dataframe(
+        shown[["step", "takes", "R", "gain", "between", "over"]],
+        hide_index=True,
+        placeholder="",
+        key="steps-table",
+        column_config={
+            "step": "Step",
+            "takes": "What is taken",
+            "R": st.column_config.NumberColumn("R, %", format="%.1f"),
+            "gain": st.column_config.NumberColumn("Gain, points", format="%+.1f"),
+            "between": "95 %",
+            "over": st.column_config.TextColumn("Over", help="The set that this gain is over."),
+        },
+    )
+    if table["set"].iloc[-1] == recipe and titles[0] != recipe:
+        st.caption(f"The baselines have the mix of {titles[0]}, from which they were derived.")
+    chosen.explain(it.results)
+    st.caption(
+        "The published gains (Wang & Fang 2022, table 1) are points of the contest's score on its own P, whose hidden "
+        "tests were made of images that contestants could train on; compare their order, not their size. Their fourth "
+        "step, another goal model, is in the Goal models view."
+    )
+
+
+def _wrapped(name: str) -> str:
+    """Return a name on two lines."""
+    words = name.split()
+    return f"{' '.join(words[:2])}<br>{' '.join(words[2:])}"
+
+
+@st.cache_resource(max_entries=32, show_spinner="Comparing the sets …")
+def _steps(key: str, recipe: str, target: str | None, _it: Chosen) -> pd.DataFrame:
+    from curation.evaluation.comparison import steps
+
+    return steps(_it.results, recipe, target=target)

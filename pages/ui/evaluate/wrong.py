@@ -1,0 +1,158 @@
+"""The images of P that targets get wrong: filters, a gallery, and one of them in detail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from curation.evaluation_figures import PART_WORDS
+from curation.plugin import fingerprint
+from curation.workspace import Workspace
+from pages.ui import resources
+from pages.ui.components import gallery
+from pages.ui.evaluate import example
+from pages.ui.turn import PAGE, turn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.evaluation.suite import Suite
+    from pages.ui.evaluate.mistakes import Looked
+
+FAMILIES = {"held_out": "corruption"}
+
+
+def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
+    """Draw the filters, the gallery and what is open."""
+    st.subheader("Images that it gets wrong")
+    suite = test_suite(found, it)
+    if suite is None:
+        st.info(
+            "The images of P are not in this workspace any more; resume the evaluation to make them again.",
+            icon=":material/image_not_supported:",
+        )
+        return
+    table, others = _verdicts(it.key, it)
+    rows = _filtered(table, others, it, classes)
+    with st.container(key="browse-wrong"):
+        left, right = st.columns([5, 3], gap="medium")
+    with left:
+        page = turn(len(rows), len(table), f"wrong-{it.set}", what="images of P")
+        if not len(rows):
+            st.info("None: take a filter back, or choose another set.", icon=":material/search_off:")
+        else:
+            _grid(suite, table, rows[(page - 1) * PAGE : page * PAGE], it, classes)
+    with right:
+        row = _open()
+        if row is not None and row < len(table):
+            example.draw(found, it, suite, table, row, classes)
+        elif len(rows):
+            with st.container(border=True):
+                st.caption("Click an image, or press Enter on it, to see what was done to it and what the target says.")
+
+
+def test_suite(found: Workspace, it: Looked) -> Suite | None:
+    """Return P with its images, where all of them are kept."""
+    key = str(it.results.record["suite"])
+    suite = _suite(fingerprint([str(found.root), key]), it.results.name, found)
+    return suite if suite is not None and suite.key == key else None
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening P …")
+def _suite(key: str, name: str, _found: Workspace) -> Suite | None:
+    from curation import stages
+    from curation.evaluation.results import Results
+    from curation.evaluation.suite import find_suite
+
+    results = Results(_found, name)
+    recipe = next(iter(results.recipes.values()))
+    return find_suite(results.evaluation.suite, recipe, _found, device=stages.best_device())
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _verdicts(key: str, _it: Looked) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return what the trainings say of each image of P, and what those of the set compared with say."""
+    from curation.evaluation.mistakes import verdicts
+
+    return verdicts(_it.tables), verdicts(_it.others) if _it.others else None
+
+
+def _filtered(table: pd.DataFrame, others: pd.DataFrame | None, it: Looked, classes: list[str]) -> np.ndarray:
+    """Draw the filters and return the rows that pass, the worst first."""
+    from curation.evaluation.mistakes import errs, worst_first
+
+    kept = errs(table)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kept &= _filter("Part", list(dict.fromkeys(table["part"])), table["part"], "part", PART_WORDS.__getitem__)
+        kinds = sorted(set(table.loc[kept, "kind"]) - {"clean"})
+        kept &= _filter("Kind", kinds, table["kind"], "kind", lambda kind: kind.replace("_", " "))
+        severities = sorted({int(severity) for severity in table.loc[kept, "severity"]} - {0})
+        kept &= _filter("Severity", severities, table["severity"], "severity", str)
+        names = np.array(classes)
+        kept &= _filter("Label", classes, names[table["label"].to_numpy()], "label", str)
+        kept &= _filter("Taken for", classes, names[table["prediction"].to_numpy()], "said", str)
+        if others is not None:
+            only = st.toggle(f"Only those that {it.other} gets right", key="wrong-only")
+            if only:
+                kept &= ~errs(others)
+        st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, key="wrong-clear", type="tertiary")
+    return worst_first(table, np.flatnonzero(kept))
+
+
+def _filter(label: str, options: list[Any], column: Any, key: str, words: Any) -> np.ndarray:
+    """Draw one filter and return which rows pass it."""
+    key = f"wrong-{key}"
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = None
+    value = st.selectbox(label, options, key=key, format_func=words, placeholder="any", width=170)
+    return np.ones(len(column), bool) if value is None else np.asarray(column) == value
+
+
+def _clear() -> None:
+    for key in ("part", "kind", "severity", "label", "said"):
+        st.session_state[f"wrong-{key}"] = None
+    st.session_state["wrong-only"] = False
+
+
+def _open() -> int | None:
+    """Return the image that is open, from the session or the link."""
+    if "image-open" not in st.session_state:
+        text = st.query_params.get("image", "")
+        st.session_state["image-open"] = int(text) if text.isdigit() else None
+    return st.session_state["image-open"]
+
+
+def _opening(row: int) -> None:
+    st.session_state["image-open"] = row
+    st.query_params["image"] = str(row)
+
+
+def _grid(suite: Suite, table: pd.DataFrame, rows: np.ndarray, it: Looked, classes: list[str]) -> None:
+    from curation.evaluation.mistakes import pixels
+
+    picked = table.iloc[rows]
+    gallery(
+        resources.thumbnails(fingerprint(["P", suite.key, rows.tolist()]), lambda: pixels(suite, rows)),
+        key="wrong",
+        ids=rows,
+        labels=picked["label"].to_numpy(),
+        class_names=classes,
+        predictions=picked["prediction"].to_numpy(),
+        families=[FAMILIES.get(part, part) for part in picked["part"]],
+        notes=_notes(picked, len(it.tables)),
+        selected=_open(),
+        editable=False,
+        on_open=_opening,
+    )
+    st.caption("Arrows move · Enter opens · label → what it is taken for, worst first")
+
+
+def _notes(picked: pd.DataFrame, trainings: int) -> list[str]:
+    """Return kind and severity, and by how many of several trainings it is got wrong."""
+    out = []
+    for kind, severity, right in zip(picked["kind"], picked["severity"], picked["right"], strict=True):
+        words = f"{kind.split('_')[0]}{f' {severity}' if severity else ''}"
+        out.append(f"{round((1 - right) * trainings)}/{trainings} {words}" if trainings > 1 else words)
+    return out
