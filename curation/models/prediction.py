@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from curation.errors import CurationError
 
 
-@torch.inference_mode()
 def predict(
     model: nn.Module, images: np.ndarray, *, device: str | torch.device = "cpu", batch_size: int = 512
 ) -> Tensor:
@@ -38,6 +37,7 @@ def predict(
     return torch.cat(parts)
 
 
+@torch.inference_mode()
 def _logits(model: nn.Module, pixels: np.ndarray, device: str | torch.device, *, may_fail: bool) -> Tensor | None:
     """Return the logits of one batch, or None where memory did not suffice."""
     try:
