@@ -58,7 +58,12 @@ class StudyFolder:
         self._journal.unlink(missing_ok=True)
 
     def mend(self) -> None:
-        """Cut off the half line that a killed process may have left at the journal's end."""
+        """Remove what a killed process may have left: its lock on the journal, and half a line at the end.
+
+        Only for who holds the workspace's lock on this tuning, the only one that writes.
+        """
+        for lock in self._folder.glob(f"{self._journal.name}.lock*"):
+            lock.unlink(missing_ok=True)
         if self._journal.exists():
             content = self._journal.read_bytes()
             whole = content.rfind(b"\n") + 1
