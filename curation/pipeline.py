@@ -27,8 +27,11 @@ from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
 from curation.scores import scores_of
+from curation.selection.family import NEVER
+from curation.selection.mix import quotas
 from curation.selection.pool import Part, build_pool
 from curation.selection.select import Selected, select
+from curation.self_correction import correct
 from curation.status import Status, ingest_status, status
 from curation.storage import Shards
 from curation.workspace import SampleHeader, Workspace
@@ -38,6 +41,10 @@ __all__ = ["FOR_SELECTION", "TITLES", "Pipeline"]
 
 ACCELERATOR_SHARDS = 16
 """Shards attacked at once on an accelerator: 1,024 images keep it busy."""
+
+
+CHUNK_ROWS = 8192
+"""Candidates whose pixels are read at once."""
 
 
 class Work(NamedTuple):
@@ -183,6 +190,38 @@ class Pipeline(Plan):
             work.append(Work(out, partial(_each, task), self.score_sizes(images)))
         self._run_shards("score", work, report)
 
+    def _run_self_correction(self, report: Report) -> None:
+        out, settings = self.corrected(), self.recipe.self_correction
+        if out.missing(verify=True):
+            waiting = partial(report, Progress("self_correction", 0, 1, note="waiting for another process"))
+            with self.workspace.lock(out.folder.name, waiting=waiting):
+                pool = self._candidates()
+                every = self._features_of(pool)
+                found = correct(
+                    pool,
+                    features=lambda rows: every[rows].astype(np.float32),
+                    images=lambda rows: self.images(pool, rows),
+                    quotas=quotas(self.recipe.selection.mix, self.recipe.selection.budget),
+                    settings=settings,
+                    classes=len(self.samples.classes),
+                    shape=self.samples.shape,
+                    seed=self.recipe.seed,
+                    device=self.device,
+                    resume=self.workspace.rounds(out),
+                    keep=partial(self.workspace.write_rounds, out),
+                    report=report,
+                )
+                out.write(0, found.chosen)
+                self.workspace.add_seconds(out, found.seconds)
+        report(Progress("self_correction", settings.rounds, settings.rounds, "rounds"))
+
+    def _features_of(self, pool: pd.DataFrame) -> np.ndarray:
+        """Return the features of all candidates, float16 N×D: half the memory, and directions keep three digits."""
+        rows = np.array_split(np.arange(len(pool)), -(-len(pool) // CHUNK_ROWS))
+        return np.concatenate(
+            [stages.features(self.images(pool, some), self.model).astype(np.float16) for some in rows]
+        )
+
     def _run_embed(self, report: Report) -> None:
         out = self.features()
         task = partial(stages.embed_shard, self.samples.pixels, out, self.model)
@@ -230,6 +269,8 @@ class Pipeline(Plan):
             found["adversarial"] = self._seconds(*(images.pixels for images in self.attacked()))
             finished = [images for images in self.image_sets() if images.pixels.complete()]
             found["score"] = self._seconds(*(self.scores(images) for images in finished))
+            if self.asks_for("self_correction") and self.scored():
+                found["self_correction"] = self._seconds(self.corrected())
             found["embed"] = self._seconds(self.features())
             found["embed"] += self._seconds(self.map_table("pca"))
             found["map"] = self._seconds(self.map_table("umap"))
@@ -262,11 +303,25 @@ class Pipeline(Plan):
     def pool_key(self) -> str:
         """Key of the table of all candidates. Raises: CurationError when a stage is missing."""
         self.require_pool()
-        return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
+        if self.asks_for("self_correction"):
+            return fingerprint([self.candidates_key, self.corrected().digest()])
+        return self.candidates_key
 
     def pool(self) -> pd.DataFrame:
-        """Return the table of all candidates (see ``selection.pool``), kept on disk once built."""
-        table = self.workspace.pool(self.pool_key)
+        """Return the table of all candidates (see ``selection.pool``), with the order of a strategy that follows one.
+
+        Raises: CurationError when a stage is missing.
+        """
+        self.require_pool()
+        pool = self._candidates()
+        if self.asks_for("self_correction"):
+            order = self.corrected().table(0).set_index("candidate_id")["order"]
+            pool["self_correction"] = order.reindex(pool["candidate_id"], fill_value=NEVER).to_numpy(np.uint32)
+        return pool
+
+    def _candidates(self) -> pd.DataFrame:
+        """Return the table of all candidates, kept on disk once built."""
+        table = self.workspace.pool(self.candidates_key)
         if table.missing(verify=True):
             samples = self.samples
             parts = [

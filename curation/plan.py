@@ -13,6 +13,7 @@ from curation.image_set import ImageSet
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.scores import scores_of
+from curation.selection.mix import quotas
 from curation.storage import Shards, digest
 from curation.workspace import Samples, Workspace
 
@@ -22,12 +23,13 @@ TITLES = {
     "corruption": "Corrupted copies",
     "adversarial": "Adversarial copies",
     "score": "Score candidates",
+    "self_correction": "Self-correction rounds",
     "embed": "Features and clusters",
     "map": "Map",
 }
 """Every stage in order, with the words people see."""
 
-FOR_SELECTION = ("ingest", "goal_model", "corruption", "adversarial", "score")
+FOR_SELECTION = ("ingest", "goal_model", "corruption", "adversarial", "score", "self_correction")
 """The stages that a selection needs; the others only draw the map."""
 
 
@@ -116,6 +118,8 @@ class Plan:
 
     def asks_for(self, stage: str) -> bool:
         """Whether the recipe asks for a stage of ``TITLES``."""
+        if stage == "self_correction":
+            return self.recipe.selection.strategy == stage
         return bool(getattr(self.recipe.variants, stage, True))
 
     @property
@@ -200,6 +204,23 @@ class Plan:
         versions = [[score.name, score.version] for score in scores_of(passes=dropout is not None)]
         key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), self.model_digest, images.pixels.digest()]
         return self.workspace.scores(fingerprint(["score", *key]), self.samples.header.shards)
+
+    def scored(self) -> bool:
+        """Whether every candidate is there and has its scores."""
+        sets = self.image_sets()
+        return all(images.pixels.complete() for images in sets) and all(map(Shards.complete, map(self.scores, sets)))
+
+    @property
+    def candidates_key(self) -> str:
+        """Key of all candidates and their scores. Raises: CurationError when some are missing."""
+        return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
+
+    def corrected(self) -> Shards:
+        """The order in which self-correction chose candidates. Raises: CurationError when some are not scored yet."""
+        recipe = self.recipe
+        settings = recipe.self_correction.model_dump(mode="json")
+        asked = quotas(recipe.selection.mix, recipe.selection.budget)
+        return self.workspace.order(fingerprint([settings, asked, recipe.seed, self.candidates_key]))
 
     def score_sizes(self, images: ImageSet) -> np.ndarray:
         """Images of a set in each shard of its scores, int64."""

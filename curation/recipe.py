@@ -26,6 +26,7 @@ from curation.plugin import Plugin, Settings, explain, fingerprint, plugin_field
 from curation.readers import READERS
 from curation.scores import SCORES, scores_of
 from curation.selection.settings import Selection
+from curation.self_correction import SelfCorrection
 from curation.training.settings import Training
 
 if TYPE_CHECKING:
@@ -238,6 +239,7 @@ class Recipe(Settings):
     goal_model: GoalModel = Field(default_factory=GoalModel)
     variants: Variants = Field(default_factory=Variants)
     selection: Selection
+    self_correction: SelfCorrection = Field(default_factory=SelfCorrection)
     labels: Labels = Field(default_factory=Labels)
     map: MapSettings = Field(default_factory=MapSettings)
     export: Exporter = Field(default_factory=lambda: EXPORTERS.build("npy"))
@@ -288,6 +290,8 @@ class Recipe(Settings):
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain data, as it is written to YAML."""
         value = self.model_dump(mode="json")
+        if self.self_correction == SelfCorrection():  # few recipes are about it
+            del value["self_correction"]
         reader = value["source"].pop("reader")
         value["source"] = {**reader, **value["source"]}
         return value
@@ -313,7 +317,10 @@ class Recipe(Settings):
     def computed(self) -> dict[str, Any]:
         """Return the parts, as plain data, that determine the candidates; the others only select and export."""
         value = self.to_dict()
-        return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map")}
+        parts = ["seed", "source", "goal_model", "variants", "map"]
+        if self.selection.strategy == "self_correction":
+            parts += ["selection", "self_correction"]
+        return {key: value[key] for key in parts if key in value}
 
     def fingerprint(self) -> str:
         """Return a hash of everything that determines the curated set (name and note do not)."""

@@ -203,12 +203,18 @@ def score_shard(
 
 
 @torch.inference_mode()
-def embed_shard(pixels: Shards, out: Shards, model: Place, index: int) -> int:
-    """Keep the penultimate-layer features, float32, of one shard of images."""
-    network, images = goal_model(*model), pixels.array(index)
+def features(images: np.ndarray, model: Place) -> np.ndarray:
+    """Return the goal model's penultimate-layer features, float32 N×D, of uint8 images N×H×W×C."""
+    network = goal_model(*model)
     parts = [
         logits_and_features(network, to_device(images[at : at + BATCH], model[-1]))[1].float().cpu().numpy()
         for at in range(0, len(images), BATCH)
     ]
-    out.write(index, np.concatenate(parts))
+    return np.concatenate(parts)
+
+
+def embed_shard(pixels: Shards, out: Shards, model: Place, index: int) -> int:
+    """Keep the penultimate-layer features, float32, of one shard of images."""
+    images = pixels.array(index)
+    out.write(index, features(images, model))
     return len(images)

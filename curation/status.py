@@ -96,6 +96,19 @@ def _score_status(plan: Plan, verify: bool) -> Status:
     return Status("score", "partial" if status.done and status.done < total else status.state, status.done, total)
 
 
+def _self_correction_status(plan: Plan, verify: bool) -> Status:
+    rounds = plan.recipe.self_correction.rounds
+    if not plan.asks_for("self_correction"):
+        return Status("self_correction", "off")
+    if not plan.scored():
+        return Status("self_correction", "waiting")
+    order = plan.corrected()
+    if not order.missing(verify=verify):
+        return Status("self_correction", "done", rounds, rounds, "rounds")
+    done = len((plan.workspace.rounds(order) or {}).get("history", []))
+    return Status("self_correction", "partial" if done else "missing", max(0, done - 1), rounds, "rounds")
+
+
 def _embed_status(plan: Plan, verify: bool) -> Status:
     status = _shards_status(plan, "embed", [(plan.features(), plan.clean.sizes)], verify, "features")
     if status.state == "done" and plan.map_table("pca").missing(verify=verify):
@@ -126,6 +139,7 @@ _STATUS = {
     "corruption": _corruption_status,
     "adversarial": _adversarial_status,
     "score": _score_status,
+    "self_correction": _self_correction_status,
     "embed": _embed_status,
     "map": _map_status,
 }

@@ -32,7 +32,7 @@ SHARD_BYTES = 2 << 20
 
 PARTS = (
     *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
-    *("targets", "predictions", "evaluations", "studies"),
+    *("targets", "predictions", "evaluations", "studies", "suites", "orders"),
 )
 """The folders of a workspace."""
 
@@ -258,6 +258,18 @@ class Workspace:
     def seconds(self, result: Shards) -> float:
         """Return the compute seconds that a kept result cost, 0 where nothing was noted."""
         return float((read_json(result.folder / "cost.json") or {"seconds": 0.0})["seconds"])
+
+    def order(self, key: str) -> Shards:
+        """Return the one-shard table of the order in which a strategy chose candidates."""
+        return Shards(self.root / "orders" / key, 1, "parquet")
+
+    def rounds(self, order: Shards) -> Any | None:
+        """Return what is kept of an order that is being worked out, as plain data, or None."""
+        return read_json(order.folder / "rounds.json")
+
+    def write_rounds(self, order: Shards, value: Any) -> None:
+        """Keep how far an order is worked out."""
+        write_json(order.folder / "rounds.json", value)
 
     def kept(self, what: str) -> list[str]:
         """Return the keys kept under images, scores, models, features, map or pools."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from curation.errors import CurationError, UsageError
 from curation.evaluation.baselines import TITLES, baselines
 from curation.evaluation.leakage import guard
@@ -103,12 +105,13 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
     Pipeline(first, workspace, device=device).run(("ingest",), report=report)
     suite = make_suite(evaluation.suite, first, workspace, device=device, report=report)
     record = {**kept, "suite": suite.key, "about_suite": suite.about, "sets": {}, "trials": []}
+    guarded = np.empty(0, dtype=np.int64)
     for title, role, recipe in _sets(recipes, evaluation):
         pipeline = Pipeline(recipe, workspace, device=device)
         pipeline.run(tuple(stage for stage in FOR_SELECTION if stage != "ingest"), report=report)
-        selected = _filled(pipeline, role)
-        data = training_set(selected[0], selected[1])
-        guard(selected[0].samples.images, data.sample_ids, suite, device=device)
+        data = training_set(*_filled(pipeline, role))
+        guard(pipeline.samples, np.setdiff1d(data.sample_ids, guarded), suite, device=device)
+        guarded = np.union1d(guarded, data.sample_ids)
         record["sets"][title] = {
             "role": role,
             "note": recipe.note,

@@ -135,4 +135,5 @@ class Results:
         trials = self.trials[(self.trials["set"] == title) & (self.trials["state"] == "measured")]
         if target is not None:
             trials = trials[trials["target"] == target]
-        return {(row.target, int(row.number)): self.table(str(row.predictions)) for row in trials.itertuples()}
+        names = zip(trials["target"], trials["number"], trials["predictions"], strict=True)
+        return {(str(name), int(number)): self.table(str(key)) for name, number, key in names}
