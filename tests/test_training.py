@@ -64,7 +64,7 @@ def same(first: nn.Module, second: nn.Module) -> bool:
 def test_the_defaults_learn_digits(digits: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = digits
     model = build("tiny_resnet", classes=10, shape=GREY)
-    *_, last = train(model, images[:4000], labels[:4000], settings=Training(epochs=3), seed=0)
+    *_, last = train(model, images[:2500], labels[:2500], settings=Training(epochs=3), seed=0)
     assert evaluate(model, images[4000:], labels[4000:]) > 0.95
     assert last.accuracy > 0.93
     assert not model.training

@@ -84,6 +84,14 @@ def test_an_epoch_shows_every_image_once_in_batches_of_one_size() -> None:
     assert not torch.equal(again, other)
 
 
+def test_no_batch_is_of_one_image() -> None:
+    images = np.zeros((5, 4, 4, 1), np.uint8)
+    made = Batches(
+        images, np.zeros(5, int), None, settings=Training(batch_size=2), classes=2, device=torch.device("cpu")
+    )
+    assert [len(batch) for batch in made.epoch(draws(0))] == [3, 2]
+
+
 def test_noise_has_its_standard_deviation_and_stays_in_range() -> None:
     images = np.full((40, 16, 16, 1), 128, np.uint8)
     images[0] = 255

@@ -53,8 +53,9 @@ class Batches:
         self._weights = torch.from_numpy(np.array(ones if weights is None else weights, np.float32)).to(device)
 
     def __len__(self) -> int:
-        """The number of batches in an epoch; all of one size, or one image less: none is too small to normalise."""
-        return math.ceil(len(self._images) / self._settings.batch_size)
+        """The number of batches in an epoch: all of one size or one image less, two at least, or norms would fail."""
+        count = len(self._images)
+        return min(math.ceil(count / self._settings.batch_size), count // 2)
 
     def epoch(self, draws: torch.Generator) -> Iterator[Batch]:
         """Yield the batches of one epoch; ``draws`` (on the CPU, so the same for every device) decides all of it."""
@@ -88,15 +89,17 @@ def shifted(pixels: Tensor, *, padding_px: int, flip: bool, draws: torch.Generat
     Returns: uint8, same shape.
     """
     n, height, width, channels = pixels.shape
+    device = pixels.device
     padded = F.pad(pixels, (0, 0, padding_px, padding_px, padding_px, padding_px))
     shifts = 2 * padding_px + 1
-    down, right, mirrored = (torch.randint(high, (n, 1), generator=draws) for high in (shifts, shifts, 2))
-    columns = torch.arange(width)
+    down, right, mirrored = (torch.randint(high, (n, 1), generator=draws).to(device) for high in (shifts, shifts, 2))
+    columns = torch.arange(width, device=device)
     if flip:
         columns = torch.where(mirrored.bool(), columns.flip(0), columns)
-    rows = torch.arange(n)[:, None] * (height + 2 * padding_px) + down + torch.arange(height)
+    first_rows = torch.arange(n, device=device)[:, None] * (height + 2 * padding_px) + down
+    rows = first_rows + torch.arange(height, device=device)
     places = rows[:, :, None] * (width + 2 * padding_px) + (right + columns)[:, None, :]
-    flat = padded.view(-1, channels).index_select(0, places.flatten().to(pixels.device))
+    flat = padded.view(-1, channels).index_select(0, places.flatten())
     return flat.view(n, height, width, channels)
 
 
