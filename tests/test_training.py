@@ -65,8 +65,8 @@ def test_the_defaults_learn_digits(digits: tuple[np.ndarray, np.ndarray]) -> Non
     images, labels = digits
     model = build("tiny_resnet", classes=10, shape=GREY)
     *_, last = train(model, images[:2500], labels[:2500], settings=Training(epochs=3), seed=0)
-    assert evaluate(model, images[4000:], labels[4000:]) > 0.95
-    assert last.accuracy > 0.93
+    assert evaluate(model, images[4000:], labels[4000:]) > 0.92
+    assert last.accuracy > 0.92
     assert not model.training
 
 
