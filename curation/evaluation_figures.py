@@ -41,7 +41,7 @@ def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
             x=value,
             y=known["set"].to_numpy(str),
             orientation="h",
-            marker_color=np.where(known["role"] == "recipe", ACCENT, GREY),
+            marker_color=np.where(known["role"] == "recipe", ACCENT, "rgba(139,147,161,.6)"),
             error_x={"array": high - value, "arrayminus": value - low, "color": "rgba(128,128,128,.9)", "thickness": 2},
             customdata=np.column_stack([low, high]),
             hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<extra></extra>",
@@ -188,8 +188,10 @@ def _table(figure: go.Figure, rows: Sequence[str], columns: Sequence[str], *, ce
         hoverinfo="skip",
         showlegend=False,
     )
-    figure.update_xaxes(type="category", side="top", showgrid=False, tickfont={"size": 10})
-    figure.update_yaxes(type="category", autorange="reversed", showgrid=False, ticks="")
+    figure.update_xaxes(
+        type="category", side="top", range=[-0.5, len(columns) - 0.5], showgrid=False, tickfont={"size": 10}
+    )
+    figure.update_yaxes(type="category", range=[len(rows) - 0.5, -0.5], showgrid=False, ticks="")
     plain(figure, height_px=40 + cell_px * max(1, len(rows)))
     figure.update_layout(margin={"t": 28})
     return figure
@@ -230,11 +232,12 @@ def published(names: Sequence[str], points: np.ndarray, *, height_px: int = 320)
             orientation="h",
             marker_color=GREY,
             text=[f"{value:+.2f}" for value in points],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
         )
     )
-    figure.update_xaxes(title="points of contest score", rangemode="tozero")
+    figure.update_xaxes(title="points of contest score", range=[0, 1.2 * max(points, default=1)])
     figure.update_yaxes(type="category", autorange="reversed")
     return plain(figure, height_px=height_px)
 
@@ -258,48 +261,33 @@ def histograms(counts: Mapping[str, np.ndarray], edges: np.ndarray, *, height_px
     return plain(figure, height_px=height_px)
 
 
-def search(values: np.ndarray, reached: np.ndarray, *, name: str, colour: str, height_px: int = 260) -> go.Figure:
-    """Return R of each trial against one searched number, and the best R up to each value of it.
-
-    values, reached: float T; reached in [0, 1].
-    """
-    order = np.argsort(values, kind="stable")
+def search(values: np.ndarray, reached: np.ndarray, *, name: str, colour: str, height_px: int = 240) -> go.Figure:
+    """Return R of each try against one searched number; values, reached: float T, reached in [0, 1]."""
     figure = go.Figure(
-        [
-            go.Scatter(
-                x=values,
-                y=reached,
-                mode="markers",
-                name="a trial",
-                marker={"color": colour, "size": 9, "opacity": 0.75},
-                hovertemplate=f"{name} %{{x:.3g}}: R %{{y:.1%}}<extra></extra>",
-            ),
-            go.Scatter(
-                x=values[order],
-                y=np.maximum.accumulate(reached[order]) if len(order) else reached,
-                mode="lines",
-                name="best up to here",
-                line={"color": GREY, "width": 1.5, "shape": "hv"},
-                hoverinfo="skip",
-            ),
-        ]
+        go.Scatter(
+            x=values,
+            y=reached,
+            mode="markers",
+            marker={"color": colour, "size": 10, "opacity": 0.75},
+            hovertemplate=f"{name} %{{x:.3g}}: R %{{y:.1%}}<extra></extra>",
+        )
     )
-    figure.update_xaxes(title=name)
+    figure.update_xaxes(title=name, rangemode="tozero")
     figure.update_yaxes(tickformat=".0%")
     return plain(figure, height_px=height_px)
 
 
 def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) -> go.Figure:
-    """Return R of each trial in order, and the best so far; numbers: int T; reached: float T in [0, 1]."""
+    """Return R of each try in order, and the best so far; numbers: int T; reached: float T in [0, 1]."""
     figure = go.Figure(
         [
             go.Scatter(
                 x=numbers,
                 y=reached,
                 mode="markers",
-                name="a trial",
+                name="a try",
                 marker={"color": GREY, "size": 8},
-                hovertemplate="trial %{x}: R %{y:.1%}<extra></extra>",
+                hovertemplate="try %{x}: R %{y:.1%}<extra></extra>",
             ),
             go.Scatter(
                 x=numbers,
@@ -311,7 +299,7 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
             ),
         ]
     )
-    figure.update_xaxes(title="trial")
+    figure.update_xaxes(title="try")
     figure.update_yaxes(tickformat=".0%")
     return plain(figure, height_px=height_px)
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from curation.figures import FAMILY_WORDS
+from curation.scores import SCORES
 from pages.ui import ranking
 from pages.ui.browse import browse
 from pages.ui.components import Band, hardness_band
@@ -24,7 +25,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         bind="query-params",
         required=True,
     )
-    bound(st.segmented_control, "Uncertainty", ["entropy", "gini", "margin"], path="selection.score", required=True)
+    bound(
+        st.segmented_control,
+        "Uncertainty",
+        [name for name in SCORES.names if name in opened.pool],
+        path="selection.score",
+        required=True,
+        format_func=lambda name: SCORES[name].title,
+        help="Those of Monte Carlo dropout are there once goal_model.dropout.passes of the recipe is above 0.",
+    )
     st.session_state["offset-unit"] = selection.offset_by
     st.segmented_control(
         "Offset by",

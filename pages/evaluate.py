@@ -14,14 +14,12 @@ VIEWS = {
     "Tune": tune.draw,
 }
 
-BUTTONS = ("-start", "-keep", "-replace", "-files", "-use", "-take")
-
 found = state.workspace()
 if found is None:
     empty("Nothing to look at yet", "Choose a source of images on the Workspace page; the demo takes a minute.")
 for key in [str(key) for key in st.session_state]:
     # Streamlit forgets what was typed in a view that is not drawn; what is written again it keeps.
-    if key.startswith(("begin-", "wrong-", "tune-")) and not key.endswith(BUTTONS):
+    if key.startswith(("begin-", "wrong-", "tune-")):
         st.session_state[key] = st.session_state[key]
 wanted = st.session_state.pop("evaluate-go", None)
 if wanted:

@@ -38,6 +38,12 @@ def bound(
     return widget(label, *args, key=key, on_change=changed, **options)
 
 
+def kept(widget: Callable[..., Any], label: str, *args: Any, key: str, default: Any, **options: Any) -> Any:
+    """Draw ``widget`` with a first value that the session, once it has another, goes before."""
+    st.session_state.setdefault(key, default)
+    return widget(label, *args, key=key, **options)
+
+
 def set_field(path: str, value: Any) -> bool:
     """Change one field of the working recipe; a field three deep replaces the block it lies in."""
     parts = path.split(".")

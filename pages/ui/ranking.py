@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from curation.plugin import fingerprint
+from curation.scores import SCORES
 from curation.selection.band import ranking
 from curation.selection.select import difference as selection_difference
 from pages.ui import resources, state
@@ -43,7 +44,7 @@ def ranked(opened: Opened, family: str) -> Ranked:
 def _ranked(key: str, _opened: Opened, family: str) -> Ranked:
     rows, hardness = ranking(_opened.pool, family, _opened.recipe.selection)
     classes = len(_opened.pipeline.samples.classes)
-    most = {"entropy": np.log(classes), "gini": 1 - 1 / classes, "margin": 1.0}[_opened.recipe.selection.score]
+    most = SCORES[_opened.recipe.selection.score].hardest(classes)
     return Ranked(key, rows, hardness, np.clip(hardness / most, 0, 1) * np.log(classes))
 
 

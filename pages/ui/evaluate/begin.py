@@ -11,6 +11,7 @@ from curation.errors import CurationError, UsageError
 from curation.progress import duration
 from curation.workspace import Workspace
 from pages.ui import state
+from pages.ui.fields import kept
 
 if TYPE_CHECKING:
     from curation.evaluation.settings import Evaluation
@@ -22,6 +23,7 @@ WORKING = "the working recipe"
 def show() -> None:
     """Show the form instead of the leaderboard."""
     st.session_state["begin"] = True
+    st.session_state.pop("begin-name", None)
 
 
 def hide() -> None:
@@ -43,7 +45,9 @@ def draw(found: Workspace) -> None:
         with right:
             evaluation = _settings()
         with left:
-            name = st.text_input("Name", _free(found), key="begin-name", help="The results are kept under it.")
+            name = kept(
+                st.text_input, "Name", key="begin-name", default=_free(found), help="The results are kept under it."
+            )
         if not recipes:
             st.info("Choose at least one recipe.", icon=":material/playlist_add:")
         else:
@@ -51,7 +55,7 @@ def draw(found: Workspace) -> None:
     except CurationError as error:
         st.error(str(error), icon=":material/error:")
     if found.evaluations():
-        st.button("Back to the leaderboard", on_click=hide, type="tertiary", key="begin-back")
+        st.button("Back to the leaderboard", on_click=hide, type="tertiary", key="back-evaluation")
 
 
 def _recipes(found: Workspace) -> dict[str, Recipe]:
@@ -62,17 +66,22 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
     for number in found.revisions()[::-1]:
         saved = Recipe.from_yaml(found.revision(number), where=f"revision {number}")
         offered[f"revision {number}"] = saved
-    picked = st.multiselect(
+    picked = kept(
+        st.multiselect,
         "Recipes",
         list(offered),
         default=[WORKING],
         format_func=lambda title: f"{offered[title].name} ({title})",
-        key="begin-recipes",
+        key=f"begin-recipes-{found.name}",
         help="All of one budget; the baselines are derived from the first.",
     )
     chosen = [(offered[title].name, title, offered[title]) for title in picked]
     files = st.file_uploader(
-        "Recipe files", type=["yaml", "yml"], accept_multiple_files=True, key="begin-files", help="As many as you like."
+        "Recipe files",
+        type=["yaml", "yml"],
+        accept_multiple_files=True,
+        key="recipe-files",
+        help="As many as you like.",
     )
     for file in files:
         try:
@@ -96,7 +105,8 @@ def _settings() -> Evaluation:
 
     recipe = state.recipe()
     usual = Evaluation()
-    targets = st.multiselect(
+    targets = kept(
+        st.multiselect,
         "Target architectures",
         list(ARCHITECTURES),
         default=usual.targets,
@@ -104,7 +114,8 @@ def _settings() -> Evaluation:
         key="begin-targets",
         help="Trained from scratch on every set. Also torchvision/<name> and timm/<name>, where installed.",
     )
-    baselines = st.multiselect(
+    baselines = kept(
+        st.multiselect,
         "Baselines",
         get_args(BaselineName),
         default=usual.baselines,
@@ -113,38 +124,58 @@ def _settings() -> Evaluation:
         help="Gains are over clean images; without that one there are none.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seeds = st.number_input(
-            "Seeds", 1, 100, usual.seeds, key="begin-seeds", width=110, help="Trainings of each target on each set."
+        seeds = kept(
+            st.number_input,
+            "Seeds",
+            1,
+            100,
+            default=usual.seeds,
+            key="begin-seeds",
+            width=110,
+            help="Trainings of each target on each set.",
         )
-        preset = st.segmented_control("Schedule", list(PRESETS), default="fast", required=True, key="begin-preset")
-        epochs = st.number_input(
-            "Epochs", 1, 10_000, PRESETS[str(preset)]["epochs"], key=f"begin-epochs-{preset}", width=120
+        preset = kept(
+            st.segmented_control, "Schedule", list(PRESETS), default="fast", required=True, key="begin-preset"
         )
-        flip = st.toggle(
+        usual_epochs = PRESETS[str(preset)]["epochs"]
+        epochs = kept(
+            st.number_input, "Epochs", 1, 10_000, default=usual_epochs, key=f"begin-epochs-{preset}", width=120
+        )
+        flip = kept(
+            st.toggle,
             "Mirror images",
-            recipe.goal_model.train.flip or recipe.source.reader.name.startswith("cifar"),
+            default=recipe.goal_model.train.flip or recipe.source.reader.name.startswith("cifar"),
             key="begin-flip",
             help="At random while training. Not for digits and letters.",
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        samples = st.number_input(
+        samples = kept(
+            st.number_input,
             "Test images",
             1,
             1_000_000,
-            usual.suite.samples,
+            default=usual.suite.samples,
             step=100,
             key="begin-samples",
             width=140,
             help="Of each of these P has a clean copy, all corrupted ones and the attacked ones.",
         )
-        level = st.number_input(
-            "ε of attacks, in 255ths", 1, 255, _level(recipe), key="begin-epsilon", width=180, help="L∞, on P."
+        level = kept(
+            st.number_input,
+            "ε of attacks, in 255ths",
+            1,
+            255,
+            default=_level(recipe),
+            key="begin-epsilon",
+            width=180,
+            help="L∞, on P.",
         )
-        white_box = st.number_input(
+        white_box = kept(
+            st.number_input,
             "Images attacked directly",
             0,
             1_000_000,
-            usual.white_box.samples,
+            default=usual.white_box.samples,
             step=50,
             key="begin-white",
             width=190,
@@ -184,12 +215,12 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
     from curation.evaluation.evaluate import begin, differences
 
     found_cost = cost(recipes, evaluation, found)
-    kept = found.evaluation(name) if name else None
+    before = found.evaluation(name) if name else None
     asked = {
         "evaluation": evaluation.to_dict(),
         "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
     }
-    differ = differences({part: kept[part] for part in asked}, asked) if kept else []
+    differ = differences({part: before[part] for part in asked}, asked) if before else []
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Those already kept are not repeated.")
@@ -202,11 +233,13 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
         if differ:
             st.markdown(f":orange[:material/warning:] “{name}” is kept with other settings: {'; '.join(differ)}.")
         with st.container(horizontal=True):
-            if differ and st.button("Go on with the kept ones", key="begin-keep", icon=":material/play_arrow:"):
+            if differ and st.button("Go on with the kept ones", key="keep-evaluation", icon=":material/play_arrow:"):
                 _go(found, name)
-            words = "Take the new ones" if differ else "Resume" if kept else "Start"
+            words = "Take the new ones" if differ else "Resume" if before else "Start"
             busy = _busy(found)
-            if st.button(words, type="primary", icon=":material/play_arrow:", key="begin-start", help=busy or None):
+            if st.button(
+                words, type="primary", icon=":material/play_arrow:", key="start-evaluation", help=busy or None
+            ):
                 begin(recipes, evaluation, found, name=name, replace=bool(differ))
                 _go(found, name)
         if busy:

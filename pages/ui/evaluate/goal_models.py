@@ -29,7 +29,7 @@ def draw(found: Workspace) -> None:
     from curation.goal_models import candidates
 
     _training(found)
-    table = candidates(found)
+    table = _offered(found, candidates(found))
     if table.empty:
         st.info(
             "No goal model yet: run the first two stages on the Workspace page, or train some below.",
@@ -47,6 +47,16 @@ def draw(found: Workspace) -> None:
         if len(picked) > 1:
             _compare(found, table, names, picked)
     _more(found)
+
+
+def _offered(found: Workspace, table: pd.DataFrame) -> pd.DataFrame:
+    """Draw whether earlier epochs are shown too, and return the candidates; copies that P made for itself are none."""
+    copies = table["checkpoint"].fillna("").astype(str).str.startswith(str(found.root))
+    table = table[~copies]
+    earlier = (table["epoch"] != table["epochs"]).fillna(value=False).to_numpy(bool)
+    if earlier.any() and not st.toggle("Earlier epochs too", key="goal-epochs"):
+        table = table[~earlier]
+    return table.reset_index(drop=True)
 
 
 def _name(row: Mapping[Any, Any]) -> str:

@@ -13,6 +13,7 @@ from curation.evaluation_figures import PART_WORDS
 from curation.plugin import fingerprint
 from curation.workspace import Workspace
 from pages.ui.evaluate import chosen, wrong
+from pages.ui.fields import kept
 from pages.ui.opened import Done
 
 if TYPE_CHECKING:
@@ -83,9 +84,8 @@ def _look(found: Workspace) -> Looked:
         rivals = [NOTHING, *(title for title in sets if title != name)]
         other = _of("Compare with", rivals, "with")
         if other != NOTHING:
-            st.segmented_control(
-                "Show", ["accuracy", "difference"], default="accuracy", key="wrong-show", required=True
-            )
+            offered = ["accuracy", "difference"]
+            kept(st.segmented_control, "Show", offered, default="accuracy", key="wrong-show", required=True)
     mine, theirs = (_some(trials[trials["set"] == title], training) for title in (name, other))
     tables = [[it.results.table(str(key)) for key in some["predictions"]] for some in (mine, theirs)]
     key = fingerprint([it.key, name, other, training])
@@ -149,7 +149,7 @@ def _kinds(it: Looked, difference: bool) -> None:
     columns = [str(severity) if severity else "–" for severity in table.columns]
 
     def picked() -> None:
-        point = _point("wrong-kinds")
+        point = _point("heat-kinds")
         if point and point["y"] in names and point["x"] in columns:
             part, kind = table.index[names.index(point["y"])]
             severity = int(table.columns[columns.index(point["x"])])
@@ -161,7 +161,7 @@ def _kinds(it: Looked, difference: bool) -> None:
     st.plotly_chart(
         figures.grid(table.to_numpy(float), names, columns, difference=difference),
         config={"displayModeBar": False},
-        key="wrong-kinds",
+        key="heat-kinds",
         on_select=picked,
         selection_mode="points",
     )
@@ -172,7 +172,7 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
     words = [PART_WORDS[part].split()[0] for part in table.columns]
 
     def picked() -> None:
-        point = _point("wrong-classes")
+        point = _point("heat-classes")
         if point and point["y"] in classes and point["x"] in words:
             part = table.columns[words.index(point["x"])]
             if part != "white_box":
@@ -183,7 +183,7 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
     st.plotly_chart(
         figures.grid(table.to_numpy(float), list(table.index), words, difference=difference),
         config={"displayModeBar": False},
-        key="wrong-classes",
+        key="heat-classes",
         on_select=picked,
         selection_mode="points",
     )
@@ -195,7 +195,7 @@ def _confusion(it: Looked, classes: list[str]) -> None:
     counts = sum(confusion(table, len(classes), st.session_state.get("wrong-part")) for table in it.tables)
 
     def picked() -> None:
-        point = _point("wrong-confusion")
+        point = _point("heat-confusion")
         if point and point["y"] in classes and point["x"] in classes and point["x"] != point["y"]:
             st.session_state["wrong-label"] = point["y"]
             st.session_state["wrong-said"] = point["x"]
@@ -203,7 +203,7 @@ def _confusion(it: Looked, classes: list[str]) -> None:
     st.plotly_chart(
         figures.confusion(np.asarray(counts), classes),
         config={"displayModeBar": False},
-        key="wrong-confusion",
+        key="heat-confusion",
         on_select=picked,
         selection_mode="points",
     )

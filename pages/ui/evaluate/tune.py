@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import pandas as pd
@@ -13,6 +14,7 @@ from curation.errors import CurationError
 from curation.figures import FAMILY_COLOURS, FAMILY_WORDS
 from curation.workspace import Workspace
 from pages.ui import panel, state
+from pages.ui.fields import kept
 
 if TYPE_CHECKING:
     from curation.recipe import Recipe
@@ -32,11 +34,11 @@ def draw(found: Workspace) -> None:
         st.session_state.pop("tuning", None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = str(st.selectbox("Tuning", names, key="tuning", bind="query-params", width=280))
-        st.button("New tuning", icon=":material/add:", on_click=_show, args=(True,), key="tune-more")
+        st.button("New tuning", icon=":material/add:", on_click=_show, args=(True,), key="new-tuning")
     job = panel.job_of(found, "tuning", name)
     running = job is not None and job.active
 
-    @st.fragment(key="tune-live", run_every=1.5 if running else None)
+    @st.fragment(key="live-tuning", run_every=1.5 if running else None)
     def watch() -> None:
         from curation.tuning.study import find_study
 
@@ -53,6 +55,7 @@ def draw(found: Workspace) -> None:
 
 def _show(new: bool) -> None:
     st.session_state["tune-new"] = new
+    st.session_state.pop("tune-name", None)
 
 
 def _state(found: Workspace, study: Study, job: jobs.JobStatus | None) -> None:
@@ -60,7 +63,7 @@ def _state(found: Workspace, study: Study, job: jobs.JobStatus | None) -> None:
     if job is not None and job.active:
         with st.container(border=True):
             panel.job_progress(job)
-            st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="tune-cancel")
+            st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="cancel-tuning")
         return
     if job is not None and job.state in ("failed", "lost", "cancelled"):
         panel.explain(found, job)
@@ -71,7 +74,7 @@ def _state(found: Workspace, study: Study, job: jobs.JobStatus | None) -> None:
             icon=":material/play_arrow:",
             on_click=_resume,
             args=(found, study.name),
-            key="tune-resume",
+            key="resume-tuning",
             help="The tries that are done are kept.",
         )
 
@@ -94,12 +97,12 @@ def _results(study: Study) -> None:
         st.plotly_chart(
             charts.progress(done["number"].to_numpy(), reached, height_px=320),
             config={"displayModeBar": False},
-            key="tune-progress",
+            key="tuned-progress",
         )
     with right:
         st.subheader("R by mix")
         shares = done[[f"mix_{family}" for family in ("clean", "corruption", "adversarial")]].to_numpy(float)
-        st.plotly_chart(charts.mixes(shares, reached), config={"displayModeBar": False}, key="tune-mix")
+        st.plotly_chart(charts.mixes(shares, reached), config={"displayModeBar": False}, key="tuned-mix")
     st.subheader("R against the hardness offset")
     families = [family for family in FAMILY_WORDS if done[f"offset_{family}"].notna().any()]
     for column, family in zip(st.columns(max(1, len(families))), families, strict=False):
@@ -113,7 +116,7 @@ def _results(study: Study) -> None:
                     colour=FAMILY_COLOURS[family],
                 ),
                 config={"displayModeBar": False},
-                key=f"tune-offset-{family}",
+                key=f"tuned-offset-{family}",
             )
     if not families:
         st.caption("No try so far has an offset: none of them takes a band.")
@@ -129,7 +132,7 @@ def _best(study: Study, done: pd.DataFrame) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f"The best of {len(done)} tries has R **{top:.1%}**{gained}.")
         st.button(
-            "Take this recipe", type="primary", icon=":material/check:", on_click=_take, args=(best,), key="tune-take"
+            "Take this recipe", type="primary", icon=":material/check:", on_click=_take, args=(best,), key="take-tuning"
         )
     st.caption(
         f"R on {study.settings.suite_samples} held-out test images and a short training of {study.settings.target}: "
@@ -150,7 +153,7 @@ def _table(table: pd.DataFrame) -> None:
         shown.dropna(axis=1, how="all"),
         hide_index=True,
         placeholder="",
-        key="tune-table",
+        key="tuned-table",
         column_config={
             "number": column.NumberColumn("Try", pinned=True),
             "R": column.NumberColumn("R, %", format="%.1f"),
@@ -182,7 +185,7 @@ def _begin(found: Workspace, names: list[str]) -> None:
     except CurationError as error:
         st.error(str(error), icon=":material/error:")
     if names:
-        st.button("Back", on_click=_show, args=(False,), type="tertiary", key="tune-back")
+        st.button("Back", on_click=_show, args=(False,), type="tertiary", key="back-tuning")
 
 
 def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
@@ -193,26 +196,28 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     usual = Tuning()
     free = next(name for name in ("tuning", *(f"tuning-{n}" for n in range(2, len(names) + 3))) if name not in names)
     left, right = st.columns(2, gap="large")
+    names_of_targets = list(ARCHITECTURES)
     with left:
-        search = st.multiselect("Search", get_args(Searched), default=usual.search, key="tune-search")
-        kept = found.evaluations()[::-1]
+        search = kept(st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search")
+        made = found.evaluations()[::-1]
         suite_of = st.selectbox(
             "Test suite P",
-            [*kept, "as usual"],
-            format_func=lambda name: f"of evaluation {name}" if name in kept else "the usual one",
-            key="tune-suite",
+            [*made, "as usual"],
+            format_func=lambda name: f"of evaluation {name}" if name in made else "the usual one",
+            key=f"tune-suite-{found.name}",
             help="One that is made already saves the time of making it.",
         )
-        name = st.text_input("Name", free, key="tune-name")
+        name = kept(st.text_input, "Name", default=free, key="tune-name")
     with right:
-        target = st.selectbox("Target", list(ARCHITECTURES), list(ARCHITECTURES).index(usual.target), key="tune-target")
+        target = kept(st.selectbox, "Target", names_of_targets, default=usual.target, key="tune-target")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            trials = st.number_input("Tries", 1, 10_000, usual.trials, key="tune-trials", width=120)
-            epochs = st.number_input("Epochs", 1, 1000, usual.schedule.epochs, key="tune-epochs", width=120)
-            seeds = st.number_input("Seeds", 1, 20, usual.seeds, key="tune-seeds", width=110)
-            samples = st.number_input("Test images", 1, 100_000, usual.suite_samples, key="tune-samples", width=140)
-        flip = st.toggle("Mirror images", state.recipe().goal_model.train.flip, key="tune-flip")
-        pruning = st.toggle("Give tries up that lag behind", usual.pruning, key="tune-pruning")
+            number = partial(kept, st.number_input, width=130)
+            trials = number("Tries", 1, 10_000, default=usual.trials, key="tune-trials")
+            epochs = number("Epochs", 1, 1000, default=usual.schedule.epochs, key="tune-epochs")
+            seeds = number("Seeds", 1, 20, default=usual.seeds, key="tune-seeds")
+            samples = number("Test images", 1, 100_000, default=usual.suite_samples, key="tune-samples")
+        flip = kept(st.toggle, "Mirror images", default=state.recipe().goal_model.train.flip, key="tune-flip")
+        pruning = kept(st.toggle, "Give tries up that lag behind", default=usual.pruning, key="tune-pruning")
     value: dict[str, Any] = {
         "trials": trials,
         "search": search,
@@ -222,7 +227,7 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
         "suite_samples": samples,
         "pruning": pruning,
     }
-    if suite_of in kept:
+    if suite_of in made:
         value["suite"] = (found.evaluation(str(suite_of)) or {})["evaluation"]["suite"]
     return name.strip(), Tuning.parse(value)
 
@@ -232,16 +237,16 @@ def _start(found: Workspace, name: str, settings: Tuning) -> None:
     from curation.tuning.study import find_study
     from curation.tuning.tune import begin
 
-    kept = find_study(found, name)
+    before = find_study(found, name)
     with st.container(horizontal=True):
-        if kept is not None and st.button("Go on with the kept one", icon=":material/play_arrow:", key="tune-keep"):
+        if before is not None and st.button("Go on with the kept one", icon=":material/play_arrow:", key="keep-tuning"):
             _go(found, name)
-        words = "Forget it and start anew" if kept is not None else "Start"
-        if st.button(words, type="primary", icon=":material/play_arrow:", key="tune-start"):
-            begin(state.recipe(), settings, found, name=name, restart=kept is not None)
+        words = "Forget it and start anew" if before is not None else "Start"
+        if st.button(words, type="primary", icon=":material/play_arrow:", key="start-tuning"):
+            begin(state.recipe(), settings, found, name=name, restart=before is not None)
             _go(found, name)
-    if kept is not None:
-        st.caption(f"There is a tuning “{name}” already, with {len(kept.table())} tries.")
+    if before is not None:
+        st.caption(f"There is a tuning “{name}” already, with {len(before.table())} tries.")
 
 
 def _go(found: Workspace, name: str) -> None:

@@ -97,7 +97,7 @@ def _filtered(table: pd.DataFrame, others: pd.DataFrame | None, it: Looked, clas
             only = st.toggle(f"Only those that {it.other} gets right", key="wrong-only")
             if only:
                 kept &= ~errs(others)
-        st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, key="wrong-clear", type="tertiary")
+        st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, key="clear-wrong", type="tertiary")
     return worst_first(table, np.flatnonzero(kept))
 
 

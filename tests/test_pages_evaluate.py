@@ -1,0 +1,248 @@
+"""The Evaluate page without a browser: every view draws what is kept, says what is missing, and asks before it acts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kept_evaluation import keep_evaluation
+from streamlit.testing.v1 import AppTest
+
+from curation.errors import CurationError, UsageError
+from curation.evaluation.comparison import cost, leader, over, steps
+from curation.evaluation.mistakes import errs, nearest, original, pixels, place, verdicts, worst_first
+from curation.evaluation.results import Results
+from curation.evaluation.suite import find_suite
+from curation.pipeline import Pipeline
+from curation.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+VIEWS = ["Leaderboard", "Where it errs", "What each step gives", "Goal models", "Tune"]
+
+
+@pytest.fixture(scope="module")
+def kept(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The small workspace with one finished evaluation, ``kept``, and one stopped in the middle, ``half``."""
+    folder = tmp_path_factory.mktemp("evaluated") / "small"
+    shutil.copytree(computed.workspace.root, folder)
+    workspace = Workspace(folder)
+    keep_evaluation(workspace, computed.recipe, name="half", measured=3)
+    keep_evaluation(workspace, computed.recipe, name="kept")
+    return workspace
+
+
+@pytest.fixture
+def submitted(kept: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the page starts in the background, instead of starting it."""
+    found: list[tuple[str, str]] = []
+    monkeypatch.setenv("CURATION_CACHE", str(Path(kept.root).parent))
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("curation.jobs.submit_kept", lambda _, does, name: found.append((does, name)))
+    return found
+
+
+def open_page(**query: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=120)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    at.switch_page("evaluate.py").run()
+    assert not at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    return " ".join(element.value for element in [*at.subheader, *at.markdown, *at.caption, *at.info])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ["kept", "half"])
+def test_every_view_draws(submitted: list[tuple[str, str]], view: str, name: str) -> None:
+    at = open_page(look=view, evaluation=name)
+    assert not at.error
+    assert at.segmented_control(key="look").value == view
+    if view in VIEWS[:3]:
+        assert at.selectbox(key="evaluation").value == name
+
+
+def test_the_leaderboard_says_who_leads_how_surely_and_on_what(submitted: list[tuple[str, str]]) -> None:
+    said = words(open_page(evaluation="kept"))
+    assert "**recipe** reaches R" in said
+    assert "points** over clean images of the same budget (" in said
+    assert "held-out surrogates (tiny_convnet)" in said
+    assert "95 % over test images" in said
+
+
+def test_partial_results_are_marked_and_resumed(submitted: list[tuple[str, str]]) -> None:
+    at = open_page(evaluation="half")
+    assert "Partial: 3 of 8 trainings" in words(at)
+    table = at.dataframe[0].value
+    assert table["Trainings"].tolist()[:2] == ["2 of 2", "1 of 2"]
+    at.button(key="evaluation-resume").click().run()
+    assert submitted == [("evaluation", "half")]
+
+
+def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    at = open_page()
+    at.button(key="evaluation-new").click().run()
+    at.number_input(key="begin-seeds").set_value(2)
+    at.number_input(key="begin-epochs-fast").set_value(3).run()
+    assert [metric.value for metric in at.metric][:2] == ["10", "15,000"]
+    assert at.metric[2].value.endswith(("s", "min")), "the rate of kept trainings gives a time"
+    at.text_input(key="begin-name").set_value("third").run()
+    at.button(key="start-evaluation").click().run()
+    assert not at.exception
+    assert submitted == [("evaluation", "third")]
+    assert kept.evaluation("third")["evaluation"]["seeds"] == 2  # type: ignore[index]
+    (Path(kept.root) / "evaluations" / "third.json").unlink()
+
+
+def test_other_settings_under_a_kept_name_are_told(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    before = kept.evaluation("half")
+    at = open_page()
+    at.button(key="evaluation-new").click().run()
+    at.text_input(key="begin-name").set_value("half").run()
+    assert "“half” is kept with other settings: evaluation." in words(at)
+    at.button(key="keep-evaluation").click().run()
+    assert submitted == [("evaluation", "half")]
+    assert kept.evaluation("half") == before
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("a/b", "letters, digits"), ("", "letters, digits")])
+def test_a_bad_name_is_refused_in_a_sentence(submitted: list[tuple[str, str]], name: str, sentence: str) -> None:
+    at = open_page()
+    at.button(key="evaluation-new").click().run()
+    at.text_input(key="begin-name").set_value(name).run()
+    at.button(key="start-evaluation").click().run()
+    assert not at.exception
+    assert any(sentence in error.value for error in at.error)
+    assert not submitted
+
+
+def test_a_link_opens_an_image_that_is_wrong(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    results = Results(kept, "kept")
+    table = verdicts(results.predictions("recipe"))
+    row = int(np.flatnonzero(errs(table) & (table["part"] == "corruption").to_numpy())[0])
+    at = open_page(look="Where it errs", evaluation="kept", image=str(row), **{"with": "clean"})
+    assert not at.error
+    assert f"**Test image {table['sample_id'][row]}**" in words(at)
+    assert any("(label)" in bar.proto.text for bar in at.get("progress"))
+    assert "The training images nearest to it" in words(at)
+    at.toggle(key="wrong-only").set_value(True).run()
+    both = errs(table) & ~errs(verdicts(results.predictions("clean")))
+    assert f"**{both.sum()}** of {len(table)} images of P" in words(at)
+    at.selectbox(key="wrong-part").set_value("clean").run()
+    assert not at.exception
+    assert f"**{(both & (table['part'] == 'clean')).sum()}** of {len(table)}" in words(at)
+
+
+def test_without_an_evaluation_the_views_say_what_to_do(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURATION_CACHE", str(Path(computed.workspace.root).parent))
+    monkeypatch.chdir(ROOT)
+    assert "New evaluation" in words(open_page(look="Leaderboard"))
+    assert "No evaluation yet" in words(open_page(look="Where it errs"))
+    assert "New tuning" in words(open_page(look="Tune"))
+
+
+def test_a_tuning_is_started_with_the_kept_test_suite(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    at = open_page(look="Tune")
+    at.number_input(key="tune-trials").set_value(3).run()
+    at.button(key="start-tuning").click().run()
+    assert not at.exception
+    assert submitted == [("tuning", "tuning")]
+    from curation.tuning.study import find_study
+
+    study = find_study(kept, "tuning")
+    assert study is not None
+    assert study.settings.trials == 3
+    assert study.settings.suite.samples == 24
+    shutil.rmtree(Path(kept.root) / "studies")
+
+
+def test_a_goal_model_is_taken(submitted: list[tuple[str, str]]) -> None:
+    at = open_page(look="Goal models")
+    at.session_state["goal-models"] = {"selection": {"rows": [0], "columns": []}}
+    at.run()
+    at.button(key="goal-0-use").click().run()
+    assert not at.exception
+
+
+def test_steps_add_up_to_the_recipe(kept: Workspace) -> None:
+    results = Results(kept, "kept")
+    table = steps(results, "recipe")
+    assert table["set"].tolist() == ["clean", "random_mix", "hardest", "recipe"]
+    assert table["over"].tolist() == ["", "clean", "random_mix", "hardest"]
+    total = over(results, "recipe", "clean")
+    assert total is not None
+    assert table["gain"].sum() == pytest.approx(total["R"].value)
+    assert (table["gain_low"][1:] <= table["gain"][1:]).all()
+    assert steps(Results(kept, "half"), "recipe")["set"].tolist() == ["clean", "recipe"], (
+        "what is not measured is left out"
+    )
+
+
+def test_gains_are_over_the_trainings_that_both_have(kept: Workspace) -> None:
+    results = Results(kept, "half")
+    assert over(results, "recipe", "hardest") is None
+    lead = leader(results, results.leaderboard())
+    assert lead is not None
+    assert (lead.set, lead.rival) == ("recipe", "clean")
+    assert lead.over_clean == lead.over_rival
+
+
+def test_cost_counts_sets_targets_and_seeds(kept: Workspace) -> None:
+    results = Results(kept, "kept")
+    found = cost(results.recipes, results.evaluation, kept)
+    assert found.trainings == 8
+    assert found.images == 8 * 3 * 500
+    assert found.seconds == pytest.approx(8 * 3.0), "at the rate of the kept trainings"
+    other = results.evaluation.model_copy(update={"targets": ["resnet18"]})
+    assert cost(results.recipes, other, kept).seconds is None
+
+
+def test_verdicts_name_the_commonest_wrong_answer() -> None:
+    import pandas as pd
+
+    base = {"part": "clean", "kind": "clean", "severity": 0, "sample_id": [0, 1, 2], "label": [0, 1, 2]}
+    said = [[0, 5, 3], [0, 5, 4], [9, 1, 4]]
+    tables = [pd.DataFrame({**base, "prediction": p, "true_probability": 0.5}) for p in said]
+    table = verdicts(tables)
+    assert table["prediction"].tolist() == [9, 5, 4]
+    assert table["right"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
+    assert errs(table).tolist() == [False, True, True]
+    assert worst_first(table, np.arange(3)).tolist() == [2, 1, 0]
+
+
+def test_rows_lead_to_the_pixels_of_p(kept: Workspace) -> None:
+    results = Results(kept, "kept")
+    recipe = results.recipes["recipe"]
+    suite = find_suite(results.evaluation.suite, recipe, kept, device="cpu")
+    assert suite is not None
+    table = verdicts(results.predictions("recipe"))
+    assert len(table) == len(suite), "attacks on the targets themselves are not kept as images"
+    rows = np.array([len(table) - 1, 0, len(suite.parts[0])])
+    images = pixels(suite, rows)
+    for row, image in zip(rows, images, strict=True):
+        part, position = place(suite, int(row))
+        assert (part.kind, part.sample_ids[position]) == (table["kind"][row], table["sample_id"][row])
+        assert np.array_equal(part.images(np.array([position]))[0], image)
+    clean = original(suite, len(table) - 1)
+    same = np.flatnonzero(suite.parts[0].sample_ids == table["sample_id"].iloc[-1])
+    assert clean is not None
+    assert np.array_equal(clean, suite.parts[0].images(same)[0])
+    with pytest.raises(CurationError, match="there is no image"):
+        place(suite, len(table))
+
+
+def test_a_training_image_is_nearest_to_itself(computed: Pipeline) -> None:
+    rows, cosines = nearest(computed, computed.samples.images(np.array([7]))[0], count=3)
+    assert rows[0] == 7
+    assert cosines[0] == pytest.approx(1, abs=1e-5)
+    assert (np.diff(cosines) <= 0).all()
+
+
+def test_no_evaluation_of_that_name_is_a_sentence(kept: Workspace) -> None:
+    with pytest.raises(UsageError, match="there is no evaluation 'other'"):
+        Results(kept, "other")
