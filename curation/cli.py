@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from curation.cli_evaluate import evaluate
+from curation.cli_evaluate import evaluate, tune
 from curation.errors import CurationError, UsageError
 from curation.progress import duration
 from curation.terminal import (
@@ -275,6 +275,7 @@ def _attack(text: str) -> dict[str, Any]:
 
 
 app.command()(evaluate)
+app.command()(tune)
 
 
 @app.command()

@@ -71,6 +71,65 @@ def evaluate(
         finish({"name": name, "suite": results.record["suite"], "sets": table.to_dict("records")}, as_json)
 
 
+def tune(
+    recipe: Annotated[Path, typer.Argument(help="A recipe whose stages are computed, or will be.")],
+    workspace: WorkspaceFolder = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Tries in all; more go on from those kept.")] = None,
+    search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
+    target: Annotated[str | None, typer.Option(help="The small network trained on every try.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of its short schedule.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Test images of the slice of P.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="An evaluation file (YAML) whose P is used.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the found recipe (YAML).")] = None,
+    name: Annotated[str, typer.Option(help="Under which the tuning is kept and resumed.")] = "tuning",
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the tries kept under this name.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Search hardness band, mix, severities and strategy for the best R on a cheap proxy, and save the found recipe.
+
+    Every try is selected from candidates that are computed once; tries are kept: run it again to go on.
+    """
+    with sentences():
+        from curation.evaluation.settings import Evaluation
+        from curation.pipeline import FOR_SELECTION, Pipeline
+        from curation.recipe import Recipe
+        from curation.tuning.settings import Tuning
+        from curation.tuning.tune import tune as search_for
+
+        asked = Recipe.load(recipe)
+        found = _workspace(asked, workspace)
+        options = {"trials": trials, "target": target, "suite_samples": samples, "search": search and _split(search)}
+        value: dict[str, Any] = {key: option for key, option in options.items() if option is not None}
+        if settings is not None:
+            value["suite"] = Evaluation.load(settings).to_dict()["suite"]
+        if epochs is not None:
+            value["schedule"] = {"preset": "fast", "epochs": epochs}
+        with Bars() as bars:
+            Pipeline(asked, found, device=device).run(FOR_SELECTION, report=bars)
+            study = search_for(
+                asked, Tuning.parse(value), found, name=name, device=device, restart=restart, report=bars
+            )
+        best, table = study.best(), study.table()
+        shown = Table("try", "R", "clean", "adversarial", "corrupted", "mix", box=None)
+        for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):
+            mix = " : ".join(f"{row[f'mix_{family}']:.2f}" for family in ("clean", "corruption", "adversarial"))
+            parts = [f"{100 * row[part]:.1f}" for part in ("R", "clean", "adversarial", "corruption")]
+            shown.add_row(str(row["number"]), *parts, mix)
+        console.print(shown)
+        found.save_revision(best.to_yaml())
+        if out is not None:
+            out.write_text(best.to_yaml(), encoding="utf-8")
+        console.print(
+            f"[bold green]{escape(best.name)}[/] is the newest revision of {found.root}"
+            + (f" and in {out}" if out else "")
+            + "; it was chosen by its R on the proxy: measure it with `curation evaluate` before you tell others",
+            highlight=False,
+            soft_wrap=True,
+        )
+        finish({"recipe": best.to_dict(), "tries": table.to_dict("records")}, as_json)
+
+
 def _recipes(paths: list[Path]) -> dict[str, Recipe]:
     """Return recipes by name; two of one name are told apart by their file's."""
     from curation.recipe import Recipe

@@ -55,6 +55,7 @@ def make_goal_model(plan: Plan, report: Report) -> None:
                 "shape": list(plan.samples.shape),
                 "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
                 "seed": plan.training_seed,
+                "role": plan.role,
                 "samples": None if goal.checkpoint is not None else plan.samples.digest,
                 **measured,
                 "history": history,

@@ -229,7 +229,7 @@ class _Worker:
         resume(self.workspace, about["subject"], device=device, report=self.report)
 
     def _tuning(self, about: dict[str, Any], device: str) -> None:
-        from curation.tuning import resume
+        from curation.tuning.tune import resume
 
         resume(self.workspace, about["subject"], device=device, report=self.report)
 

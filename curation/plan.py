@@ -43,6 +43,9 @@ ATTACK_ROWS = 64
 class Plan:
     """One recipe on one workspace: where each result lies. Nothing is computed."""
 
+    role: Literal["goal", "surrogate"] = "goal"
+    """What its goal model is for: to guide curation, or to be attacked for a test suite."""
+
     def __init__(self, recipe: Recipe, workspace: Workspace, *, device: str) -> None:
         """Args: device: cuda, mps or cpu, where goal models are loaded."""
         self.recipe = recipe

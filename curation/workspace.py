@@ -283,9 +283,9 @@ class Workspace:
         return KeptModel(self.root / "models" / key)
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """Return every finished goal model by key."""
+        """Return every finished goal model by key; the surrogates of a test suite are none."""
         abouts = {key: self.model(key).about for key in self.kept("models")}
-        return {key: about for key, about in abouts.items() if about}
+        return {key: about for key, about in abouts.items() if about and about.get("role") != "surrogate"}
 
     # Evaluations
 
@@ -296,6 +296,18 @@ class Workspace:
     def predictions(self, key: str) -> Shards:
         """Return the one-shard table of what a model says of a test suite."""
         return Shards(self.root / "predictions" / key, 1, "parquet")
+
+    def suite(self, key: str) -> Any | None:
+        """Return what is kept of a test suite, as plain data, or None."""
+        return read_json(self.root / "suites" / f"{key}.json")
+
+    def write_suite(self, key: str, about: Any) -> None:
+        """Keep what a test suite is."""
+        write_json(self.root / "suites" / f"{key}.json", about)
+
+    def inner(self, key: str) -> Workspace:
+        """Return the workspace, inside this one, of test images that come from another source."""
+        return Workspace(self.root / "suites" / key)
 
     def evaluations(self) -> list[str]:
         """Return the names of the kept evaluations, the newest last."""

@@ -155,25 +155,36 @@ def test_predictions_are_those_of_the_network_on_every_image(tiny: Suite, monkey
     assert 0 <= robustness(table)["R"] <= 1
 
 
-def test_test_images_that_are_trained_on_are_left_out(tmp_path: Path) -> None:
+def with_copies(file: Path, count: int) -> Recipe:
+    """Write 300 training and 40 test images, and mirrored copies of some training images among the test images."""
     source = Digits(split="train").open().read(0, 300)
     test = Digits(split="test").open().read(0, 40)
-    copies = source.images[:7][:, :, ::-1]
     np.savez(
-        tmp_path / "own.npz",
+        file,
         x_train=source.images,
         y_train=source.labels,
-        x_test=np.concatenate([test.images, copies]),
-        y_test=np.concatenate([test.labels, source.labels[:7]]),
+        x_test=np.concatenate([test.images, source.images[:count, :, ::-1]]),
+        y_test=np.concatenate([test.labels, source.labels[:count]]),
     )
-    recipe = RECIPE.with_changes(source={"reader": "npz", "path": str(tmp_path / "own.npz")})
-    workspace = Workspace(tmp_path / "w")
+    return RECIPE.with_changes(source={"reader": "npz", "path": str(file)})
+
+
+def test_a_few_test_images_that_are_trained_on_are_left_out(tmp_path: Path) -> None:
+    recipe, workspace = with_copies(tmp_path / "own.npz", 3), Workspace(tmp_path / "w")
     suite = made(workspace, recipe, samples=None)
     assert {len(part) for part in suite.parts} == {40}
     assert all(part.sample_ids.max() < 40 for part in suite.parts)
-    assert [(entry["test"], entry["training"]) for entry in suite.about["left_out"]] == [(40 + i, i) for i in range(7)]
+    assert [(entry["test"], entry["training"]) for entry in suite.about["left_out"]] == [(40 + i, i) for i in range(3)]
     samples = Pipeline(recipe, workspace, device="cpu").samples
     guard(samples, samples.sample_ids, suite)
+
+
+def test_many_are_refused_loudly(tmp_path: Path) -> None:
+    recipe = with_copies(tmp_path / "own.npz", 7)
+    with pytest.raises(
+        CurationError, match=r"7 of the 47 test images are also training images.*test image 40 ↔ sample 0"
+    ):
+        made(Workspace(tmp_path / "w"), recipe, samples=None)
 
 
 # Your own P
@@ -309,7 +320,7 @@ def test_your_own_p_that_does_not_fit_is_refused(
         ({"held_out": ["speckle_noise"], "corruption": {"kinds": ["rain"], "constants": "imgaug"}}, "speckle_noise"),
         ({"surrogates": ["tiny_resnet"]}, "also the architecture of the goal model"),
         ({"surrogates": ["resnet20", "resnet20"]}, "lists resnet20 twice"),
-        ({"source": {"reader": "digits", "split": "train"}}, "every test image is also a training image"),
+        ({"source": {"reader": "digits", "split": "train"}}, "test images are also training images"),
     ],
 )
 def test_settings_that_leave_no_honest_p_are_refused(

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from curation.errors import CurationError, UsageError
-from curation.evaluation.left_out import LeftOut, find_left_out, ids_of, inner_workspace, make_left_out
+from curation.evaluation.left_out import LeftOut, find_left_out, ids_of, make_left_out
 from curation.evaluation.part import Suite, part_of, suite_of
 from curation.evaluation.settings import SuiteSettings
 from curation.pipeline import Pipeline
@@ -38,7 +38,7 @@ class BuiltSuite:
         self.source = _test_source(settings, recipe)
         self.held_out = _held_out(settings)
         same = _same_place(self.source, recipe.source)
-        self.home = workspace if same else inner_workspace(workspace, fingerprint(self.source.reader.identity()))
+        self.home = workspace if same else workspace.inner(fingerprint(self.source.reader.identity()))
         self.train = Pipeline(recipe, workspace, device=device)
         self.test = self._of_test(Variants(corruption=None, adversarial=()))
 
@@ -101,7 +101,9 @@ class BuiltSuite:
                 "goal_model": goal_model or self.recipe.goal_model,
             }
         )
-        return Pipeline(recipe, self.home, device=self.device)
+        pipeline = Pipeline(recipe, self.home, device=self.device)
+        pipeline.role = "surrogate"
+        return pipeline
 
     @cached_property
     def _left_out(self) -> LeftOut:
@@ -140,8 +142,8 @@ class BuiltSuite:
                 "goal_model": GoalModel(architecture=architecture, train=self.settings.training),
                 "variants": Variants(corruption=None, adversarial=()),
             }
-            recipe = self.recipe.model_copy(update=changes)
-            pipelines.append(Pipeline(recipe, self.workspace, device=self.device))
+            pipelines.append(Pipeline(self.recipe.model_copy(update=changes), self.workspace, device=self.device))
+            pipelines[-1].role = "surrogate"
         return pipelines
 
     def _attacked(self, surrogate: Pipeline) -> Pipeline:

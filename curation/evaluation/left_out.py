@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from curation.errors import CurationError
 from curation.evaluation.leakage import NEAR, duplicates
 from curation.plugin import fingerprint
-from curation.storage import Rows, read_json, write_json
+from curation.storage import Rows
 from curation.workspace import Samples, Workspace
+
+MOST = 0.02
+"""Share of the test images that may be training images: some data sets repeat a few (CIFAR-10 10, FashionMNIST 20 of
+10,000), which are left out; more than that is a mistake, and refused."""
+
+FEW = 3
+"""So many may be, whatever their share."""
 
 LeftOut = list[dict[str, float]]
 """One entry a test image: its sample id, the nearest training sample's, and their distance."""
@@ -18,35 +23,33 @@ LeftOut = list[dict[str, float]]
 
 def make_left_out(workspace: Workspace, test: Samples, train: Samples, *, device: str) -> None:
     """Look for test images among all training samples (see ``leakage.duplicates``), unless that was done before."""
-    path = suites_folder(workspace) / f"{_key(test, train)}.json"
-    if read_json(path) is None:
+    key = _key(test, train)
+    if workspace.suite(key) is None:
         images, others = (Rows(samples.pixels, samples.starts) for samples in (test, train))
         found = duplicates(images, others, device=device)
         ids = zip(test.sample_ids[found["row"]], train.sample_ids[found["other"]], found["distance"], strict=True)
-        write_json(path, [{"test": int(a), "training": int(b), "distance": round(float(c), 5)} for a, b, c in ids])
+        rows = [{"test": int(a), "training": int(b), "distance": round(float(c), 5)} for a, b, c in ids]
+        workspace.write_suite(key, {"left_out": rows})
 
 
 def find_left_out(workspace: Workspace, test: Samples, train: Samples) -> LeftOut:
     """Return what was found. Raises: CurationError when it was not looked for yet."""
-    found: LeftOut | None = read_json(suites_folder(workspace) / f"{_key(test, train)}.json")
+    found = workspace.suite(_key(test, train))
     if found is None:
         raise CurationError("the test images are not yet compared with the training images; build P first")
-    return found
+    rows: LeftOut = found["left_out"]
+    if len(rows) > max(FEW, MOST * len(test)):
+        first = ", ".join(f"test image {int(row['test'])} ↔ sample {int(row['training'])}" for row in rows[:3])
+        raise CurationError(
+            f"{len(rows):,} of the {len(test):,} test images are also training images, exactly or nearly: {first} …; a "
+            "result on images trained on says nothing: take other test images, or take these out of the source"
+        )
+    return rows
 
 
 def ids_of(left_out: LeftOut) -> np.ndarray:
     """Return the test images' sample ids, int64."""
     return np.array([entry["test"] for entry in left_out], dtype=np.int64)
-
-
-def suites_folder(workspace: Workspace) -> Path:
-    """Return where a workspace keeps what is known of test suites."""
-    return workspace.root / "suites"
-
-
-def inner_workspace(workspace: Workspace, key: str) -> Workspace:
-    """Return the workspace of test images that are of another source than the training images."""
-    return Workspace(suites_folder(workspace) / key)
 
 
 def _key(test: Samples, train: Samples) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError, UsageError
-from curation.evaluation.left_out import find_left_out, ids_of, inner_workspace, make_left_out
+from curation.evaluation.left_out import find_left_out, ids_of, make_left_out
 from curation.evaluation.part import Part, Suite, part_of, suite_of
 from curation.evaluation.settings import SuiteSettings
 from curation.pipeline import Pipeline
@@ -138,7 +138,7 @@ class OwnSuite:
                     f"{_size(train.shape)}; give P in the same size"
                 )
             classes = _classes(source.classes, train.classes, where=f"{self.path}: {where}")
-            home = inner_workspace(self.workspace, fingerprint([reader.identity(), source.fingerprint]))
+            home = self.workspace.inner(fingerprint([reader.identity(), source.fingerprint]))
             changes = {"source": Source(reader=reader), "variants": Variants(corruption=None, adversarial=())}
             pipeline = Pipeline(self.recipe.model_copy(update=changes), home, device=self.device)
             members.append(Member(part, kind, severity, pipeline, classes))

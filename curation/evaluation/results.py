@@ -10,14 +10,11 @@ import pandas as pd
 
 from curation.errors import UsageError
 from curation.evaluation.baselines import TITLES
-from curation.evaluation.metrics import gain, intervals, mean_corruption_error, spread
+from curation.evaluation.metrics import FIGURES, gain, intervals, mean_corruption_error, spread
 from curation.evaluation.settings import Evaluation
 from curation.fitting import History
 from curation.recipe import Recipe
 from curation.workspace import Workspace
-
-FIGURES = ("R", "micro", "clean", "adversarial", "corruption", "held_out", "white_box")
-"""What is told of every set, in order; all in [0, 1]."""
 
 REFERENCE = "clean"
 """The baseline that gains are over."""

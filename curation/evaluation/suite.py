@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from curation.errors import CurationError, UsageError
 from curation.evaluation.built_suite import BuiltSuite
-from curation.evaluation.left_out import suites_folder
 from curation.evaluation.own_suite import OwnSuite
 from curation.evaluation.part import Part, Suite
 from curation.evaluation.settings import SuiteSettings
 from curation.progress import Report, ignore
 from curation.recipe import Recipe
-from curation.storage import write_json
 from curation.workspace import Workspace
 
 __all__ = ["Part", "Suite", "check_surrogates", "find_suite", "make_suite"]
@@ -49,7 +47,7 @@ def make_suite(
     """
     check_surrogates(settings, recipe.goal_model.architecture, ())
     suite = _suite(settings, recipe, workspace, device).make(report)
-    write_json(suites_folder(workspace) / f"{suite.key}.json", suite.about)
+    workspace.write_suite(suite.key, suite.about)
     return suite
 
 

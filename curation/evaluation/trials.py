@@ -12,7 +12,7 @@ from curation.evaluation.measure import predictions_of
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite
 from curation.evaluation.training_set import TrainingSet
-from curation.evaluation.white_box import KIND, white_box
+from curation.evaluation.white_box import kind_of, white_box
 from curation.fitting import fit, serialised
 from curation.models.architectures import build
 from curation.models.loading import load_weights
@@ -75,7 +75,7 @@ def train_trial(
             data.images,
             data.labels,
             weights=data.weights,
-            settings=evaluation.training_of(trial.target),
+            settings=evaluation.training_of(trial.target).model_copy(update={"seed": None}),
             seed=trial.seed,
             device=device,
             on_fit=on_fit,
@@ -112,7 +112,7 @@ def measure_trial(
         attacked = pd.DataFrame(
             {
                 "part": "white_box",
-                "kind": KIND,
+                "kind": kind_of(len(suite.classes)),
                 "severity": 0,
                 "sample_id": clean.sample_ids[rows],
                 "label": labels,
