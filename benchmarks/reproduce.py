@@ -94,7 +94,7 @@ def cifar10(folder: Path, file: Path, *, train: int, test: int) -> dict[str, Any
 
 def small(source: dict[str, Any], *, flip: bool, epsilon: str, seeds: int, targets: list[str]) -> Size:
     """Return what two cores do in an hour: one tiny goal model, 4,000 images, tiny targets."""
-    plain = {"preset": "fast", "epochs": 24, "flip": flip}
+    plain = {"preset": "fast", "epochs": 16, "flip": flip}
     return Size(
         source=source,
         budget=4000,
@@ -105,10 +105,10 @@ def small(source: dict[str, Any], *, flip: bool, epsilon: str, seeds: int, targe
         evaluation={
             "targets": targets or ["tiny_resnet"],
             "seeds": seeds,
-            "schedule": {"preset": "fast", "flip": flip},
-            "baselines": ["clean", "random_mix", "random_split", "hardest"],
+            "schedule": plain,
+            "baselines": ["clean", "random_mix", "random_split", "hardest", "self_correction"],
             "suite": {
-                "samples": 500,
+                "samples": 400,
                 "corruption": {"kinds": "all", "severities": [1, 3, 5]},
                 "adversarial": [
                     {"attack": "pgd", "loss": "ce", "epsilon": epsilon, "steps": 20},
