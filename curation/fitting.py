@@ -14,11 +14,11 @@ from torch import nn
 
 from curation.models.loading import save_weights
 from curation.training.settings import Training
-from curation.training.trainer import train
+from curation.training.trainer import Epoch, train
 from curation.workspace import KeptModel
 
-History = list[dict[str, float]]
-"""One row an epoch: epoch, loss (nats), accuracy, seconds."""
+History = list[dict[str, Any]]
+"""One row an epoch: epoch, loss (nats), accuracy, seconds, and what ``on_epoch`` added."""
 
 OnFit = Callable[[int, int, str], None]
 """Called after every batch with images done, images in all, and a few words on the last epoch; may raise to stop."""
@@ -35,9 +35,11 @@ def fit(
     seed: int,
     device: str,
     on_fit: OnFit,
+    on_epoch: Callable[[Epoch], dict[str, Any]] | None = None,
 ) -> History:
     """Train a network in place from where its kept checkpoint stopped; arguments as ``train`` has them.
 
+    Args: on_epoch: called before an epoch is kept; what it returns is kept with the epoch's row.
     Raises: CurationError; the epochs done are kept.
     """
     resume = _checkpoint(kept)
@@ -57,13 +59,12 @@ def fit(
         resume=resume["state"] if resume else None,
         on_step=on_step,
     ):
-        history.append(
-            {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy, "seconds": round(epoch.seconds, 3)}
-        )
+        row = {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy, "seconds": round(epoch.seconds, 3)}
+        history.append(row | (on_epoch(epoch) if on_epoch else {}))
         buffer = io.BytesIO()
         torch.save({"state": epoch.state, "history": history}, buffer)
-        kept.write_checkpoint(buffer.getvalue())
         kept.write_history(history)
+        kept.write_checkpoint(buffer.getvalue())
     return history
 
 

@@ -5,17 +5,15 @@ One training gives many goal models: the weights after several of its epochs are
 
 from __future__ import annotations
 
-import io
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from curation.errors import CurationError
-from curation.fitting import serialised, words
+from curation.fitting import History, fit, serialised
 from curation.models.architectures import build
 from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
@@ -23,7 +21,7 @@ from curation.plan import Plan
 from curation.progress import Progress, Report
 from curation.recipe import kept_epochs
 from curation.storage import digest
-from curation.training.trainer import Epoch, train
+from curation.training.trainer import Epoch
 from curation.workspace import KeptModel
 
 MEASURED = 2000
@@ -39,7 +37,7 @@ def make_goal_model(plan: Plan, report: Report) -> None:
     waiting = partial(report, Progress("goal_model", 0, 1, note="waiting for another process"))
     with plan.workspace.lock(plan.model_key, waiting=waiting):
         if not kept.ready(plan.epoch, verify=True):
-            goal, history = plan.recipe.goal_model, list[dict[str, Any]]()
+            goal, history = plan.recipe.goal_model, History()
             network = _network(plan)
             if goal.checkpoint is not None:
                 load_weights(network, Path(goal.checkpoint))
@@ -70,59 +68,35 @@ def _network(plan: Plan) -> nn.Module:
     return build(architecture, classes=len(samples.classes), shape=samples.shape, seed=plan.training_seed)
 
 
-def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> list[dict[str, Any]]:
+def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> History:
     settings, samples = plan.recipe.goal_model.train, plan.samples
-    resume = _checkpoint(kept)
-    history: list[dict[str, Any]] = resume["history"] if resume else []
     earlier = kept_epochs(settings.epochs)[:-1]
     accuracies, twin = _Accuracies(plan, MEASURED_EARLIER), _network(plan).to(plan.device)
 
-    def on_step(done: int, total: int) -> None:
-        report(Progress("goal_model", done, total, note=words(history)))
+    def keep_weights(epoch: Epoch) -> dict[str, Any]:
+        if epoch.epoch not in earlier:
+            return {}
+        weights = _weights(epoch, twin)
+        kept.write_weights(epoch.epoch, weights)
+        return {"digest": digest(weights), **accuracies(twin)}
 
-    for epoch in train(
+    return fit(
         network,
+        kept,
         samples.array(),
         samples.labels,
         settings=settings,
         seed=plan.training_seed,
         device=plan.device,
-        resume=resume["state"] if resume else None,
-        on_step=on_step,
-    ):
-        row: dict[str, Any] = {
-            "epoch": epoch.epoch,
-            "loss": epoch.loss,
-            "accuracy": epoch.accuracy,
-            "seconds": round(epoch.seconds, 3),
-        }
-        if epoch.epoch in earlier:
-            weights = _weights(epoch, twin)
-            kept.write_weights(epoch.epoch, weights)
-            row |= {"digest": digest(weights), **accuracies(twin)}
-        history.append(row)
-        buffer = io.BytesIO()
-        torch.save({"state": epoch.state, "history": history}, buffer)
-        kept.write_history(history)
-        kept.write_checkpoint(buffer.getvalue())
-    return history
+        on_fit=lambda done, total, words: report(Progress("goal_model", done, total, note=words)),
+        on_epoch=keep_weights,
+    )
 
 
 def _weights(epoch: Epoch, twin: nn.Module) -> bytes:
     """Return an epoch's weights (their average, where there is one) as a file's bytes, and load them into ``twin``."""
     twin.load_state_dict(epoch.state["average"] or epoch.state["model"])
     return serialised(twin.eval())
-
-
-def _checkpoint(kept: KeptModel) -> dict[str, Any] | None:
-    """Return the last epoch's checkpoint, or None where there is none or it is broken (training then starts over)."""
-    content = kept.checkpoint()
-    if content is None:
-        return None
-    try:
-        return torch.load(io.BytesIO(content), weights_only=True)
-    except Exception:  # a broken pickle can raise anything
-        return None
 
 
 class _Accuracies:

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation import goal_model, goal_models, stages
+from curation import fitting, goal_models, stages
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.loading import load_weights
@@ -78,7 +78,7 @@ def test_recipes_that_differ_in_epoch_train_once(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a goal model was trained again")
 
-    monkeypatch.setattr(goal_model, "train", refuse)
+    monkeypatch.setattr(fitting, "train", refuse)
     early = changed(first, copy, goal_model__epoch=1)
     assert early.model_key == first.model_key
     assert early.model_digest != first.model_digest
