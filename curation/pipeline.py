@@ -387,12 +387,14 @@ class Pipeline(Plan):
         if mode == "smoothed":
             share = self.recipe.labels.smoothing
             return np.eye(k, dtype=np.float32)[selected.labels] * np.float32(1 - share) + np.float32(share / k)
+        # Of the clean original: what it says of a copy that was attacked against it is wrong on purpose.
+        rows, owners = np.unique(self.samples.rows(pool["sample_id"].to_numpy()[selected.rows]), return_inverse=True)
         network = stages.goal_model(*self.model)
         parts = [
-            predict(network, self.images(pool, selected.rows[at : at + 1024]), device=self.device).softmax(1).numpy()
-            for at in range(0, len(selected.rows), 1024)
+            predict(network, self.samples.images(rows[at : at + 1024]), device=self.device).softmax(1).numpy()
+            for at in range(0, len(rows), 1024)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(parts)[owners]
 
     def export(self, destination: Path, *, overwrite: bool = False, report: Report = ignore) -> Path:
         """Select and write the curated set; return its folder. Raises: CurationError; never half an export."""

@@ -216,7 +216,7 @@ class Labels(Settings):
     """How the labels of the curated set are written."""
 
     mode: Literal["hard", "smoothed", "goal_model"] = Field(
-        "hard", description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax"
+        "hard", description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax of the clean original"
     )
     smoothing: float = Field(0.1, ge=0, lt=1, description="share of the label spread over all classes (smoothed)")
 

@@ -157,6 +157,24 @@ def test_a_budget_above_the_pool_is_one_sentence(workspace: Workspace, computed:
         evaluate({"greedy": greedy}, tiny(baselines=[]), workspace, name="greedy", device="cpu")
 
 
+def test_a_target_that_does_not_fit_is_refused_before_any_work(workspace: Workspace, computed: Pipeline) -> None:
+    told: list[str] = []
+    for target, sentence in (
+        ("resnet_18", "did you mean 'resnet18'"),
+        ("torchvision/vit_b_16", "does not take images"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            evaluate(
+                {"a": computed.recipe},
+                tiny(targets=[target]),
+                workspace,
+                name=target.replace("/", "-"),
+                device="cpu",
+                report=lambda progress: told.append(progress.stage),
+            )
+    assert set(told) <= {"ingest"}
+
+
 def test_a_set_that_holds_a_test_image_is_refused(workspace: Workspace, computed: Pipeline, tmp_path: Path) -> None:
     rows = computed.samples.rows(training_set(computed).sample_ids[:5])
     images, labels = computed.samples.images(rows), computed.samples.labels[rows]

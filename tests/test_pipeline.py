@@ -249,3 +249,16 @@ def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_pa
     jobs.submit(workspace, recipe, FOR_SELECTION)
     assert wait_for("done", "failed").state == "done"
     assert len(Pipeline(computed.recipe, workspace, device="cpu").select().rows) == 500
+
+
+def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipeline) -> None:
+    recipe = computed.recipe.with_changes(**{"labels.mode": "goal_model"})
+    soft = Pipeline(recipe, computed.workspace, device="cpu")
+    pool = soft.pool()
+    curated = soft.curated(pool, soft.select(pool))
+    assert np.allclose(curated.label_rows.sum(1), 1, atol=1e-5)
+    right = curated.label_rows.argmax(1) == curated.labels
+    by_family = {family: right[curated.manifest["family"] == family].mean() for family in ("clean", "adversarial")}
+    assert by_family["adversarial"] > 0.5  # of the attacked images themselves it would be wrong nearly always
+    for _, same in curated.manifest.groupby("sample_id"):
+        assert len(np.unique(curated.label_rows[same.index], axis=0)) == 1

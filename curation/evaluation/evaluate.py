@@ -17,6 +17,7 @@ from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite, check_surrogates, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
+from curation.models.architectures import build
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
@@ -102,7 +103,10 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
     evaluation = Evaluation.parse(kept["evaluation"])
     recipes = {title: Recipe.parse(value) for title, value in kept["recipes"].items()}
     first = next(iter(recipes.values()))
-    Pipeline(first, workspace, device=device).run(("ingest",), report=report)
+    ingested = Pipeline(first, workspace, device=device)
+    ingested.run(("ingest",), report=report)
+    for target in evaluation.targets:  # refused now, not after an hour of preparation
+        build(target, classes=len(ingested.samples.classes), shape=ingested.samples.shape)
     suite = make_suite(evaluation.suite, first, workspace, device=device, report=report)
     record = {**kept, "suite": suite.key, "about_suite": suite.about, "sets": {}, "trials": []}
     guarded = np.empty(0, dtype=np.int64)
