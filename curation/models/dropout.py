@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
-from torchvision.ops import drop_block2d
 
 from curation.errors import CurationError, UsageError
 from curation.models.features import with_last_layer
@@ -59,6 +58,8 @@ def drop_block(model: nn.Module, rate: float, *, side_px: int = 3) -> Iterator[N
     _check(rate)
     if side_px < 1 or side_px % 2 == 0:
         raise UsageError(f"the side of a dropped block must be odd and at least 1 px, got {side_px}")
+    from torchvision.ops import drop_block2d  # here, for it takes seconds to import
+
     hooks: list[RemovableHandle] = []
 
     def drop(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:

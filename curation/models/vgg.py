@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.vgg import cfgs, make_layers
 
 
 class Vgg16(nn.Module):
@@ -14,6 +13,8 @@ class Vgg16(nn.Module):
     """
 
     def __init__(self, *, classes: int, channels: int) -> None:
+        from torchvision.models.vgg import cfgs, make_layers  # here, for it takes seconds to import
+
         super().__init__()
         self.features = make_layers(cfgs["D"], batch_norm=True)
         self.features[0] = nn.Conv2d(channels, 64, 3, padding=1)
