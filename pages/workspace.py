@@ -8,6 +8,7 @@ import streamlit as st
 
 from curation import figures
 from curation.errors import CurationError
+from curation.goal_models import goal_model_of
 from curation.recipe import GoalModel
 from curation.workspace import Samples
 from pages.ui import new_workspace, panel, resources, state
@@ -71,21 +72,23 @@ with stages:
     st.subheader("Goal model")
     models = found.models()
     chosen = recipe.goal_model
-    about = models.get(pipeline.model_key) if samples is not None else None
+    kept = found.model(pipeline.model_key) if samples is not None else None
+    about = kept.about_at(pipeline.epoch) if kept else None
+    history = kept.history() if kept else []
     if about:
         left, middle, right = st.columns(3)
         left.metric("Architecture", about["architecture"])
         middle.metric("Accuracy, these samples", f"{about['train_accuracy']:.1%}")
         test = about["test_accuracy"]
         right.metric("Accuracy, test split", "–" if test is None else f"{test:.1%}")
-        if about["history"]:
-            with st.expander("Training curve"):
-                st.plotly_chart(figures.training(about["history"]), config={"displayModeBar": False})
+    if history:
+        with st.expander("Training curve", expanded=not about):
+            st.plotly_chart(figures.training(history), config={"displayModeBar": False})
     others = {key: other for key, other in models.items() if not about or key != pipeline.model_key}
     if others:
 
-        def use(settings: dict) -> None:
-            state.change(goal_model=settings)
+        def use(key: str) -> None:
+            state.change(goal_model=goal_model_of(found, key).model_dump(mode="json"))
 
         with st.expander(f"{len(others)} other goal model{'s' * (len(others) > 1)} in this workspace"):
             for key, other in others.items():
@@ -96,7 +99,8 @@ with stages:
                         f"`{key[:8]}` {other['architecture']}, {method}, accuracy {other['train_accuracy']:.1%}"
                         + (f", test {test:.1%}" if test is not None else "")
                     )
-                    st.button("Use", key=f"use-{key}", on_click=use, args=(other["settings"],), type="tertiary")
+                    st.button("Use", key=f"use-{key}", on_click=use, args=(key,), type="tertiary")
+            st.page_link("evaluate.py", label="Compare them", query_params={"look": "Goal models"})
 
     with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
         from curation.models.architectures import ARCHITECTURES
@@ -124,5 +128,12 @@ with stages:
             path = checkpoint.strip() or None
             if path and not Path(path).is_file():
                 st.error(f"There is no file {path}; give the path of a safetensors file or a state dict.")
-            elif state.change(goal_model={"architecture": architecture, "checkpoint": path, "train": train}):
+            elif state.change(
+                goal_model={
+                    "architecture": architecture,
+                    "checkpoint": path,
+                    "train": train,
+                    "dropout": chosen.dropout.model_dump(mode="json"),
+                }
+            ):
                 st.rerun()

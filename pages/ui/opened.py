@@ -46,7 +46,7 @@ def open_model() -> Prepared:
     found = _workspace()
     pipeline = resources.pipeline()
     try:
-        ready = pipeline.workspace.model(pipeline.model_key).ready()
+        ready = pipeline.workspace.model(pipeline.model_key).ready(pipeline.epoch)
     except CurationError:
         ready = False
     if not ready:
