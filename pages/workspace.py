@@ -10,7 +10,7 @@ from curation import figures
 from curation.errors import CurationError
 from curation.goal_models import goal_model_of
 from curation.recipe import GoalModel
-from curation.workspace import Samples
+from curation.workspace import Samples, Workspace
 from pages.ui import new_workspace, panel, resources, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form
@@ -87,8 +87,8 @@ with stages:
     others = {key: other for key, other in models.items() if not about or key != pipeline.model_key}
     if others:
 
-        def use(key: str) -> None:
-            state.change(goal_model=goal_model_of(found, key).model_dump(mode="json"))
+        def use(place: Workspace, key: str) -> None:
+            state.change(goal_model=goal_model_of(place, key).model_dump(mode="json"))
 
         with st.expander(f"{len(others)} other goal model{'s' * (len(others) > 1)} in this workspace"):
             for key, other in others.items():
@@ -99,7 +99,7 @@ with stages:
                         f"`{key[:8]}` {other['architecture']}, {method}, accuracy {other['train_accuracy']:.1%}"
                         + (f", test {test:.1%}" if test is not None else "")
                     )
-                    st.button("Use", key=f"use-{key}", on_click=use, args=(key,), type="tertiary")
+                    st.button("Use", key=f"use-{key}", on_click=use, args=(found, key), type="tertiary")
             st.page_link("evaluate.py", label="Compare them", query_params={"look": "Goal models"})
 
     with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
