@@ -19,46 +19,26 @@ PAGES = {
     "variants-effect": ("variants?w=demo&view=What+hurts", "Made wrong by class"),
     "variants-database": ("variants?w=demo&view=Database", "for this goal model"),
     "mix": ("mix?w=demo", "Against the last saved recipe"),
+    "evaluate": ("evaluate?w=demo", "reaches R"),
+    "evaluate-errors": ("evaluate?w=demo&look=Where+it+errs&image=500", "What a target says"),
+    "evaluate-steps": ("evaluate?w=demo&look=What+each+step+gives", "Published"),
+    "evaluate-goal-models": ("evaluate?w=demo&look=Goal+models", "Train others"),
+    "evaluate-tune": ("evaluate?w=demo&look=Tune", "R by mix"),
     "export": ("export?w=demo", "Load it in Python"),
 }
 
 
 def main(out: Path) -> None:
     """Compute the demo where it is missing, then visit every page."""
-    subprocess.run([sys.executable, "-m", "curation.cli", "demo", "--no-dashboard"], cwd=ROOT, check=True)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "curation.cli",
-            "run",
-            "recipes/demo.yaml",
-            "-w",
-            "cache/demo",
-            "--overwrite",
-            "--out",
-            str(Path(tempfile.mkdtemp()) / "demo"),
-        ],
-        cwd=ROOT,
-        check=True,
-    )
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "curation.cli",
-            "variants",
-            "recipes/demo.yaml",
-            "-w",
-            "cache/demo",
-            "--attack",
-            "apgd epsilon=0.1",
-            "--attack",
-            "deepfool",
-        ],
-        cwd=ROOT,
-        check=True,
-    )
+    demo, exported = ["recipes/demo.yaml", "-w", "cache/demo"], str(Path(tempfile.mkdtemp()) / "demo")
+    for command in (
+        ["demo", "--no-dashboard"],
+        ["run", *demo, "--overwrite", "--out", exported],
+        ["variants", *demo, "--attack", "apgd epsilon=0.1", "--attack", "deepfool"],
+        ["evaluate", *demo, "--settings", "evaluations/demo.yaml"],
+        ["tune", *demo, "--settings", "evaluations/demo.yaml", "--trials", "12", "--epochs", "3"],
+    ):
+        subprocess.run([sys.executable, "-m", "curation.cli", *command], cwd=ROOT, check=True)
     out.mkdir(parents=True, exist_ok=True)
     log = Path(tempfile.mkdtemp()) / "server.log"
     with dashboard(ROOT / "cache", log=log) as address, chromium() as browser:

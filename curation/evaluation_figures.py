@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,15 @@ GREY = "#8b93a1"
 PART_WORDS = {**FAMILY_WORDS, "held_out": "Held-out corruptions", "white_box": "Attacked itself"}
 """The parts of P, and the attack on the target itself, with the words people see."""
 
-PART_COLOURS = {**FAMILY_COLOURS, "held_out": "#8a5a00", "white_box": "#7f1d5f"}
+PART_COLOURS = {
+    **FAMILY_COLOURS,
+    "held_out": FAMILY_COLOURS["corruption"],
+    "white_box": FAMILY_COLOURS["adversarial"],
+}
 
-_ERRORS = [[0.0, "rgba(189,31,1,.85)"], [0.5, "rgba(230,120,60,.55)"], [1.0, "rgba(128,128,128,.08)"]]
-_MORE = [[0.0, "rgba(128,128,128,.08)"], [1.0, "rgba(79,70,229,.85)"]]
-_DIFFERENCE = [[0.0, "rgba(189,31,1,.85)"], [0.5, "rgba(128,128,128,.08)"], [1.0, "rgba(13,148,136,.9)"]]
+_ERRORS = [[0.0, "rgba(225,50,20,.65)"], [0.5, "rgba(230,120,60,.4)"], [1.0, "rgba(128,128,128,.08)"]]
+_MORE = [[0.0, "rgba(128,128,128,.08)"], [1.0, "rgba(99,90,240,.65)"]]
+_DIFFERENCE = [[0.0, "rgba(225,50,20,.65)"], [0.5, "rgba(128,128,128,.08)"], [1.0, "rgba(13,148,136,.65)"]]
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -72,7 +77,7 @@ def parts(table: pd.DataFrame, figures: Sequence[str], *, height_px: int | None 
             mode="markers",
             name="R" if main else PART_WORDS[part],
             marker={
-                "symbol": "diamond" if main else "circle",
+                "symbol": "diamond" if main else "circle" if part in FAMILY_COLOURS else "circle-open",
                 "size": 13 if main else 10,
                 "color": ACCENT if main else PART_COLOURS[part],
             },
@@ -92,100 +97,110 @@ def grid(
     columns: Sequence[str],
     *,
     difference: bool = False,
-    cell_px: int = 24,
 ) -> go.Figure:
     """Return a heat table of accuracies or of their differences, float M×C with NaN where there is nothing.
 
     Errors stand out in an accuracy; a difference is green where it is above 0, red below. Cells can be selected.
     """
-    most = max(0.01, float(np.nanmax(np.abs(values), initial=0.01)))
+    most = max(0.01, float(np.nanmax(np.abs(values), initial=0.01))) if difference else 1.0
     digits = [
         ["" if np.isnan(value) else signed(100 * value, 0) if difference else f"{100 * value:.0f}" for value in row]
         for row in values
     ]
+    figure = _table(
+        values,
+        rows,
+        columns,
+        text=digits,
+        colours=_DIFFERENCE if difference else _ERRORS,
+        limits=(-most if difference else 0, most),
+        cells=values,
+        hover="%{y} %{x}: %{customdata:+.1%}" if difference else "%{y} %{x}: %{customdata:.1%}",
+    )
+    figure.update_xaxes(tickangle=0)
+    return figure
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
+    """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
+
+    Colour is the share of the row, the diagonal left out, so that a class's usual confusions stand out.
+    """
+    total = np.maximum(counts.sum(1, keepdims=True), 1)
+    shares = counts * (1 - np.eye(len(counts))) / total
+    few = len(classes) <= 25
+    return _table(
+        shares,
+        classes,
+        classes,
+        text=np.where(counts > 0, counts.astype(str), "") if few else None,
+        colours=_MORE,
+        limits=(0, max(0.01, float(shares.max(initial=0.0)))),
+        cells=np.stack([counts, counts / total], axis=-1),
+        hover="%{y} taken for %{x}: %{customdata[0]:,} (%{customdata[1]:.1%} of the row)",
+        cell_px=34 if few else 14,
+    )
+
+
+def shares(values: np.ndarray, names: Sequence[str]) -> go.Figure:
+    """Return a heat table of shares between things of the same names, float M×M in [0, 1], NaN: none."""
+    return _table(
+        values,
+        names,
+        names,
+        text=np.where(np.isnan(values), "", np.char.mod("%.0f", 100 * np.nan_to_num(values))),
+        colours=_MORE,
+        limits=(0, 1),
+        cells=values,
+        hover="%{y} and %{x}: %{customdata:.1%}",
+        cell_px=40,
+    )
+
+
+def _table(
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    text: Any,
+    colours: Any,
+    limits: tuple[float, float],
+    cells: np.ndarray,
+    hover: str,
+    cell_px: int = 24,
+) -> go.Figure:
+    """Return a heat table with its header above.
+
+    Unseen markers make its cells selectable, which heat maps are not; theirs is the text, in the page's own colour.
+
+    cells: what ``hover`` tells of each, M×C or M×C×D; cells that are NaN in ``values`` have neither.
+    """
     figure = go.Figure(
         go.Heatmap(
             z=values,
             x=list(columns),
             y=list(rows),
-            zmin=-most if difference else 0,
-            zmax=most if difference else 1,
-            colorscale=_DIFFERENCE if difference else _ERRORS,
+            zmin=limits[0],
+            zmax=limits[1],
+            colorscale=colours,
             showscale=False,
-            text=digits,
-            texttemplate="%{text}",
-            hovertemplate="%{y} %{x}: %{z:+.1%}<extra></extra>" if difference else "%{y} %{x}: %{z:.1%}<extra></extra>",
+            hoverinfo="skip",
             xgap=1,
             ygap=1,
         )
     )
-    _table(figure, rows, columns, cell_px=cell_px)
-    figure.update_xaxes(tickangle=0)
-    return figure
-
-
-def confusion(counts: np.ndarray, classes: Sequence[str], *, cell_px: int = 34) -> go.Figure:
-    """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
-
-    Colour is the share of the row, the diagonal left out, so that a class's usual confusions stand out.
-    """
-    wrong = counts.astype(np.float64) * (1 - np.eye(len(counts)))
-    total = np.maximum(counts.sum(1, keepdims=True), 1)
-    shares = wrong / total
-    text = np.where(counts > 0, counts.astype(str), "")
-    figure = go.Figure(
-        go.Heatmap(
-            z=shares,
-            x=list(classes),
-            y=list(classes),
-            zmin=0,
-            zmax=max(0.01, float(shares.max(initial=0.0))),
-            colorscale=_MORE,
-            showscale=False,
-            text=text,
-            texttemplate="%{text}" if len(classes) <= 25 else None,
-            customdata=counts / total,
-            hovertemplate="%{y} taken for %{x}: %{text} (%{customdata:.1%} of the row)<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    return _table(figure, classes, classes, cell_px=cell_px if len(classes) <= 25 else 14)
-
-
-def shares(values: np.ndarray, names: Sequence[str], *, cell_px: int = 40) -> go.Figure:
-    """Return a heat table of shares between things of the same names, float M×M in [0, 1], NaN: none."""
-    text = np.where(np.isnan(values), "", np.char.mod("%.0f", 100 * np.nan_to_num(values)))
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            x=list(names),
-            y=list(names),
-            zmin=0,
-            zmax=1,
-            colorscale=_MORE,
-            showscale=False,
-            text=text,
-            texttemplate="%{text}",
-            hovertemplate="%{y} and %{x}: %{z:.1%}<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    return _table(figure, names, names, cell_px=cell_px)
-
-
-def _table(figure: go.Figure, rows: Sequence[str], columns: Sequence[str], *, cell_px: int) -> go.Figure:
-    """Return a heat table with its header above; unseen markers make its cells selectable, which heat maps are not."""
-    across, down = np.meshgrid(np.arange(len(columns)), np.arange(len(rows)))
+    down, across = np.nonzero(~np.isnan(values))
     figure.add_scatter(
-        x=np.array(columns, dtype=str)[across.ravel()] if len(columns) else [],
-        y=np.array(rows, dtype=str)[down.ravel()] if len(rows) else [],
-        mode="markers",
-        marker={"size": cell_px, "symbol": "square", "opacity": 0},
+        x=np.array(columns, dtype=str)[across],
+        y=np.array(rows, dtype=str)[down],
+        mode="markers" if text is None else "markers+text",
+        text=None if text is None else np.array(text, dtype=str).reshape(values.shape)[down, across],
+        textfont={"size": 11},
+        marker={"size": cell_px, "symbol": "square", "opacity": 0, "color": GREY},
         selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        hoverinfo="skip",
+        unselected={"marker": {"opacity": 0}, "textfont": {"color": GREY}},
+        customdata=cells[down, across],
+        hovertemplate=f"{hover}<extra></extra>",
         showlegend=False,
     )
     figure.update_xaxes(

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kept_evaluation import keep_evaluation
 
 from benchmarks.browser import Visit, chromium, dashboard
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
+from curation.workspace import Workspace
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,6 +33,7 @@ def cache(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder with one computed workspace that the tests may change."""
     folder = tmp_path_factory.mktemp("dashboard")
     shutil.copytree(computed.workspace.root, folder / "small")
+    keep_evaluation(Workspace(folder / "small"), computed.recipe)
     return folder
 
 
@@ -205,15 +208,41 @@ def test_recolouring_the_map_sends_no_columns_again(visit: Visit) -> None:
     assert sum(visit.down) <= 10_000
 
 
-def test_nothing_is_sent_when_no_job_runs(visit: Visit) -> None:
-    visit.open("workspace", expect="Goal model")
+def test_from_the_leaderboard_to_an_image_that_is_wrong(visit: Visit) -> None:
+    page = visit.page
+    visit.open("evaluate", expect="reaches R")
+    page.get_by_text("Where it errs", exact=True).click()
+    visit.settle(expect="Images that it gets wrong")
+    page.get_by_role("listbox").first.get_by_role("option").first.click()
+    visit.settle(expect="What a target says")
+    name = page.get_by_text(re.compile(r"Test image \d+")).first.inner_text()
+    assert "image=" in page.url
+    page.reload()
+    visit.settle(expect="What a target says")
+    assert page.get_by_text(re.compile(r"Test image \d+")).first.inner_text() == name, "a link shows the same image"
+
+    cells = page.get_by_test_id("stPlotlyChart").nth(2)
+    heat = cells.locator(".nsewdrag").first.bounding_box()
+    assert heat
+    before = page.get_by_text(re.compile("of .* images of P")).first.inner_text()
+    page.mouse.click(heat["x"] + heat["width"] * 0.15, heat["y"] + heat["height"] * 0.05)
+    page.wait_for_function("words => !document.body.innerText.includes(words)", arg=before)
+    visit.settle()
+
+    page.get_by_role("listbox").nth(1).get_by_role("option").first.click()
+    visit.settle(expect="Entropy by severity")
+
+
+@pytest.mark.parametrize(("path", "expect"), [("workspace", "Goal model"), ("evaluate", "reaches R")])
+def test_nothing_is_sent_when_no_job_runs(visit: Visit, path: str, expect: str) -> None:
+    visit.open(path, expect=expect)
     visit.page.wait_for_timeout(1500)
     visit.forget_traffic()
     visit.page.wait_for_timeout(3000)
     assert visit.down == []
 
 
-@pytest.mark.parametrize("page", ["workspace", "boundary", "map", "variants", "mix", "export"])
+@pytest.mark.parametrize("page", ["workspace", "boundary", "map", "variants", "mix", "evaluate", "export"])
 @pytest.mark.parametrize("width_px", [1440, 390])
 def test_every_page_fits_its_window(browser: Any, served: tuple[str, Path], page: str, width_px: int) -> None:
     visit = Visit(browser, served[0], width_px=width_px, height_px=844)

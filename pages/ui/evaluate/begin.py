@@ -11,6 +11,7 @@ from curation.errors import CurationError, UsageError
 from curation.progress import duration
 from curation.workspace import Workspace
 from pages.ui import state
+from pages.ui.evaluate import chosen
 from pages.ui.fields import kept
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def draw(found: Workspace) -> None:
         with left:
             recipes = _recipes(found)
         with right:
-            evaluation = _settings()
+            evaluation = _settings(found)
         with left:
             name = kept(
                 st.text_input, "Name", key="begin-name", default=_free(found), help="The results are kept under it."
@@ -96,7 +97,7 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
     return named
 
 
-def _settings() -> Evaluation:
+def _settings(found: Workspace) -> Evaluation:
     """Draw how targets are trained and measured, and return it. Raises: UsageError."""
     from curation.evaluation.baselines import TITLES
     from curation.evaluation.settings import BaselineName, Evaluation
@@ -148,28 +149,10 @@ def _settings() -> Evaluation:
             key="begin-flip",
             help="At random while training. Not for digits and letters.",
         )
+    suite = chosen.suite(found, "begin-suite")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        samples = kept(
-            st.number_input,
-            "Test images",
-            1,
-            1_000_000,
-            default=usual.suite.samples,
-            step=100,
-            key="begin-samples",
-            width=140,
-            help="Of each of these P has a clean copy, all corrupted ones and the attacked ones.",
-        )
-        level = kept(
-            st.number_input,
-            "ε of attacks, in 255ths",
-            1,
-            255,
-            default=_level(recipe),
-            key="begin-epsilon",
-            width=180,
-            help="L∞, on P.",
-        )
+        if suite is None:
+            suite = _suite(usual.to_dict()["suite"], flip=flip)
         white_box = kept(
             st.number_input,
             "Images attacked directly",
@@ -179,20 +162,49 @@ def _settings() -> Evaluation:
             step=50,
             key="begin-white",
             width=190,
-            help="Each target itself is attacked on so many; reported beside R. 0: none.",
+            help="Each target itself is attacked on so many, as strongly as in P; reported beside R. 0: none.",
         )
-    written: dict[str, Any] = usual.to_dict()
-    attacks = [{**attack, "epsilon": f"{level}/255"} for attack in written["suite"]["adversarial"]]
+    first: dict[str, Any] = next((attack for attack in suite["adversarial"] if "epsilon" in attack), {})
+    schedule = {"preset": preset, "epochs": epochs, "flip": flip}
+    strength = {"epsilon": first["epsilon"]} if first else {}
     return Evaluation.parse(
         {
             "targets": targets,
             "seeds": seeds,
-            "schedule": {"preset": preset, "epochs": epochs, "flip": flip},
+            "schedule": schedule,
             "baselines": baselines,
-            "suite": {"samples": samples, "adversarial": attacks},
-            "white_box": {"samples": white_box, "epsilon": f"{level}/255"},
+            "suite": suite,
+            "white_box": {"samples": white_box, **strength},
         }
     )
+
+
+def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:
+    """Draw how large a new P is and how strongly it is attacked, and return it as plain data."""
+    samples = kept(
+        st.number_input,
+        "Test images",
+        1,
+        1_000_000,
+        default=usual["samples"],
+        step=100,
+        key="begin-samples",
+        width=140,
+        help="Of each of these P has a clean copy, all corrupted ones and the attacked ones.",
+    )
+    usual_level = _level(state.recipe())
+    level = kept(
+        st.number_input,
+        "ε of attacks, in 255ths",
+        1,
+        255,
+        default=usual_level,
+        key="begin-epsilon",
+        width=180,
+        help="L∞ radius of the attacks on the surrogates.",
+    )
+    attacks = [{**attack, "epsilon": f"{level}/255"} for attack in usual["adversarial"]]
+    return {**usual, "samples": samples, "adversarial": attacks, "training": {**usual["training"], "flip": flip}}
 
 
 def _level(recipe: Recipe) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -82,6 +82,22 @@ def _results(key: str, _fresh: Results) -> Results:
 def leaderboard(key: str, target: str | None, _results: Results) -> pd.DataFrame:
     """The table of all sets; treat as read-only."""
     return _results.leaderboard(target=target)
+
+
+def suite(found: Workspace, key: str) -> dict[str, Any] | None:
+    """Draw the choice of a test suite and return a kept evaluation's, as plain data, or None for a new one."""
+    made = found.evaluations()[::-1]
+    if not made:
+        return None
+    name = st.selectbox(
+        "Test suite P",
+        [*made, None],
+        format_func=lambda name: f"that of evaluation {name}" if name else "a new one",
+        key=f"{key}-{found.name}",
+        help="Figures are comparable on one P only; one that is made already also saves the time of making it.",
+    )
+    kept = found.evaluation(name) if name else None
+    return kept["evaluation"]["suite"] if kept else None
 
 
 def explain(results: Results) -> None:

@@ -29,7 +29,7 @@ def draw(found: Workspace) -> None:
     from curation.goal_models import candidates
 
     _training(found)
-    table = _offered(found, candidates(found))
+    table = _offered(candidates(found))
     if table.empty:
         st.info(
             "No goal model yet: run the first two stages on the Workspace page, or train some below.",
@@ -49,10 +49,8 @@ def draw(found: Workspace) -> None:
     _more(found)
 
 
-def _offered(found: Workspace, table: pd.DataFrame) -> pd.DataFrame:
-    """Draw whether earlier epochs are shown too, and return the candidates; copies that P made for itself are none."""
-    copies = table["checkpoint"].fillna("").astype(str).str.startswith(str(found.root))
-    table = table[~copies]
+def _offered(table: pd.DataFrame) -> pd.DataFrame:
+    """Draw whether earlier epochs are shown too, and return the candidates."""
     earlier = (table["epoch"] != table["epochs"]).fillna(value=False).to_numpy(bool)
     if earlier.any() and not st.toggle("Earlier epochs too", key="goal-epochs"):
         table = table[~earlier]
@@ -179,27 +177,32 @@ def _compared(found: Comparison) -> None:
             },
         },
     )
-    st.caption("Accuracy on the recipe's own candidates; the adversarial ones were made against each model itself.")
+    letters = {name: chr(65 + index) for index, name in enumerate(found.chosen)}
+    listed = " · ".join(f"**{letter}** {name}" for name, letter in letters.items())
+    st.caption(
+        "Accuracy on the recipe's own candidates; the adversarial ones were made against each model itself. Below: "
+        f"{listed}."
+    )
     there = set(found.table.loc[found.table["candidates"] > 0, "family"])
     families = [family for family in FAMILY_WORDS if family in there]
     for column, family in zip(st.columns(len(families)), families, strict=True):
         with column:
             st.markdown(f"**Entropy, {FAMILY_WORDS[family].lower()}**")
-            counts = {name: histograms[family] for name, histograms in found.histograms.items()}
+            counts = {letters[name]: histograms[family] for name, histograms in found.histograms.items()}
             st.plotly_chart(
                 charts.histograms(counts, found.edges), config={"displayModeBar": False}, key=f"goal-entropy-{family}"
             )
     st.markdown("**How far the chosen sets agree**")
-    letters = [chr(65 + index) for index in range(len(found.chosen))]
     grids = {"all images": found.overlap, **{FAMILY_WORDS[f].lower(): found.sample_overlap[f] for f in families}}
     for column, (words, overlap) in zip(st.columns(len(grids)), grids.items(), strict=True):
         with column:
             st.caption(words.capitalize() + (", as candidates" if words == "all images" else ", as samples"))
             st.plotly_chart(
-                charts.shares(overlap.to_numpy(float), letters), config={"displayModeBar": False}, key=f"goal-{words}"
+                charts.shares(overlap.to_numpy(float), list(letters.values())),
+                config={"displayModeBar": False},
+                key=f"goal-{words}",
             )
-    listed = " · ".join(f"**{letter}** {name}" for letter, name in zip(letters, found.chosen, strict=True))
-    st.caption(f"{listed}. In %: images that both choose, of those that either does.")
+    st.caption("In %: images that both choose, of those that either does.")
 
 
 def _compute(found: Workspace, recipes: list[Recipe]) -> None:

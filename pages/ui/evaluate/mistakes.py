@@ -55,7 +55,8 @@ def draw(found: Workspace) -> None:
         st.subheader("By class")
         _classes(it, classes, difference)
     with crossed:
-        st.subheader("Taken for")
+        part = st.session_state.get("wrong-part")
+        st.subheader(f"Taken for, {PART_WORDS[part].lower()}" if part else "Taken for")
         _confusion(it, classes)
     st.caption(
         f"Accuracy in %, of {len(it.tables)} training{'s' * (len(it.tables) > 1)} on **{it.set}**"
@@ -154,9 +155,7 @@ def _kinds(it: Looked, difference: bool) -> None:
             part, kind = table.index[names.index(point["y"])]
             severity = int(table.columns[columns.index(point["x"])])
             if part != "white_box":
-                st.session_state["wrong-part"] = part
-                st.session_state["wrong-kind"] = kind
-                st.session_state["wrong-severity"] = severity or None
+                wrong.show(part=part, kind=kind, severity=severity or None)
 
     st.plotly_chart(
         figures.grid(table.to_numpy(float), names, columns, difference=difference),
@@ -176,9 +175,7 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
         if point and point["y"] in classes and point["x"] in words:
             part = table.columns[words.index(point["x"])]
             if part != "white_box":
-                st.session_state["wrong-part"], st.session_state["wrong-kind"] = part, None
-                st.session_state["wrong-severity"] = None
-                st.session_state["wrong-label"] = classes[classes.index(point["y"])]
+                wrong.show(part=part, label=point["y"])
 
     st.plotly_chart(
         figures.grid(table.to_numpy(float), list(table.index), words, difference=difference),
@@ -192,13 +189,13 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
 def _confusion(it: Looked, classes: list[str]) -> None:
     from curation.evaluation.metrics import confusion
 
-    counts = sum(confusion(table, len(classes), st.session_state.get("wrong-part")) for table in it.tables)
+    part = st.session_state.get("wrong-part")
+    counts = sum(confusion(table, len(classes), part) for table in it.tables)
 
     def picked() -> None:
         point = _point("heat-confusion")
         if point and point["y"] in classes and point["x"] in classes and point["x"] != point["y"]:
-            st.session_state["wrong-label"] = point["y"]
-            st.session_state["wrong-said"] = point["x"]
+            wrong.show(part=part, label=point["y"], said=point["x"])
 
     st.plotly_chart(
         figures.confusion(np.asarray(counts), classes),

@@ -14,6 +14,7 @@ from curation.errors import CurationError
 from curation.figures import FAMILY_COLOURS, FAMILY_WORDS
 from curation.workspace import Workspace
 from pages.ui import panel, state
+from pages.ui.evaluate import chosen
 from pages.ui.fields import kept
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _best(study: Study, done: pd.DataFrame) -> None:
         )
     st.caption(
         f"R on {study.settings.suite_samples} held-out test images and a short training of {study.settings.target}: "
-        "cheap, and the winner was chosen by it. Take the recipe and measure it in a new evaluation before it is told."
+        "cheap, and the winner was chosen by it. Measure the recipe in a new evaluation before you rely on it."
     )
 
 
@@ -199,14 +200,7 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     names_of_targets = list(ARCHITECTURES)
     with left:
         search = kept(st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search")
-        made = found.evaluations()[::-1]
-        suite_of = st.selectbox(
-            "Test suite P",
-            [*made, "as usual"],
-            format_func=lambda name: f"of evaluation {name}" if name in made else "the usual one",
-            key=f"tune-suite-{found.name}",
-            help="One that is made already saves the time of making it.",
-        )
+        suite = chosen.suite(found, "tune-suite")
         name = kept(st.text_input, "Name", default=free, key="tune-name")
     with right:
         target = kept(st.selectbox, "Target", names_of_targets, default=usual.target, key="tune-target")
@@ -227,8 +221,8 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
         "suite_samples": samples,
         "pruning": pruning,
     }
-    if suite_of in made:
-        value["suite"] = (found.evaluation(str(suite_of)) or {})["evaluation"]["suite"]
+    if suite is not None:
+        value["suite"] = suite
     return name.strip(), Tuning.parse(value)
 
 

@@ -110,9 +110,14 @@ def _filter(label: str, options: list[Any], column: Any, key: str, words: Any) -
     return np.ones(len(column), bool) if value is None else np.asarray(column) == value
 
 
-def _clear() -> None:
+def show(**filters: Any) -> None:
+    """Set some filters, and no others: part, kind, severity, label and said; for callbacks."""
     for key in ("part", "kind", "severity", "label", "said"):
-        st.session_state[f"wrong-{key}"] = None
+        st.session_state[f"wrong-{key}"] = filters.get(key)
+
+
+def _clear() -> None:
+    show()
     st.session_state["wrong-only"] = False
 
 
