@@ -120,6 +120,8 @@ def _table(table: pd.DataFrame) -> None:
         column_config={
             "Set": column.TextColumn("Set", pinned=True, help="★ a recipe; the others are baselines of its budget."),
             "R": column.NumberColumn("R, %", format="%.1f"),
+            "95 %": column.TextColumn(width=105, help="Over test images."),
+            "Gain, 95 %": column.TextColumn(width=115, help="Over test images, paired."),
             "Gain": column.NumberColumn("Gain", format="%+.1f", help="Points of R over the clean baseline, paired."),
             **{
                 words: column.NumberColumn(SHORT[name], format="%.1f", help=f"Accuracy: {words.lower()}; beside R.")
