@@ -97,10 +97,12 @@ def grid(
     columns: Sequence[str],
     *,
     difference: bool = False,
+    ink: str | None = None,
 ) -> go.Figure:
     """Return a heat table of accuracies or of their differences, float M×C with NaN where there is nothing.
 
     Errors stand out in an accuracy; a difference is green where it is above 0, red below. Cells can be selected.
+    ink: colour of the numbers; None: that of the page's charts.
     """
     most = max(0.01, float(np.nanmax(np.abs(values), initial=0.01))) if difference else 1.0
     digits = [
@@ -116,12 +118,13 @@ def grid(
         limits=(-most if difference else 0, most),
         cells=values,
         hover="%{y} %{x}: %{customdata:+.1%}" if difference else "%{y} %{x}: %{customdata:.1%}",
+        ink=ink,
     )
     figure.update_xaxes(tickangle=0)
     return figure
 
 
-def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
+def confusion(counts: np.ndarray, classes: Sequence[str], *, ink: str | None = None) -> go.Figure:
     """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
 
     Colour is the share of the row, the diagonal left out, so that a class's usual confusions stand out.
@@ -138,11 +141,12 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
         limits=(0, max(0.01, float(shares.max(initial=0.0)))),
         cells=np.stack([counts, counts / total], axis=-1),
         hover="%{y} taken for %{x}: %{customdata[0]:,} (%{customdata[1]:.1%} of the row)",
+        ink=ink,
         cell_px=34 if few else 14,
     )
 
 
-def shares(values: np.ndarray, names: Sequence[str]) -> go.Figure:
+def shares(values: np.ndarray, names: Sequence[str], *, ink: str | None = None) -> go.Figure:
     """Return a heat table of shares between things of the same names, float M×M in [0, 1], NaN: none."""
     return _table(
         values,
@@ -153,6 +157,7 @@ def shares(values: np.ndarray, names: Sequence[str]) -> go.Figure:
         limits=(0, 1),
         cells=values,
         hover="%{y} and %{x}: %{customdata:.1%}",
+        ink=ink,
         cell_px=40,
     )
 
@@ -167,11 +172,12 @@ def _table(
     limits: tuple[float, float],
     cells: np.ndarray,
     hover: str,
+    ink: str | None,
     cell_px: int = 24,
 ) -> go.Figure:
     """Return a heat table with its header above.
 
-    Unseen markers make its cells selectable, which heat maps are not; theirs is the text, in the page's own colour.
+    Unseen markers make its cells selectable, which heat maps are not; theirs is the text.
 
     cells: what ``hover`` tells of each, M×C or M×C×D; cells that are NaN in ``values`` have neither.
     """
@@ -195,10 +201,10 @@ def _table(
         y=np.array(rows, dtype=str)[down],
         mode="markers" if text is None else "markers+text",
         text=None if text is None else np.array(text, dtype=str).reshape(values.shape)[down, across],
-        textfont={"size": 11},
+        textfont={"size": 11, "color": ink},
         marker={"size": cell_px, "symbol": "square", "opacity": 0, "color": GREY},
         selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}, "textfont": {"color": GREY}},
+        unselected={"marker": {"opacity": 0}, "textfont": {"color": ink or GREY}},
         customdata=cells[down, across],
         hovertemplate=f"{hover}<extra></extra>",
         showlegend=False,

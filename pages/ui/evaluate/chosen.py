@@ -100,6 +100,11 @@ def suite(found: Workspace, key: str) -> dict[str, Any] | None:
     return kept["evaluation"]["suite"] if kept else None
 
 
+def ink() -> str:
+    """Return the colour in which numbers can be read on tinted cells of a light or dark page."""
+    return "#e6e8ec" if st.context.theme.type == "dark" else "#1c2024"
+
+
 def explain(results: Results) -> None:
     """Say what R is and on what it was measured; drawn wherever R is shown."""
     settings = results.evaluation.suite

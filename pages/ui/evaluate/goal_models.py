@@ -16,6 +16,7 @@ from curation.figures import FAMILY_WORDS
 from curation.plugin import fingerprint
 from curation.workspace import Workspace
 from pages.ui import panel, resources, state
+from pages.ui.evaluate import chosen
 
 if TYPE_CHECKING:
     from curation.goal_models import Comparison
@@ -198,7 +199,7 @@ def _compared(found: Comparison) -> None:
         with column:
             st.caption(words.capitalize() + (", as candidates" if words == "all images" else ", as samples"))
             st.plotly_chart(
-                charts.shares(overlap.to_numpy(float), list(letters.values())),
+                charts.shares(overlap.to_numpy(float), list(letters.values()), ink=chosen.ink()),
                 config={"displayModeBar": False},
                 key=f"goal-{words}",
             )

@@ -158,7 +158,7 @@ def _kinds(it: Looked, difference: bool) -> None:
                 wrong.show(part=part, kind=kind, severity=severity or None)
 
     st.plotly_chart(
-        figures.grid(table.to_numpy(float), names, columns, difference=difference),
+        figures.grid(table.to_numpy(float), names, columns, difference=difference, ink=chosen.ink()),
         config={"displayModeBar": False},
         key="heat-kinds",
         on_select=picked,
@@ -178,7 +178,7 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
                 wrong.show(part=part, label=point["y"])
 
     st.plotly_chart(
-        figures.grid(table.to_numpy(float), list(table.index), words, difference=difference),
+        figures.grid(table.to_numpy(float), list(table.index), words, difference=difference, ink=chosen.ink()),
         config={"displayModeBar": False},
         key="heat-classes",
         on_select=picked,
@@ -198,7 +198,7 @@ def _confusion(it: Looked, classes: list[str]) -> None:
             wrong.show(part=part, label=point["y"], said=point["x"])
 
     st.plotly_chart(
-        figures.confusion(np.asarray(counts), classes),
+        figures.confusion(np.asarray(counts), classes, ink=chosen.ink()),
         config={"displayModeBar": False},
         key="heat-confusion",
         on_select=picked,
