@@ -87,7 +87,8 @@ def train_trial(
             "shape": list(data.images.shape[1:]),
             "seed": trial.seed,
             "digest": digest(content),
-            "seconds": sum(row["seconds"] for row in history),
+            "seconds": round(sum(row["seconds"] for row in history), 3),
+            "history": history,
             "device": device,
         }
         kept.finish(content, about)
