@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from curation.recipe import Recipe
 
 
+WIDE = 120
+"""Columns that the table of results needs: in a narrower terminal, or a file, it is not squeezed."""
+
+
 def evaluate(
     recipes: Annotated[list[Path], typer.Argument(help="Recipe files of one source and one budget.")],
     workspace: WorkspaceFolder = None,
@@ -200,7 +204,7 @@ def _show(results: Results, table: pd.DataFrame) -> None:
         cost = f"{duration(row['curation_s'])} + {duration(row['training_s'])}"
         name = f"[bold]{escape(row['set'])}[/]" if row["role"] == "recipe" else row["set"]
         shown.add_row(name, f"{row['images']:,}", *cells, gain, cost)
-    console.print(shown)
+    console.print(shown, width=max(console.width, WIDE))
     console.print(
         f"R in %, mean ± spread over {int(table['trainings'].max())} trainings a set; gain over the clean baseline "
         "with its 95 % interval over test images; cost: curating + one training. P is made of held-out test images, "
