@@ -307,15 +307,17 @@ def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
         from curation.workspace import Workspace, workspaces
 
         folders = [open_workspace(workspace).root] if workspace else workspaces(CACHE)
-        table = Table("workspace", "job", "state", "stage", "done", "left", box=None)
+        table = Table("workspace", "job", "does", "state", "stage", "done", "left", box=None)
         rows = []
         for folder in folders:
             for job in background.jobs(Workspace(folder)):
                 at = job.progress
                 done = f"{at.done:,} / {at.total:,}" if at else ""
                 left = f"{at.eta_s:.0f} s" if at and at.eta_s is not None and job.active else ""
-                table.add_row(str(folder), job.id, job.state, at.stage if at else "", done, left)
-                rows.append({"workspace": str(folder), "job": job.id, "state": job.state, "error": job.error})
+                does = f"{job.does} {job.subject}".strip()
+                table.add_row(str(folder), job.id, does, job.state, at.stage if at else "", done, left)
+                about = {"does": job.does, "subject": job.subject, "state": job.state, "error": job.error}
+                rows.append({"workspace": str(folder), "job": job.id, **about})
         console.print(table)
         finish({"jobs": rows}, as_json)
 

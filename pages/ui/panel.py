@@ -80,7 +80,11 @@ def stages_panel(found: Workspace) -> None:
 def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
     from curation.pipeline import FOR_SELECTION, TITLES
 
-    statuses = resources.pipeline().status()
+    statuses = [
+        status
+        for status in resources.pipeline().status()
+        if (status.stage, status.state) != ("self_correction", "off")  # few recipes ask for it
+    ]
     at = job.progress if job else None
     current = at.stage if at else None
     with st.container(border=True, gap="small"):
