@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
@@ -35,6 +35,22 @@ class Settings(BaseModel):
     """Immutable, typed parameters: unknown fields, NaN and infinity are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, value: Any, *, where: str | None = None) -> Self:
+        """Return the settings in plain data.
+
+        Args: where: what they are, or the file they are in; by default the class's name.
+        Raises: UsageError: the field, what is allowed, the nearest right name.
+        """
+        where = where or cls.__name__.lower()
+        if not isinstance(value, Mapping):
+            first = next(iter(cls.model_fields))
+            raise UsageError(f"{where}: expected fields such as `{first}:`, got {type(value).__name__}")
+        try:
+            return cls(**{str(key): part for key, part in value.items()})
+        except ValidationError as error:
+            raise UsageError(explain(error, cls, where)) from None
 
 
 class Plugin(Settings):

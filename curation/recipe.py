@@ -10,7 +10,6 @@ import yaml
 from pydantic import (
     BaseModel,
     Field,
-    ValidationError,
     ValidationInfo,
     field_serializer,
     field_validator,
@@ -22,7 +21,7 @@ from curation.corruptions import CORRUPTIONS, kinds_of
 from curation.corruptions.base import Constants, Corruption
 from curation.errors import UsageError, unknown_name
 from curation.exporters import EXPORTERS
-from curation.plugin import Plugin, Settings, explain, fingerprint, plugin_field
+from curation.plugin import Plugin, Settings, fingerprint, plugin_field
 from curation.readers import READERS
 from curation.scores import SCORES, scores_of
 from curation.selection.settings import Selection
@@ -254,16 +253,6 @@ class Recipe(Settings):
                 f"2 or more (20, say), or choose {', '.join(score.name for score in scores_of(passes=False))}, got 0"
             )
         return selection
-
-    @classmethod
-    def parse(cls, value: Any, *, where: str = "recipe") -> Recipe:
-        """Return the recipe in plain data. Raises: UsageError: the field, what is allowed, the nearest right name."""
-        if not isinstance(value, Mapping):
-            raise UsageError(f"{where}: expected fields such as `name:` and `source:`, got {type(value).__name__}")
-        try:
-            return cls(**{str(key): part for key, part in value.items()})
-        except ValidationError as error:
-            raise UsageError(explain(error, cls, where)) from None
 
     @classmethod
     def from_yaml(cls, text: str, *, where: str = "recipe") -> Recipe:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_serializer, field_validator
+from pydantic import Field, field_serializer, field_validator
 
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS
 from curation.errors import UsageError, unknown_name
-from curation.plugin import PixelFloat, Plugin, Settings, explain, plugin_field
+from curation.plugin import PixelFloat, Plugin, Settings, plugin_field
 from curation.recipe import CorruptionSet, Source
 from curation.training.settings import Training
 
@@ -91,16 +91,6 @@ class Evaluation(Settings):
     )
     suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P")
     white_box: WhiteBox = Field(default_factory=WhiteBox, description="the attack on each target itself")
-
-    @classmethod
-    def parse(cls, value: Any, *, where: str = "evaluation") -> Evaluation:
-        """Return the evaluation in plain data. Raises: UsageError: the field, what is allowed, the nearest name."""
-        if not isinstance(value, Mapping):
-            raise UsageError(f"{where}: expected fields such as `targets:`, got {type(value).__name__}")
-        try:
-            return cls(**{str(key): part for key, part in value.items()})
-        except ValidationError as error:
-            raise UsageError(explain(error, cls, where)) from None
 
     @classmethod
     def load(cls, path: Path | str) -> Evaluation:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
-from curation.errors import UsageError
 from curation.evaluation.settings import SuiteSettings
-from curation.plugin import Settings, explain
+from curation.plugin import Settings
 from curation.training.settings import Training
 
 Searched = Literal["offset", "floor", "mix", "severity", "strategy"]
@@ -40,16 +38,6 @@ class Tuning(Settings):
     @classmethod
     def _once(cls, search: tuple[Searched, ...]) -> tuple[Searched, ...]:
         return tuple(dict.fromkeys(search))
-
-    @classmethod
-    def parse(cls, value: Any, *, where: str = "tuning") -> Tuning:
-        """Return the tuning in plain data. Raises: UsageError: the field, what is allowed, the nearest name."""
-        if not isinstance(value, Mapping):
-            raise UsageError(f"{where}: expected fields such as `trials:`, got {type(value).__name__}")
-        try:
-            return cls(**{str(key): part for key, part in value.items()})
-        except ValidationError as error:
-            raise UsageError(explain(error, cls, where)) from None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tuning as plain data; ``parse`` gives the same tuning back."""
