@@ -124,6 +124,8 @@ with stages:
         train = settings_form(
             type(chosen.train), chosen.train.model_dump(mode="json"), key="train", leave_out=("preset",)
         )
+        st.caption("Monte Carlo dropout: with 2 passes or more there are three more scores to rank by.")
+        dropout = settings_form(type(chosen.dropout), chosen.dropout.model_dump(mode="json"), key="dropout")
         if st.form_submit_button("Use these settings", type="primary"):
             path = checkpoint.strip() or None
             if path and not Path(path).is_file():
@@ -133,7 +135,7 @@ with stages:
                     "architecture": architecture,
                     "checkpoint": path,
                     "train": train,
-                    "dropout": chosen.dropout.model_dump(mode="json"),
+                    "dropout": dropout,
                 }
             ):
                 st.rerun()
