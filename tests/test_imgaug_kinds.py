@@ -175,8 +175,13 @@ def test_at_most_so_many_colours(severity: int, channels: int, side_px: int, col
     for image in kind(images, seeds=seeds_of(2, seed=seed)):
         found = (image * 255).round().flatten(1).unique(dim=1)
         assert found.shape[1] <= kind.strength
-    if colours == 1:
-        assert (kind(images, seeds=seeds_of(2)) - images).abs().max() <= 3.5 / 255
+    if colours == 1:  # as it was, or, where colours are clustered in Lab, as 8-bit Lab can say it: up to 26 levels off
+        levels = (images * 255).round()
+        ways = [levels]
+        if channels == 3:
+            ways.append(_rgb_of(_lab_of(levels).movedim(1, -1)).movedim(-1, 1))
+        for found, *allowed in zip((kind(images, seeds=seeds_of(2)) * 255).round(), *ways, strict=True):
+            assert any((found - way).abs().max() <= 1 for way in allowed)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
