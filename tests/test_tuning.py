@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from curation import jobs
+from curation.cli import app
 from curation.errors import CurationError, UsageError
 from curation.evaluation.part import Part, Suite
 from curation.pipeline import Pipeline
@@ -310,6 +316,33 @@ def test_changed_settings_are_told(study: Study, computed: Pipeline, workspace: 
         tune(computed.recipe, tiny(target="tiny_convnet"), workspace, name="new")
     anew = tune(computed.recipe, tiny(trials=1, seed=1), workspace, name="killed", device="cpu", restart=True)
     assert len(anew.table()) == 1
+
+
+def test_the_command_saves_the_found_recipe(computed: Pipeline, workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(computed.recipe.to_yaml())
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump({"suite": tiny().to_dict()["suite"]}))
+    words = ["tune", tmp_path / "recipe.yaml", "--workspace", workspace.root, "--settings", tmp_path / "p.yaml"]
+    words += ["--trials", 2, "--epochs", 1, "--samples", 20, "--name", "command", "--out", tmp_path / "found.yaml"]
+    done = CliRunner().invoke(app, [*map(str, words), "--json"])
+    assert done.exit_code == 0, done.output
+    found = Recipe.load(tmp_path / "found.yaml")
+    assert found == Recipe.from_yaml(workspace.revision(workspace.revisions()[-1]))
+    assert json.loads(done.stdout.splitlines()[-1])["recipe"] == found.to_dict()
+    wrong = CliRunner().invoke(app, [*map(str, words), "--search", "ofset"])
+    assert wrong.exit_code == 2
+    assert "offset" in wrong.output
+
+
+def test_a_job_goes_on_with_a_kept_tuning(computed: Pipeline, workspace: Workspace) -> None:
+    begin(computed.recipe, tiny(trials=1), workspace, name="job")
+    job = jobs.submit_kept(workspace, "tuning", "job")
+    until = time.monotonic() + 120
+    while jobs.status(workspace, job).active and time.monotonic() < until:
+        time.sleep(0.2)
+    assert jobs.status(workspace, job).state == "done", jobs.log(workspace, job)
+    study = find_study(workspace, "job")
+    assert study is not None
+    assert study.finished
 
 
 def test_optuna_is_loaded_only_where_it_is_used() -> None:
