@@ -196,6 +196,7 @@ class Pipeline(Plan):
             waiting = partial(report, Progress("self_correction", 0, 1, note="waiting for another process"))
             with self.workspace.lock(out.folder.name, waiting=waiting):
                 pool = self._candidates()
+                report(Progress("self_correction", 0, 1, "rounds", note=f"features of {len(pool):,} candidates"))
                 every = self._features_of(pool)
                 found = correct(
                     pool,

@@ -350,6 +350,11 @@ class Workspace:
         """The folder of background jobs."""
         return self.root / "jobs"
 
+    @property
+    def studies_folder(self) -> Path:
+        """The folder of tunings."""
+        return self.root / "studies"
+
     @contextmanager
     def lock(self, name: str, *, waiting: Any = None) -> Iterator[None]:
         """Hold a named lock between processes on a local workspace; ``waiting()`` is called while another holds it.

@@ -42,7 +42,7 @@ class StudyFolder:
             raise UsageError(f"a tuning is kept on a local disk, and {workspace.root} is remote; use a local workspace")
         self.workspace = workspace
         self.name = name
-        self._folder = workspace.root / "studies" / name
+        self._folder = workspace.studies_folder / name
 
     @property
     def asked(self) -> dict[str, Any] | None:
@@ -196,5 +196,4 @@ def find_study(workspace: Workspace, name: str) -> Study | None:
 
 def studies(workspace: Workspace) -> list[str]:
     """Return the names of the kept tunings."""
-    folder = Path(str(workspace.root)) / "studies"
-    return sorted(path.parent.name for path in folder.glob("*/study.json"))
+    return sorted(path.parent.name for path in workspace.studies_folder.glob("*/study.json"))
