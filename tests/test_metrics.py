@@ -125,7 +125,7 @@ def test_intervals_hold_the_mean_over_trainings(tables: list[pd.DataFrame]) -> N
 @settings(max_examples=15, deadline=None)
 @given(TABLES)
 def test_gain_is_antisymmetric(tables: list[pd.DataFrame]) -> None:
-    one, other = tables[:1], tables[1:]
+    one, other = tables[:1] * len(tables[1:]), tables[1:]
     there, back = gain(one, other, draws=60), gain(other, one, draws=60)
     for name in ("R", "micro", *PARTS):
         assert there[name].value == pytest.approx(-back[name].value, abs=1e-12)
@@ -134,6 +134,20 @@ def test_gain_is_antisymmetric(tables: list[pd.DataFrame]) -> None:
             robustness(tables[0])[name] - np.mean([robustness(t)[name] for t in other]), abs=1e-12
         )
     assert gain(one, one, draws=60)["R"] == (0, 0, 0)
+
+
+def test_trainings_that_differ_widen_the_bounds() -> None:
+    """Not only test images: what another training would give counts too, as far as the trainings at hand tell."""
+    alike = [of_accuracies(dict.fromkeys(PARTS, 0.8), 400)] * 3
+    apart = [of_accuracies(dict.fromkeys(PARTS, share), 400) for share in (0.7, 0.8, 0.9)]
+    narrow, wide = intervals(alike)["R"], intervals(apart)["R"]
+    assert narrow.value == pytest.approx(wide.value)
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    deviation = (wide.high - wide.low) / (2 * 1.96)
+    assert deviation == pytest.approx(np.hypot(0.1 / np.sqrt(3), 0.4 / np.sqrt(400)), rel=0.25)
+    assert gain(apart, apart)["R"] == (0, 0, 0)
+    with pytest.raises(CurationError, match="paired: 3 trainings cannot be compared with 1"):
+        gain(apart, alike[:1])
 
 
 def test_all_right_is_one_for_certain() -> None:

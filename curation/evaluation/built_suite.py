@@ -48,11 +48,11 @@ class BuiltSuite:
         report(Progress("suite", 0, 1, note="looking for test images among the training images"))
         make_left_out(self.workspace, self.test.samples, self.train.samples, device=self.device)
         steps = self._steps()
-        done, total = 0, sum(step.passes for step in steps)
+        relay = _Relay(report, sum(step.passes for step in steps))
         for step in steps:
-            step.run(step.stages, report=partial(_relay, report, step, done, total))
-            done += step.passes
-        report(Progress("suite", total, total, "passes"))
+            relay.begin(step)
+            step.run(step.stages, report=relay)
+        relay.end()
         return self.find()
 
     def find(self) -> Suite:
@@ -198,11 +198,39 @@ class _Step(NamedTuple):
     run: Callable[..., object]
 
 
-def _relay(report: Report, step: _Step, done: int, total: int, inner: Progress) -> None:
-    """Report a step's progress as that of the whole; the last of its stages is the work."""
-    share = inner.done / inner.total if inner.total and inner.stage == step.stages[-1] else 0
-    note = f"{step.words}; {inner.note}" if inner.note else step.words
-    report(Progress("suite", done + int(share * step.passes), total, "passes", note=note))
+class _Relay:
+    """Reports the steps' progress as that of the whole. Work found done is taken off the total: it tells no speed."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        """Args: report: is told; total: passes of all steps."""
+        self._report, self._total, self._before = report, total, 0
+        self._step: _Step | None = None
+        self._found: float | None = None
+
+    def begin(self, step: _Step) -> None:
+        """Go on to the next step."""
+        self.end()
+        self._step, self._found = step, None
+
+    def end(self) -> None:
+        """Count the step at hand as done."""
+        if self._step is not None:
+            self._before += round(self._step.passes * (1 - (1.0 if self._found is None else self._found)))
+            self._total -= round(self._step.passes * (1.0 if self._found is None else self._found))
+        self._report(Progress("suite", self._before, self._total, "passes"))
+
+    def __call__(self, inner: Progress) -> None:
+        """Take a step's own report; the last of its stages is the work."""
+        step = self._step
+        assert step is not None
+        share = 0.0
+        if inner.total and inner.stage == step.stages[-1]:
+            share = inner.done / inner.total
+            self._found = share if self._found is None else self._found
+        found = self._found or 0.0
+        note = f"{step.words}; {inner.note}" if inner.note else step.words
+        done = self._before + max(0, round((share - found) * step.passes))
+        self._report(Progress("suite", done, self._total - round(found * step.passes), "passes", note=note))
 
 
 def _test_source(settings: SuiteSettings, recipe: Recipe) -> Source:

@@ -43,23 +43,28 @@ def robustness(predictions: pd.DataFrame) -> dict[str, float]:
     Source: Zhong et al. 2022, "Exploiting the Potential of Datasets", equation 7.
     """
     tally = _tally([predictions])
-    return dict(zip(FIGURES, _figures(tally.right.sum(0), tally.count.sum(0)).tolist(), strict=True))
+    return dict(zip(FIGURES, _figures(tally.right[0].sum(0), tally.count.sum(0)).tolist(), strict=True))
 
 
 def intervals(
     tables: Sequence[pd.DataFrame], *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """Return every figure's mean over several trainings, with what another draw of test images would do to it.
+    """Return every figure's mean over trainings, with what other test images and other trainings would do to it.
 
-    The percentile bootstrap draws test images, not rows: the copies of one image are right or wrong together. Each
-    draw serves all trainings. How much trainings differ is another matter: ``spread``.
+    The percentile bootstrap draws test images, not rows (the copies of one image are right or wrong together), and, of
+    T ≥ 2 trainings, T − 1 with replacement, which gives their mean its unbiased variance. Of one training the bounds
+    speak of test images alone: what another would give is not known.
 
     Args: tables: T ≥ 1 predictions on the same images; level: share of the draws between the bounds.
     Raises: CurationError when the tables are of different images.
+    Source: the bootstrap of two crossed factors, Owen 2007, "The pigeonhole bootstrap"; T − 1: Rao & Wu 1988.
     """
     tally = _tally(tables)
-    value = _figures(tally.right.sum(0), tally.count.sum(0))
-    drawn = np.concatenate([_figures(w @ tally.right, w @ tally.count) for w in _draws(len(tally.right), draws, seed)])
+    even = np.full((1, len(tables)), 1 / len(tables))
+    value = _mean_figures(tally, np.ones((1, len(tally.ids))), even)[0]
+    drawn = np.concatenate(
+        [_mean_figures(tally, images, trainings) for images, trainings in _draws(tally, draws, seed)]
+    )
     return _bounded(value, drawn, level)
 
 
@@ -73,13 +78,20 @@ def gain(
 ) -> dict[str, Interval]:
     """Return what the trainings gain on the baseline's, figure by figure: the difference of the means.
 
-    Paired: each draw of test images serves both, so that what is hard for both cancels. Arguments as ``intervals``;
-    the numbers of trainings may differ.
+    Paired: each draw of test images serves both, so that what is hard for both cancels; and so does each draw of
+    trainings, the nth of one being the counterpart (the same target and seed) of the nth of the other.
+    Arguments as ``intervals``; as many trainings of both.
     """
     mine, theirs = _tally(tables), _tally(baseline)
     _same(mine, theirs)
-    value = _difference(mine, theirs, np.ones((1, len(mine.right)), dtype=np.float32))[0]
-    drawn = np.concatenate([_difference(mine, theirs, weights) for weights in _draws(len(mine.right), draws, seed)])
+    if len(tables) != len(baseline):
+        raise CurationError(f"a gain is paired: {len(tables)} trainings cannot be compared with {len(baseline)}")
+
+    def difference(images: np.ndarray, trainings: np.ndarray) -> np.ndarray:
+        return _mean_figures(mine, images, trainings) - _mean_figures(theirs, images, trainings)
+
+    value = difference(np.ones((1, len(mine.ids))), np.full((1, len(tables)), 1 / len(tables)))[0]
+    drawn = np.concatenate([difference(images, trainings) for images, trainings in _draws(mine, draws, seed)])
     return _bounded(value, drawn, level)
 
 
@@ -152,8 +164,8 @@ def _corruption_errors(predictions: pd.DataFrame) -> pd.Series:
 
 @dataclass(frozen=True)
 class _Tally:
-    """By test image, in the order of their ids: ids int64 S; how many rows of each part it has and how many are right
-    (mean over trainings), both float64 S×5, in the order of PARTS and APART."""
+    """By test image, in the order of their ids: ids int64 S; how many rows of each part it has, float64 S×5, in the
+    order of PARTS and APART; how many of them each training has right, float64 T×S×5."""
 
     ids: np.ndarray
     count: np.ndarray
@@ -166,8 +178,7 @@ def _tally(tables: Sequence[pd.DataFrame]) -> _Tally:
     first, *others = (_tally_one(table) for table in tables)
     for other in others:
         _same(first, other)
-    right = np.mean([first.right, *(other.right for other in others)], axis=0)
-    return _Tally(first.ids, first.count, right)
+    return _Tally(first.ids, first.count, np.concatenate([first.right, *(other.right for other in others)]))
 
 
 def _tally_one(table: pd.DataFrame) -> _Tally:
@@ -181,7 +192,7 @@ def _tally_one(table: pd.DataFrame) -> _Tally:
     right = table["prediction"].to_numpy() == table["label"].to_numpy()
     count = np.bincount(cell, minlength=cells).reshape(-1, len(names)).astype(np.float64)
     hits = np.bincount(cell, weights=right, minlength=cells).reshape(-1, len(names))
-    return _Tally(ids, count, hits)
+    return _Tally(ids, count, hits[None])
 
 
 def _same(one: _Tally, other: _Tally) -> None:
@@ -198,16 +209,24 @@ def _figures(right: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.concatenate([macro[..., None], micro[..., None], accuracy], axis=-1)
 
 
-def _difference(mine: _Tally, theirs: _Tally, weights: np.ndarray) -> np.ndarray:
-    count = weights @ mine.count
-    return _figures(weights @ mine.right, count) - _figures(weights @ theirs.right, count)
+def _mean_figures(tally: _Tally, images: np.ndarray, trainings: np.ndarray) -> np.ndarray:
+    """Return B×7 for weights of test images B×S and of trainings B×T, rows of the latter summing to 1."""
+    right = sum(share[:, None] * (images @ one) for share, one in zip(trainings.T, tally.right, strict=True))
+    return _figures(np.asarray(right), images @ tally.count)
 
 
-def _draws(samples: int, draws: int, seed: int) -> list[np.ndarray]:
-    """Return how often each test image is drawn, with replacement: float64 blocks of draws, B×S."""
+def _draws(tally: _Tally, draws: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return weights for blocks of draws: of test images, float64 B×S, and of trainings, float64 B×T."""
     random = np.random.default_rng(seed)
-    block = max(1, _WEIGHTS_AT_ONCE // samples)
-    return [_block(random, min(block, draws - at), samples) for at in range(0, draws, block)]
+    samples, trainings = len(tally.ids), len(tally.right)
+    fewer = max(1, trainings - 1)
+    size = max(1, _WEIGHTS_AT_ONCE // samples)
+    found = []
+    for at in range(0, draws, size):
+        block = min(size, draws - at)
+        shares = random.multinomial(fewer, np.full(trainings, 1 / trainings), size=block) / fewer
+        found.append((_block(random, block, samples), shares))
+    return found
 
 
 def _block(random: np.random.Generator, draws: int, samples: int) -> np.ndarray:
