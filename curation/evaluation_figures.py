@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from curation.figures import ACCENT, FAMILY_COLOURS, FAMILY_WORDS, plain
 
 GREY = "#8b93a1"
 """Of what is there to compare with, such as a baseline."""
 
-PART_WORDS = {**FAMILY_WORDS, "held_out": "Held-out corruptions", "white_box": "Attacked itself"}
-"""The parts of P, and the attack on the target itself, with the words people see."""
+PART_WORDS = {**FAMILY_WORDS, "held_out": "Held-out corruptions", "white_box": "White box"}
+"""The parts of P, and the attack on each target itself, with the words people see."""
+
+PART_SHORT = {**PART_WORDS, "held_out": "Held out"}
+"""The same where there is little room."""
 
 PART_COLOURS = {
     **FAMILY_COLOURS,
@@ -29,8 +33,9 @@ _DIFFERENCE = [[0.0, "rgba(225,50,20,.65)"], [0.5, "rgba(128,128,128,.08)"], [1.
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """Return a number with its sign, a true minus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """Return a number with its sign, a true minus; none where it rounds to 0."""
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
@@ -48,8 +53,10 @@ def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
             orientation="h",
             marker_color=np.where(known["role"] == "recipe", ACCENT, "rgba(139,147,161,.6)"),
             error_x={"array": high - value, "arrayminus": value - low, "color": "rgba(128,128,128,.9)", "thickness": 2},
-            customdata=np.column_stack([low, high]),
-            hovertemplate="%{y}: %{x:+.1f} points (%{customdata[0]:+.1f} to %{customdata[1]:+.1f})<extra></extra>",
+            customdata=[
+                f"{signed(a)} points ({signed(b)} to {signed(c)})" for a, b, c in zip(value, low, high, strict=True)
+            ],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
     )
     figure.add_vline(x=0, line={"color": "rgba(128,128,128,.8)", "width": 1})
@@ -61,33 +68,50 @@ def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
 def parts(table: pd.DataFrame, figures: Sequence[str], *, height_px: int | None = None) -> go.Figure:
     """Return one line of dots a set: R as a diamond, and its accuracy on each part with its interval.
 
+    The axis begins at the lowest that is shown; the white box, usually far below, has a column of its own.
+
     table: set, R, and of each of ``figures`` the value, ``_low`` and ``_high``; NaN is left out.
     """
     names = table["set"].to_numpy(str)
-    figure = go.Figure()
+    apart = "white_box" in figures
+    figure = make_subplots(
+        cols=1 + apart, shared_yaxes=True, column_widths=[0.72, 0.28] if apart else None, horizontal_spacing=0.06
+    )
+    lowest = 1.0
     for part in figures:
         value, low, high = (
             table[part + end].to_numpy(float) if part + end in table else np.full(len(table), np.nan)
             for end in ("", "_low", "_high")
         )
+        if part != "white_box":
+            lowest = min(lowest, float(np.nanmin([value, low], initial=1.0)))
         main = part == "R"
-        figure.add_scatter(
+        words = "R" if main else PART_SHORT[part]
+        trace = go.Scatter(
             x=value,
             y=names,
             mode="markers",
-            name="R" if main else PART_WORDS[part],
+            name=words,
             marker={
                 "symbol": "diamond" if main else "circle" if part in FAMILY_COLOURS else "circle-open",
                 "size": 13 if main else 10,
                 "color": ACCENT if main else PART_COLOURS[part],
             },
             error_x={"array": high - value, "arrayminus": value - low, "thickness": 1, "width": 3},
-            hovertemplate=f"%{{y}}, {'R' if main else PART_WORDS[part].lower()}: %{{x:.1%}}<extra></extra>",
+            hovertemplate=f"%{{y}}, {words}: %{{x:.1%}}<extra></extra>",
         )
-    figure.update_xaxes(tickformat=".0%", range=[0, 1.02])
+        figure.add_trace(trace, row=1, col=1 + (part == "white_box"))
+    first = max(0.0, np.floor(20 * lowest) / 20)
+    step = 0.05 if first >= 0.8 else 0.1 if first >= 0.6 else 0.2
+    figure.update_xaxes(tickformat=".0%", title_font_size=12)
+    margin = (1 - first) / 25
+    figure.update_xaxes(range=[first - margin, 1 + margin], tick0=1, dtick=step, zeroline=False, col=1)
+    if apart:
+        figure.update_xaxes(range=[-0.04, 1.04], tickvals=[0, 0.5, 1], title="white box", zeroline=False, col=2)
+        figure.update_xaxes(title="R and its parts", col=1)
     figure.update_yaxes(autorange="reversed", type="category")
-    plain(figure, height_px=height_px or 140 + 34 * max(1, len(names)))
-    figure.update_layout(legend={"y": -0.12, "yanchor": "top"})
+    plain(figure, height_px=height_px or 170 + 34 * max(1, len(names)))
+    figure.update_layout(legend={"yref": "container", "y": 1, "yanchor": "top"}, margin={"t": 68, "r": 18})
     return figure
 
 
@@ -218,26 +242,52 @@ def _table(
     return figure
 
 
-def steps(names: Sequence[str], values: np.ndarray, *, height_px: int = 320) -> go.Figure:
-    """Return a staircase: R of the first set, then what each further step adds. values: float S, R in [0, 1]."""
-    changes = 100 * np.diff(values, prepend=0.0)
+def steps(
+    names: Sequence[str], values: np.ndarray, low: np.ndarray, high: np.ndarray, *, height_px: int = 320
+) -> go.Figure:
+    """Return a staircase: R of the first set, then what each further step adds, with its interval.
+
+    A step whose interval takes in 0 is grey. The axis begins at the lowest that is shown, in round numbers.
+
+    Args: values: float S, R in [0, 1]; low, high: float S, bounds of the step's gain, NaN of the first.
+    """
+    reached = 100 * values
+    before = np.append(reached[:1], reached[:-1])
+    ends = before + 100 * low, before + 100 * high
+    first = max(0.0, 10 * np.floor((np.nanmin([reached, ends[0]], initial=100.0) - 2) / 10))
+    change = reached - before
+    clear = np.where(low > 0, FAMILY_COLOURS["clean"], np.where(high < 0, "#bd1f01", GREY))
     figure = go.Figure(
-        go.Waterfall(
+        go.Bar(
             x=list(names),
-            y=changes,
-            measure=["absolute", *["relative"] * (len(names) - 1)],
-            text=[f"{100 * values[0]:.1f} %", *(signed(change) for change in changes[1:])] if len(names) else [],
-            textposition="outside",
-            connector={"line": {"color": "rgba(128,128,128,.5)", "width": 1}},
-            increasing={"marker": {"color": FAMILY_COLOURS["clean"]}},
-            decreasing={"marker": {"color": "#bd1f01"}},
-            totals={"marker": {"color": GREY}},
-            hovertemplate="%{x}: R %{customdata:.1%}<extra></extra>",
+            y=np.append(reached[:1] - first, change[1:]),
+            base=np.append(np.full(min(1, len(values)), first), before[1:]),
+            marker_color=clear,
             customdata=values,
-            cliponaxis=False,
+            hovertemplate="%{x}: R %{customdata:.1%}<extra></extra>",
         )
     )
-    figure.update_yaxes(title="R, %", rangemode="tozero")
+    figure.add_scatter(
+        x=list(names),
+        y=reached,
+        mode="markers",
+        marker={"size": 1, "color": "rgba(128,128,128,.9)"},
+        error_y={"array": ends[1] - reached, "arrayminus": reached - ends[0], "color": "rgba(128,128,128,.9)"},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=list(names),
+        y=np.fmax(np.fmax(reached, before), ends[1]),
+        mode="text",
+        text=[f"{value:.1f} %" if at == 0 else signed(change[at]) for at, value in enumerate(reached)],
+        textposition="top center",
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    top = float(np.nanmax([reached, ends[1]], initial=first + 1))
+    figure.update_yaxes(
+        title="R, %", range=[first, top + (top - first) / 8], tickvals=np.arange(first, 101, 5 if first > 60 else 10)
+    )
     figure.update_xaxes(type="category")
     plain(figure, height_px=height_px)
     figure.update_layout(margin={"t": 24}, showlegend=False)
@@ -252,10 +302,10 @@ def published(names: Sequence[str], points: np.ndarray, *, height_px: int = 320)
             y=list(names),
             orientation="h",
             marker_color=GREY,
-            text=[f"{value:+.2f}" for value in points],
+            text=[signed(value, 2) for value in points],
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{y}: %{x:+.2f} points<extra></extra>",
+            hovertemplate="%{y}: %{text} points<extra></extra>",
         )
     )
     figure.update_xaxes(title="points of contest score", range=[0, 1.2 * max(points, default=1)])
@@ -282,19 +332,26 @@ def histograms(counts: Mapping[str, np.ndarray], edges: np.ndarray, *, height_px
     return plain(figure, height_px=height_px)
 
 
-def search(values: np.ndarray, reached: np.ndarray, *, name: str, colour: str, height_px: int = 240) -> go.Figure:
-    """Return R of each try against one searched number; values, reached: float T, reached in [0, 1]."""
+def search(
+    values: np.ndarray, reached: np.ndarray, *, name: str, colour: str, share: bool = True, height_px: int = 240
+) -> go.Figure:
+    """Return R of each try against one searched number.
+
+    Args: values, reached: float T, reached in [0, 1]; share: the number is a share too, so that its axis has all of it.
+    """
     figure = go.Figure(
         go.Scatter(
             x=values,
             y=reached,
             mode="markers",
             marker={"color": colour, "size": 10, "opacity": 0.75},
-            hovertemplate=f"{name} %{{x:.3g}}: R %{{y:.1%}}<extra></extra>",
+            hovertemplate=f"{name} %{{x:{'.1%' if share else '.3g'}}}: R %{{y:.1%}}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=name, rangemode="tozero")
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_xaxes(title=name, rangemode="tozero", zeroline=False)
+    if share:
+        figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%")
+    figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03], zeroline=False)
     return plain(figure, height_px=height_px)
 
 
@@ -306,7 +363,7 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
                 x=numbers,
                 y=reached,
                 mode="markers",
-                name="a try",
+                name="one try",
                 marker={"color": GREY, "size": 8},
                 hovertemplate="try %{x}: R %{y:.1%}<extra></extra>",
             ),
@@ -320,15 +377,18 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
             ),
         ]
     )
-    figure.update_xaxes(title="try")
-    figure.update_yaxes(tickformat=".0%")
+    figure.update_xaxes(title="tries", dtick=max(1, len(numbers) // 10))
+    figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03], zeroline=False)
     return plain(figure, height_px=height_px)
 
 
-def mixes(shares: np.ndarray, reached: np.ndarray, *, height_px: int = 320) -> go.Figure:
+def mixes(
+    shares: np.ndarray, reached: np.ndarray, *, marked: Mapping[str, int] | None = None, height_px: int = 320
+) -> go.Figure:
     """Return the triangle of mixes, coloured by R.
 
-    shares: float T×3, of clean, corrupted and adversarial images; reached: float T in [0, 1].
+    shares: float T×3, of clean, corrupted and adversarial images; reached: float T in [0, 1]; marked: rings by what
+    they are called and the try they are around.
     """
     figure = go.Figure(
         go.Scatterternary(
@@ -345,8 +405,27 @@ def mixes(shares: np.ndarray, reached: np.ndarray, *, height_px: int = 320) -> g
             },
             hovertemplate="clean %{a:.2f}, corrupted %{b:.2f}, adversarial %{c:.2f}: R %{marker.color:.1f} %"
             "<extra></extra>",
+            cliponaxis=False,
+            showlegend=False,
         )
     )
+    for ring, (words, at) in enumerate((marked or {}).items()):
+        figure.add_scatterternary(
+            a=shares[[at], 0],
+            b=shares[[at], 1],
+            c=shares[[at], 2],
+            mode="markers",
+            name=words,
+            # Unlike sizes, so that two rings around one mix are both seen.
+            marker={
+                "symbol": "circle-open",
+                "size": 19 + 8 * ring,
+                "line": {"width": 2.5},
+                "color": (ACCENT, FAMILY_COLOURS["corruption"])[ring % 2],
+            },
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
     axis = {"showticklabels": False, "gridcolor": "rgba(128,128,128,.3)", "linecolor": "rgba(128,128,128,.8)"}
     figure.update_layout(
         ternary={
@@ -358,5 +437,7 @@ def mixes(shares: np.ndarray, reached: np.ndarray, *, height_px: int = 320) -> g
         }
     )
     plain(figure, height_px=height_px)
-    figure.update_layout(margin={"t": 36, "b": 28, "l": 40, "r": 40})
+    figure.update_layout(
+        margin={"t": 66, "b": 28, "l": 40, "r": 40}, legend={"yref": "container", "y": 1, "yanchor": "top"}
+    )
     return figure

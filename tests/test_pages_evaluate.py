@@ -11,7 +11,8 @@ from kept_evaluation import keep_evaluation
 from streamlit.testing.v1 import AppTest
 
 from curation.errors import CurationError, UsageError
-from curation.evaluation.comparison import cost, leader, over, steps
+from curation.evaluation.comparison import Leader, cost, leader, over, steps
+from curation.evaluation.metrics import Interval
 from curation.evaluation.mistakes import errs, nearest, original, pixels, place, verdicts, worst_first
 from curation.evaluation.results import Results
 from curation.evaluation.suite import find_suite
@@ -67,12 +68,29 @@ def test_every_view_draws(submitted: list[tuple[str, str]], view: str, name: str
         assert at.selectbox(key="evaluation").value == name
 
 
-def test_the_leaderboard_says_who_leads_how_surely_and_on_what(submitted: list[tuple[str, str]]) -> None:
-    said = words(open_page(evaluation="kept"))
+def test_the_leaderboard_says_who_leads_how_clearly_and_on_what(submitted: list[tuple[str, str]]) -> None:
+    at = open_page(evaluation="kept")
+    said = words(at)
+    assert at.subheader[0].value.startswith("Better than clean images; ")
     assert "**recipe** reaches R" in said
-    assert "points** over clean images of the same budget (" in said
+    assert "points above** clean images of the same budget (95 % interval +" in said
     assert "held-out surrogates (tiny_convnet)" in said
-    assert "95 % over test images" in said
+    assert "95 % over test images and trainings" in said
+    assert "**P** is the test suite" in said
+
+
+@pytest.mark.parametrize(
+    ("clean", "rival", "said"),
+    [
+        ((0.1, 0.05, 0.2), (-0.01, -0.02, 0.01), "Better than clean images; not better than a random mix."),
+        ((0.1, -0.05, 0.2), (-0.03, -0.05, -0.01), "Not clearly better than clean images; worse than a random mix."),
+    ],
+)
+def test_a_verdict_claims_only_what_the_intervals_do(
+    clean: tuple[float, ...], rival: tuple[float, ...], said: str
+) -> None:
+    assert Leader("recipe", Interval(*clean), "random_mix", Interval(*rival), 1).verdict == said
+    assert Leader("recipe", None, None, None, 1).verdict == ""
 
 
 def test_partial_results_are_marked_and_resumed(submitted: list[tuple[str, str]]) -> None:
@@ -178,9 +196,10 @@ def test_steps_add_up_to_the_recipe(kept: Workspace) -> None:
     assert total is not None
     assert table["gain"].sum() == pytest.approx(total["R"].value)
     assert (table["gain_low"][1:] <= table["gain"][1:]).all()
-    assert steps(Results(kept, "half"), "recipe")["set"].tolist() == ["clean", "recipe"], (
-        "what is not measured is left out"
-    )
+    assert table["step"].tolist() == ["Clean images", "+ copies", "+ boundary", "+ offset"]
+    half = steps(Results(kept, "half"), "recipe")
+    assert half["set"].tolist() == ["clean", "recipe"], "what is not measured is left out"
+    assert half["step"].tolist()[1] == "+ copies, boundary and offset", "and its decision is taken with the next"
 
 
 def test_gains_are_over_the_trainings_that_both_have(kept: Workspace) -> None:

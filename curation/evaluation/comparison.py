@@ -16,11 +16,11 @@ from curation.recipe import Recipe
 from curation.workspace import Workspace
 
 LADDER = (
-    ("clean", "Clean images", "drawn at random"),
-    ("random_mix", "+ copies", "corrupted and adversarial copies in the recipe's mix, drawn at random"),
-    ("hardest", "+ boundary", "the most uncertain of each family, none passed over"),
+    ("clean", "clean images", "Drawn at random"),
+    ("random_mix", "copies", "Corrupted and adversarial copies in the recipe's mix, drawn at random"),
+    ("hardest", "boundary", "The most uncertain of each family, none passed over"),
 )
-"""The baselines from which a recipe is reached decision by decision: set, what it is called, what it takes."""
+"""The baselines from which a recipe is reached decision by decision: set, the decision, what it takes."""
 
 PUBLISHED = (
     ("Quick start with corruptions", 2.97),
@@ -47,15 +47,43 @@ def over(results: Results, title: str, other: str, *, target: str | None = None)
     return gain(mine, theirs)
 
 
+CALLED = {
+    "clean": "clean images",
+    "random_mix": "a random mix",
+    "random_split": "a random 0 : 4 : 1 split",
+    "hardest": "the hardest images",
+    "self_correction": "self-correction",
+}
+"""The baselines, as a sentence calls them."""
+
+
 @dataclass(frozen=True)
 class Leader:
     """The best recipe: its set; over_clean: its gain in R over clean images; rival: the best baseline, None: there is
-    none; over_rival: its gain in R on that one. Gains are None where the two have no training in common."""
+    none; over_rival: its gain in R on that one; trainings: how many of the set are measured. Gains are None where the
+    two have no training in common."""
 
     set: str
     over_clean: Interval | None
     rival: str | None
     over_rival: Interval | None
+    trainings: int
+
+    @property
+    def verdict(self) -> str:
+        """How it stands, in one plain sentence; empty while there is nothing to compare with."""
+        compared = {"clean": self.over_clean} | ({self.rival: self.over_rival} if self.rival else {})
+        words = [f"{_stands(found)} {CALLED.get(name, name)}" for name, found in compared.items() if found]
+        sentence = "; ".join(words)
+        return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
+def _stands(found: Interval) -> str:
+    if found.low > 0:
+        return "better than"
+    if found.high < 0:
+        return "worse than"
+    return "not clearly better than" if found.value > 0 else "not better than"
 
 
 def leader(results: Results, table: pd.DataFrame, *, target: str | None = None) -> Leader | None:
@@ -72,20 +100,28 @@ def leader(results: Results, table: pd.DataFrame, *, target: str | None = None) 
         return None if found is None else found["R"]
 
     clean = gained("clean") if (others["set"] == "clean").any() else None
-    return Leader(best, clean, rival, gained(rival) if rival else None)
+    return Leader(best, clean, rival, gained(rival) if rival else None, int(recipes["trainings"].iloc[0]))
 
 
 def steps(results: Results, recipe: str, *, target: str | None = None) -> pd.DataFrame:
     """Return what each decision adds, from clean images to a recipe; sets that are not measured are left out.
 
+    The decisions of a set that is left out are taken with the next.
+
     Columns: set, step, takes (in words), R, over (the set before, "" for the first), gain, gain_low, gain_high (on it).
     """
-    ladder = [*LADDER, (recipe, "+ offset", "the recipe: its offset, floor and strategy")]
+    ladder = [*LADDER, (recipe, "offset", "The recipe: its offset, floor and strategy")]
     rows: list[dict[str, object]] = []
-    for name, step, takes in ladder:
+    decisions: list[str] = []
+    for name, decision, takes in ladder:
+        decisions.append(decision)
         tables = results.predictions(name, target=target) if name in results.sets else []
         if not tables:
             continue
+        *most, last = decisions
+        step = f"{', '.join(most)} and {last}" if most else last
+        step = f"+ {step}" if rows else step.capitalize()
+        decisions = []
         row: dict[str, object] = {"set": name, "step": step, "takes": takes}
         row["over"] = rows[-1]["set"] if rows else ""
         row["R"] = float(np.mean([robustness(table)["R"] for table in tables]))

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from curation.evaluation.results import Results
 
 R_WORDS = (
-    "**R** is the mean of the accuracies on the clean, adversarial and corrupted test images. All are held out: no "
-    "training set has them, and the attacks were made on held-out surrogates{surrogates}. Intervals are 95 % over test "
-    "images; the spread is over trainings."
+    "**R** is the mean of the accuracies on the clean, adversarial and corrupted images of P. All are held out: no "
+    "training set has them, and the attacks were made on held-out surrogates{surrogates}. {sure}"
 )
 
 
@@ -105,7 +104,38 @@ def ink() -> str:
     return "#e6e8ec" if st.context.theme.type == "dark" else "#1c2024"
 
 
-def explain(results: Results) -> None:
-    """Say what R is and on what it was measured; drawn wherever R is shown."""
-    settings = results.evaluation.suite
-    st.caption(R_WORDS.format(surrogates="" if settings.path else f" ({', '.join(settings.surrogates)})"))
+def explain(it: Chosen) -> None:
+    """Say what P and R are and what the intervals take in; drawn wherever R is shown."""
+    results, evaluation = it.results, it.results.evaluation
+    settings, white = evaluation.suite, evaluation.white_box.samples
+    several = evaluation.seeds * (len(evaluation.targets) if it.target is None else 1) > 1
+    sure = (
+        "Intervals are 95 % over test images and trainings."
+        if several
+        else "Intervals are 95 % over test images alone; with one training each, other seeds may differ by more."
+    )
+    surrogates = "" if settings.path else f" ({', '.join(settings.surrogates)})"
+    told = [_p_words(results), R_WORDS.format(surrogates=surrogates, sure=sure)]
+    if white:
+        clean = int(_images(results).get("clean", white))
+        told.append(f"**White box**: each target itself is attacked, on {min(white, clean):,} images; beside R.")
+    st.caption("  \n".join(told))
+
+
+def _images(results: Results) -> dict[str, int]:
+    """Return how many images each part of P has, as far as it is known yet."""
+    return (results.record.get("about_suite") or {}).get("images", {})
+
+
+def _p_words(results: Results) -> str:
+    """Return what P is, in one line."""
+    about = _images(results)
+    words = {
+        "clean": "clean",
+        "corruption": "corrupted",
+        "adversarial": "attacked",
+        "held_out": "with other corruptions",
+    }
+    counts = [f"{about[part]:,} {called}" for part, called in words.items() if about.get(part)]
+    listed = f": {', '.join(counts)}" if counts else ""
+    return f"**P** is the test suite, held-out images and their copies, the same for every set{listed}."

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from curation import evaluation_figures as figures
-from curation.evaluation_figures import signed
+from curation.evaluation_figures import PART_SHORT, signed
 from curation.workspace import Workspace
 from pages.ui.evaluate import begin, chosen, live
 from pages.ui.evaluate.chosen import Chosen
 
+if TYPE_CHECKING:
+    from curation.evaluation.metrics import Interval
+
 SHOWN = ("R", "clean", "adversarial", "corruption", "held_out", "white_box")
-WORDS = {
-    "clean": "Clean",
-    "adversarial": "Adversarial",
-    "corruption": "Corrupted",
-    "held_out": "Held-out corruptions",
-    "white_box": "Attacked itself",
-}
-SHORT = {**WORDS, "held_out": "Held out", "white_box": "White box"}
-"""Of the table's heads."""
 
 
 def draw(found: Workspace) -> None:
@@ -44,13 +39,13 @@ def draw(found: Workspace) -> None:
         return
     _headline(it, table)
     _table(table)
-    chosen.explain(it.results)
+    chosen.explain(it)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Gain over clean images of the same budget")
         if table["gain"].notna().any():
             st.plotly_chart(figures.gains(table), config={"displayModeBar": False}, key="gains")
-            st.caption("In points of R. The recipes are in colour, the baselines grey; whiskers are 95 % intervals.")
+            st.caption("The recipes are in colour, the baselines grey; whiskers are 95 % intervals.")
         else:
             st.caption("Known once the baseline of clean images and another set are measured.")
     with right:
@@ -59,33 +54,38 @@ def draw(found: Workspace) -> None:
         there = [name for name in SHOWN if name in known and known[name].notna().any()]
         st.plotly_chart(figures.parts(known, there), config={"displayModeBar": False}, key="parts")
         st.caption(
-            "Held-out corruptions, and attacks on the target itself (white box), are told beside R, not part of it."
+            "Accuracy, from the lowest that is shown. Held-out corruptions and the white box are beside R, not part of "
+            "it; the white box has an axis of its own."
         )
 
 
 def _headline(it: Chosen, table: pd.DataFrame) -> None:
-    """Say in a sentence who leads and how surely."""
+    """Say plainly how the best recipe stands, then by how much, and what that is worth."""
     lead = _leader(it.key, it.target, it)
     if lead is None:
         return
-    row = table[table["set"] == lead.set].iloc[0]
-    words = [f"**{lead.set}** reaches R **{row['R']:.1%}**"]
-    if lead.over_clean:
-        value, low, high = (100 * part for part in lead.over_clean)
-        words.append(
-            f"**{signed(value)} points** over clean images of the same budget ({signed(low)} to {signed(high)})"
-        )
-    if lead.rival and lead.rival != "clean" and lead.over_rival:
-        value, low, high = (100 * part for part in lead.over_rival)
-        sure = "surely" if low > 0 or high < 0 else "not surely"
-        verb = "ahead of" if value > 0 else "behind"
-        words.append(
-            f"{abs(value):.1f} points {verb} the best baseline, {lead.rival} ({sure}: {signed(low)} to {signed(high)})"
-        )
-    st.markdown("; ".join(words) + ".")
+    if lead.verdict:
+        st.subheader(lead.verdict)
+    words = f"**{lead.set}** reaches R **{table.loc[table['set'] == lead.set, 'R'].iloc[0]:.1%}**"
+    compared = [(lead.over_clean, "clean images of the same budget")]
+    if lead.rival != "clean":
+        compared.append((lead.over_rival, f"the best baseline, {lead.rival}"))
+    told = [_apart(found, what) for found, what in compared if found]
+    few = " One training each: other seeds may differ by more." if told and lead.trainings == 1 else ""
+    st.markdown(f"{words}: {'; '.join(told)}.{few}" if told else f"{words}.")
     done, of = int(table["trainings"].sum()), int(table["of"].sum())
     if done < of:
         st.caption(f":orange[:material/hourglass_bottom:] Partial: {done} of {of} trainings are measured.")
+
+
+def _apart(found: Interval, what: str) -> str:
+    """Return how far above or below something a set is, and whether that is told from nothing."""
+    value, low, high = (100 * part for part in found)
+    zero = "excludes" if low > 0 or high < 0 else "includes"
+    return (
+        f"**{abs(value):.1f} points {'above' if value > 0 else 'below'}** {what} "
+        f"(95 % interval {signed(low)} to {signed(high)}, {zero} 0)"
+    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -96,22 +96,27 @@ def _leader(key: str, target: str | None, _it: Chosen):  # type: ignore[no-untyp
 
 
 def _table(table: pd.DataFrame) -> None:
+    """Draw one row a set, what decides first."""
     shown = pd.DataFrame({"Set": np.where(table["role"] == "recipe", "★ ", "") + table["set"], "R": 100 * table["R"]})
     if "R_low" in table:
         shown["95 %"] = _between(table, "R")
-    shown["Gain"] = 100 * table["gain"]
+    shown["Gain"] = ["" if np.isnan(value) else signed(100 * value) for value in table["gain"].astype(float)]
     shown["Gain, 95 %"] = _between(table, "gain", words=signed)
-    for name, words in WORDS.items():
-        if name in table and table[name].notna().any():
-            shown[words] = 100 * table[name]
+    shown["Trainings"] = [f"{done} of {of}" for done, of in zip(table["trainings"], table["of"], strict=True)]
     if "R_spread" in table and table["R_spread"].notna().any():
         shown["Spread"] = 100 * table["R_spread"]
+    shown["Images"], shown["Training, s"] = table["images"], table["training_s"]
+    there = [name for name in SHOWN[1:] if name in table and table[name].notna().any()]
+    for name in there:
+        shown[name] = 100 * table[name]
     if table["mce"].notna().any():
         shown["mCE"] = table["mce"]
-    shown["Trainings"] = [f"{done} of {of}" for done, of in zip(table["trainings"], table["of"], strict=True)]
-    shown["Curation, s"], shown["Training, s"] = table["curation_s"], table["training_s"]
-    shown["Images"], shown["What"] = table["images"], table["title"]
+    shown["Curation, s"], shown["What"] = table["curation_s"], table["title"]
     column = st.column_config
+    helps = {
+        "held_out": "Accuracy on corruptions that no recipe should train on; beside R.",
+        "white_box": "Accuracy where each target itself is attacked; beside R.",
+    }
     st.dataframe(
         shown,
         hide_index=True,
@@ -119,21 +124,31 @@ def _table(table: pd.DataFrame) -> None:
         key="leaderboard",
         column_config={
             "Set": column.TextColumn("Set", pinned=True, help="★ a recipe; the others are baselines of its budget."),
-            "R": column.NumberColumn("R, %", format="%.1f"),
-            "95 %": column.TextColumn(width=105, help="Over test images."),
-            "Gain, 95 %": column.TextColumn(width=115, help="Over test images, paired."),
-            "Gain": column.NumberColumn("Gain", format="%+.1f", help="Points of R over the clean baseline, paired."),
+            "R": column.NumberColumn("R, %", format="%.1f", width=60),
+            "95 %": column.TextColumn(width=105, help="Interval of R."),
+            "Gain": column.TextColumn(
+                "Gain", width=60, alignment="right", help="Points of R over the clean baseline, paired."
+            ),
+            "Gain, 95 %": column.TextColumn(width=115, help="Interval of the gain, paired."),
+            "Trainings": column.TextColumn(width=80, help="Measured, of those asked for."),
+            "Spread": column.NumberColumn(
+                "± trainings", format="%.1f", width=90, help="Standard deviation of R over trainings, in points."
+            ),
+            "Images": column.NumberColumn(format="localized", width=70, help="In the training set."),
+            "Training, s": column.NumberColumn(format="%.0f", width=90, help="Seconds of one training, on average."),
             **{
-                words: column.NumberColumn(SHORT[name], format="%.1f", help=f"Accuracy: {words.lower()}; beside R.")
-                if name in ("held_out", "white_box")
-                else column.NumberColumn(SHORT[name], format="%.1f", help="Accuracy; R is the mean of these three.")
-                for name, words in WORDS.items()
+                name: column.NumberColumn(
+                    PART_SHORT[name],
+                    format="%.1f",
+                    width=80,
+                    help=helps.get(name, "Accuracy in %; R is the mean of clean, adversarial and corrupted."),
+                )
+                for name in there
             },
-            "Spread": column.NumberColumn("± trainings", format="%.1f", help="Standard deviation of R, in points."),
-            "mCE": column.NumberColumn("mCE", format="%.2f", help="Corruption error; 1: as the clean baseline's."),
-            "Curation, s": column.NumberColumn(format="%.0f", help="Seconds of computing to make the set."),
-            "Training, s": column.NumberColumn(format="%.0f", help="Seconds of one training, on average."),
-            "Images": column.NumberColumn(format="localized"),
+            "mCE": column.NumberColumn(
+                "mCE", format="%.2f", width=60, help="Corruption error; 1: as the clean baseline's, less is better."
+            ),
+            "Curation, s": column.NumberColumn(format="%.0f", width=90, help="Seconds of computing to make the set."),
         },
     )
 

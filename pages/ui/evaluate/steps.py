@@ -35,8 +35,13 @@ def draw(found: Workspace) -> None:
     with left:
         st.subheader("Here: R, step by step, at one budget")
         st.plotly_chart(
-            figures.steps(table["step"].tolist(), table["R"].to_numpy()), config={"displayModeBar": False}, key="steps"
+            figures.steps(
+                table["step"].tolist(), *(table[name].to_numpy(float) for name in ("R", "gain_low", "gain_high"))
+            ),
+            config={"displayModeBar": False},
+            key="steps",
         )
+        st.caption("The axis does not begin at 0. Whiskers are 95 %; a step is grey where they take in 0.")
     with right:
         st.subheader("Published: the contest's winner")
         names, points = zip(*PUBLISHED, strict=True)
@@ -47,7 +52,7 @@ def draw(found: Workspace) -> None:
         )
     shown = table.assign(
         R=100 * table["R"],
-        gain=100 * table["gain"],
+        gain=["" if np.isnan(gain) else figures.signed(100 * gain) for gain in table["gain"]],
         between=[
             "" if np.isnan(low) else f"{figures.signed(100 * low)} to {figures.signed(100 * high)}"
             for low, high in zip(table["gain_low"], table["gain_high"], strict=True)
@@ -62,14 +67,14 @@ def draw(found: Workspace) -> None:
             "step": "Step",
             "takes": "What is taken",
             "R": st.column_config.NumberColumn("R, %", format="%.1f"),
-            "gain": st.column_config.NumberColumn("Gain, points", format="%+.1f"),
+            "gain": st.column_config.TextColumn("Gain, points", alignment="right"),
             "between": "95 %",
             "over": st.column_config.TextColumn("Over", help="The set that this gain is over."),
         },
     )
     if table["set"].iloc[-1] == recipe and titles[0] != recipe:
         st.caption(f"The baselines have the mix of {titles[0]}, from which they were derived.")
-    chosen.explain(it.results)
+    chosen.explain(it)
     st.caption(
         "The published gains (Wang & Fang 2022, table 1) are points of the contest's score on its own P, whose hidden "
         "tests were made of images that contestants could train on; compare their order, not their size. Their fourth "
