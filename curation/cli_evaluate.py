@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
     from curation.recipe import Recipe
 
 
-WIDE = 120
-"""Columns that the table of results needs: in a narrower terminal, or a file, it is not squeezed."""
+WIDE = 140
+"""Columns that the table of results needs, and gets where it is written to a file."""
 
 
 def evaluate(
     recipes: Annotated[list[Path], typer.Argument(help="Recipe files of one source and one budget.")],
     workspace: WorkspaceFolder = None,
     settings: Annotated[
-        Path | None, typer.Option(help="An evaluation file (YAML), e.g. evaluations/demo.yaml; options go before it.")
+        Path | None,
+        typer.Option(help="An evaluation file (YAML); the other options override what it says."),
     ] = None,
     targets: Annotated[str | None, typer.Option(help="Architectures to train: resnet18,preact_resnet18.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each target on each set.")] = None,
@@ -38,7 +40,7 @@ def evaluate(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the schedule.")] = None,
     baselines: Annotated[
         str | None,
-        typer.Option(help="clean,random_mix,random_split,hardest,self_correction, or none."),
+        typer.Option(help="Any of clean, random_mix, random_split, hardest, self_correction; or none."),
     ] = None,
     suite: Annotated[Path | None, typer.Option(help="Your own test suite P: a folder or .npz.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Test images of the P that is built.")] = None,
@@ -109,11 +111,10 @@ def tune(
             value["suite"] = Evaluation.load(settings).to_dict()["suite"]
         if epochs is not None:
             value["schedule"] = {"preset": "fast", "epochs": epochs}
+        tuning = Tuning.parse(value, where="options")
         with Bars() as bars:
             Pipeline(asked, found, device=device).run(FOR_SELECTION, report=bars)
-            study = search_for(
-                asked, Tuning.parse(value), found, name=name, device=device, restart=restart, report=bars
-            )
+            study = search_for(asked, tuning, found, name=name, device=device, restart=restart, report=bars)
         best, table = study.best(), study.table()
         shown = Table("try", "R", "clean", "adversarial", "corrupted", "mix", box=None)
         for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):
@@ -183,7 +184,7 @@ def _asked(
         value["suite"]["path"] = str(suite)
     if samples is not None:
         value["suite"]["samples"] = samples
-    return Evaluation.parse(value, where="options" if path is None else str(path))
+    return Evaluation.parse(value, where="options")
 
 
 def _split(names: str) -> list[str]:
@@ -192,11 +193,14 @@ def _split(names: str) -> list[str]:
 
 def _show(results: Results, table: pd.DataFrame) -> None:
     """Print the leaderboard: mean ± spread over trainings, and the gain with its interval."""
+    from curation.evaluation.comparison import leader
+
     shown = Table(
         "set", "images", "R", "clean", "adversarial", "corrupted", "held out", "white box", "gain", "cost", box=None
     )
     for row in table.to_dict("records"):
-        cells = [f"{100 * row['R']:.2f} ± {100 * row['R_spread']:.2f}"]
+        spread = f" ± {100 * row['R_spread']:.2f}" if row["trainings"] > 1 else ""
+        cells = [f"{100 * row['R']:.2f}{spread}"]
         cells += [f"{100 * row[part]:.1f}" for part in ("clean", "adversarial", "corruption", "held_out", "white_box")]
         gain = "–"
         if row["gain"] == row["gain"]:
@@ -204,11 +208,26 @@ def _show(results: Results, table: pd.DataFrame) -> None:
         cost = f"{duration(row['curation_s'])} + {duration(row['training_s'])}"
         name = f"[bold]{escape(row['set'])}[/]" if row["role"] == "recipe" else row["set"]
         shown.add_row(name, f"{row['images']:,}", *cells, gain, cost)
-    console.print(shown, width=max(console.width, WIDE))
+    wide = console if console.is_terminal else Console(stderr=True, width=max(console.width, WIDE))
+    wide.print(shown)
+    trainings = int(table["trainings"].max())
+    mean = f"mean ± spread over {trainings} trainings a set" if trainings > 1 else "of one training a set"
+    bound = "test images and trainings" if trainings > 1 else "test images; another training may differ more"
+    about = results.record["about_suite"]
+    images = f"{about['test_images']:,} held-out test images" if "test_images" in about else str(about.get("path"))
+    left_out = len(about.get("left_out", []))
+    images += f" ({left_out} left out that are also trained on)" if left_out else ""
     console.print(
-        f"R in %, mean ± spread over {int(table['trainings'].max())} trainings a set; gain over the clean baseline "
-        "with its 95 % interval over test images; cost: curating + one training. P is made of held-out test images, "
-        "with attacks on held-out surrogates; held out are corruptions apart from R.",
+        f"R in %, {mean}; gain over the clean baseline with its 95 % interval over {bound}; cost: curating + one "
+        f"training. P: {images}, with attacks on held-out surrogates; held out are corruptions apart from R.",
         highlight=False,
         soft_wrap=True,
     )
+    found = leader(results, table)
+    if found and found.rival and found.over_rival:
+        over = found.over_rival
+        console.print(
+            f"{escape(found.set)} against the best baseline, {found.rival}: {100 * over.value:+.1f} points of R "
+            f"[{100 * over.low:+.1f}, {100 * over.high:+.1f}]",
+            highlight=False,
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from curation.errors import CurationError, UsageError
+from curation.errors import CurationError, UsageError, unknown_name
 from curation.evaluation.baselines import TITLES, baselines
 from curation.evaluation.leakage import guard
 from curation.evaluation.results import Results
@@ -17,7 +18,7 @@ from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite, check_surrogates, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
-from curation.models.architectures import build
+from curation.models.architectures import ARCHITECTURES, build
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
@@ -163,6 +164,12 @@ def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
     other = next((title for title in sources if sources[title] != sources[first]), None)
     if other:
         raise UsageError(f"the recipes {first} and {other} have different sources; compare them on one")
+    for name in (*evaluation.targets, *evaluation.suite.surrogates):
+        if "/" not in name and name not in ARCHITECTURES:
+            raise UsageError(unknown_name("architecture", name, ARCHITECTURES))
+    path = evaluation.suite.path
+    if path is not None and not Path(path).exists():
+        raise UsageError(f"suite.path: there is no {path}; give a folder or .npz with the parts of P")
     for recipe in recipes.values():
         check_surrogates(evaluation.suite, recipe.goal_model.architecture, evaluation.targets)
 
@@ -226,5 +233,10 @@ def _run(
 
 
 def _short(value: Any) -> str:
+    """Return a value as people write it, at most 60 characters of it."""
+    if isinstance(value, Mapping):
+        value = " ".join(str(part) for part in value.values() if isinstance(part, str | int | float))
+    elif isinstance(value, list):
+        value = ", ".join(map(_short, value)) or "none"
     text = "not there" if value is None else str(value)
-    return text if len(text) < 60 else text[:57] + "…"
+    return text if len(text) <= 60 else text[:57] + "…"
