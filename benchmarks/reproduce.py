@@ -162,7 +162,8 @@ def goal_oriented(size: Size) -> dict[str, Recipe]:
         "offset": {"selection.mix": mix, "selection.offset": 0.5},
         "goal-model": {"selection.mix": mix, "selection.offset": 0.5, "goal_model.train": robust},
     }
-    return {name: _recipe(size, name).with_changes(name=name, **change) for name, change in steps.items()}
+    made = {name: _recipe(size, name).with_changes(name=name, **change) for name, change in steps.items()}
+    return {"offset": made.pop("offset"), **made}  # baselines are derived from the first: all three families
 
 
 def released(size: Size, samples: int) -> dict[str, Recipe]:
@@ -264,7 +265,7 @@ def steps_table(results: Results, prefix: str = "") -> None:
     before = table["clean"]
     print("\n| strategy, added to those above | R | adds | published (contest score) |")
     print("|---|---|---|---|")
-    print(f"| {prefix}clean images | {100 * before:.1f} | – | – |")
+    print(f"| {prefix or 'paper'}: clean images | {100 * before:.1f} | – | – |")
     for step, (words, published) in GOAL_ORIENTED.items():
         name = step if not prefix else f"{prefix}-{step}"
         if name in table:
