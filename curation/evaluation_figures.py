@@ -350,9 +350,11 @@ def search(
     )
     figure.update_xaxes(title=name, rangemode="tozero", zeroline=False)
     if share:
-        figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%")
+        figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%", dtick=0.25)
     figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03], zeroline=False)
-    return plain(figure, height_px=height_px)
+    plain(figure, height_px=height_px)
+    figure.update_layout(margin={"r": 18})
+    return figure
 
 
 def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) -> go.Figure:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from curation.evaluation.baselines import baselines
 from curation.evaluation.evaluate import begin
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite, make_suite
@@ -15,6 +16,8 @@ from curation.fitting import serialised
 from curation.models.architectures import build
 from curation.recipe import Recipe
 from curation.storage import digest
+from curation.tuning.settings import Tuning
+from curation.tuning.study import StudyFolder
 from curation.workspace import Workspace
 
 EVALUATION = {
@@ -69,6 +72,25 @@ def keep_evaluation(workspace: Workspace, recipe: Recipe, *, name: str = "kept",
                 workspace.target(trial.key).write_history(history[:2])
     workspace.write_evaluation(name, record)
     return evaluation
+
+
+def keep_tuning(workspace: Workspace, recipe: Recipe, *, name: str, reached: dict[str, float]) -> Recipe:
+    """Keep a finished tuning, R by known point and, under "", of what the search tried; return that recipe."""
+    folder = StudyFolder(workspace, name)
+    suite = EVALUATION["suite"]
+    folder.write(recipe, Tuning.model_validate({"trials": len(reached), "suite": suite, "suite_samples": 24}))
+    starts = {"recipe": recipe, **baselines(recipe, ["clean", "random_mix"])}
+    found = recipe.with_changes(**{"selection.offset": 0.2, "selection.mix": [1, 0, 3]})
+    study = folder.open()
+    for start, R in reached.items():
+        trial = study.ask()
+        if start:
+            trial.set_user_attr("start", start)
+        tried = starts[start] if start else found  # type: ignore[index]
+        trial.set_user_attr("changes", {"selection": tried.to_dict()["selection"]})
+        trial.set_user_attr("figures", {"R": R, "clean": R, "adversarial": R, "corruption": R})
+        study.tell(trial, R)
+    return found
 
 
 def _predictions(suite: Suite, right: float, *, seed: int) -> pd.DataFrame:

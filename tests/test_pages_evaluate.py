@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kept_evaluation import keep_evaluation
+from kept_evaluation import keep_evaluation, keep_tuning
 from streamlit.testing.v1 import AppTest
 
 from curation.errors import CurationError, UsageError
@@ -176,6 +176,34 @@ def test_a_tuning_is_started_with_the_kept_test_suite(submitted: list[tuple[str,
     assert study is not None
     assert study.settings.trials == 3
     assert study.settings.suite.samples == 24
+    shutil.rmtree(Path(kept.root) / "studies")
+
+
+def test_a_found_recipe_is_named_taken_and_measured(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    reached = {"recipe": 0.6, "clean": 0.5, "random_mix": 0.65, "": 0.7}
+    found = keep_tuning(kept, Results(kept, "kept").recipes["recipe"], name="found", reached=reached)
+    at = open_page(look="Tune", tuning="found")
+    said = words(at)
+    assert "R **70.0%**, 10.0 points above the recipe as it is. It was found by the search." in said
+    assert "**25% clean, 75% adversarial**" in said
+    assert "**clean 20.0%, adversarial 20.0%**" in said
+    at.button(key="take-tuning").click().run()
+    assert not at.exception
+    assert any("unsaved" in caption.value for caption in at.sidebar.caption)
+    assert "It is the working recipe now" in words(at)
+    at.button(key="measure-tuning").click().run()
+    assert "New evaluation" in words(at)
+    assert at.multiselect(key=f"begin-recipes-{kept.name}").value == ["the working recipe"]
+    assert at.session_state["changes"]["selection.offset"] == found.to_dict()["selection"]["offset"]
+    shutil.rmtree(Path(kept.root) / "studies")
+
+
+def test_a_known_point_that_wins_a_tuning_is_said_to_be_one(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    reached = {"recipe": 0.6, "clean": 0.8, "": 0.7}
+    keep_tuning(kept, Results(kept, "kept").recipes["recipe"], name="known", reached=reached)
+    at = open_page(look="Tune", tuning="known")
+    assert "**clean images only, at random**: the search found nothing better" in words(at)
+    assert not any(button.proto.type == "primary" for button in at.button)
     shutil.rmtree(Path(kept.root) / "studies")
 
 

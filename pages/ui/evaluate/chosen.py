@@ -23,6 +23,9 @@ R_WORDS = (
     "training set has them, and the attacks were made on held-out surrogates{surrogates}. {sure}"
 )
 
+NEW = "a new one"
+"""The choice of a test suite that is not made yet; no evaluation can have a name with spaces."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -84,19 +87,25 @@ def leaderboard(key: str, target: str | None, _results: Results) -> pd.DataFrame
 
 
 def suite(found: Workspace, key: str) -> dict[str, Any] | None:
-    """Draw the choice of a test suite and return a kept evaluation's, as plain data, or None for a new one."""
-    made = found.evaluations()[::-1]
+    """Draw the choice of a test suite and return a kept evaluation's, as plain data, or None for a new one.
+
+    Offered are those that are made.
+    """
+    kept = {name: found.evaluation(name) or {} for name in found.evaluations()[::-1]}
+    made = {name: record for name, record in kept.items() if record.get("suite")}
     if not made:
         return None
+    key = f"{key}-{found.name}"
+    if st.session_state.get(key) not in [*made, NEW]:
+        st.session_state.pop(key, None)
     name = st.selectbox(
         "Test suite P",
-        [*made, None],
-        format_func=lambda name: f"that of evaluation {name}" if name else "a new one",
-        key=f"{key}-{found.name}",
+        [*made, NEW],
+        format_func=lambda name: name if name == NEW else f"that of evaluation “{name}”",
+        key=key,
         help="Figures are comparable on one P only; one that is made already also saves the time of making it.",
     )
-    kept = found.evaluation(name) if name else None
-    return kept["evaluation"]["suite"] if kept else None
+    return made[name]["evaluation"]["suite"] if name in made else None
 
 
 def ink() -> str:

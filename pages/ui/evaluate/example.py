@@ -49,9 +49,14 @@ def draw(found: Workspace, it: Looked, suite: Suite, table: pd.DataFrame, row: i
                 width="stretch",
             )
         wrong = round((1 - float(said["right"])) * len(it.tables))
-        verdict = f"seen as **{classes[int(said['prediction'])]}**" if wrong else ":green[right]"
-        of = f", by {wrong} of {len(it.tables)} trainings" if wrong and len(it.tables) > 1 else ""
-        st.markdown(f"Label **{classes[label]}**, {verdict}{of}")
+        answer, of = classes[int(said["prediction"])], len(it.tables)
+        if not wrong:
+            verdict = ":green[right]" if of == 1 else f":green[right in all {of} trainings]"
+        elif of == 1:
+            verdict = f"taken for **{answer}**"
+        else:
+            verdict = f"wrong in {wrong} of {of} trainings, mostly taken for **{answer}**"
+        st.markdown(f"Label **{classes[label]}**, {verdict}")
         _probabilities(found, it, image, label, classes)
         _nearest(it, image)
 
@@ -106,14 +111,17 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
         st.caption(f"The nearest training images are not known: {error}.")
         return
     samples = pipeline.samples
-    st.caption("The training images nearest to it, as the goal model sees them; click one for its variants")
+    st.caption(
+        "The training images nearest to it, as the goal model sees them (1.00 alike: no difference); click one for its "
+        "variants"
+    )
     opened = gallery(
         resources.thumbnails(f"nearest-{samples.digest}-{rows.tolist()}", lambda: samples.images(rows)),
         key="nearest",
         ids=samples.sample_ids[rows],
         labels=samples.labels[rows],
         class_names=samples.classes,
-        notes=[f"cos {cosine:.2f}" for cosine in cosines],
+        notes=[f"{cosine:.2f} alike" for cosine in cosines],
         editable=False,
     ).opened
     if opened is not None:

@@ -1,31 +1,27 @@
-"""Tuning: start a search, watch it, see what R depends on, and take the recipe that it found."""
+"""Tuning: start a search, watch it, and go on with it."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
-import pandas as pd
 import streamlit as st
 
-from curation import evaluation_figures as charts
 from curation import jobs
 from curation.errors import CurationError
-from curation.figures import FAMILY_COLOURS, FAMILY_WORDS
 from curation.workspace import Workspace
 from pages.ui import panel, state
-from pages.ui.evaluate import chosen
+from pages.ui.evaluate import chosen, tuned
 from pages.ui.fields import kept
 
 if TYPE_CHECKING:
-    from curation.recipe import Recipe
     from curation.tuning.settings import Tuning
     from curation.tuning.study import Study
 
 
 def draw(found: Workspace) -> None:
     """Draw the view."""
-    from curation.tuning.study import studies
+    from curation.tuning.study import find_study, studies
 
     names = studies(found)
     if st.session_state.get("tune-new") or not names:
@@ -38,20 +34,25 @@ def draw(found: Workspace) -> None:
         st.button("New tuning", icon=":material/add:", on_click=_show, args=(True,), key="new-tuning")
     job = panel.job_of(found, "tuning", name)
     running = job is not None and job.active
+    study = find_study(found, name)
+    if study is None:
+        return
+    ended = _ended(study)
 
     @st.fragment(key="live-tuning", run_every=1.5 if running else None)
     def watch() -> None:
-        from curation.tuning.study import find_study
-
         now = panel.job_of(found, "tuning", name)
-        if (now is not None and now.active) != running:
+        fresh = find_study(found, name)
+        if fresh is None or (now is not None and now.active) != running or _ended(fresh) != ended:
             st.rerun()
-        study = find_study(found, name)
-        if study is not None:
-            _state(found, study, now)
-            _results(study)
+        _state(found, fresh, now)
 
     watch()
+    tuned.draw(found, study)
+
+
+def _ended(study: Study) -> int:
+    return int((study.table()["state"] != "running").sum())
 
 
 def _show(new: bool) -> None:
@@ -84,93 +85,13 @@ def _resume(found: Workspace, name: str) -> None:
     jobs.submit_kept(found, "tuning", name)
 
 
-def _results(study: Study) -> None:
-    table = study.table()
-    done = table[table["state"] == "done"]
-    if done.empty:
-        st.caption("No try is done yet. The first are the recipe as it is, clean images only, and its mix at random.")
-        return
-    _best(study, done)
-    reached = done["R"].to_numpy(float)
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("R of each try")
-        st.plotly_chart(
-            charts.progress(done["number"].to_numpy(), reached, height_px=320),
-            config={"displayModeBar": False},
-            key="tuned-progress",
-        )
-    with right:
-        st.subheader("R by mix")
-        shares = done[[f"mix_{family}" for family in ("clean", "corruption", "adversarial")]].to_numpy(float)
-        st.plotly_chart(charts.mixes(shares, reached), config={"displayModeBar": False}, key="tuned-mix")
-    st.subheader("R against the hardness offset")
-    families = [family for family in FAMILY_WORDS if done[f"offset_{family}"].notna().any()]
-    for column, family in zip(st.columns(max(1, len(families))), families, strict=False):
-        known = done[done[f"offset_{family}"].notna()]
-        with column:
-            st.plotly_chart(
-                charts.search(
-                    known[f"offset_{family}"].to_numpy(float),
-                    known["R"].to_numpy(float),
-                    name=f"offset, {FAMILY_WORDS[family].lower()}",
-                    colour=FAMILY_COLOURS[family],
-                ),
-                config={"displayModeBar": False},
-                key=f"tuned-offset-{family}",
-            )
-    if not families:
-        st.caption("No try so far has an offset: none of them takes a band.")
-    with st.expander(f"All {len(table)} tries"):
-        _table(table)
-
-
-def _best(study: Study, done: pd.DataFrame) -> None:
-    """Say what the search found and offer it."""
-    best = study.best()
-    top, start = done["R"].max(), done.loc[done["start"] == "recipe", "R"]
-    gained = f", {charts.signed(100 * (top - start.iloc[0]))} points over the recipe as it is" if len(start) else ""
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"The best of {len(done)} tries has R **{top:.1%}**{gained}.")
-        st.button(
-            "Take this recipe", type="primary", icon=":material/check:", on_click=_take, args=(best,), key="take-tuning"
-        )
-    st.caption(
-        f"R on {study.settings.suite_samples} held-out test images and a short training of {study.settings.target}: "
-        "cheap, and the winner was chosen by it. Measure the recipe in a new evaluation before you rely on it."
-    )
-
-
-def _take(recipe: Recipe) -> None:
-    state.replace(recipe)
-    st.toast(f"“{recipe.name}” is the working recipe now; undo takes it back.", icon=":material/check:")
-
-
-def _table(table: pd.DataFrame) -> None:
-    percent = ["R", "clean", "adversarial", "corruption"]
-    shown = table.assign(**{name: 100 * table[name] for name in percent})
-    column = st.column_config
-    st.dataframe(
-        shown.dropna(axis=1, how="all"),
-        hide_index=True,
-        placeholder="",
-        key="tuned-table",
-        column_config={
-            "number": column.NumberColumn("Try", pinned=True),
-            "R": column.NumberColumn("R, %", format="%.1f"),
-            **{part: column.NumberColumn(f"{FAMILY_WORDS[part]}, %", format="%.1f") for part in percent[1:]},
-            **{name: column.NumberColumn(format="%.3f") for name in table.columns if "_" in name},
-            "seconds": column.NumberColumn("Seconds", format="%.0f"),
-        },
-    )
-
-
 def _begin(found: Workspace, names: list[str]) -> None:
     """Draw the form that starts a search."""
     st.subheader("New tuning")
     st.caption(
         "Searches what people set by hand: the offset and the width of each family's band, the mix, the severities, "
-        "the strategy. A try trains a small network shortly and measures it on a slice of P; nothing else is computed."
+        "the strategy. A try trains a small network shortly and measures it on a slice of P, the test suite; nothing "
+        "else is computed."
     )
     try:
         name, settings = _settings(found, names)
@@ -233,7 +154,9 @@ def _start(found: Workspace, name: str, settings: Tuning) -> None:
 
     before = find_study(found, name)
     with st.container(horizontal=True):
-        if before is not None and st.button("Go on with the kept one", icon=":material/play_arrow:", key="keep-tuning"):
+        if before is not None and st.button(
+            "Go on with the kept settings", icon=":material/play_arrow:", key="keep-tuning"
+        ):
             _go(found, name)
         words = "Forget it and start anew" if before is not None else "Start"
         if st.button(words, type="primary", icon=":material/play_arrow:", key="start-tuning"):
