@@ -102,6 +102,16 @@ def test_partial_results_are_marked_and_resumed(submitted: list[tuple[str, str]]
     assert submitted == [("evaluation", "half")]
 
 
+def test_only_a_test_suite_that_is_made_is_offered(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    record = kept.evaluation("half") or {}
+    kept.write_evaluation("begun", {**record, "suite": None, "sets": {}, "trials": []})
+    at = open_page()
+    at.button(key="evaluation-new").click().run()
+    offered = at.selectbox(key=f"begin-suite-{kept.name}").options
+    assert sorted(offered) == ["a new one", "that of evaluation “half”", "that of evaluation “kept”"]
+    (Path(kept.root) / "evaluations" / "begun.json").unlink()
+
+
 def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, str]], kept: Workspace) -> None:
     at = open_page()
     at.button(key="evaluation-new").click().run()
@@ -122,7 +132,15 @@ def test_other_settings_under_a_kept_name_are_told(submitted: list[tuple[str, st
     at = open_page()
     at.button(key="evaluation-new").click().run()
     at.text_input(key="begin-name").set_value("half").run()
-    assert "“half” is kept with other settings: evaluation." in words(at)
+    said = words(at)
+    assert "“half” is kept with other settings: " in said
+    assert "another test suite P" not in said, "the first choice is that of a kept evaluation"
+    assert "baselines was clean, random_mix, hardest, now clean, random_mix, random_split, hardest" in said
+    assert "seeds was 2, now 3" in said
+    assert "another schedule of 3 epochs, now 24; " in said
+    at.selectbox(key=f"begin-suite-{kept.name}").set_value("a new one").run()
+    assert "another test suite P; " in words(at)
+    assert "held_out" not in words(at), "what differs in P is not listed"
     at.button(key="keep-evaluation").click().run()
     assert submitted == [("evaluation", "half")]
     assert kept.evaluation("half") == before

@@ -15,6 +15,8 @@ from pages.ui.evaluate import chosen
 from pages.ui.fields import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from curation.evaluation.settings import Evaluation
     from curation.recipe import Recipe
 
@@ -37,7 +39,8 @@ def draw(found: Workspace) -> None:
     st.subheader("New evaluation")
     st.caption(
         "Small networks are trained from scratch on each recipe's set and on baselines of the same budget, all with "
-        "one schedule, and measured on held-out images: clean, corrupted, attacked. In the background, and resumable."
+        "one schedule, and measured on P, the test suite: held-out images, clean, corrupted and attacked. In the "
+        "background, and resumable."
     )
     left, right = st.columns(2, gap="large")
     try:
@@ -78,7 +81,7 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
     )
     chosen = [(offered[title].name, title, offered[title]) for title in picked]
     files = st.file_uploader(
-        "Recipe files",
+        "Recipe files, if you have others",
         type=["yaml", "yml"],
         accept_multiple_files=True,
         key="recipe-files",
@@ -100,6 +103,7 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
 def _settings(found: Workspace) -> Evaluation:
     """Draw how targets are trained and measured, and return it. Raises: UsageError."""
     from curation.evaluation.baselines import TITLES
+    from curation.evaluation.comparison import CALLED
     from curation.evaluation.settings import BaselineName, Evaluation
     from curation.models.architectures import ARCHITECTURES
     from curation.training.settings import PRESETS
@@ -116,13 +120,14 @@ def _settings(found: Workspace) -> Evaluation:
         help="Trained from scratch on every set. Also torchvision/<name> and timm/<name>, where installed.",
     )
     baselines = kept(
-        st.multiselect,
+        st.pills,
         "Baselines",
         get_args(BaselineName),
         default=usual.baselines,
-        format_func=TITLES.__getitem__,
+        format_func=lambda name: CALLED[name][0].upper() + CALLED[name][1:],
+        selection_mode="multi",
         key="begin-baselines",
-        help="Gains are over clean images; without that one there are none.",
+        help=f"Gains are over clean images; without that one there are none. {'; '.join(TITLES.values())}.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = kept(
@@ -135,9 +140,7 @@ def _settings(found: Workspace) -> Evaluation:
             width=110,
             help="Trainings of each target on each set.",
         )
-        preset = kept(
-            st.segmented_control, "Schedule", list(PRESETS), default="fast", required=True, key="begin-preset"
-        )
+        preset = kept(st.selectbox, "Schedule", list(PRESETS), default="fast", key="begin-preset", width=130)
         usual_epochs = PRESETS[str(preset)]["epochs"]
         epochs = kept(
             st.number_input, "Epochs", 1, 10_000, default=usual_epochs, key=f"begin-epochs-{preset}", width=120
@@ -155,14 +158,14 @@ def _settings(found: Workspace) -> Evaluation:
             suite = _suite(usual.to_dict()["suite"], flip=flip)
         white_box = kept(
             st.number_input,
-            "Images attacked directly",
+            "White box, images",
             0,
             1_000_000,
             default=usual.white_box.samples,
             step=50,
             key="begin-white",
             width=190,
-            help="Each target itself is attacked on so many, as strongly as in P; reported beside R. 0: none.",
+            help="Each target itself is attacked on so many images, as strongly as in P; beside R. 0: none.",
         )
     first: dict[str, Any] = next((attack for attack in suite["adversarial"] if "epsilon" in attack), {})
     schedule = {"preset": preset, "epochs": epochs, "flip": flip}
@@ -224,7 +227,7 @@ def _free(found: Workspace) -> str:
 def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: Evaluation) -> None:
     """Draw the cost and what starts it. Raises: UsageError."""
     from curation.evaluation.comparison import cost
-    from curation.evaluation.evaluate import begin, differences
+    from curation.evaluation.evaluate import begin
 
     found_cost = cost(recipes, evaluation, found)
     before = found.evaluation(name) if name else None
@@ -232,7 +235,7 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
         "evaluation": evaluation.to_dict(),
         "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
     }
-    differ = differences({part: before[part] for part in asked}, asked) if before else []
+    differ = _differences(before, asked) if before else []
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Those already kept are not repeated.")
@@ -245,9 +248,11 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
         if differ:
             st.markdown(f":orange[:material/warning:] “{name}” is kept with other settings: {'; '.join(differ)}.")
         with st.container(horizontal=True):
-            if differ and st.button("Go on with the kept ones", key="keep-evaluation", icon=":material/play_arrow:"):
+            if differ and st.button(
+                "Go on with the kept settings", key="keep-evaluation", icon=":material/play_arrow:"
+            ):
                 _go(found, name)
-            words = "Take the new ones" if differ else "Resume" if before else "Start"
+            words = "Take the new settings" if differ else "Resume" if before else "Start"
             busy = _busy(found)
             if st.button(
                 words, type="primary", icon=":material/play_arrow:", key="start-evaluation", help=busy or None
@@ -256,6 +261,33 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
                 _go(found, name)
         if busy:
             st.caption(busy)
+
+
+def _differences(before: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Return in what an evaluation that is kept differs from what is asked, in words."""
+    from curation.evaluation.evaluate import differences
+
+    old, new = before["recipes"], asked["recipes"]
+    told = [f"the recipe “{title}” was another" for title in old if title in new and old[title] != new[title]]
+    if list(old) != list(new):
+        told = [f"it is of {', '.join(f'“{title}”' for title in old)}"]
+    old, new = before["evaluation"], asked["evaluation"]
+    if old["suite"] != new["suite"]:
+        told.append("another test suite P")
+    if old["schedule"] != new["schedule"]:
+        epochs = old["schedule"]["epochs"], new["schedule"]["epochs"]
+        told.append("another schedule" + (f" of {epochs[0]} epochs, now {epochs[1]}" if epochs[0] != epochs[1] else ""))
+    large = {"suite": None, "schedule": None}
+    return told + differences(_spelt({**old, **large}), _spelt({**new, **large}))
+
+
+def _spelt(value: Any) -> Any:
+    """Return plain data with every list and switch as people write it."""
+    if isinstance(value, dict):
+        return {key.replace("_", " "): _spelt(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 def _busy(found: Workspace) -> str:

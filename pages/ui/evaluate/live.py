@@ -19,11 +19,11 @@ def draw(found: Workspace, results: Results) -> None:
     name = results.name
     job = panel.job_of(found, "evaluation", name)
     running = job is not None and job.active
-    measured = int((results.trials["state"] == "measured").sum())
     if not running:
         if not results.finished or (job is not None and job.state in ("failed", "lost", "cancelled")):
-            _stopped(found, results, job, measured)
+            _stopped(found, results, job)
         return
+    before = _far(results)
 
     @st.fragment(key="evaluation-live", run_every=1.5)
     def watch() -> None:
@@ -31,7 +31,7 @@ def draw(found: Workspace, results: Results) -> None:
 
         now = panel.job_of(found, "evaluation", name)
         fresh = Results(found, name)
-        if now is None or not now.active or int((fresh.trials["state"] == "measured").sum()) != measured:
+        if now is None or not now.active or _far(fresh) != before:
             st.rerun()
         with st.container(border=True):
             _progress(found, now, fresh)
@@ -39,8 +39,13 @@ def draw(found: Workspace, results: Results) -> None:
     watch()
 
 
+def _far(results: Results) -> tuple[int, int, int]:
+    """Return how many sets are made, how many trainings they need and how many are measured."""
+    return len(results.sets), len(results.trials), int((results.trials["state"] == "measured").sum())
+
+
 def _progress(found: Workspace, job: jobs.JobStatus, results: Results) -> None:
-    done = int((results.trials["state"] == "measured").sum())
+    _, _, done = _far(results)
     of = f"{done} of {len(results.trials)} trainings measured" if len(results.trials) else "preparing"
     left, right = st.columns([5, 1], vertical_alignment="center")
     with left:
@@ -66,7 +71,8 @@ def _progress(found: Workspace, job: jobs.JobStatus, results: Results) -> None:
         )
 
 
-def _stopped(found: Workspace, results: Results, job: jobs.JobStatus | None, measured: int) -> None:
+def _stopped(found: Workspace, results: Results, job: jobs.JobStatus | None) -> None:
+    _, _, measured = _far(results)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if job is not None and job.state in ("failed", "lost", "cancelled"):
             panel.explain(found, job)
@@ -74,7 +80,7 @@ def _stopped(found: Workspace, results: Results, job: jobs.JobStatus | None, mea
             return
         st.markdown(f"**{measured} of {len(results.trials)}** trainings are measured." if len(results.trials) else "")
         st.button(
-            "Resume" if measured or len(results.trials) else "Start",
+            "Resume" if job is not None or len(results.trials) else "Start",
             type="primary",
             icon=":material/play_arrow:",
             on_click=start,
