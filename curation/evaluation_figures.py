@@ -119,6 +119,7 @@ def grid(
     values: np.ndarray,
     rows: Sequence[str],
     columns: Sequence[str],
+    counts: np.ndarray,
     *,
     difference: bool = False,
     ink: str | None = None,
@@ -126,7 +127,8 @@ def grid(
     """Return a heat table of accuracies or of their differences, float M×C with NaN where there is nothing.
 
     Errors stand out in an accuracy; a difference is green where it is above 0, red below. Cells can be selected.
-    ink: colour of the numbers; None: that of the page's charts.
+
+    Args: counts: M×C, of how many images each is; ink: colour of the numbers; None: that of the page's charts.
     """
     most = max(0.01, float(np.nanmax(np.abs(values), initial=0.01))) if difference else 1.0
     digits = [
@@ -140,12 +142,23 @@ def grid(
         text=digits,
         colours=_DIFFERENCE if difference else _ERRORS,
         limits=(-most if difference else 0, most),
-        cells=values,
-        hover="%{y} %{x}: %{customdata:+.1%}" if difference else "%{y} %{x}: %{customdata:.1%}",
+        cells=_told(values, counts, difference),
+        hover="%{y} %{x}: %{customdata}",
         ink=ink,
     )
-    figure.update_xaxes(tickangle=0)
+    figure.update_xaxes(tickangle=-35 if max(map(len, columns), default=0) > 6 else 0)
     return figure
+
+
+def _told(values: np.ndarray, counts: np.ndarray, difference: bool) -> np.ndarray:
+    """Return what a cell says when it is pointed at."""
+    out = np.full(values.shape, "", dtype=object)
+    for at in np.argwhere(~np.isnan(values)):
+        row, column = at
+        value = 100 * values[row, column]
+        words = f"{signed(value)} points" if difference else f"{value:.1f} %"
+        out[row, column] = f"{words}, of {counts[row, column]:,.0f} images"
+    return out
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str], *, ink: str | None = None) -> go.Figure:
@@ -239,6 +252,7 @@ def _table(
     figure.update_yaxes(type="category", range=[len(rows) - 0.5, -0.5], showgrid=False, ticks="")
     plain(figure, height_px=40 + cell_px * max(1, len(rows)))
     figure.update_layout(margin={"t": 28})
+    figure.update_xaxes(automargin=True)
     return figure
 
 

@@ -171,7 +171,26 @@ def test_a_link_opens_an_image_that_is_wrong(submitted: list[tuple[str, str]], k
     assert f"**{both.sum()}** of {len(table)} images of P" in words(at)
     at.selectbox(key="wrong-part").set_value("clean").run()
     assert not at.exception
-    assert f"**{(both & (table['part'] == 'clean')).sum()}** of {len(table)}" in words(at)
+    clean = (table["part"] == "clean").to_numpy()
+    assert f"**{(both & clean).sum()}** of {clean.sum()} images of P that match" in words(at)
+
+
+def test_taken_for_follows_the_filters(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    at = open_page(look="Where it errs", evaluation="kept")
+    at.selectbox(key="wrong-part").set_value("corruption").run()
+    at.selectbox(key="wrong-kind").set_value("fog").run()
+    at.selectbox(key="wrong-severity").set_value(3).run()
+    assert not at.exception
+    assert "Taken for, fog 3" in words(at)
+    at.selectbox(key="wrong-part").set_value("clean").run()
+    assert "Taken for, clean" in words(at), "a kind that the part has not is left out"
+
+
+def test_two_sets_are_compared_by_their_difference(submitted: list[tuple[str, str]]) -> None:
+    at = open_page(look="Where it errs", evaluation="kept", **{"with": "clean"})
+    said = words(at)
+    assert "Accuracy on **recipe** less that on **clean**, in points" in said
+    assert "on **recipe**, not compared." in said
 
 
 def test_without_an_evaluation_the_views_say_what_to_do(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +295,8 @@ def test_verdicts_name_the_commonest_wrong_answer() -> None:
     table = verdicts(tables)
     assert table["prediction"].tolist() == [9, 5, 4]
     assert table["right"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
-    assert errs(table).tolist() == [False, True, True]
+    assert errs(table).tolist() == [True, True, True]
+    assert errs(verdicts(tables[:1])).tolist() == [False, True, True]
     assert worst_first(table, np.arange(3)).tolist() == [2, 1, 0]
 
 

@@ -41,8 +41,8 @@ def verdicts(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def errs(table: pd.DataFrame) -> np.ndarray:
-    """Return, bool N, which rows of ``verdicts`` at least half of the trainings get wrong."""
-    return table["right"].to_numpy() <= 0.5
+    """Return, bool N, which rows of ``verdicts`` any of the trainings gets wrong."""
+    return table["right"].to_numpy() < 1
 
 
 def worst_first(table: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
@@ -51,19 +51,22 @@ def worst_first(table: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     return rows[np.lexsort((picked["true_probability"].to_numpy(), picked["right"].to_numpy()))]
 
 
-def severity_table(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return accuracies, one row a (part, kind) in P's order and one column a severity, 0: has none; NaN: not in P."""
+def severity_table(tables: Sequence[pd.DataFrame], *, values: str = "accuracy") -> pd.DataFrame:
+    """Return accuracies, one row a (part, kind) in P's order and one column a severity, 0: has none; NaN: not in P.
+
+    values: accuracy, over all trainings, or count, of their answers.
+    """
     found = by_severity(pd.concat(tables))
-    table = found.pivot_table(index=["part", "kind"], columns="severity", values="accuracy", sort=False)
+    table = found.pivot_table(index=["part", "kind"], columns="severity", values=values, sort=False)
     order = {part: at for at, part in enumerate((*PARTS, *APART))}
     rows = sorted(table.index, key=lambda row: (order[row[0]], row[1]))
     return table.reindex(rows)[sorted(table.columns)]
 
 
-def class_table(tables: Sequence[pd.DataFrame], classes: Sequence[str]) -> pd.DataFrame:
-    """Return accuracies, one row a class and one column a part."""
+def class_table(tables: Sequence[pd.DataFrame], classes: Sequence[str], *, values: str = "accuracy") -> pd.DataFrame:
+    """Return accuracies, or with ``values`` as in ``severity_table`` counts, one row a class and one column a part."""
     found = by_class(pd.concat(tables))
-    table = found.pivot_table(index="label", columns="part", values="accuracy", sort=False)
+    table = found.pivot_table(index="label", columns="part", values=values, sort=False)
     table = table.reindex(range(len(classes)))[[part for part in (*PARTS, *APART) if part in table]]
     return table.set_axis(list(classes), axis=0)
 

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from curation import evaluation_figures as figures
-from curation.evaluation_figures import PART_WORDS
+from curation.evaluation_figures import PART_SHORT, PART_WORDS
 from curation.plugin import fingerprint
 from curation.workspace import Workspace
 from pages.ui.evaluate import chosen, wrong
@@ -46,6 +46,7 @@ def draw(found: Workspace) -> None:
     """Draw the view."""
     it = _look(found)
     classes = chosen_classes(it)
+    at = looked_at(it)
     kinds, by_class, crossed = st.columns([4, 4, 5], gap="large")
     difference = bool(it.others) and st.session_state.get("wrong-show") == "difference"
     with kinds:
@@ -55,18 +56,18 @@ def draw(found: Workspace) -> None:
         st.subheader("By class")
         _classes(it, classes, difference)
     with crossed:
-        part = st.session_state.get("wrong-part")
-        st.subheader(f"Taken for, {PART_WORDS[part].lower()}" if part else "Taken for")
-        _confusion(it, classes)
-    st.caption(
-        f"Accuracy in %, of {len(it.tables)} training{'s' * (len(it.tables) > 1)} on **{it.set}**"
-        + (
-            f"; the difference is in points, green where **{it.set}** is better than **{it.other}**"
-            if difference
-            else ""
+        st.subheader(f"Taken for, {_at_words(*at)}" if any(at) else "Taken for")
+        _confusion(it, classes, *at)
+        st.caption(
+            f"Rows are the labels; counts over {_trainings_words(it)} on **{it.set}**"
+            + (", not compared." if it.others else ".")
         )
-        + ". Rows of “Taken for” are the labels. Click a cell to see its images below."
+    shown = (
+        f"Accuracy on **{it.set}** less that on **{it.other}**, in points: green where **{it.set}** is better"
+        if difference
+        else f"Accuracy in %, of {_trainings_words(it)} on **{it.set}**"
     )
+    st.caption(f"{shown}. Point at a cell for its number of images, click it to see those that are wrong below.")
     wrong.draw(found, it, classes)
 
 
@@ -85,8 +86,8 @@ def _look(found: Workspace) -> Looked:
         rivals = [NOTHING, *(title for title in sets if title != name)]
         other = _of("Compare with", rivals, "with")
         if other != NOTHING:
-            offered = ["accuracy", "difference"]
-            kept(st.segmented_control, "Show", offered, default="accuracy", key="wrong-show", required=True)
+            offered = ["difference", "accuracy"]
+            kept(st.segmented_control, "Show", offered, default="difference", key="wrong-show", required=True)
     mine, theirs = (_some(trials[trials["set"] == title], training) for title in (name, other))
     tables = [[it.results.table(str(key)) for key in some["predictions"]] for some in (mine, theirs)]
     key = fingerprint([it.key, name, other, training])
@@ -128,10 +129,17 @@ def chosen_classes(it: Looked) -> list[str]:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _tables(key: str, classes: tuple[str, ...], _it: Looked) -> tuple[pd.DataFrame, ...]:
-    """Return accuracies by kind and by class, and their differences to the set compared with, where there is one."""
+    """Return accuracies by kind and by class, of how many images each is, and the differences to the set compared with.
+
+    The last two only where there is one.
+    """
     from curation.evaluation.mistakes import class_table, severity_table
 
-    mine = severity_table(_it.tables), class_table(_it.tables, classes)
+    counts = (
+        severity_table(_it.tables, values="count") / len(_it.tables),
+        class_table(_it.tables, classes, values="count") / len(_it.tables),
+    )
+    mine = severity_table(_it.tables), class_table(_it.tables, classes), *counts
     if not _it.others:
         return mine
     theirs = severity_table(_it.others), class_table(_it.others, classes)
@@ -140,12 +148,13 @@ def _tables(key: str, classes: tuple[str, ...], _it: Looked) -> tuple[pd.DataFra
 
 def kind_words(part: str, kind: str) -> str:
     """Return how people call a kind of P."""
-    words = {"clean": "clean", "white_box": "attacked itself"}.get(part, kind.replace("_", " "))
+    words = {"clean": "clean", "white_box": "white box"}.get(part, kind.replace("_", " "))
     return f"{words} (held out)" if part == "held_out" else words
 
 
 def _kinds(it: Looked, difference: bool) -> None:
-    table = _tables(it.key, tuple(chosen_classes(it)), it)[2 if difference else 0]
+    tables = _tables(it.key, tuple(chosen_classes(it)), it)
+    table, counts = tables[4 if difference else 0], tables[2].to_numpy(float)
     names = [kind_words(part, kind) for part, kind in table.index]
     columns = [str(severity) if severity else "–" for severity in table.columns]
 
@@ -158,7 +167,7 @@ def _kinds(it: Looked, difference: bool) -> None:
                 wrong.show(part=part, kind=kind, severity=severity or None)
 
     st.plotly_chart(
-        figures.grid(table.to_numpy(float), names, columns, difference=difference, ink=chosen.ink()),
+        figures.grid(table.to_numpy(float), names, columns, counts, difference=difference, ink=chosen.ink()),
         config={"displayModeBar": False},
         key="heat-kinds",
         on_select=picked,
@@ -167,8 +176,9 @@ def _kinds(it: Looked, difference: bool) -> None:
 
 
 def _classes(it: Looked, classes: list[str], difference: bool) -> None:
-    table = _tables(it.key, tuple(classes), it)[3 if difference else 1]
-    words = [PART_WORDS[part].split()[0] for part in table.columns]
+    tables = _tables(it.key, tuple(classes), it)
+    table, counts = tables[5 if difference else 1], tables[3].to_numpy(float)
+    words = [PART_SHORT[part] for part in table.columns]
 
     def picked() -> None:
         point = _point("heat-classes")
@@ -178,7 +188,7 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
                 wrong.show(part=part, label=point["y"])
 
     st.plotly_chart(
-        figures.grid(table.to_numpy(float), list(table.index), words, difference=difference, ink=chosen.ink()),
+        figures.grid(table.to_numpy(float), list(table.index), words, counts, difference=difference, ink=chosen.ink()),
         config={"displayModeBar": False},
         key="heat-classes",
         on_select=picked,
@@ -186,16 +196,38 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
     )
 
 
-def _confusion(it: Looked, classes: list[str]) -> None:
+def looked_at(it: Looked) -> tuple[str | None, str | None, int | None]:
+    """Return the part, the kind and the severity that the filters choose, each as far as P has it with those before."""
+    table = it.tables[0]
+    found: list[Any] = []
+    for column in ("part", "kind", "severity"):
+        value = st.session_state.get(f"wrong-{column}")
+        mine = table[column] == value
+        found.append(value if value is not None and mine.any() else None)
+        table = table[mine] if found[-1] is not None else table
+    return found[0], found[1], found[2]
+
+
+def _at_words(part: str | None, kind: str | None, severity: int | None) -> str:
+    """Return what the filters choose, in words."""
+    first = kind.replace("_", " ") if kind else PART_WORDS[part].lower() if part else "severity"
+    return f"{first} {severity}" if severity else first
+
+
+def _trainings_words(it: Looked) -> str:
+    return "one training" if len(it.tables) == 1 else f"{len(it.tables)} trainings"
+
+
+def _confusion(it: Looked, classes: list[str], part: str | None, kind: str | None, severity: int | None) -> None:
     from curation.evaluation.metrics import confusion
 
-    part = st.session_state.get("wrong-part")
-    counts = sum(confusion(table, len(classes), part) for table in it.tables)
+    tables = [table if severity is None else table[table["severity"] == severity] for table in it.tables]
+    counts = sum(confusion(table, len(classes), part, kind) for table in tables)
 
     def picked() -> None:
         point = _point("heat-confusion")
         if point and point["y"] in classes and point["x"] in classes and point["x"] != point["y"]:
-            wrong.show(part=part, label=point["y"], said=point["x"])
+            wrong.show(part=part, kind=kind, severity=severity, label=point["y"], said=point["x"])
 
     st.plotly_chart(
         figures.confusion(np.asarray(counts), classes, ink=chosen.ink()),

@@ -26,7 +26,8 @@ FAMILIES = {"held_out": "corruption"}
 
 def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
     """Draw the filters, the gallery and what is open."""
-    st.subheader("Images that it gets wrong")
+    trainings = len(it.tables)
+    st.subheader("Images that it gets wrong" if trainings == 1 else "Images that any training gets wrong")
     suite = test_suite(found, it)
     if suite is None:
         st.info(
@@ -35,11 +36,12 @@ def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
         )
         return
     table, others = _verdicts(it.key, it)
-    rows = _filtered(table, others, it, classes)
+    rows, of = _filtered(table, others, it, classes)
     with st.container(key="browse-wrong"):
         left, right = st.columns([5, 3], gap="medium")
     with left:
-        page = turn(len(rows), len(table), f"wrong-{it.set}", what="images of P")
+        what = "images of P" if of == len(table) else "images of P that match"
+        page = turn(len(rows), of, f"wrong-{it.set}", what=what)
         if not len(rows):
             st.info("None: take a filter back, or choose another set.", icon=":material/search_off:")
         else:
@@ -79,26 +81,31 @@ def _verdicts(key: str, _it: Looked) -> tuple[pd.DataFrame, pd.DataFrame | None]
     return verdicts(_it.tables), verdicts(_it.others) if _it.others else None
 
 
-def _filtered(table: pd.DataFrame, others: pd.DataFrame | None, it: Looked, classes: list[str]) -> np.ndarray:
-    """Draw the filters and return the rows that pass, the worst first."""
+def _filtered(
+    table: pd.DataFrame, others: pd.DataFrame | None, it: Looked, classes: list[str]
+) -> tuple[np.ndarray, int]:
+    """Draw the filters; return the rows that pass, the worst first, and of how many images of P they are.
+
+    The latter are those of the part, kind, severity and label, right or wrong.
+    """
     from curation.evaluation.mistakes import errs, worst_first
 
-    kept = errs(table)
+    kept, of = errs(table), np.ones(len(table), bool)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kept &= _filter("Part", list(dict.fromkeys(table["part"])), table["part"], "part", PART_WORDS.__getitem__)
-        kinds = sorted(set(table.loc[kept, "kind"]) - {"clean"})
-        kept &= _filter("Kind", kinds, table["kind"], "kind", lambda kind: kind.replace("_", " "))
-        severities = sorted({int(severity) for severity in table.loc[kept, "severity"]} - {0})
-        kept &= _filter("Severity", severities, table["severity"], "severity", str)
+        of &= _filter("Part", list(dict.fromkeys(table["part"])), table["part"], "part", PART_WORDS.__getitem__)
+        kinds = sorted(set(table.loc[kept & of, "kind"]) - {"clean"})
+        of &= _filter("Kind", kinds, table["kind"], "kind", lambda kind: kind.replace("_", " "))
+        severities = sorted({int(severity) for severity in table.loc[kept & of, "severity"]} - {0})
+        of &= _filter("Severity", severities, table["severity"], "severity", str)
         names = np.array(classes)
-        kept &= _filter("Label", classes, names[table["label"].to_numpy()], "label", str)
-        kept &= _filter("Taken for", classes, names[table["prediction"].to_numpy()], "said", str)
+        of &= _filter("Label", classes, names[table["label"].to_numpy()], "label", str)
+        kept &= of & _filter("Taken for", classes, names[table["prediction"].to_numpy()], "said", str)
         if others is not None:
             only = st.toggle(f"Only those that {it.other} gets right", key="wrong-only")
             if only:
                 kept &= ~errs(others)
         st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, key="clear-wrong", type="tertiary")
-    return worst_first(table, np.flatnonzero(kept))
+    return worst_first(table, np.flatnonzero(kept)), int(of.sum())
 
 
 def _filter(label: str, options: list[Any], column: Any, key: str, words: Any) -> np.ndarray:
@@ -151,7 +158,9 @@ def _grid(suite: Suite, table: pd.DataFrame, rows: np.ndarray, it: Looked, class
         editable=False,
         on_open=_opening,
     )
-    st.caption("Arrows move · Enter opens · label → what it is taken for, worst first")
+    several = len(it.tables)
+    share = f" · 2/{several}: wrong in 2 of {several} trainings" if several > 1 else ""
+    st.caption(f"Arrows move · Enter opens · label → what it is mostly taken for, worst first{share}")
 
 
 def _notes(picked: pd.DataFrame, trainings: int) -> list[str]:
