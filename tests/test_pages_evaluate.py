@@ -246,10 +246,17 @@ def test_a_known_point_that_wins_a_tuning_is_said_to_be_one(submitted: list[tupl
 
 def test_a_goal_model_is_taken(submitted: list[tuple[str, str]]) -> None:
     at = open_page(look="Goal models")
-    at.session_state["goal-models"] = {"selection": {"rows": [0], "columns": []}}
+    at.toggle(key="goal-epochs").set_value(True).run()
+    names = at.dataframe[0].value["name"].tolist()
+    used = next(index for index, name in enumerate(names) if name.endswith("(in use)"))
+    assert len(names) > 1
+    at.session_state["goal-models"] = {"selection": {"rows": list(range(len(names))), "columns": []}}
     at.run()
-    at.button(key="goal-0-use").click().run()
+    offered = {index for index in range(len(names)) if f"goal-{index}-use" in [button.key for button in at.button]}
+    assert offered == set(range(len(names))) - {used}
+    at.button(key=f"goal-{min(offered)}-use").click().run()
     assert not at.exception
+    assert at.dataframe[0].value["name"][min(offered)].endswith("(in use)")
 
 
 def test_steps_add_up_to_the_recipe(kept: Workspace) -> None:

@@ -42,9 +42,10 @@ def draw(found: Workspace) -> None:
             "budget allows, and moderately robust. Tick two or more to compare what they choose."
         )
         names = [_name(row) for row in table.to_dict("records")]
-        picked = _table(table, names)
-        _curve(found, table, names, picked)
-        _pick(found, table, names, picked)
+        used = _used(table)
+        picked = _table(table, names, used)
+        _curve(found, table, names, picked[0] if picked else used or 0, expanded=bool(picked))
+        _pick(found, table, names, [index for index in picked if index != used])
         if len(picked) > 1:
             _compare(found, table, names, picked)
     _more(found)
@@ -68,10 +69,24 @@ def _name(row: Mapping[Any, Any]) -> str:
     return " ".join(word for word in words if word) + f" · {row['key'][:5]}"
 
 
-def _table(table: pd.DataFrame, names: list[str]) -> list[int]:
-    """Draw the candidates and return those that are ticked, or the recipe's own."""
+def _used(table: pd.DataFrame) -> int | None:
+    """Return the row of the goal model that the working recipe has, where it is among them."""
+    epoch = state.recipe().goal_model.epoch
+    try:
+        key = resources.pipeline().model_key
+    except CurationError:  # the images are not read yet
+        return None
+    last = (table["epoch"].isna() | (table["epoch"] == table["epochs"])).fillna(value=True)
+    at = last if epoch is None else (table["epoch"] == epoch).fillna(value=False)
+    rows = np.flatnonzero((table["key"] == key).to_numpy(bool) & at.to_numpy(bool))
+    return int(rows[0]) if len(rows) else None
+
+
+def _table(table: pd.DataFrame, names: list[str], used: int | None) -> list[int]:
+    """Draw the candidates, the one in use marked, and return those that are ticked."""
     percent = 100 * table[["train_accuracy", "test_accuracy"]]
-    shown = pd.concat([pd.Series(names, name="name"), percent, table["seconds"]], axis=1)
+    marked = [f"{name} (in use)" if index == used else name for index, name in enumerate(names)]
+    shown = pd.concat([pd.Series(marked, name="name"), percent, table["seconds"]], axis=1)
     column = st.column_config
     event = st.dataframe(
         shown,
@@ -82,20 +97,28 @@ def _table(table: pd.DataFrame, names: list[str]) -> list[int]:
         selection_mode="multi-row",
         column_config={
             "name": column.TextColumn("Goal model", pinned=True),
-            "train_accuracy": column.NumberColumn("Accuracy, %", format="%.1f", help="On the training images."),
-            "test_accuracy": column.NumberColumn("On the test split, %", format="%.1f"),
+            "train_accuracy": column.NumberColumn(
+                "Accuracy on its training images, %", format="%.1f", help="Clean, the ones that are curated."
+            ),
+            "test_accuracy": column.NumberColumn(
+                "Accuracy on the test split, %", format="%.1f", help="Clean, never trained on."
+            ),
             "seconds": column.NumberColumn("Training, s", format="%.0f", help="Up to that epoch."),
         },
     )
     return [row for row in event["selection"]["rows"] if row < len(table)][:MOST]
 
 
-def _curve(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[int]) -> None:
-    index = picked[0] if picked else 0
+def _curve(found: Workspace, table: pd.DataFrame, names: list[str], index: int, *, expanded: bool) -> None:
+    """Draw the training of one candidate, the epoch that it is of marked."""
     history = found.model(str(table["key"].iloc[index])).history()
     if len(history) > 1:
-        with st.expander(f"Training curve: {names[index]}", expanded=bool(picked)):
-            st.plotly_chart(figures.training(history), config={"displayModeBar": False}, key="goal-curve")
+        with st.expander(f"Training curve: {names[index]}", expanded=expanded):
+            figure, epoch = figures.training(history), table["epoch"].iloc[index]
+            if not pd.isna(epoch):
+                figure.add_vline(x=int(epoch), line={"color": charts.GREY, "width": 1.5, "dash": "dot"})
+            st.plotly_chart(figure, config={"displayModeBar": False}, key="goal-curve")
+            st.caption("Accuracy and loss on the images as it was trained on them; the dotted line is its epoch.")
 
 
 def _pick(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[int]) -> None:
@@ -123,7 +146,7 @@ def _recipe(found: Workspace, table: pd.DataFrame, index: int) -> Recipe:
 
 def _use(recipe: Recipe) -> None:
     state.replace(recipe)
-    st.toast("It is the recipe's goal model now; what it still lacks is offered where it is missed.")
+    st.toast("It is the recipe's goal model now; what is not computed for it yet is offered where it is needed.")
 
 
 def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[int]) -> None:
@@ -132,8 +155,10 @@ def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: li
     lacking = {name: words for name, recipe in recipes.items() if (words := resources.pipeline_of(recipe).undone())}
     if lacking:
         for name, words in lacking.items():
-            st.markdown(f":orange[:material/hourglass_empty:] **{name}** still lacks {', '.join(words)}.")
-        if panel.active_job(found) is None:
+            st.markdown(
+                f":orange[:material/hourglass_empty:] For **{name}** this is not computed yet: {', '.join(words)}."
+            )
+        if panel.active_job(found) is None:  # a job that runs is drawn above
             st.button(
                 "Compute what is missing",
                 type="primary",
@@ -143,7 +168,7 @@ def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: li
                 key="goal-compute",
                 help="Adversarial copies are made against each goal model; in the background, one after the other.",
             )
-        panel.job_strip(found)
+            panel.job_strip(found)
         recipes = {name: recipe for name, recipe in recipes.items() if name not in lacking}
         if len(recipes) < 2:
             return
@@ -181,29 +206,32 @@ def _compared(found: Comparison) -> None:
     letters = {name: chr(65 + index) for index, name in enumerate(found.chosen)}
     listed = " · ".join(f"**{letter}** {name}" for name, letter in letters.items())
     st.caption(
-        "Accuracy on the recipe's own candidates; the adversarial ones were made against each model itself. Below: "
-        f"{listed}."
+        "Accuracy on the recipe's own images and copies; the adversarial copies were made against each model itself. "
+        f"Below: {listed}."
     )
     there = set(found.table.loc[found.table["candidates"] > 0, "family"])
     families = [family for family in FAMILY_WORDS if family in there]
     for column, family in zip(st.columns(len(families)), families, strict=True):
         with column:
-            st.markdown(f"**Entropy, {FAMILY_WORDS[family].lower()}**")
+            st.markdown(f"**How unsure, {FAMILY_WORDS[family].lower()}**")
             counts = {letters[name]: histograms[family] for name, histograms in found.histograms.items()}
             st.plotly_chart(
                 charts.histograms(counts, found.edges), config={"displayModeBar": False}, key=f"goal-entropy-{family}"
             )
     st.markdown("**How far the chosen sets agree**")
-    grids = {"all images": found.overlap, **{FAMILY_WORDS[f].lower(): found.sample_overlap[f] for f in families}}
+    grids = {"all": found.overlap, **{FAMILY_WORDS[f].lower(): found.sample_overlap[f] for f in families}}
     for column, (words, overlap) in zip(st.columns(len(grids)), grids.items(), strict=True):
         with column:
-            st.caption(words.capitalize() + (", as candidates" if words == "all images" else ", as samples"))
+            st.caption("All, copy by copy" if words == "all" else f"{words.capitalize()}, whichever copy")
             st.plotly_chart(
                 charts.shares(overlap.to_numpy(float), list(letters.values()), ink=chosen.ink()),
                 config={"displayModeBar": False},
                 key=f"goal-{words}",
             )
-    st.caption("In %: images that both choose, of those that either does.")
+    st.caption(
+        "In %: what both choose, of what either does. Copy by copy: the same image with the same corruption or attack; "
+        "whichever copy: the same image in that family."
+    )
 
 
 def _compute(found: Workspace, recipes: list[Recipe]) -> None:

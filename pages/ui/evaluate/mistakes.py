@@ -98,7 +98,7 @@ def _of(label: str, options: list[str], key: str, words: Callable[[Any], Any] = 
     """Draw a choice that stays in the address and falls back where it is not offered any more."""
     if st.session_state.get(key) not in options:
         st.session_state.pop(key, None)
-    return str(st.selectbox(label, options, key=key, bind="query-params", format_func=words, width=220))
+    return str(st.selectbox(label, options, key=key, bind="query-params", format_func=words, width=170))
 
 
 def _trainings(trials: pd.DataFrame) -> dict[str, str]:
