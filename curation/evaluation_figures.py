@@ -75,7 +75,7 @@ def parts(table: pd.DataFrame, figures: Sequence[str], *, height_px: int | None 
     names = table["set"].to_numpy(str)
     apart = "white_box" in figures
     figure = make_subplots(
-        cols=1 + apart, shared_yaxes=True, column_widths=[0.72, 0.28] if apart else None, horizontal_spacing=0.06
+        cols=1 + apart, shared_yaxes=True, column_widths=[0.7, 0.3] if apart else None, horizontal_spacing=0.12
     )
     lowest = 1.0
     for part in figures:

@@ -77,6 +77,7 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
         default=[WORKING],
         format_func=lambda title: f"{offered[title].name} ({title})",
         key=f"begin-recipes-{found.name}",
+        wrap=True,
         help="All of one budget; the baselines are derived from the first.",
     )
     chosen = [(offered[title].name, title, offered[title]) for title in picked]
@@ -117,6 +118,7 @@ def _settings(found: Workspace) -> Evaluation:
         default=usual.targets,
         accept_new_options=True,
         key="begin-targets",
+        wrap=True,
         help="Trained from scratch on every set. Also torchvision/<name> and timm/<name>, where installed.",
     )
     baselines = kept(
@@ -126,6 +128,7 @@ def _settings(found: Workspace) -> Evaluation:
         default=usual.baselines,
         format_func=lambda name: CALLED[name][0].upper() + CALLED[name][1:],
         selection_mode="multi",
+        wrap=True,
         key="begin-baselines",
         help=f"Gains are over clean images; without that one there are none. {'; '.join(TITLES.values())}.",
     )

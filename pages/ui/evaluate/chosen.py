@@ -143,7 +143,7 @@ def _p_words(results: Results) -> str:
         "clean": "clean",
         "corruption": "corrupted",
         "adversarial": "attacked",
-        "held_out": "with other corruptions",
+        "held_out": "with held-out corruptions",
     }
     counts = [f"{about[part]:,} {called}" for part, called in words.items() if about.get(part)]
     listed = f": {', '.join(counts)}" if counts else ""

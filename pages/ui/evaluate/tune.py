@@ -120,7 +120,9 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     left, right = st.columns(2, gap="large")
     names_of_targets = list(ARCHITECTURES)
     with left:
-        search = kept(st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search")
+        search = kept(
+            st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search", wrap=True
+        )
         suite = chosen.suite(found, "tune-suite")
         name = kept(st.text_input, "Name", default=free, key="tune-name")
     with right:
