@@ -1,4 +1,4 @@
-"""Is a curated set better, by how much and how surely: the leaderboard, the errors, the steps, goal models, tuning."""
+"""Is a curated set better, by how much and how clearly: the leaderboard, the errors, the steps, goal models, tuning."""
 
 import streamlit as st
 

@@ -124,7 +124,7 @@ def explain(it: Chosen) -> None:
         else "Intervals are 95 % over test images alone; with one training each, other seeds may differ by more."
     )
     surrogates = "" if settings.path else f" ({', '.join(settings.surrogates)})"
-    told = [_p_words(results), R_WORDS.format(surrogates=surrogates, sure=sure)]
+    told = [suite_words(results), R_WORDS.format(surrogates=surrogates, sure=sure)]
     if white:
         clean = int(_images(results).get("clean", white))
         told.append(f"**White box**: each target itself is attacked, on {min(white, clean):,} images; beside R.")
@@ -136,7 +136,7 @@ def _images(results: Results) -> dict[str, int]:
     return (results.record.get("about_suite") or {}).get("images", {})
 
 
-def _p_words(results: Results) -> str:
+def suite_words(results: Results) -> str:
     """Return what P is, in one line."""
     about = _images(results)
     words = {

@@ -67,7 +67,8 @@ def draw(found: Workspace) -> None:
         if difference
         else f"Accuracy in %, of {_trainings_words(it)} on **{it.set}**"
     )
-    st.caption(f"{shown}. Point at a cell for its number of images, click it to see those that are wrong below.")
+    point = "Point at a cell for its number of images, click it to see those that are wrong below."
+    st.caption(f"{shown}. {point}  \n{chosen.suite_words(it.results)}")
     wrong.draw(found, it, classes)
 
 

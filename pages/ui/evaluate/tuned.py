@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from curation import evaluation_figures as charts
+from curation import tuning_figures as charts
 from curation.figures import FAMILY_COLOURS, FAMILY_WORDS
 from curation.workspace import Workspace
 from pages.ui import state
