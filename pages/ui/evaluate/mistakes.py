@@ -104,6 +104,8 @@ def _of(label: str, options: list[str], key: str, words: Callable[[Any], Any] = 
 
 def _trainings(trials: pd.DataFrame) -> dict[str, str]:
     """Return the choices of trainings, and the words for each: all, those of one target, single ones."""
+    if len(trials) == 1:
+        return {"all": f"the one of {trials['target'].iloc[0]}"}
     out = {"all": f"all {len(trials)}"}
     targets = list(dict.fromkeys(trials["target"]))
     if len(targets) > 1:

@@ -27,7 +27,7 @@ FAMILIES = {"held_out": "corruption"}
 def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
     """Draw the filters, the gallery and what is open."""
     trainings = len(it.tables)
-    st.subheader("Images that it gets wrong" if trainings == 1 else "Images that any training gets wrong")
+    st.subheader("Images that it gets wrong" + (f" in any of {trainings} trainings" if trainings > 1 else ""))
     suite = test_suite(found, it)
     if suite is None:
         st.info(
