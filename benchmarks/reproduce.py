@@ -255,7 +255,7 @@ def leaderboard(results: Results) -> None:
             if row["gain"] != row["gain"]
             else f"{_points(row['gain'])} [{_points(row['gain_low'])}, {_points(row['gain_high'])}]"
         )
-        spread = f"{100 * row['R']:.1f} ± {100 * row['R_spread']:.1f}"
+        spread = f"{100 * row['R']:.1f}" + (f" ± {100 * row['R_spread']:.1f}" if row["trainings"] > 1 else "")
         print(f"| {row['set']} | {spread} | {parts} | {gain} | {row['curation_s']:.0f} | {row['training_s']:.0f} |")
 
 
