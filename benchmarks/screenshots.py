@@ -36,7 +36,7 @@ def main(out: Path) -> None:
         ["run", *demo, "--overwrite", "--out", exported],
         ["variants", *demo, "--attack", "apgd epsilon=0.1", "--attack", "deepfool"],
         ["evaluate", *demo, "--settings", "evaluations/demo.yaml"],
-        ["tune", *demo, "--settings", "evaluations/demo.yaml", "--trials", "12", "--epochs", "3"],
+        ["tune", *demo, "--settings", "evaluations/demo.yaml", "--trials", "16", "--samples", "150"],
     ):
         subprocess.run([sys.executable, "-m", "curation.cli", *command], cwd=ROOT, check=True)
     out.mkdir(parents=True, exist_ok=True)
