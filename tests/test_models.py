@@ -96,6 +96,7 @@ class Exploit:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
 def test_code_in_a_weights_file_never_runs(tmp_path: Path, write: Callable[[object, Path], None]) -> None:
     target = tmp_path / "ran"
