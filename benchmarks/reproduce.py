@@ -213,6 +213,7 @@ def beyond(size: Size) -> dict[str, Recipe]:
     steps: dict[str, dict[str, Any]] = {
         "mix-wide-band": {"selection.mix": mix, "selection.offset": 0.2, "selection.floor": 1.0},
         "split-wide-band": {"selection.mix": split, "selection.offset": 0.2, "selection.floor": 1.0},
+        "offset-soft-labels": {"selection.mix": mix, "selection.offset": 0.5, **soft},
         "clean-soft-labels": {"selection.mix": [1, 0, 0], **chance, **soft},
         "mix-soft-labels": {"selection.mix": mix, **chance, **soft},
         "split-soft-labels": {"selection.mix": split, **chance, **soft},
