@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores; and the same bytes need the same number of threads
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One job runs on a device at a time, by a lock in the temporary folder: workers need not wait for each other.
+    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{os.environ['PYTEST_XDIST_WORKER']}-")
 
 from pathlib import Path
 from typing import Any
