@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
@@ -31,13 +32,8 @@ from curation.recipe import Recipe
 from curation.terminal import Bars
 from curation.workspace import Workspace
 
-GOAL_ORIENTED = {
-    "corruptions": ("quick start with corruptions", 2.97),
-    "boundary": ("samples near the boundary", 16.08),
-    "offset": ("hardness control on samples", 12.08),
-    "goal-model": ("hardness control on the goal model", 1.72),
-}
-"""Step → the published strategy and its gain in contest score. Source: Wang & Fang 2022, table 1."""
+GOAL_ORIENTED = dict(zip(("corruptions", "boundary", "offset", "goal-model"), PUBLISHED, strict=True))
+"""Step → the published strategy and its gain in contest score."""
 
 EXPLOITING = {
     "resnet50": (62.16, 78.88),

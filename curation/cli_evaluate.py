@@ -13,7 +13,7 @@ from rich.table import Table
 
 from curation.errors import UsageError
 from curation.progress import duration
-from curation.terminal import AsJson, Bars, Device, WorkspaceFolder, console, finish, sentences
+from curation.terminal import AsJson, Bars, Device, WorkspaceFolder, console, finish, sentences, workspace_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def evaluate(
 
         opened = _recipes(recipes)
         first = next(iter(opened.values()))
-        found = _workspace(first, workspace)
+        found = workspace_of(first, workspace)
         asked = _asked(settings, targets, seeds, schedule, epochs, baselines, suite, samples)
         try:
             begin(opened, asked, found, name=name, replace=replace)
@@ -104,7 +104,7 @@ def tune(
         from curation.tuning.tune import tune as search_for
 
         asked = Recipe.load(recipe)
-        found = _workspace(asked, workspace)
+        found = workspace_of(asked, workspace)
         options = {"trials": trials, "target": target, "suite_samples": samples, "search": search and _split(search)}
         value: dict[str, Any] = {key: option for key, option in options.items() if option is not None}
         if settings is not None:
@@ -147,13 +147,6 @@ def _recipes(paths: list[Path]) -> dict[str, Recipe]:
             raise UsageError(f"{path}: another recipe is named {title!r} too; give each a name of its own")
         found[title] = recipe
     return found
-
-
-def _workspace(recipe: Recipe, folder: Path | None) -> Any:
-    from curation.terminal import CACHE
-    from curation.workspace import Workspace
-
-    return Workspace(folder or CACHE / recipe.source.reader.name)
 
 
 def _asked(

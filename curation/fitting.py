@@ -1,4 +1,4 @@
-"""A network trained into its place in a workspace: a checkpoint an epoch, curves as they grow, resumed after a kill."""
+"""A network trained into its place in a workspace, resumed there after a kill, and loaded from there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from curation.models.loading import save_weights
+from curation.errors import CurationError
+from curation.models.architectures import build
+from curation.models.folding import folded
+from curation.models.loading import load_weights, save_weights
 from curation.training.settings import Training
 from curation.training.trainer import Epoch, train
 from curation.workspace import KeptModel
@@ -75,6 +78,19 @@ def serialised(network: nn.Module) -> bytes:
         path = Path(scratch) / "weights"
         save_weights(network, path)
         return path.read_bytes()
+
+
+def load(kept: KeptModel, *, epoch: int | None = None, missing: str) -> nn.Module:
+    """Return a kept network as it was after an epoch (None: the last), its batch norms folded, on the CPU.
+
+    Raises: CurationError: ``missing`` where it is not finished; or its weights are damaged.
+    """
+    about = kept.about
+    if about is None:
+        raise CurationError(missing)
+    network = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
+    load_weights(network, kept.weights_at(epoch))
+    return folded(network)
 
 
 def words(history: History) -> str:

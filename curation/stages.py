@@ -18,13 +18,10 @@ from torch import Tensor, nn
 
 from curation.attacks.base import Attack
 from curation.corruptions.base import Corruption
-from curation.errors import CurationError
+from curation.fitting import load
 from curation.image_set import ImageSet
-from curation.models.architectures import build
 from curation.models.dropout import dropout_logits
 from curation.models.features import logits_and_features
-from curation.models.folding import folded
-from curation.models.loading import load_weights
 from curation.models.prediction import predict, to_device
 from curation.randomness import stream_seeds
 from curation.readers.base import Source
@@ -57,14 +54,8 @@ def goal_model(root: str, key: str, epoch: int | None, device: str) -> nn.Module
 
     Raises: CurationError when it is missing or damaged.
     """
-    workspace = Workspace(root)
-    kept = workspace.model(key)
-    about = kept.about
-    if about is None:
-        raise CurationError("the goal model is not ready yet; run the goal-model stage first")
-    model = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
-    load_weights(model, kept.weights_at(epoch))
-    return folded(model).to(device)
+    missing = "the goal model is not ready yet; run the goal-model stage first"
+    return load(Workspace(root).model(key), epoch=epoch, missing=missing).to(device)
 
 
 def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: Source, index: int) -> int:

@@ -20,6 +20,7 @@ from curation.progress import WORDS, Meter, Progress
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
+    from curation.recipe import Recipe
     from curation.workspace import Workspace
 
 console = Console(stderr=True)
@@ -91,10 +92,16 @@ def open_pipeline(recipe_file: Path, folder: Path | None, device: str | None = N
     """Return the pipeline of a recipe file, by default on the workspace that is named like its source."""
     from curation.pipeline import Pipeline
     from curation.recipe import Recipe
-    from curation.workspace import Workspace
 
     recipe = Recipe.load(recipe_file)
-    return Pipeline(recipe, Workspace(folder or CACHE / recipe.source.reader.name), device=device)
+    return Pipeline(recipe, workspace_of(recipe, folder), device=device)
+
+
+def workspace_of(recipe: Recipe, folder: Path | None) -> Workspace:
+    """Return the workspace in a folder, new or not; None: the one in the cache that is named like the source."""
+    from curation.workspace import Workspace
+
+    return Workspace(folder or CACHE / recipe.source.reader.name)
 
 
 def finish(summary: dict[str, Any], as_json: bool) -> None:

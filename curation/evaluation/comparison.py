@@ -34,17 +34,8 @@ table 1."""
 
 def over(results: Results, title: str, other: str, *, target: str | None = None) -> dict[str, Interval] | None:
     """Return what a set gains on another, figure by figure, over the trainings that both have; None without one."""
-    trials = results.trials[results.trials["state"] == "measured"]
-    if target is not None:
-        trials = trials[trials["target"] == target]
-    keys = {
-        name: trials[trials["set"] == name].set_index(["target", "number"])["predictions"] for name in (title, other)
-    }
-    both = keys[title].index.intersection(keys[other].index)
-    if not len(both):
-        return None
-    mine, theirs = ([results.table(keys[name][pair]) for pair in both] for name in (title, other))
-    return gain(mine, theirs)
+    mine, theirs = results.paired(title, other, target=target)
+    return gain(mine, theirs) if mine else None
 
 
 CALLED = {

@@ -73,10 +73,7 @@ class Results:
 
     def predictions(self, title: str, *, target: str | None = None) -> list[pd.DataFrame]:
         """Return the measured predictions of a set's targets, in the order of ``trials``; see ``measure``."""
-        rows = self.trials[(self.trials["set"] == title) & (self.trials["state"] == "measured")]
-        if target is not None:
-            rows = rows[rows["target"] == target]
-        return [self.table(key) for key in rows["predictions"]]
+        return [self.table(key) for key in self._measured(title, target)]
 
     def table(self, key: str) -> pd.DataFrame:
         """Return one training's predictions on P."""
@@ -92,10 +89,9 @@ class Results:
         gain_low, gain_high (R over the clean baseline's, paired); mce (against the clean baseline, 1 = as it);
         trainings, of; curation_s, training_s (seconds of computing). NaN where there is nothing yet.
         """
-        reference = self._paired(REFERENCE, target)
         rows = []
         for title, about in self.sets.items():
-            tables = self._paired(title, target)
+            tables = self.predictions(title, target=target)
             asked = self.trials[self.trials["set"] == title]
             asked = asked if target is None else asked[asked["target"] == target]
             row: dict[str, Any] = {
@@ -109,14 +105,13 @@ class Results:
                 "training_s": float(asked["seconds"].mean()) if asked["seconds"].notna().any() else np.nan,
             }
             if tables:
-                found, spreads = intervals(list(tables.values())), spread(list(tables.values()))
+                found, spreads = intervals(tables), spread(tables)
                 for figure in FIGURES:
                     row[figure] = found[figure].value
                     row[f"{figure}_low"], row[f"{figure}_high"] = found[figure].low, found[figure].high
                     row[f"{figure}_spread"] = spreads[figure]
-            both = [key for key in tables if key in reference]
-            if both and title != REFERENCE:
-                mine, theirs = [tables[key] for key in both], [reference[key] for key in both]
+            mine, theirs = self.paired(title, REFERENCE, target=target)
+            if mine and title != REFERENCE:
                 over = gain(mine, theirs)["R"]
                 row["gain"], row["gain_low"], row["gain_high"] = over.value, over.low, over.high
                 row["mce"] = float(np.mean([mean_corruption_error(a, b) for a, b in zip(mine, theirs, strict=True)]))
@@ -127,10 +122,17 @@ class Results:
                 table[column] = np.nan
         return table.sort_values("R", ascending=False, na_position="last", ignore_index=True)
 
-    def _paired(self, title: str, target: str | None) -> dict[tuple[str, int], pd.DataFrame]:
-        """Return measured predictions by (target, number)."""
-        trials = self.trials[(self.trials["set"] == title) & (self.trials["state"] == "measured")]
+    def paired(
+        self, title: str, other: str, *, target: str | None = None
+    ) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+        """Return the predictions of the trainings (target and number) that both sets have measured, in one order."""
+        one, two = self._measured(title, target), self._measured(other, target)
+        both = one.index.intersection(two.index)
+        return [self.table(one[pair]) for pair in both], [self.table(two[pair]) for pair in both]
+
+    def _measured(self, title: str, target: str | None) -> pd.Series:
+        """Return the keys of a set's measured predictions by (target, number)."""
+        rows = self.trials[(self.trials["set"] == title) & (self.trials["state"] == "measured")]
         if target is not None:
-            trials = trials[trials["target"] == target]
-        names = zip(trials["target"], trials["number"], trials["predictions"], strict=True)
-        return {(str(name), int(number)): self.table(str(key)) for name, number, key in names}
+            rows = rows[rows["target"] == target]
+        return rows.set_index(["target", "number"])["predictions"]

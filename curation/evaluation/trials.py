@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from curation.evaluation.measure import predictions_of
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite
 from curation.evaluation.training_set import TrainingSet
 from curation.evaluation.white_box import kind_of, white_box
-from curation.fitting import fit, serialised
+from curation.fitting import fit, load, serialised
 from curation.models.architectures import build
-from curation.models.loading import load_weights
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report
 from curation.storage import Shards, digest
@@ -125,14 +125,6 @@ def measure_trial(
     shards.write(0, table)
 
 
-def load_target(kept: KeptModel) -> Any:
+def load_target(kept: KeptModel) -> nn.Module:
     """Return a kept target, ready to classify, on the CPU. Raises: CurationError when it is missing or damaged."""
-    from curation.errors import CurationError
-    from curation.models.folding import folded
-
-    about = kept.about
-    if about is None:
-        raise CurationError("this target is not trained yet; run the evaluation again")
-    network = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
-    load_weights(network, kept.weights)
-    return folded(network)
+    return load(kept, missing="this target is not trained yet; run the evaluation again")
