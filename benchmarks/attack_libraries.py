@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
+from benchmarks import sprites
 from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
 from curation.models.architectures import build
@@ -99,12 +99,7 @@ def network(name: str, data: Path) -> nn.Module:
 
 def test_images(count: int, data: Path) -> tuple[Tensor, Tensor]:
     """Return the first CIFAR-10 test images, float32 N×3×32×32 in [0, 1], and their labels, int64 N."""
-    sprites = sorted((data / "cifar10").glob("test_*.webp"))[: -(-count // 1000)]
-    if not sprites:
-        raise SystemExit(f"there are no CIFAR-10 images under {data}; name the folder of data with --data")
-    parts = [np.asarray(Image.open(path).convert("RGB")).reshape(25, 32, 40, 32, 3) for path in sprites]
-    pixels = np.concatenate([part.swapaxes(1, 2).reshape(-1, 32, 32, 3) for part in parts])[:count]
-    labels = np.load(data / "cifar10" / "test_labels.npy")[:count].astype(np.int64)
+    pixels, labels = sprites.read(data / "cifar10", "test", count)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255).contiguous(), torch.from_numpy(labels)
 
 

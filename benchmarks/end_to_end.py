@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from benchmarks import sprites
 from benchmarks.browser import ROOT
 
 
@@ -38,17 +39,12 @@ def recipe(source: dict[str, object], budget: int, *, flip: bool) -> dict[str, o
     }
 
 
-def sprites(folder: Path, count: int, out: Path) -> Path:
+def npy_folder(folder: Path, count: int, out: Path) -> Path:
     """Write the first ``count`` CIFAR-10 training images as a data.npy + label.npy folder."""
-    from PIL import Image
-
     out.mkdir(parents=True)
-    parts = []
-    for path in sorted(folder.glob("train_*.webp"))[: -(-count // 1000)]:
-        sheet = np.asarray(Image.open(path).convert("RGB"))
-        parts.append(sheet.reshape(25, 32, 40, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3))
-    np.save(out / "data.npy", np.concatenate(parts)[:count])
-    np.save(out / "label.npy", np.load(folder / "train_labels.npy")[:count].astype(np.int64))
+    images, labels = sprites.read(folder, "train", count)
+    np.save(out / "data.npy", images)
+    np.save(out / "label.npy", labels)
     return out
 
 
@@ -90,7 +86,7 @@ def main() -> None:
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="curation-end-to-end-"))
     if options.cifar10:
-        folder = sprites(options.cifar10, options.samples, scratch / "cifar10")
+        folder = npy_folder(options.cifar10, options.samples, scratch / "cifar10")
         document = recipe({"reader": "npy_folder", "path": str(folder)}, options.samples // 2, flip=True)
     else:
         source = {"reader": "fashion_mnist", "split": "train", "limit": options.samples}

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import sprites
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
 from curation.evaluation.results import Results
@@ -69,20 +70,10 @@ def fashion_mnist() -> dict[str, Any]:
 
 def cifar10(folder: Path, file: Path, *, train: int, test: int) -> dict[str, Any]:
     """Write the first images of CIFAR-10's two splits as one .npz, unless it is there; return its source block."""
-    from PIL import Image
-
     if not file.exists():
         arrays = {}
         for split, count in (("train", train), ("test", test)):
-            sheets = sorted(folder.glob(f"{split}_*.webp"))[: -(-count // 1000)]
-            if not sheets:
-                raise SystemExit(f"{folder} holds no {split}_*.webp; give the folder of the lossless sprites")
-            pixels = [
-                np.asarray(Image.open(sheet).convert("RGB")).reshape(25, 32, 40, 32, 3).swapaxes(1, 2)
-                for sheet in sheets
-            ]
-            arrays[f"images_{split}"] = np.concatenate([part.reshape(-1, 32, 32, 3) for part in pixels])[:count]
-            arrays[f"labels_{split}"] = np.load(folder / f"{split}_labels.npy")[:count].astype(np.int64)
+            arrays[f"images_{split}"], arrays[f"labels_{split}"] = sprites.read(folder, split, count)
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, **arrays)
     return {"reader": "npz", "path": str(file), "split": "train"}

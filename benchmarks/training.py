@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks import sprites
 from curation.models.architectures import build
 from curation.models.prediction import evaluate
 from curation.readers import READERS
@@ -80,15 +81,7 @@ def load(source: str, split: str, count: int) -> Images:
     """Return the first images of a split, uint8 N×H×W×C, and their labels."""
     folder = Path(source)
     if folder.is_dir():
-        from PIL import Image
-
-        tiles = []
-        for path in sorted(folder.glob(f"{split}_*.webp"))[: -(-count // 1000)]:
-            sprite = np.asarray(Image.open(path).convert("RGB"))
-            rows, columns = sprite.shape[0] // 32, sprite.shape[1] // 32
-            tiles.append(sprite.reshape(rows, 32, columns, 32, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3))
-        labels = np.load(folder / f"{split}_labels.npy")
-        return np.concatenate(tiles)[:count], labels[:count].astype(np.int64)
+        return sprites.read(folder, split, count)
     opened = READERS.build(source, {"split": split}).open()
     chunk = opened.read(0, min(count, len(opened)))
     return chunk.images, chunk.labels

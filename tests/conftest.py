@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 
 os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores; and the same bytes need the same number of threads
@@ -51,6 +52,14 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     pipeline.run(("ingest", "goal_model", "corruption", "adversarial", "score", "embed"))
     pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
     return pipeline
+
+
+@pytest.fixture(scope="module")
+def workspace(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of the computed workspace that the tests of one file may write to."""
+    folder = tmp_path_factory.mktemp("cache") / "small"
+    shutil.copytree(computed.workspace.root, folder)
+    return Workspace(folder)
 
 
 @pytest.fixture(scope="session")

@@ -53,13 +53,6 @@ def weights(results: Results) -> dict[tuple[str, int], str]:
 
 
 @pytest.fixture(scope="module")
-def workspace(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    folder = tmp_path_factory.mktemp("evaluate") / "small"
-    shutil.copytree(computed.workspace.root, folder)
-    return Workspace(folder)
-
-
-@pytest.fixture(scope="module")
 def results(computed: Pipeline, workspace: Workspace) -> Results:
     return evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", device="cpu")
 

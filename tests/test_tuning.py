@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -216,13 +215,6 @@ def test_a_slice_keeps_all_copies_of_its_samples() -> None:
 
 
 # A real search
-
-
-@pytest.fixture(scope="module")
-def workspace(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    folder = tmp_path_factory.mktemp("tuning") / "small"
-    shutil.copytree(computed.workspace.root, folder)
-    return Workspace(folder)
 
 
 @pytest.fixture(scope="module")
