@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from curation.samples import Samples
 from curation.storage import Shards
-from curation.workspace import Samples
 
 
 @dataclass(frozen=True)

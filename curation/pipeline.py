@@ -26,6 +26,7 @@ from curation.plan import FOR_SELECTION, TITLES, Plan
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
+from curation.samples import SampleHeader
 from curation.scores import scores_of
 from curation.selection.family import NEVER
 from curation.selection.mix import quotas
@@ -34,7 +35,7 @@ from curation.selection.select import Selected, select
 from curation.self_correction import correct
 from curation.status import Status, ingest_status, status
 from curation.storage import Shards
-from curation.workspace import SampleHeader, Workspace
+from curation.workspace import Workspace
 
 __all__ = ["FOR_SELECTION", "TITLES", "Pipeline"]
 

@@ -12,10 +12,11 @@ from curation.errors import CurationError, UsageError
 from curation.image_set import ImageSet
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
+from curation.samples import Samples
 from curation.scores import scores_of
 from curation.selection.mix import quotas
 from curation.storage import Shards, digest
-from curation.workspace import Samples, Workspace
+from curation.workspace import Workspace
 
 TITLES = {
     "ingest": "Read the images",

@@ -25,9 +25,10 @@ from curation.models.features import logits_and_features
 from curation.models.prediction import predict, to_device
 from curation.randomness import stream_seeds
 from curation.readers.base import Source
+from curation.samples import SampleHeader, Samples
 from curation.scores import scores_of
 from curation.storage import Shards
-from curation.workspace import SampleHeader, Samples, Workspace
+from curation.workspace import Workspace
 
 BATCH = 256
 

@@ -6,19 +6,15 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
-from curation.errors import CurationError, UsageError
+from curation.errors import UsageError
 from curation.kept_model import KeptModel as KeptModel
+from curation.samples import SampleHeader
 from curation.storage import (
-    Rows,
     Shards,
     clear_write_errors,
     local_or_remote,
@@ -27,128 +23,11 @@ from curation.storage import (
     write_json,
 )
 
-SHARD_BYTES = 2 << 20
-"""A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
-
 PARTS = (
     *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
     *("targets", "predictions", "evaluations", "studies", "suites", "orders"),
 )
 """The folders of a workspace."""
-
-IN_MEMORY_BYTES = 2 << 30
-"""Pixels up to this size are held in memory while a goal model is trained."""
-
-
-@dataclass(frozen=True)
-class SampleHeader:
-    """What is known of a source once it is opened: class names, image shape (H, W, C) and the positions to read."""
-
-    classes: list[str]
-    shape: tuple[int, int, int]
-    positions: int
-    limit: int | None
-
-    @property
-    def shard_rows(self) -> int:
-        """Samples in a shard: a power of two, 64 … 1,024, near ``SHARD_BYTES``."""
-        height, width, channels = self.shape
-        rows = SHARD_BYTES // (height * width * channels)
-        return 1 << min(max(rows.bit_length() - 1, 6), 10)
-
-    @property
-    def chosen(self) -> np.ndarray:
-        """Positions of the source that are read, int64: all, or ``limit`` of them evenly spaced."""
-        count = self.positions if self.limit is None else min(self.limit, self.positions)
-        return np.arange(count, dtype=np.int64) * self.positions // max(count, 1)
-
-    @property
-    def shards(self) -> int:
-        """Number of shards."""
-        return -(-len(self.chosen) // self.shard_rows)
-
-    @property
-    def positions_per_shard(self) -> np.ndarray:
-        """Positions read into each shard, int64; the last may be smaller."""
-        return np.diff(np.append(np.arange(self.shards) * self.shard_rows, len(self.chosen)))
-
-
-class Samples:
-    """The ingested samples: dense rows 0 … N − 1 over pixel shards, and a table that ties rows to the source."""
-
-    def __init__(self, workspace: Workspace, key: str) -> None:
-        """Raises: CurationError when the samples are not all there."""
-        self.key = key
-        header = workspace.sample_header(key)
-        self.pixels = workspace.pixels(key, header.shards if header else 0)
-        self._tables = workspace.sample_tables(key, header.shards if header else 0)
-        if header is None or not (self.pixels.complete() and self._tables.complete()):
-            raise CurationError(f"the samples of {workspace.root} are not ingested yet; run `curation ingest` first")
-        self.header = header
-        self.pixels = self.pixels.freeze()
-
-    @cached_property
-    def positions(self) -> pd.DataFrame:
-        """Every position read: sample_id, label, name, note (why it was skipped or how converted, or empty), read."""
-        return self._tables.whole_table()
-
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """The samples that could be read, by row: sample_id int64, label int64, name, note."""
-        read = self.positions[self.positions["read"]]
-        return read.drop(columns="read").reset_index(drop=True)
-
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """First row of each shard, and the number of rows; int64 shards + 1."""
-        rows = [int(self._tables.table(index)["read"].sum()) for index in range(self.header.shards)]
-        return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
-
-    @cached_property
-    def digest(self) -> str:
-        """Hash of all pixels and labels."""
-        return self.pixels.digest() + self._tables.digest()
-
-    @property
-    def classes(self) -> list[str]:
-        """Class names, K of them."""
-        return self.header.classes
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return self.header.shape
-
-    def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """int64 N."""
-        return self.table["label"].to_numpy(np.int64)
-
-    @cached_property
-    def sample_ids(self) -> np.ndarray:
-        """int64 N, rising."""
-        return self.table["sample_id"].to_numpy(np.int64)
-
-    def rows(self, sample_ids: np.ndarray) -> np.ndarray:
-        """Return the rows of some sample ids. Raises: CurationError naming an id that is not there."""
-        sample_ids = np.asarray(sample_ids, dtype=np.int64)
-        rows = np.searchsorted(self.sample_ids, sample_ids).clip(max=len(self) - 1)
-        wrong = self.sample_ids[rows] != sample_ids
-        if wrong.any():
-            raise CurationError(f"there is no sample {int(sample_ids[wrong][0])} in this workspace")
-        return rows
-
-    def images(self, rows: np.ndarray) -> np.ndarray:
-        """Return pixels, uint8 M×H×W×C, of some rows in any order."""
-        return self.pixels.gather(rows, self.starts)
-
-    def array(self) -> np.ndarray:
-        """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""
-        rows = Rows(self.pixels, self.starts)
-        return rows[:] if int(np.prod(rows.shape)) <= IN_MEMORY_BYTES else cast(np.ndarray, rows)
 
 
 class Workspace:

@@ -10,7 +10,8 @@ from curation import figures
 from curation.errors import CurationError
 from curation.goal_models import goal_model_of
 from curation.recipe import GoalModel
-from curation.workspace import Samples, Workspace
+from curation.samples import Samples
+from curation.workspace import Workspace
 from pages.ui import new_workspace, panel, resources, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form

@@ -15,7 +15,8 @@ from curation.evaluation.leakage import BRIGHTNESS, NEAR, duplicates, guard
 from curation.evaluation.part import Part, Suite
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
-from curation.workspace import Samples, Workspace
+from curation.samples import Samples
+from curation.workspace import Workspace
 
 
 def scenes(count: int, *, shape: tuple[int, int, int] = (32, 32, 3), seed: int = 0) -> np.ndarray:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from curation.errors import CurationError
 from curation.evaluation.part import Suite
+from curation.samples import Samples
 from curation.storage import digest
-from curation.workspace import Samples
 
 NEAR = 10 / 255
 """Distance, pixels in [0, 1], up to which two images count as the same; see ``duplicates``."""

@@ -7,8 +7,9 @@ import numpy as np
 from curation.errors import CurationError
 from curation.evaluation.leakage import NEAR, duplicates
 from curation.plugin import fingerprint
+from curation.samples import Samples
 from curation.storage import Rows
-from curation.workspace import Samples, Workspace
+from curation.workspace import Workspace
 
 MOST = 0.02
 """Share of the test images that may be training images: some data sets repeat a few (CIFAR-10 10, FashionMNIST 20 of

@@ -12,8 +12,8 @@ import numpy as np
 from curation.errors import CurationError
 from curation.image_set import ImageSet
 from curation.plugin import fingerprint
+from curation.samples import Samples
 from curation.storage import digest
-from curation.workspace import Samples
 
 
 @dataclass(frozen=True)
