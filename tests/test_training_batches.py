@@ -54,7 +54,7 @@ def test_mixed_labels_are_shares_of_what_the_image_shows(how: str, alpha: float,
     images = (classes + 1.0).reshape(-1, 1, 1, 1).expand(-1, 1, 8, 10)
     weights = torch.tensor([0.0, 1, 1, 1, 2, 2])
     chosen = {"cutmix": 0.0, "mixup": 0.0, how: alpha}
-    out = mixed(Batch(images, classes, weights), **chosen, classes=6, draws=draws(seed))
+    out = mixed(Batch(images, classes, weights, classes, classes), **chosen, classes=6, draws=draws(seed))
     mass = out.targets * out.weights[:, None]
     kept = out.weights > 0
     torch.testing.assert_close(out.targets[kept].sum(1), torch.ones(int(kept.sum())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,11 +19,17 @@ RESIDENT_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Batch:
-    """images: float32 N×C×H×W in [0, 1]; targets: int64 N or soft labels float32 N×K; weights: float32 N."""
+    """Images as trained on, and whose they are.
+
+    images: float32 N×C×H×W in [0, 1]; targets: int64 N or soft labels float32 N×K; weights: float32 N; classes: int64
+    N, of each sample's own label (a soft one's likeliest), never mixed; rows: int64 N, its place among all images.
+    """
 
     images: Tensor
     targets: Tensor
     weights: Tensor
+    classes: Tensor
+    rows: Tensor
 
     def __len__(self) -> int:
         return len(self.images)
@@ -45,11 +51,12 @@ class Batches:
         """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N."""
         soft = labels.ndim == 2
         ones = np.ones(len(images), np.float32)
-        self._settings, self._classes, self._device = settings, classes, device
+        self._settings, self._count, self._device = settings, classes, device
         self._images: np.ndarray | Tensor = images
         if device.type == "cuda" and images.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
             self._images = torch.from_numpy(np.array(images)).to(device)
         self._labels = torch.from_numpy(np.array(labels, np.float32 if soft else np.int64)).to(device)
+        self._classes = self._labels.argmax(1) if soft else self._labels
         self._weights = torch.from_numpy(np.array(ones if weights is None else weights, np.float32)).to(device)
 
     def __len__(self) -> int:
@@ -73,12 +80,13 @@ class Batches:
             pixels = shifted(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
         if settings.cutout_px:
             pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
-        batch = Batch(pixels.permute(0, 3, 1, 2).float().div_(255), self._labels[here], self._weights[here])
+        floats = pixels.permute(0, 3, 1, 2).float().div_(255)
+        batch = Batch(floats, self._labels[here], self._weights[here], self._classes[here], here)
         if settings.cutmix or settings.mixup:
-            batch = mixed(batch, cutmix=settings.cutmix, mixup=settings.mixup, classes=self._classes, draws=draws)
+            batch = mixed(batch, cutmix=settings.cutmix, mixup=settings.mixup, classes=self._count, draws=draws)
         if settings.noise:
             noise = torch.randn(batch.images.shape, generator=draws).to(self._device)
-            batch = Batch(batch.images.add(noise, alpha=settings.noise).clamp_(0, 1), batch.targets, batch.weights)
+            batch = replace(batch, images=batch.images.add(noise, alpha=settings.noise).clamp_(0, 1))
         return batch
 
 
@@ -138,7 +146,8 @@ def mixed(batch: Batch, *, cutmix: float, mixup: float, classes: int, draws: tor
     mass = batch.weights[:, None] * labels
     mass = torch.lerp(mass[other], mass, share)
     weights = mass.sum(1)
-    return Batch(images, mass / weights.clamp_min(torch.finfo(mass.dtype).tiny)[:, None], weights)
+    targets = mass / weights.clamp_min(torch.finfo(mass.dtype).tiny)[:, None]
+    return replace(batch, images=images, targets=targets, weights=weights)
 
 
 def _box(height: int, width: int, *, area: float, draws: torch.Generator) -> tuple[slice, slice]:

@@ -15,6 +15,7 @@ from curation.models.dropout import drop_block, dropout
 from curation.models.prediction import out_of_memory
 from curation.training.adversarial import perturbed, start
 from curation.training.batches import Batch
+from curation.training.dynamics import margins_of
 from curation.training.objective import cross_entropy, divergence, weighted_mean
 from curation.training.precision import dtype
 from curation.training.settings import Training
@@ -24,10 +25,11 @@ FEWEST_AT_ONCE = 8
 
 
 class Learned(NamedTuple):
-    """Of one batch, on the device: the mean loss, and how many images were classified correctly."""
+    """Of one batch, on the device: the mean loss, how many images were classified correctly, and each one's margin."""
 
     loss: Tensor
     right: Tensor
+    margins: Tensor
 
 
 class Learner:
@@ -96,6 +98,7 @@ class Learner:
     def _gradients(self, batch: Batch, change: Tensor | None) -> Learned:
         self._optimizer.zero_grad(set_to_none=True)
         loss, right = torch.zeros(2, device=self.device).unbind()
+        margins: list[Tensor] = []
         total = batch.weights.sum()
         parts = -(-len(batch) // self._at_once)
         for rows in torch.arange(len(batch)).tensor_split(parts):
@@ -106,7 +109,8 @@ class Learner:
             share.backward()
             classes = targets.argmax(1) if targets.ndim == 2 else targets
             loss, right = loss + share.detach(), right + (logits.argmax(1) == classes).sum()
-        return Learned(loss, right)
+            margins.append(margins_of(logits.detach(), batch.classes[part]))
+        return Learned(loss, right, torch.cat(margins))
 
     def _losses(self, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return each sample's loss, to be differentiated, and the logits that count as its prediction."""

@@ -36,7 +36,9 @@ class Epoch:
     """What one pass over the images did.
 
     epoch: 1 … epochs; loss: mean, in nats; accuracy: on the images as trained on, in [0, 1]; learning_rate: of its last
-    step; seconds: by the clock; state: tensors and plain values on the CPU, all that ``train`` needs to go on.
+    step; seconds: by the clock; margins: float32 N, in the order of the images: the logit of a sample's own label less
+    the largest other one, as trained on (augmented; mixed or adversarial where asked for; a soft label counts as its
+    likeliest class), for ``Dynamics``; state: tensors and plain values on the CPU, all that ``train`` needs to go on.
     """
 
     epoch: int
@@ -46,6 +48,7 @@ class Epoch:
     images_per_s: float
     learning_rate: float
     seconds: float
+    margins: np.ndarray
     state: dict[str, Any]
 
 
@@ -90,7 +93,7 @@ def train(
     for epoch in range(first, settings.epochs):
         started = time.perf_counter()
         with enough_memory("training"):
-            loss, accuracy = _epoch(learner, batches, epoch, len(images), seed, rate, on_step)
+            loss, accuracy, margins = _epoch(learner, batches, epoch, len(images), seed, rate, on_step)
             state = {"epoch": epoch + 1, **learner.state()}
         if epoch + 1 == settings.epochs:
             learner.finish()
@@ -103,6 +106,7 @@ def train(
             len(images) / seconds,
             rate(learner.steps - 1),
             seconds,
+            margins,
             state,
         )
     if first >= settings.epochs:
@@ -117,24 +121,26 @@ def _epoch(
     seed: int,
     rate: Callable[[int], float],
     on_step: OnStep | None,
-) -> tuple[float, float]:
-    """Learn from every image once; return mean loss and accuracy."""
+) -> tuple[float, float, np.ndarray]:
+    """Learn from every image once; return mean loss, accuracy and every image's margin."""
     learner.model.train()
     seed = epoch_seed(seed, epoch)
     draws = torch.Generator().manual_seed(seed)
     losses: list[Tensor] = []
+    margins = torch.empty(count, device=learner.device)
     right, done = torch.zeros((), device=learner.device), 0
     with learner.dropping():
         for index, batch in enumerate(batches.epoch(draws)):
             with reproducible(seed + index, learner.device):
                 learned = learner.learn(batch, rate=rate, draws=draws)
             losses.append(learned.loss * len(batch))
+            margins[batch.rows] = learned.margins
             right, done = right + learned.right, done + len(batch)
             if learner.device.type == "cpu" or index % STEPS_UNSEEN == 0 or done == count:
                 _check_loss(float(learned.loss), epoch, learner.settings)
             if on_step:
                 on_step(epoch * count + done, learner.settings.epochs * count)
-    return float(torch.stack(losses).sum()) / count, float(right) / count
+    return float(torch.stack(losses).sum()) / count, float(right) / count, margins.cpu().numpy()
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -1,0 +1,65 @@
+"""Doubt from the labels of similar samples: near neighbours, and the rest of a cluster."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from curation.label_errors.base import Evidence, LabelScore
+
+
+def votes(evidence: Evidence) -> np.ndarray:
+    """Return what share of its neighbours' say each sample has for every class, float32 N×K, rows sum to 1.
+
+    Where distances are known, a neighbour at distance d has the say exp(−(d / r)²), r being the farthest one's. A
+    sample without neighbours is spoken for by its probabilities.
+    """
+    assert evidence.neighbours is not None
+    count, classes = evidence.probabilities.shape
+    there = evidence.neighbours >= 0
+    weights = there.astype(np.float32)
+    if evidence.distances is not None:
+        distances = np.where(there, evidence.distances, 0)
+        farthest = distances.max(1, keepdims=True)
+        weights *= np.exp(-((distances / np.where(farthest > 0, farthest, 1)) ** 2))
+    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbours]
+    found = np.bincount(at.ravel(), weights=weights.ravel(), minlength=count * classes).reshape(count, classes)
+    total = found.sum(1, keepdims=True)
+    return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities).astype(np.float32)
+
+
+class NeighbourDisagreement(LabelScore):
+    """Share of the nearest neighbours, nearer ones counting more, that have another label: 0 … 1.
+
+    Source: Bahri, Jiang & Gupta 2020, "Deep k-NN for Noisy Labels", section 3.
+    """
+
+    name: ClassVar[str] = "neighbour_disagreement"
+    title: ClassVar[str] = "Neighbours' disagreement"
+    uses: ClassVar[tuple[str, ...]] = ("neighbours",)
+
+    def measure(self, evidence: Evidence) -> np.ndarray:
+        """Return the share of the votes for other classes."""
+        return 1 - votes(evidence)[np.arange(len(evidence.labels)), evidence.labels]
+
+
+class ClusterDisagreement(LabelScore):
+    """Share of the other members of its cluster that have another label: 0 … 1.
+
+    A sample in no cluster, or alone in one, gets the mean of all others.
+    """
+
+    name: ClassVar[str] = "cluster_disagreement"
+    title: ClassVar[str] = "Cluster's disagreement"
+    uses: ClassVar[tuple[str, ...]] = ("clusters",)
+
+    def measure(self, evidence: Evidence) -> np.ndarray:
+        """Return the share of others in the cluster with another label."""
+        assert evidence.clusters is not None
+        _, cluster = np.unique(evidence.clusters, return_inverse=True)
+        _, same = np.unique(np.stack([cluster, evidence.labels]), axis=1, return_inverse=True)
+        size, agreeing = (np.bincount(groups)[groups] for groups in (cluster, same.ravel()))
+        told = (evidence.clusters >= 0) & (size > 1)
+        shares = (size - agreeing) / np.maximum(size - 1, 1)
+        return np.where(told, shares, shares[told].mean() if told.any() else 0.0)

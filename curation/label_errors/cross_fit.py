@@ -1,0 +1,172 @@
+"""What networks say of samples that they did not learn: each part of the set is held out of one training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from torch import nn
+
+from curation.errors import CurationError, UsageError
+from curation.label_errors.base import check_labels
+from curation.models.prediction import predict
+from curation.randomness import stream_seeds
+from curation.training.dynamics import Dynamics
+from curation.training.settings import Training
+from curation.training.trainer import train
+
+Fold = dict[str, np.ndarray]
+"""What one training found, in plain arrays: ``held_out`` int64 M, the rows it did not learn, rising; ``logits`` float32
+M×K of those; ``area_under_margin`` and ``forgetting`` float32 N − M of the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """What all folds found together.
+
+    logits: float32 N×K, each row of the one network that did not learn that sample; area_under_margin (in logits) and
+    forgetting (events): float32 N, means over the trainings that learnt it; folds: int64 N, which one held it out.
+    """
+
+    logits: np.ndarray
+    area_under_margin: np.ndarray
+    forgetting: np.ndarray
+    folds: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, float32 N×K."""
+        powers = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
+        return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+
+
+def cross_fit(
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    network: Callable[[int], nn.Module],
+    settings: Training,
+    folds: int,
+    seed: int,
+    sample_ids: np.ndarray,
+    device: str = "cpu",
+    resume: Callable[[int], Fold | None] | None = None,
+    keep: Callable[[int, Fold], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> CrossFit:
+    """Train a network from scratch for each fold on all other folds, and ask it about that one.
+
+    Args:
+        images: uint8 N×H×W×C; may be memory-mapped, or any array read by rows: one batch at a time is.
+        labels: integers N in [0, K), as given, right or wrong.
+        network: makes a network with fresh weights from a seed.
+        settings: of every training; its own seed, if any, goes before ``seed``.
+        folds: number of trainings, 2 or more.
+        seed: of folds, weights and trainings.
+        sample_ids: integers N; they and the seed alone decide who is in which fold.
+        resume: returns what a fold found earlier, or None; such a fold is not trained again.
+        keep: is given what a fold found, as soon as it is done.
+        on_progress: called after every batch with images trained on and those in all; may raise to stop.
+
+    Raises: CurationError: one class, a class with fewer samples than folds, lengths that differ, a fold found earlier
+        that is of other samples; what ``train`` raises.
+    """
+    fold_of = folds_of(labels, folds=folds, seed=seed, sample_ids=sample_ids)
+    if len(images) != len(labels):
+        raise CurationError(f"expected an image for each of {len(labels)} labels, got {len(images)}")
+    total, before = settings.epochs * (folds - 1) * len(labels), 0
+    parts: list[Fold] = []
+
+    def part(rows: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, _Part(images, rows))
+
+    for fold in range(folds):
+        held_out, learnt = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        found = resume(fold) if resume else None
+        if found is None:
+
+            def on_step(done: int, _: int, before: int = before) -> None:
+                if on_progress:
+                    on_progress(before + done, total)
+
+            own = int(stream_seeds(seed, np.array([fold]), "cross_fit", "train")[0] & 0x7FFFFFFF)
+            model = network(own if settings.seed is None else settings.seed)
+            dynamics = Dynamics(len(learnt))
+            for epoch in train(
+                model, part(learnt), labels[learnt], settings=settings, seed=own, device=device, on_step=on_step
+            ):
+                dynamics.add(epoch.margins)
+            found = {
+                "held_out": held_out,
+                "logits": predict(model, part(held_out), device=device).numpy(),
+                "area_under_margin": dynamics.area_under_margin,
+                "forgetting": dynamics.forgetting,
+            }
+            if keep:
+                keep(fold, found)
+        elif not np.array_equal(found["held_out"], held_out):
+            raise CurationError(f"what was kept of fold {fold} is of other samples or another seed; start over")
+        parts.append(found)
+        before += settings.epochs * len(learnt)
+        if on_progress:
+            on_progress(before, total)
+    return _joined(parts, fold_of)
+
+
+def folds_of(labels: np.ndarray, *, folds: int, seed: int, sample_ids: np.ndarray) -> np.ndarray:
+    """Return the fold of each sample, int64 N: sizes, of each class as well, differ by one at most.
+
+    Raises: as ``cross_fit``.
+    """
+    check_labels(labels)
+    if labels.shape != sample_ids.shape:
+        raise CurationError(f"expected a sample id for each of {len(labels)} labels, got {len(sample_ids)}")
+    if folds < 2:
+        raise UsageError(f"cross-fitting needs 2 folds or more, got {folds}")
+    counts = np.bincount(labels)
+    few = np.flatnonzero((counts > 0) & (counts < folds))
+    if len(few):
+        label = int(few[np.argmin(counts[few])])
+        raise CurationError(
+            f"class {label} has {counts[label]} of the samples, too few for {folds} folds; use fewer folds, or leave "
+            "the class out"
+        )
+    draws = stream_seeds(seed, sample_ids, "cross_fit", "folds").numpy()
+    # Classes one after another around the folds: the remainder of one goes on where the last one's ended.
+    order = np.lexsort((sample_ids, draws, labels))
+    found = np.empty(len(labels), np.int64)
+    found[order] = np.arange(len(labels)) % folds
+    return found
+
+
+def _joined(parts: list[Fold], fold_of: np.ndarray) -> CrossFit:
+    logits = np.empty((len(fold_of), parts[0]["logits"].shape[1]), np.float32)
+    sums = {name: np.zeros(len(fold_of)) for name in ("area_under_margin", "forgetting")}
+    for fold, part in enumerate(parts):
+        logits[part["held_out"]] = part["logits"]
+        for name, values in sums.items():
+            values[fold_of != fold] += part[name]
+    means = {name: (values / (len(parts) - 1)).astype(np.float32) for name, values in sums.items()}
+    return CrossFit(logits, **means, folds=fold_of)
+
+
+class _Part:
+    """Some rows of images, read where it is indexed: serves where an array does, and copies nothing."""
+
+    def __init__(self, images: np.ndarray, rows: np.ndarray) -> None:
+        self._images, self._rows = images, rows
+        self.dtype, self.ndim = images.dtype, images.ndim
+        self.shape = (len(rows), *images.shape[1:])
+        self.nbytes = math.prod(self.shape) * images.dtype.itemsize
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return self._images[self._rows[rows]]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._images[self._rows], dtype)

@@ -1,0 +1,74 @@
+"""What trainings tell of their samples: how far each label was ahead, and how often it was learnt and lost again."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curation.errors import CurationError
+
+
+def margins_of(logits: Tensor, classes: Tensor) -> Tensor:
+    """Return the logit of each sample's class less the largest other one, N; logits N×K, classes int64 N."""
+    own = classes[:, None]
+    return logits.gather(1, own)[:, 0] - logits.scatter(1, own, -torch.inf).amax(1)
+
+
+class Dynamics:
+    """Area under the margin and forgetting events of every sample, gathered epoch by epoch of one training.
+
+    Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking", equation 1;
+    Toneva et al. 2019, "An Empirical Study of Example Forgetting", section 3.
+    """
+
+    def __init__(self, count: int) -> None:
+        """Args: count: samples N that are trained on."""
+        self._epochs = 0
+        self._sum = np.zeros(count)
+        self._right, self._learnt = np.zeros(count, bool), np.zeros(count, bool)
+        self._forgotten = np.zeros(count, np.int64)
+
+    def add(self, margins: np.ndarray) -> None:
+        """Take in the next epoch's ``Epoch.margins``, float32 N. A sample is right where its margin is above 0."""
+        if margins.shape != self._sum.shape:
+            raise CurationError(f"expected the margins of {len(self._sum)} samples, got {margins.shape}")
+        right = margins > 0
+        self._sum += margins
+        self._forgotten += self._right & ~right
+        self._right, self._learnt = right, self._learnt | right
+        self._epochs += 1
+
+    @property
+    def area_under_margin(self) -> np.ndarray:
+        """Mean margin over the epochs so far, float32 N, in logits: low where other samples speak against a label."""
+        return (self._sum / max(self._epochs, 1)).astype(np.float32)
+
+    @property
+    def forgetting(self) -> np.ndarray:
+        """How often each sample went from right to wrong, float32 N.
+
+        One that never was right counts as forgotten in every epoch, as in the authors' ``sort_examples_by_forgetting``.
+        """
+        return np.where(self._learnt, self._forgotten, self._epochs).astype(np.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return copies of all that ``restored`` needs."""
+        return {
+            "epochs": np.array(self._epochs),
+            "sum": self._sum.copy(),
+            "right": self._right.copy(),
+            "learnt": self._learnt.copy(),
+            "forgotten": self._forgotten.copy(),
+        }
+
+    @classmethod
+    def restored(cls, state: dict[str, np.ndarray]) -> Self:
+        """Return what a ``state`` was taken of."""
+        found = cls(len(state["sum"]))
+        found._epochs, found._sum = int(state["epochs"]), state["sum"].copy()
+        found._right, found._learnt = state["right"].copy(), state["learnt"].copy()
+        found._forgotten = state["forgotten"].copy()
+        return found
