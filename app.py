@@ -2,6 +2,6 @@
 
 from streamlit import App
 
-from pages.ui.downloads import routes
+from pages.ui import downloads, thumbnails
 
-app = App("pages/_shell.py", routes=routes)
+app = App("pages/_shell.py", routes=[*downloads.routes, *thumbnails.routes])

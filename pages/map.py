@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
-from pages.ui import edits, panel, state
+from pages.ui import edits, panel, state, thumbnails
 from pages.ui.browse import browse
-from pages.ui.components import embedding_map, points_in_polygon
+from pages.ui.components import Column, embedding_map, points_in_polygon
 from pages.ui.opened import empty, open_selection
 
 opened = open_selection()
@@ -78,6 +78,20 @@ def picked() -> None:
     st.session_state["map-changed"] = True
 
 
+def columns() -> list[Column]:
+    names = samples.classes
+    return [
+        Column("label", "Label", samples.labels, "category", names),
+        Column("prediction", "Prediction", pool["prediction"].to_numpy()[clean], "category", names),
+        Column("score", "Entropy", entropy / np.log(len(names)), unit="%"),
+        Column("cluster", "Cluster", clusters, "category"),
+    ]
+
+
+def picture(index: int) -> np.ndarray:
+    return samples.images(np.array([index]))[0]
+
+
 @st.fragment
 def draw_map() -> None:
     """Recolouring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
@@ -85,11 +99,10 @@ def draw_map() -> None:
         xy,
         key="map",
         fingerprint=key,
-        labels=samples.labels,
-        class_names=samples.classes,
-        clusters=clusters,
-        scores=entropy / np.log(len(samples.classes)),
+        columns=columns(),
+        hover=("label", "prediction", "score", "cluster"),
         ids=samples.sample_ids,
+        thumbnails=thumbnails.offer(opened.pool_key, picture, number=len(xy)),
         selected=chosen[clean],
         colour=state.map_colour(),
         polygon=state.polygon(),

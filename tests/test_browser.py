@@ -202,7 +202,7 @@ def test_recolouring_the_map_sends_no_columns_again(visit: Visit) -> None:
     visit.open("map?layout=pca", expect="hardest first")
     visit.page.wait_for_timeout(500)
     visit.forget_traffic()
-    visit.page.get_by_role("button", name="Cluster", exact=True).first.click()
+    visit.page.get_by_label("Colour points by").select_option("cluster")
     visit.page.wait_for_timeout(300)
     visit.settle()
     assert sum(visit.down) <= 10_000

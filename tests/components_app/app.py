@@ -1,15 +1,17 @@
 """A page with each component once, on synthetic columns; driven by test_components_browser.py.
 
-The query says what is shown: ``?show=map&points=50000``; without it, everything.
+The query says what is shown: ``?show=map&points=50000``; without it, everything. Hovered pictures need the routes of
+``launcher.py``.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from synthetic import CLASSES, make_columns, make_pictures
+from synthetic import CLASSES, make_columns, make_copies, make_pictures
 
-from pages.ui.components import Edit, embedding_map, gallery, hardness_band, points_in_polygon
+from pages.ui import thumbnails
+from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, hardness_band
 
 PAGE = 60
 STATES = {"include": "included", "exclude": "excluded", "relabel": "relabelled", "clear": ""}
@@ -24,24 +26,35 @@ def remember(edits: tuple[Edit, ...]) -> None:
         st.session_state.setdefault("heard", []).append(f"{edit.action}:{edit.id}:{edit.label}")
 
 
-def show_map(points: int) -> None:
+@st.fragment
+def show_map(points: int, copies: int) -> None:
     pool = columns(points)
     threshold = st.slider("threshold", 0.0, 1.0, 0.3)
     events = embedding_map(
         pool["xy"],
         key="map",
         fingerprint=f"pool-{points}",
-        labels=pool["labels"],
-        class_names=CLASSES,
-        clusters=pool["clusters"],
-        scores=pool["scores"],
+        columns=[
+            Column("label", "Label", pool["labels"], "category", CLASSES),
+            Column("prediction", "Prediction", pool["predictions"], "category", CLASSES),
+            Column("score", "Entropy", pool["scores"], unit="%"),
+            Column("margin", "Margin", pool["margins"], missing="not scored"),
+            Column("cluster", "Cluster", pool["clusters"], "category"),
+            Column("fine", "Fine cluster", pool["fine"], "category", missing="noise"),
+            Column("wrong", "Wrong", pool["labels"] != pool["predictions"], "flag", ("right", "wrong")),
+        ],
         selected=pool["scores"] > threshold,
+        marked=pool["marked"] if copies else None,
+        copies=Copies(**make_copies(pool, copies)) if copies else None,
+        thumbnails=thumbnails.offer("pictures", lambda index: make_pictures(np.array([index]))[0], number=points),
         polygon=st.session_state.get("polygon"),
     )
     st.session_state["polygon"] = events.polygon
     st.button("forget", on_click=lambda: st.session_state.update(polygon=None))
-    inside = points_in_polygon(pool["xy"], events.polygon)
-    st.text(f"inside {int(inside.sum())} corners {len(events.polygon or [])} picked {events.picked}")
+    corners = len(events.polygon or [])
+    clicked = f"picked {events.picked} copy {events.copy}"
+    st.text(f"inside {int(events.inside.sum())} corners {corners} {clicked} colour {events.colour}")
+    count_runs()
 
 
 def show_band(points: int) -> None:
@@ -85,13 +98,18 @@ def show_gallery() -> None:
     st.text(f"heard {' '.join(st.session_state.get('heard', []))}")
 
 
-st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+def count_runs() -> None:
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    st.text(f"run {st.session_state['runs']}")
+
+
 asked = st.query_params.get("show", "")
 number = int(st.query_params.get("points", "50000"))
 if asked in ("", "map"):
-    show_map(number)
+    show_map(number, int(st.query_params.get("copies", "0")))
 if asked in ("", "band"):
     show_band(number)
 if asked in ("", "gallery"):
     show_gallery()
-st.text(f"run {st.session_state['runs']}")
+if asked != "map":
+    count_runs()

@@ -9,16 +9,37 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 def make_columns(number: int) -> dict[str, NDArray]:
-    """Return xy (ten blobs in a ring), labels, clusters and scores of ``number`` points."""
+    """Return xy (ten blobs in a ring), and a column of each kind, of ``number`` points."""
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, number)
     angles = labels * 2 * np.pi / 10
     centres = 5 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    xy = (centres + generator.normal(0, 1, (number, 2))).astype(np.float32)
+    scores = generator.beta(0.6, 1.5, number).astype(np.float32)
+    confused = generator.random(number) < 0.1
+    fine = labels * 120 + (120 * generator.random(number) ** 2).astype(int)
     return {
         "labels": labels,
-        "xy": (centres + generator.normal(0, 1, (number, 2))).astype(np.float32),
+        "xy": xy,
         "clusters": (labels * 3 + generator.integers(0, 3, number)) % 24,
-        "scores": generator.beta(0.6, 1.5, number).astype(np.float32),
+        "scores": scores,
+        "predictions": np.where(confused, (labels + 1) % 10, labels),
+        "margins": np.where(confused, np.nan, generator.lognormal(0, 2, number)),
+        "fine": np.where(generator.random(number) < 0.05, -1, fine),
+        "marked": generator.random(number) < 300 / number,
+    }
+
+
+def make_copies(pool: dict[str, NDArray], number: int) -> dict:
+    """Return the arguments of ``Copies``: copies of random points, pushed towards the middle of the ring."""
+    generator = np.random.default_rng(1)
+    owners = generator.integers(0, len(pool["xy"]), number)
+    shift = generator.uniform(0, 0.8, (number, 1))
+    return {
+        "xy": pool["xy"][owners] * (1 - shift) + generator.normal(0, 0.2, (number, 2)),
+        "owners": owners,
+        "kinds": generator.integers(0, 2, number),
+        "kind_names": ("corruption", "adversarial"),
     }
 
 

@@ -2,7 +2,7 @@
 
 | function | returns | state in ``st.session_state[key]`` |
 |---|---|---|
-| ``embedding_map(xy, *, key, fingerprint, …)`` | ``MapEvents(polygon, picked)`` | ``polygon``; trigger ``picked`` |
+| ``embedding_map(xy, *, key, columns, …)`` | ``MapEvents`` | ``polygon``, ``colour``; triggers ``picked``, ``copy`` |
 | ``gallery(images, *, key, ids, labels, …)`` | ``GalleryEvents(opened, edits)`` | ``journal``; trigger ``opened`` |
 | ``matrix(images, *, key, ids, rows, columns, …)`` | the id opened, or None | trigger ``opened`` |
 | ``hardness_band(entropies, *, key, fingerprint, …)`` | ``Band(offset, floor)`` | ``band``: ``{offset, floor}`` |
@@ -13,12 +13,15 @@ columns twice; see ``wire``.
 """
 
 from pages.ui.components.band import Band, hardness_band
+from pages.ui.components.columns import Column, Copies
 from pages.ui.components.gallery import Edit, GalleryEvents, gallery
 from pages.ui.components.map import MapEvents, Polygon, embedding_map, points_in_polygon
 from pages.ui.components.matrix import matrix
 
 __all__ = [
     "Band",
+    "Column",
+    "Copies",
     "Edit",
     "GalleryEvents",
     "MapEvents",

@@ -1,129 +1,84 @@
-// The map: points.js draws the points, a 2D canvas above them everything else; shapes.js knows where things are.
+// The map: camera.js looks, points.js draws, a 2D canvas above has names and outlines, legend.js explains, tip.js tells.
 
-const ICONS = {
-  pan: "M6 9.500V4.800a1.200 1.200 0 0 1 2.400 0V8.500M8.400 8V3.700a1.200 1.200 0 0 1 2.400 0V8m0 .300V4.900a1.200 1.200 0 0 1 2.400 0v5.600c0 3-1.800 5-4.700 5-2.400 0-3.600-1-4.800-3.100L2.600 10a1.200 1.200 0 0 1 2-1.300L6 10.500",
-  lasso: "M9 3c4 0 7 1.800 7 4.200s-3 4.300-7 4.300-7-1.900-7-4.300S5 3 9 3zM5.500 11c-1.800.8-1.500 3 .3 3s1.600-2-.3-3zm1.600 2.500c.2 1.500-.6 2.500-1.600 3",
-  box: "M3 6V3h3m2 0h2m2 0h3v3m0 2v2m0 2v3h-3m-2 0H8m-2 0H3v-3m0-2V8",
-  closer: "M9 4v10M4 9h10",
-  farther: "M4 9h10",
-  fit: "M3 7V3h4m4 0h4v4m0 4v4h-4m-4 0H3v-4",
-};
-const MODES = { label: "Label", cluster: "Cluster", score: "Score", selected: "Selected" };
 const HIT_PX = 9;
 const MOST_NAMES = 40;
-
-// The shared ten, then hues by the golden angle in three lightnesses.
-function categorical(index) {
-  if (index < THEME.categorical.length) return THEME.categorical[index];
-  return `oklch(${[0.62, 0.74, 0.5][index % 3]} ${[0.15, 0.11, 0.13][index % 3]} ${(index * 137.508) % 360})`;
-}
-
-function sequential(share, dark) {
-  const stops = THEME.sequential;
-  const place = clamp(dark ? share : 1 - share, 0, 1) * (stops.length - 1);
-  const below = Math.min(stops.length - 2, Math.floor(place));
-  return `color-mix(in srgb, ${stops[below]}, ${stops[below + 1]} ${(place - below) * 100}%)`;
-}
+const REST_MS = 140; // after this long without moving, all points are drawn
+const FRAME_MS = 28; // while moving, as many points as keep a frame about this long
+const FEWEST_MOVING = 40_000;
+const [SELECTED, INSIDE, MARKED] = [1, 2, 4];
+const RING = 3; // the shape of marked points, see points.js
+const WHOLE = { origin: [0, 0], extent: [1, 1] };
 
 function create(root, send) {
   root.className = "part map";
   const canvas = element("canvas", { class: "points", tabindex: "0", role: "application" });
   const over = element("canvas", { class: "over", "aria-hidden": "true" });
-  const tip = element("div", { class: "tip", role: "tooltip", hidden: "" });
   const tools = element("div", { class: "tools", role: "toolbar", "aria-label": "Map tools" });
   const status = element("div", { class: "status", role: "status" });
-  const stage = element("div", { class: "stage" }, canvas, over, tools, status, tip);
-  const modes = element("div", { class: "modes", role: "group", "aria-label": "Colour points by" });
-  const legend = element("div", { class: "legend", role: "group" });
-  root.append(stage, element("div", { class: "side" }, modes, legend));
+  const stage = element("div", { class: "stage" }, canvas, over, tools, status);
+  const side = element("div", { class: "side" });
+  root.append(stage, side);
   const points = createPoints(canvas);
   if (!points) {
     root.replaceChildren(element("p", { class: "failure" }, "The map needs WebGL2, which this browser has switched off."));
     return { update() {}, destroy() {} };
   }
 
-  let data = null; // columns
-  let extent = [1, 1]; // width and height of the data, the longer side 1
-  let flags = new Uint8Array(0); // bit 0: selected, bit 1: inside the polygon
-  let marks = { selected: false, polygon: false };
+  let data = null; // places, as they arrived
+  let asked = null; // parameters
+  let ids = null;
+  let order = new Uint32Array(0); // in which points are drawn
   let grid = null;
+  let flags = new Uint8Array(0);
+  let copies = null;
+  let column = null; // what colours the points
+  let shades = null; // the colour of each of its codes
   let colours = null;
-  let painted = null; // whether the colour ramps are those for a dark background
-  let mode = null;
-  let asked = null; // colour mode last asked for by Python
-  let isolated = -1;
+  let [selected, marked] = [null, null]; // the masks last seen
+  let wanted = null; // the column's name, which may still be on its way
+  let picking = null; // the name the user chose and Python has not confirmed
+  let [only, byRank] = [null, false];
+  const hidden = { marked: false, lines: false, kinds: 0 };
   let anchors = [];
   let polygon = []; // in data coordinates
   let told = null; // polygon in the last message from Python
-  let drawing = null; // path in pixels
-  let [hovered, picked] = [-1, -1];
-  let camera = { x: 0.5, y: 0.5, scale: 1 };
-  let whole = true; // nobody has moved the camera
-  let [width, height] = [1, 1];
+  let path = null; // a lasso being drawn, in pixels
+  let [hovered, picked] = [null, null]; // { point, copy }, copy −1 for the point itself
+  let known = new WeakMap(); // message of a column -> the column
 
   // ---- Places ------------------------------------------------------------------------------------------------
 
-  const fitScale = () => 0.94 * Math.min(width / extent[0], height / extent[1]);
-  const toScreen = ([u, v]) => [width / 2 + (u - camera.x) * camera.scale, height / 2 - (v - camera.y) * camera.scale];
-  const fromScreen = (px, py) => [camera.x + (px - width / 2) / camera.scale, camera.y - (py - height / 2) / camera.scale];
   const unit = () => Math.max(...data.span);
   const toData = ([u, v]) => [data.low[0] + u * unit(), data.low[1] + v * unit()];
   const fromData = ([x, y]) => [(x - data.low[0]) / unit(), (y - data.low[1]) / unit()];
-  const quantised = ([u, v]) => [(u / extent[0]) * 65535, (v / extent[1]) * 65535];
-  const place = (i) => [(data.xy[2 * i] / 65535) * extent[0], (data.xy[2 * i + 1] / 65535) * extent[1]];
-  const codes = () => (mode === "cluster" ? data.cluster : mode === "score" ? data.score : data.label);
-  const named = () => mode === "label" || mode === "cluster";
-  const nameOf = (code) => (mode === "label" ? data.class_names[code] : `Cluster ${code}`);
-
-  function fit() {
-    whole = true;
-    camera = { x: extent[0] / 2, y: extent[1] / 2, scale: fitScale() };
-  }
-
-  function glideToFit() {
-    const from = { ...camera };
-    const start = performance.now();
-    fit();
-    const goal = camera;
-    const step = (now) => {
-      const t = clamp((now - start) / 180, 0, 1);
-      const eased = 1 - (1 - t) ** 3;
-      camera = { ...goal };
-      for (const name of Object.keys(goal)) camera[name] = from[name] + (goal[name] - from[name]) * eased;
-      redraw();
-      if (t < 1 && data && whole) requestAnimationFrame(step);
-    };
-    step(start);
-  }
-
-  function pan(dx, dy) {
-    whole = false;
-    camera = { ...camera, x: camera.x - dx / camera.scale, y: camera.y + dy / camera.scale };
-    redraw();
-  }
-
-  function zoomAt(px, py, factor) {
-    whole = false;
-    hover(-1);
-    const [u, v] = fromScreen(px, py);
-    const scale = clamp(camera.scale * factor, fitScale() * 0.5, fitScale() * 400);
-    camera = { scale, x: u - (px - width / 2) / scale, y: v + (py - height / 2) / scale };
-    redraw();
-  }
+  const quantised = ([u, v]) => [(u / data.box.extent[0]) * 65535, (v / data.box.extent[1]) * 65535];
+  const placeIn = ({ xy, box }, i) => [0, 1].map((side) => box.origin[side] + (xy[2 * i + side] / 65535) * box.extent[side]);
+  const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: span.map((length) => length / unit()) });
+  const visible = (point) => shades[4 * column.codes[point] + 3] > 0;
 
   function hit(px, py) {
-    grid ??= buildGrid(data.xy);
-    const [x, y] = quantised(fromScreen(px, py));
-    const reach = quantised([HIT_PX / camera.scale, HIT_PX / camera.scale]);
-    const shown = codes();
-    return nearest(grid, data.xy, x, y, ...reach, (i) => isolated < 0 || shown[i] === isolated);
+    if (!data || !column) return null;
+    const reach = HIT_PX / camera.scale;
+    const at = camera.fromScreen(px, py);
+    let [closest, copy] = [reach, -1];
+    for (let j = 0; copies && j < copies.owners.length; j += 1) {
+      const [u, v] = placeIn(copies, j);
+      const distance = Math.hypot(u - at[0], v - at[1]);
+      if (distance < closest && !((hidden.kinds >> copies.kinds[j]) & 1) && visible(copies.owners[j])) [closest, copy] = [distance, j];
+    }
+    if (copy >= 0) return { point: copies.owners[copy], copy };
+    const point = nearest(grid, data.xy, ...quantised(at), ...quantised([reach, reach]), visible);
+    return point < 0 ? null : { point, copy };
+  }
+
+  function showFlags() {
+    points.set("points", { kind: inOrder(flags, order) });
   }
 
   function setPolygon(corners, tell) {
     polygon = corners;
-    marks.polygon = corners.length > 2;
-    markInside(flags, data.xy, corners.map((corner) => quantised(fromData(corner))));
-    points.set("flags", flags);
+    markInside(flags, INSIDE, grid, data.xy, corners.map((corner) => quantised(fromData(corner))));
+    showFlags();
     if (tell) send.state("polygon", corners);
     describe();
     redraw();
@@ -131,34 +86,94 @@ function create(root, send) {
 
   // ---- Drawing -----------------------------------------------------------------------------------------------
 
-  function pointSize() {
-    const room = Math.sqrt((width * height) / Math.max(1, flags.length));
-    return clamp(room * 0.55 * Math.max(1, camera.scale / fitScale()) ** 0.45, 1.7, 11);
-  }
-
-  const redraw = perFrame(() => {
-    if (!data || width < 2) return;
-    points.draw({
-      extent,
-      camera,
-      width,
-      height,
-      isolated,
-      size: pointSize(),
-      faded: colours.dark ? 0.2 : 0.16,
-      solid: flags.length > 2e5 ? 0.55 : 0.82,
-      mode: { score: 1, selected: 2 }[mode] ?? 0,
-      marks: (marks.selected && mode !== "selected" ? 1 : 0) | (marks.polygon ? 2 : 0),
-      accent: colours.accentUnit,
-      quiet: colours.quietUnit,
-    });
-    drawOver();
+  let limit = 150_000; // points that are drawn while the camera moves
+  let movedAt = -Infinity;
+  let resting = 0;
+  const camera = createCamera(() => {
+    movedAt = performance.now();
+    clearTimeout(resting);
+    resting = setTimeout(redraw, REST_MS + 10);
+    point(null);
+    redraw();
   });
 
-  const redrawOver = perFrame(() => data && drawOver());
+  const redraw = perFrame(() => {
+    if (!data || !column || camera.width < 2) return;
+    const start = performance.now();
+    const moving = start - movedAt < REST_MS;
+    const drawn = moving ? Math.min(limit, order.length) : order.length;
+    root.classList.toggle("thinned", drawn < order.length);
+    drawPoints(drawn);
+    drawOver();
+    if (moving) {
+      // The next frame comes when this one is on the screen.
+      requestAnimationFrame(() => {
+        const took = performance.now() - start;
+        limit = clamp(drawn * clamp(FRAME_MS / took, 0.5, 1.3), FEWEST_MOVING, Math.max(FEWEST_MOVING, order.length));
+      });
+    }
+  });
+  const redrawOver = perFrame(() => data && column && drawOver());
+
+  // As crowds thin out, points grow and become solid; in crowds, the whole stays just short of opaque.
+  function look(drawn) {
+    const perPixel = (data.crowding * (drawn / Math.max(1, order.length))) / camera.scale ** 2;
+    const size = clamp(1.6 * perPixel ** -0.3, 1.4, 11);
+    const overlap = Math.max(1, perPixel * size * size * 0.785);
+    return { size, solid: clamp(1 - 0.08 ** (1 / overlap), 0.07, 0.88) };
+  }
+
+  // Marks shrink where there are many, and grow as one looks closer.
+  const markSize = (number, size) => clamp(30 * number ** -0.165, Math.max(6.5, size + 4), 18);
+
+  function drawPoints(drawn) {
+    const ratio = canvas.width / camera.width;
+    const { size, solid } = look(drawn);
+    const marks = (selected && column.name !== "selected" ? SELECTED : 0) | (polygon.length > 2 ? INSIDE : 0);
+    const layers = [
+      {
+        name: "points",
+        program: "points",
+        box: data.box,
+        number: drawn,
+        layered: marks > 0,
+        uniforms: { float: { size: size * ratio, solid, faded: solid * (colours.dark ? 0.24 : 0.2) }, int: { front: marks } },
+      },
+    ];
+    const kinds = { tints: Float32Array.from({ length: 24 }, (_, i) => (copies?.tints[Math.floor(i / 3)] ?? colours.inkUnit)[i % 3]) };
+    if (copies && !hidden.lines) {
+      const faint = clamp(8 / Math.sqrt(copies.owners.length), 0.05, 0.5);
+      layers.push({
+        name: "lines",
+        program: "lines",
+        primitive: "LINES",
+        box: WHOLE,
+        number: 2 * copies.owners.length,
+        uniforms: { float: { solid: faint }, int: { hidden: hidden.kinds }, colours: kinds },
+      });
+    }
+    const mark = (name, box, number, sized, shapes, off, tints) => ({
+      name,
+      program: "marks",
+      box,
+      number,
+      uniforms: {
+        float: { size: sized * ratio, stroke: 1.4 * ratio },
+        int: { shapes, hidden: off },
+        colour: { ground: colours.groundUnit },
+        colours: tints,
+      },
+    });
+    if (marked && !hidden.marked) {
+      const ink = { tints: Float32Array.from({ length: 24 }, (_, i) => colours.inkUnit[i % 3]) };
+      layers.push(mark("rings", data.box, data.rings, markSize(data.rings, size), RING, 0, ink));
+    }
+    if (copies) layers.push(mark("copies", copies.box, copies.owners.length, markSize(copies.owners.length, size), -1, hidden.kinds, kinds));
+    points.draw(camera, layers);
+  }
 
   function drawOver() {
-    const context = fitted(over, width, height);
+    const context = fitted(over, camera.width, camera.height);
     context.font = `600 11.5px ${colours.font}`;
     context.textAlign = "center";
     context.lineJoin = "round";
@@ -166,16 +181,16 @@ function create(root, send) {
     context.strokeStyle = colours.background;
     context.fillStyle = colours.text;
     const taken = [];
-    anchors.forEach((anchor, code) => {
-      if (!anchor || (isolated >= 0 && code !== isolated)) return;
-      const [x, y] = toScreen([anchor[0] * extent[0], anchor[1] * extent[1]]);
-      const half = context.measureText(nameOf(code)).width / 2 + 2;
-      if (taken.some((name) => Math.abs(name.x - x) < name.half + half && Math.abs(name.y - y) < 14)) return;
+    for (const { code, words, share } of anchors) {
+      if (only !== null && code !== only) continue;
+      const [x, y] = camera.toScreen(share);
+      const half = context.measureText(words).width / 2 + 2;
+      if (taken.some((name) => Math.abs(name.x - x) < name.half + half && Math.abs(name.y - y) < 14)) continue;
       taken.push({ x, y, half });
-      context.strokeText(nameOf(code), x, y);
-      context.fillText(nameOf(code), x, y);
-    });
-    const outline = drawing ?? polygon.map((corner) => toScreen(fromData(corner)));
+      context.strokeText(words, x, y);
+      context.fillText(words, x, y);
+    }
+    const outline = path ?? polygon.map((corner) => camera.toScreen(fromData(corner)));
     context.beginPath();
     outline.forEach((corner) => context.lineTo(...corner));
     context.closePath();
@@ -185,91 +200,73 @@ function create(root, send) {
     context.fill();
     context.globalAlpha = 1;
     context.stroke();
-    context.strokeStyle = colours.text;
-    for (const [index, line] of [[picked, 2.5], [hovered, 1.5]]) {
-      if (index < 0) continue;
-      context.beginPath();
-      context.arc(...toScreen(place(index)), pointSize() / 2 + 3.5, 0, 7);
-      context.lineWidth = line;
-      context.stroke();
-    }
+    if (picked) outlineOf(context, picked, 2.5);
+    if (hovered) outlineOf(context, hovered, 1.5);
   }
 
-  function paintRamps() {
-    const pixels = new Uint8Array(2 * 256 * 4);
-    for (let i = 0; i < 256; i += 1) {
-      pixels.set(rgba(categorical(i)), 4 * i);
-      pixels.set(rgba(sequential(i / 255, colours.dark)), 4 * (256 + i));
+  function outlineOf(context, { point: owner, copy }, width) {
+    const { size } = look(order.length);
+    const from = camera.toScreen(placeIn(data, owner));
+    for (const j of copies?.of(owner) ?? []) {
+      if ((hidden.kinds >> copies.kinds[j]) & 1) continue;
+      context.beginPath();
+      context.moveTo(...from);
+      context.lineTo(...camera.toScreen(placeIn(copies, j)));
+      context.strokeStyle = copies.colours[copies.kinds[j]];
+      context.lineWidth = j === copy ? 2.5 : 1.5;
+      context.stroke();
     }
-    points.setRamps(pixels);
-    painted = colours.dark;
+    context.strokeStyle = colours.text;
+    context.lineWidth = width;
+    for (const place of [from, ...(copy < 0 ? [] : [camera.toScreen(placeIn(copies, copy))])]) {
+      context.beginPath();
+      context.arc(...place, size / 2 + 4.5, 0, 7);
+      context.stroke();
+    }
   }
 
   // ---- Words -------------------------------------------------------------------------------------------------
 
   function drawLegend() {
-    legend.classList.toggle("isolating", isolated >= 0);
-    legend.setAttribute("aria-label", named() ? `Show one ${mode} only` : "Legend");
-    if (mode === "score") {
-      const stops = Array.from({ length: 9 }, (_, i) => sequential(i / 8, colours.dark)).join(",");
-      return legend.replaceChildren(
-        element("p", {}, `Coloured by ${data.score_name}`),
-        element("div", { class: "scale", style: `background:linear-gradient(90deg,${stops})` }),
-        element("div", { class: "ends" }, element("span", {}, "0 %"), element("span", {}, "100 %")),
-      );
+    let chosen = null;
+    if (selected && column?.kind !== "number" && column?.name !== "selected") {
+      chosen = new Uint32Array(CODES);
+      for (let i = 0; column && i < flags.length; i += 1) chosen[column.codes[i]] += flags[i] & SELECTED;
     }
-    if (mode === "selected") {
-      return legend.replaceChildren(
-        ...[["accent", "selected"], ["quiet", "not selected"]].map(([colour, words]) =>
-          element("p", {}, element("i", { style: `--swatch:${colours[colour]}` }), words),
-        ),
-      );
+    const besides = [];
+    if (marked) {
+      const shown = !hidden.marked;
+      besides.push({ name: "marked", shape: RING, colour: colours.text, words: asked.marked_title, figure: count(data.rings), shown });
     }
-    const shown = codes();
-    const [all, chosen] = [new Uint32Array(65536), new Uint32Array(65536)];
-    for (let i = 0; i < shown.length; i += 1) {
-      all[shown[i]] += 1;
-      chosen[shown[i]] += flags[i] & 1;
-    }
-    const entry = (number, code) => {
-      if (!number) return [];
-      const words = marks.selected ? `${count(chosen[code])} / ${count(number)}` : count(number);
-      const button = element(
-        "button",
-        { type: "button", "aria-pressed": String(code === isolated), title: `Show only ${nameOf(code)}` },
-        element("i", { style: `--swatch:${categorical(code % 256)}` }),
-        element("span", {}, nameOf(code)),
-        element("small", {}, words),
-      );
-      button.addEventListener("click", () => {
-        isolated = isolated === code ? -1 : code;
-        describe();
-        drawLegend();
-        redraw();
-      });
-      return button;
-    };
-    legend.replaceChildren(...Array.from(all).flatMap(entry));
+    copies?.names.forEach((words, kind) => {
+      const shown = !((hidden.kinds >> kind) & 1);
+      const figure = count(copies.counts[kind]);
+      besides.push({ name: kind, shape: kind & 3, colour: copies.colours[kind], words, figure, shown });
+    });
+    if (copies) besides.push({ name: "lines", shape: null, words: "lines to the original", figure: "", shown: !hidden.lines });
+    legend.draw({ menu: menu(), colour: wanted, column, colours, only, chosen, byRank, besides });
   }
 
   function describe() {
-    const shown = codes();
-    let [visible, selected, inside] = [0, 0, 0];
+    if (!column) return;
+    let [shown, chosen, inside] = [0, 0, 0];
     for (let i = 0; i < flags.length; i += 1) {
-      if (isolated >= 0 && shown[i] !== isolated) continue;
-      visible += 1;
-      selected += flags[i] & 1;
-      inside += flags[i] >> 1;
+      if (only !== null && !visible(i)) continue;
+      shown += 1;
+      chosen += flags[i] & SELECTED;
+      inside += (flags[i] & INSIDE) >> 1;
     }
     const fact = (number, words) => element("span", {}, element("b", {}, count(number)), ` ${words}`);
-    const facts = [fact(visible, isolated >= 0 ? `of ${count(flags.length)} shown` : "images")];
-    if (marks.selected) facts.push(fact(selected, "selected"));
-    if (marks.polygon) {
+    const facts = [fact(shown, `of ${count(flags.length)} shown`)];
+    if (selected) facts.push(fact(chosen, "selected"));
+    if (polygon.length > 2) {
       const clear = element("button", { type: "button", title: "Clear the lasso (Escape)" }, "Clear");
       clear.addEventListener("click", () => setPolygon([], true));
-      facts.push(fact(inside, "in the lasso"), clear);
+      // Python counts exact places, the browser rounded ones: once Python has spoken, its count stands.
+      const exact = only === null && same(polygon, heard());
+      facts.push(fact(exact ? asked.inside : inside, "in the lasso"), clear);
     }
-    status.replaceChildren(...facts);
+    status.replaceChildren(...facts, element("em", {}, "fewer while moving"));
     canvas.setAttribute(
       "aria-label",
       `Map of ${count(flags.length)} images. Arrow keys move, plus and minus zoom, 0 shows all, ` +
@@ -277,176 +274,229 @@ function create(root, send) {
     );
   }
 
-  function showTip(px, py) {
-    tip.hidden = hovered < 0;
-    if (hovered < 0) return;
-    const lines = [`#${data.ids?.[hovered] ?? hovered}  ${data.class_names[data.label[hovered]]}`];
-    if (data.score) lines.push(`${data.score_name} ${percent(data.score[hovered] / 255, 0)}`);
-    if (data.cluster) lines.push(`cluster ${data.cluster[hovered]}`);
-    tip.textContent = lines.join("\n");
-    tip.style.left = `${clamp(px + 14, 4, width - tip.offsetWidth - 4)}px`;
-    tip.style.top = `${clamp(py + 14, 4, height - tip.offsetHeight - 4)}px`;
-  }
+  const tip = createTip(stage);
 
-  function hover(found, px, py) {
-    if (found !== hovered) redrawOver();
+  function point(found, px, py) {
+    if (found?.point !== hovered?.point || found?.copy !== hovered?.copy) redrawOver();
     hovered = found;
-    showTip(px, py);
+    if (!found) return tip.hide();
+    const { point: owner, copy } = found;
+    const name = `#${ids ? ids[owner] : owner}`;
+    const kind = copy < 0 ? "" : copies.names[copies.kinds[copy]];
+    const read = [...new Set([...asked.hover, wanted])].map((title) => columnNamed(title)).filter(Boolean);
+    tip.show(
+      {
+        key: `${owner} ${copy} ${read.map((one) => one.name)}`,
+        heading: kind ? `${kind} of ${name}` : name,
+        lines: read.map((one) => [one.title, one.text(one.codes[owner])]),
+        pictures: [
+          { address: asked.thumbnails, index: owner, title: name },
+          ...(kind ? [{ address: asked.copy_thumbnails, index: copy, title: kind }] : []),
+        ],
+      },
+      px,
+      py,
+    );
   }
 
   // ---- Hands -------------------------------------------------------------------------------------------------
 
-  const pointers = new Map();
-  let tool = "pan";
-  let gesture = null; // { kind, from, moved }
-  const where = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  };
-
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, where(event));
-    hover(-1);
-    const kind = pointers.size > 1 ? "pinch" : event.shiftKey ? "lasso" : tool;
-    gesture = { kind, from: where(event), moved: kind === "pinch" };
-    drawing = kind === "lasso" || kind === "box" ? [where(event)] : null;
+  createHands({
+    root,
+    canvas,
+    tools,
+    camera,
+    does: {
+      point: (px, py) => point(hit(px, py), px, py),
+      leave: () => point(null),
+      click(px, py) {
+        const found = hit(px, py);
+        if (!found) return;
+        picked = found;
+        point(found, px, py);
+        redrawOver();
+        if (found.copy < 0) send.trigger("picked", found.point);
+        else send.trigger("copy", found.copy);
+      },
+      draw(drawn) {
+        path = drawn;
+        redrawOver();
+      },
+      drawn(drawn) {
+        if (!data) return;
+        const corners = simplified(drawn).map((pixel) => toData(camera.fromScreen(...pixel)).map((x) => Number(x.toPrecision(6))));
+        if (corners.length > 2) setPolygon(corners, true);
+      },
+      clear() {
+        path = null;
+        if (polygon.length) setPolygon([], true);
+        else if (only !== null) show(null);
+        else picked = null;
+        redrawOver();
+      },
+    },
   });
 
-  canvas.addEventListener("pointermove", (event) => {
-    const now = where(event);
-    const before = pointers.get(event.pointerId);
-    if (!before) {
-      if (event.pointerType !== "touch" && data) hover(hit(...now), ...now);
-      return;
-    }
-    pointers.set(event.pointerId, now);
-    const { kind, from } = gesture;
-    gesture.moved ||= Math.hypot(now[0] - from[0], now[1] - from[1]) > 4;
-    if (kind === "pan") pan(now[0] - before[0], now[1] - before[1]);
-    if (kind === "lasso") drawing.push(now);
-    if (kind === "box") drawing = [from, [now[0], from[1]], now, [from[0], now[1]]];
-    if (kind === "pinch") {
-      const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
-      if (!other) return;
-      const spread = (finger) => Math.hypot(finger[0] - other[0], finger[1] - other[1]) || 1;
-      pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
-      zoomAt((now[0] + other[0]) / 2, (now[1] + other[1]) / 2, spread(now) / spread(before));
-    }
-    if (drawing) redrawOver();
+  const legend = createLegend(side, {
+    colour(name) {
+      [wanted, picking] = [name, name];
+      send.state("colour", name);
+      setColumn();
+      drawLegend();
+    },
+    only: (code) => show(code),
+    rank(whether) {
+      byRank = whether;
+      repaint();
+      drawLegend();
+    },
+    toggle(name) {
+      if (typeof name === "number") hidden.kinds ^= 1 << name;
+      else hidden[name] = !hidden[name];
+      drawLegend();
+      redraw();
+    },
   });
 
-  function lift(event) {
-    if (!pointers.delete(event.pointerId) || pointers.size) return;
-    const [{ moved }, path] = [gesture, drawing];
-    [gesture, drawing] = [null, null];
-    redrawOver();
-    if (event.type === "pointercancel" || !data) return;
-    if (!moved) {
-      const found = hit(...where(event));
-      if (found < 0) return;
-      picked = found;
-      send.trigger("picked", found);
-    } else if (path?.length > 2) {
-      const corners = simplified(path).map((pixel) => toData(fromScreen(...pixel)).map((x) => Number(x.toPrecision(6))));
-      if (corners.length > 2) setPolygon(corners, true);
-    }
-  }
-  canvas.addEventListener("pointerup", lift);
-  canvas.addEventListener("pointercancel", lift);
-  canvas.addEventListener("pointerleave", () => hover(-1));
-  canvas.addEventListener("dblclick", glideToFit);
-  const wheel = (event) => {
-    event.preventDefault();
-    zoomAt(...where(event), Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)));
-  };
-  canvas.addEventListener("wheel", wheel, { passive: false });
+  // ---- Columns -----------------------------------------------------------------------------------------------
 
-  root.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && (polygon.length || drawing)) {
-      drawing = null;
-      if (polygon.length) setPolygon([], true);
-      redrawOver();
-      return;
-    }
-    const keys = {
-      ArrowLeft: () => pan(40, 0),
-      ArrowRight: () => pan(-40, 0),
-      ArrowUp: () => pan(0, 40),
-      ArrowDown: () => pan(0, -40),
-      "+": () => zoomAt(width / 2, height / 2, 1.4),
-      "=": () => zoomAt(width / 2, height / 2, 1.4),
-      "-": () => zoomAt(width / 2, height / 2, 1 / 1.4),
-      0: glideToFit,
-    };
-    if (event.target !== canvas || event.ctrlKey || event.metaKey || !keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
+  const SELECTION = { name: "selected", title: "Selected", kind: "flag", names: ["no", "yes"] };
+  const masked = () => selected && !asked.menu.some(([name]) => name === SELECTION.name);
+  const menu = () => [...asked.menu, ...(masked() ? [[SELECTION.name, SELECTION.title]] : [])];
 
-  function setTool(name) {
-    tool = name;
-    canvas.style.cursor = tool === "pan" ? "grab" : "crosshair";
-    for (const button of tools.children) {
-      if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", String(button.name === tool));
-    }
+  // The column of a name as far as it has arrived; what is selected is a column that no one sends.
+  function columnNamed(name) {
+    const own = name === SELECTION.name && masked();
+    const cargo = own ? selected : arrived[`column ${name}`];
+    if (!cargo) return null;
+    if (!known.has(cargo)) known.set(cargo, readColumn(own ? { ...SELECTION, ...cargo } : cargo, flags.length));
+    return known.get(cargo);
   }
-  const commands = {
-    pan: ["Pan", null],
-    lasso: ["Lasso (or shift and drag)", null],
-    box: ["Box", null],
-    closer: ["Zoom in", () => zoomAt(width / 2, height / 2, 1.6)],
-    farther: ["Zoom out", () => zoomAt(width / 2, height / 2, 1 / 1.6)],
-    fit: ["Show all (double-click)", glideToFit],
-  };
-  for (const [name, [title, run]] of Object.entries(commands)) {
-    const button = element("button", { type: "button", name, title, "aria-label": title });
-    button.innerHTML = `<svg viewBox="0 0 18 18" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-    if (!run) button.setAttribute("aria-pressed", "false");
-    button.addEventListener("click", run ?? (() => setTool(name)));
-    tools.append(button);
-  }
-  setTool("pan");
+  let arrived = {};
 
-  function setMode(name) {
-    mode = name;
-    isolated = -1;
-    points.set("code", codes());
-    const kinds = named() ? codes().reduce((most, code) => Math.max(most, code), -1) + 1 : 0;
-    anchors = kinds <= MOST_NAMES ? busiest(data.xy, codes(), kinds) : [];
-    for (const button of modes.children) button.setAttribute("aria-pressed", String(button.name === mode));
+  function setColumn() {
+    const found = columnNamed(wanted);
+    if (!found || found === column) return;
+    if (found.name !== column?.name) [only, byRank] = [null, false];
+    column = found;
+    points.set("points", { code: inOrder(column.codes, order) });
+    if (data.rings) points.set("rings", { code: inOrder(column.codes, data.ringed) });
+    if (copies) setCopyCodes();
+    const named = column.kind === "category" ? column.bySize.filter((code) => code !== column.wordless).slice(0, MOST_NAMES) : [];
+    anchors = busiest(data.xy, column.codes, named).map(({ code, share }) => ({
+      code,
+      words: column.text(code),
+      share: [share[0] * data.box.extent[0], share[1] * data.box.extent[1]],
+    }));
+    repaint();
+  }
+
+  function setCopyCodes() {
+    const code = inOrder(column.codes, copies.owners);
+    points.set("copies", { code });
+    points.set("lines", { code: twice(code) });
+  }
+
+  function repaint() {
+    const shown = only === null ? null : only === OTHERS ? (code) => column.grey.has(code) : (code) => code === only;
+    shades = paintColumn(column, { ...colours, quiet: rgba(colours.quiet), accent: rgba(colours.accent) }, { byRank, only: shown });
+    points.setColours(shades);
     describe();
-    drawLegend();
     redraw();
   }
 
-  function offerModes() {
-    const there = { label: true, cluster: data.cluster, score: data.score, selected: marks.selected };
-    const offered = Object.keys(MODES).filter((name) => there[name]);
-    if (offered.join() === [...modes.children].map((button) => button.name).join()) return offered;
-    const buttons = offered.map((name) => {
-      const button = element("button", { type: "button", name, "aria-pressed": String(name === mode) }, MODES[name]);
-      button.addEventListener("click", () => {
-        setMode(name);
-        send.state("colour", name);
-      });
-      return button;
-    });
-    modes.replaceChildren(...buttons);
-    modes.hidden = offered.length < 2;
-    return offered;
+  function show(code) {
+    only = code;
+    repaint();
+    drawLegend();
   }
 
   // ---- Life --------------------------------------------------------------------------------------------------
 
+  function setPlaces(columns) {
+    data = columns;
+    data.box = boxOf(data);
+    order = shuffled(data.xy.length / 2);
+    flags = new Uint8Array(order.length);
+    ids = data.id_steps?.slice() ?? null;
+    for (let i = 1; ids && i < ids.length; i += 1) ids[i] += ids[i - 1];
+    grid = buildGrid(data.xy);
+    data.crowding = (crowd(grid) * CELLS * CELLS) / (data.box.extent[0] * data.box.extent[1]);
+    [column, selected, marked, copies, hovered, picked] = [null, null, null, null, null, null];
+    [known, limit] = [new WeakMap(), Math.min(limit, Math.max(FEWEST_MOVING, order.length))];
+    points.set("points", { position: inOrder(data.xy, order, 2), code: new Uint8Array(order.length), kind: flags });
+  }
+
+  function setMask(mask, bit) {
+    for (let i = 0; i < flags.length; i += 1) {
+      flags[i] = (flags[i] & ~bit) | (mask && (mask.bits[i >> 3] >> (i & 7)) & 1 ? bit : 0);
+    }
+    if (bit === MARKED) {
+      data.ringed = order.filter((i) => flags[i] & MARKED);
+      data.rings = data.ringed.length;
+      const codes = column?.codes ?? new Uint8Array(flags.length);
+      points.set("rings", {
+        position: inOrder(data.xy, data.ringed, 2),
+        code: inOrder(codes, data.ringed),
+        kind: new Uint8Array(data.rings),
+      });
+    }
+  }
+
+  function setCopies(cargo) {
+    copies = cargo && { ...cargo, box: boxOf(cargo) };
+    if (!copies) return;
+    const { owners, kinds, names } = copies;
+    copies.counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
+    const byOwner = new Map();
+    owners.forEach((owner, j) => byOwner.set(owner, [...(byOwner.get(owner) ?? []), j]));
+    copies.of = (owner) => byOwner.get(owner) ?? [];
+    const ends = new Float32Array(4 * owners.length);
+    owners.forEach((owner, j) => ends.set([...placeIn(data, owner), ...placeIn(copies, j)], 4 * j));
+    const code = column ? inOrder(column.codes, owners) : new Uint8Array(owners.length);
+    points.set("copies", { position: copies.xy, code, kind: kinds });
+    points.set("lines", { position: ends, code: twice(code), kind: twice(kinds) });
+  }
+
+  function frame() {
+    const [left, bottom, right, top] = [0, 0, ...data.box.extent];
+    const { origin, extent } = copies?.box ?? data.box;
+    camera.frame([
+      Math.min(left, origin[0]),
+      Math.min(bottom, origin[1]),
+      Math.max(right, origin[0] + extent[0]),
+      Math.max(top, origin[1] + extent[1]),
+    ]);
+  }
+
+  function setTheme() {
+    const style = themeOf(root);
+    const share = (colour) => rgba(colour).slice(0, 3).map((value) => value / 255);
+    const changed = style.dark !== colours?.dark || style.accent !== colours?.accent;
+    const quiet = style.dark ? "#5b606b" : "#b9bec8";
+    colours = { ...style, quiet, inkUnit: share(style.text), groundUnit: share(style.background) };
+    if (copies) {
+      copies.colours = copies.names.map((name, kind) => THEME.families[name] ?? categorical(kind));
+      copies.tints = copies.colours.map(share);
+    }
+    return changed;
+  }
+
+  const heard = () => {
+    const corners = [];
+    for (let i = 0; i < asked.polygon.length; i += 2) corners.push([...asked.polygon.subarray(i, i + 2)]);
+    return corners;
+  };
+  const near = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-4 * unit();
+  const same = (a, b) => a.length === b.length && a.every((corner, i) => near(corner, b[i]));
+
   const resized = new ResizeObserver(() => {
     root.classList.toggle("narrow", root.clientWidth < 640);
-    if (!stage.clientWidth || !stage.clientHeight) return;
-    [width, height] = [stage.clientWidth, stage.clientHeight];
+    const [width, height] = [stage.clientWidth, stage.clientHeight];
+    if (!width || !height) return;
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (whole) fit();
+    camera.resize(width, height);
     redraw();
   });
   resized.observe(root);
@@ -454,47 +504,47 @@ function create(root, send) {
   canvas.addEventListener("restored", redraw);
 
   return {
-    update(parameters, columns) {
+    update(parameters, columns, more) {
       const fresh = columns !== data;
-      const style = themeOf(root);
-      const share = (colour) => rgba(colour).map((value) => value / 255);
-      const quiet = style.dark ? "#5b606b" : "#b9bec8";
-      colours = { ...style, quiet, accentUnit: share(style.accent), quietUnit: share(quiet) };
-      if (fresh) {
-        data = columns;
-        extent = data.span.map((side) => side / unit());
-        flags = new Uint8Array(data.label.length);
-        [grid, hovered, picked] = [null, -1, -1];
-        points.set("position", data.xy);
-        fit();
-      }
+      [asked, arrived] = [parameters, more];
+      if (fresh) setPlaces(columns);
       stage.style.height = `${parameters.height_px}px`;
-      marks.selected = Boolean(parameters.selected);
-      for (let i = 0; i < flags.length; i += 1) {
-        flags[i] = (flags[i] & 2) | (marks.selected ? (parameters.selected[i >> 3] >> (i & 7)) & 1 : 0);
+      // What a message names and has not brought yet is left as it was.
+      const arriving = (name, before) => (parameters.more[name] ? (more[name] ?? before) : null);
+      const [nowSelected, nowMarked] = [arriving("selected", selected), arriving("marked", marked)];
+      const moved = nowSelected !== selected || nowMarked !== marked;
+      if (nowSelected !== selected) setMask((selected = nowSelected), SELECTED);
+      if (nowMarked !== marked) setMask((marked = nowMarked), MARKED);
+      const nowCopies = arriving("copies", copies?.cargo);
+      const landed = nowCopies !== copies?.cargo && Boolean(nowCopies || copies);
+      if (landed) {
+        setCopies(nowCopies);
+        if (copies) copies.cargo = nowCopies;
       }
-      const corners = [];
-      for (let i = 0; i < parameters.polygon.length; i += 2) corners.push([...parameters.polygon.subarray(i, i + 2)]);
+      if (fresh || landed) frame();
+      const shaded = setTheme();
+
+      if (parameters.colour === picking) picking = null;
+      if (picking === null) wanted = parameters.colour;
+      const before = column;
+      setColumn();
+      if (!column) return drawLegend();
+      if (shaded && column === before) repaint();
+
       // Only a polygon that Python changed counts: an older one may still be on its way while the user draws.
-      const near = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-4 * unit();
-      const same = corners.length === polygon.length && corners.every((corner, i) => near(corner, polygon[i]));
-      const changed = String(corners) !== told && !same;
+      const corners = heard();
+      const changed = String(corners) !== told && !same(corners, polygon);
       told = String(corners);
-      const offered = offerModes();
-      const wanted = parameters.colour === asked ? mode : parameters.colour;
-      asked = parameters.colour;
-      if (fresh || style.dark !== painted) paintRamps();
       if (changed || (fresh && polygon.length)) setPolygon(changed ? corners : polygon, false);
-      else points.set("flags", flags);
-      if (fresh || wanted !== mode || !offered.includes(mode)) setMode(offered.includes(wanted) ? wanted : "label");
-      else {
-        describe();
-        drawLegend();
-      }
+      else if (moved || fresh) showFlags();
+      describe();
+      drawLegend();
       redraw();
     },
     destroy() {
       data = null;
+      clearTimeout(resting);
+      camera.stop();
       redraw.cancel();
       redrawOver.cancel();
       resized.disconnect();
@@ -502,3 +552,6 @@ function create(root, send) {
     },
   };
 }
+
+// Each entry two times, for the two ends of a line.
+const twice = (array) => array.constructor.from({ length: 2 * array.length }, (_, i) => array[i >> 1]);

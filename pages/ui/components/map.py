@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from curation.errors import CurationError
-from pages.ui.components.wire import Part, last_writer, pack, pack_columns, remember
+from pages.ui.components.columns import Column, Copies, identify, send_column, send_copies, send_flags, send_places
+from pages.ui.components.wire import Part, last_writer, pack, remember
 
 Polygon = list[list[float]]
 """Corners [[x, y], …] in data coordinates, at most 128, closed implicitly."""
 
-_part = Part("map", "shapes", "points")
-_STEPS = 65535
+_part = Part("map", "shapes", "points", "palette", "camera", "legend", "tip", "hands")
+_KEPT_COLUMNS = 6
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,17 @@ class MapEvents:
 
     Attributes:
         polygon: the lasso or box that stands now, or None; kept across reruns.
+        inside: bool, N: the points in the polygon, as ``points_in_polygon`` finds them; treat as read-only.
         picked: the index of the point clicked just now, else None.
+        copy: the index of the copy clicked just now, else None.
+        colour: the name of the column that colours the points.
     """
 
     polygon: Polygon | None
+    inside: NDArray[np.bool_]
     picked: int | None
+    copy: int | None
+    colour: str
 
 
 def embedding_map(
@@ -39,113 +46,149 @@ def embedding_map(
     *,
     key: str,
     fingerprint: str,
-    labels: NDArray[Any],
-    class_names: Sequence[str],
-    clusters: NDArray[Any] | None = None,
-    scores: NDArray[Any] | None = None,
-    score_name: str = "entropy",
+    columns: Sequence[Column],
+    colour: str | None = None,
+    hover: Sequence[str] | None = None,
     ids: NDArray[Any] | None = None,
     selected: NDArray[np.bool_] | None = None,
-    colour: Literal["label", "cluster", "score", "selected"] = "label",
+    marked: NDArray[np.bool_] | None = None,
+    marked_title: str = "representatives",
+    copies: Copies | None = None,
+    thumbnails: str = "",
     polygon: Polygon | EllipsisType | None = ...,
     height_px: int = 560,
     on_polygon: Callable[[], None] | None = None,
     on_picked: Callable[[], None] | None = None,
+    on_copy: Callable[[], None] | None = None,
     on_colour: Callable[[], None] | None = None,
 ) -> MapEvents:
-    """Draw a scatter of images that pans, zooms, isolates classes and takes a lasso or a box.
+    """Draw a scatter of images that pans, zooms, isolates classes and takes a lasso or a box; for a million points too.
 
-    The columns travel once a fingerprint (7 bytes a point); a rerun sends ``selected`` (a bit a point) and little else.
+    Places travel once (4 bytes a point), each column once it is first looked at (at most 2 bytes a point); a rerun
+    sends ``selected`` and ``marked`` (a bit a point) and little else. Switching the colour to a column the browser does
+    not have reruns the script: put the map in a fragment.
     Whoever changed the polygon last wins: the page by its argument (which must follow what is returned), or the user.
-    ``st.session_state[key]`` holds ``{"polygon": …}`` in callbacks, and ``"picked"`` in that of a click.
+    ``st.session_state[key]`` holds ``{"polygon": …, "colour": …}`` in callbacks, and ``"picked"`` or ``"copy"`` in that
+    of a click.
 
     Args:
         xy: N×2, finite; any unit, the same on both axes.
         key: unique on the page.
-        fingerprint: of xy, labels, clusters, scores and ids; new data must have a new one.
-        labels: N, integers in [0, K).
-        class_names: K names.
-        clusters: N, integers >= 0, or None.
-        scores: N, in [0, 1], such as entropy as a share of ln K, or None.
-        score_name: what the scores are, for the legend.
+        fingerprint: of xy and ids; new places must have a new one. Columns, masks and copies are compared by content.
+        columns: what the user can colour by, in the order of the menu; at least one.
+        colour: the column that colours first; the user can switch, the page too, by another name. ``"selected"`` stands
+            for the mask where one is given.
+        hover: the columns read when a point is hovered; they travel at once. None means the first three.
         ids: N, integers in [0, 2³²), shown when a point is hovered; None means the index.
         selected: N, bool: drawn full, the others faded; None draws all alike.
-        colour: how points are coloured first; the user can switch.
+        marked: N, bool: ringed, such as the facilities that a coverage strategy chose.
+        marked_title: what the ringed points are, for the legend.
+        copies: variants, drawn hollow where they land, with a line from their point.
+        thumbnails: address from ``pages.ui.thumbnails.offer`` under which picture i is that of point i; "" for none.
         polygon: the selection as the page knows it, for example from the recipe; ``...`` leaves it to the user.
         height_px: of the canvas.
-        on_colour: called when the user switches the colouring; the state's ``colour`` is its name.
         on_polygon: called when the user draws or clears a selection.
         on_picked: called when the user clicks a point.
+        on_copy: called when the user clicks a copy.
+        on_colour: called when the user switches the colouring; the state's ``colour`` is the column's name.
 
     Raises:
-        CurationError: columns of different length, coordinates that are not finite, or labels without a name.
+        CurationError: columns of different length, coordinates that are not finite, or categories without a name.
     """
     xy = np.asarray(xy)
-    columns = {"labels": labels, "clusters": clusters, "scores": scores, "ids": ids, "selected": selected}
-    for name, column in columns.items():
-        if column is not None and len(column) != len(xy):
-            raise CurationError(f"the map's {name} must have one entry a point: expected {len(xy)}, got {len(column)}")
-    given = tuple(name for name, column in columns.items() if column is not None and name != "selected")
-    identity = f"map-{fingerprint}-{len(xy)}-{'-'.join(given)}"
-    encoded = _encode(identity, xy, labels, tuple(class_names), clusters, scores, ids, score_name)
-    written = (st.session_state.get(key) or {}).get("polygon")
+    by_name = _checked(xy, columns, ids=ids, selected=selected, marked=marked)
+    state = st.session_state.get(key) or {}
+    shown = _colour(key, colour, state.get("colour"), [*by_name, *(["selected"] if selected is not None else [])])
+    read = [name for name in (hover if hover is not None else list(by_name)[:3]) if name in by_name]
+    identity = f"map-{fingerprint}-{len(xy)}{'' if ids is None else '-ids'}"
+    places = send_places(identity, xy, ids)
+
+    cargo: dict[str, tuple[str, bytes]] = {}
+    for column in _wanted(key, by_name, shown, read):
+        name = identify(column)
+        cargo[f"column {column.name}"] = name, send_column(name, column)
+    for title, mask in (("selected", selected), ("marked", marked)):
+        if mask is not None:
+            cargo[title] = send_flags(mask)
+    if copies is not None:
+        cargo["copies"] = send_copies(copies, len(xy))
+
+    written = state.get("polygon")
     if isinstance(polygon, EllipsisType):
         current = written or []
     else:
         current = last_writer(key, [[float(x), float(y)] for x, y in polygon or []], written)
-    arrays = {} if selected is None else {"selected": np.packbits(np.asarray(selected, bool), bitorder="little")}
+    inside = _inside(identity, repr(current), xy, current)
     parameters = pack(
-        {"columns": identity, "colour": colour, "height_px": height_px},
+        {
+            "columns": identity,
+            "more": {name: identity for name, (identity, _) in cargo.items()},
+            "menu": [[column.name, column.title] for column in columns],
+            "colour": shown,
+            "hover": read,
+            "thumbnails": thumbnails,
+            **({} if copies is None else {"copy_thumbnails": copies.thumbnails}),
+            **({} if marked is None else {"marked_title": marked_title}),
+            "inside": int(inside.sum()),
+            "height_px": height_px,
+        },
         polygon=np.asarray(current, np.float32),
-        **arrays,
     )
     state = _part.mount(
-        parameters, key=key, columns=encoded, events={"polygon": on_polygon, "picked": on_picked, "colour": on_colour}
+        parameters,
+        key=key,
+        columns=places,
+        more={name.replace(" ", "-").replace("__", "-"): message for name, (_, message) in cargo.items()},
+        events={"polygon": on_polygon, "picked": on_picked, "copy": on_copy, "colour": on_colour},
     )
     remember(key, current, written)
-    picked = state.get("picked")
-    return MapEvents(current or None, picked if isinstance(picked, int) and 0 <= picked < len(xy) else None)
+    return MapEvents(
+        current or None,
+        inside,
+        _index(state.get("picked"), len(xy)),
+        _index(state.get("copy"), 0 if copies is None else len(copies.owners)),
+        shown,
+    )
+
+
+def _checked(xy: NDArray[Any], columns: Sequence[Column], **masks: NDArray[Any] | None) -> dict[str, Column]:
+    by_name = {column.name: column for column in columns}
+    if not columns or len(by_name) < len(columns):
+        raise CurationError("the map needs at least one column to colour by, each with a name of its own")
+    for name, values in {**{c.title: c.values for c in columns}, **masks}.items():
+        if values is not None and len(values) != len(xy):
+            raise CurationError(f"the map's {name} must have one entry a point: expected {len(xy)}, got {len(values)}")
+    return by_name
+
+
+def _colour(key: str, argument: str | None, written: str | None, names: Sequence[str]) -> str:
+    """Return what colours the points: what the page or the user asked for last."""
+    value, argued, wrote = st.session_state.get(f"{key}-colouring", (None, None, None))
+    if argument != argued:
+        value = argument
+    elif written != wrote:
+        value = written
+    st.session_state[f"{key}-colouring"] = (value, argument, written)
+    return value if value in names else names[0]
+
+
+def _wanted(key: str, by_name: dict[str, Column], shown: str, read: Sequence[str]) -> list[Column]:
+    """Return the columns to send: those in use, and the last few that were, so that going back costs nothing."""
+    before = st.session_state.get(f"{key}-columns", [])
+    recent = [shown, *(name for name in before if name != shown)][:_KEPT_COLUMNS]
+    st.session_state[f"{key}-columns"] = recent
+    return [by_name[name] for name in dict.fromkeys([*read, *recent]) if name in by_name]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _encode(
-    identity: str,
-    _xy: NDArray[Any],
-    _labels: NDArray[Any],
-    _class_names: tuple[str, ...],
-    _clusters: NDArray[Any] | None,
-    _scores: NDArray[Any] | None,
-    _ids: NDArray[Any] | None,
-    _score_name: str,
-) -> bytes:
-    if _xy.ndim != 2 or _xy.shape[1] != 2 or not np.isfinite(_xy).all():
-        raise CurationError("the map needs finite coordinates N×2; compute the embedding again")
-    labels = np.asarray(_labels)
-    if len(labels) and not 0 <= labels.min() <= labels.max() < len(_class_names):
-        raise CurationError(f"the map's labels must be in 0…{len(_class_names) - 1}, one for each class name")
-    low, high = (_xy.min(0), _xy.max(0)) if len(_xy) else (np.zeros(2), np.ones(2))
-    span = np.where(high > low, high - low, 1.0)
-    arrays: dict[str, NDArray[Any]] = {
-        "xy": np.rint((_xy - low) / span * _STEPS).astype(np.uint16),
-        "label": _codes(labels),
-    }
-    if _clusters is not None:
-        arrays["cluster"] = _codes(np.asarray(_clusters))
-    if _scores is not None:
-        arrays["score"] = np.rint(np.clip(_scores, 0, 1) * 255).astype(np.uint8)
-    if _ids is not None:
-        arrays["ids"] = np.asarray(_ids).astype(np.uint32)
-    header = {
-        "low": low.astype(float).tolist(),
-        "span": span.astype(float).tolist(),
-        "class_names": list(_class_names),
-        "score_name": _score_name,
-    }
-    return pack_columns(identity, header, **arrays)
+def _inside(identity: str, corners: str, _xy: NDArray[Any], _polygon: Polygon) -> NDArray[np.bool_]:
+    inside = points_in_polygon(_xy, _polygon)
+    inside.flags.writeable = False
+    return inside
 
 
-def _codes(values: NDArray[Any]) -> NDArray[Any]:
-    return values.astype(np.uint8 if values.max(initial=0) < 256 else np.uint16)
+def _index(value: Any, number: int) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < number else None
 
 
 def points_in_polygon(xy: NDArray[Any], polygon: Sequence[Sequence[float]] | None) -> NDArray[np.bool_]:

@@ -1,115 +1,198 @@
-// Points on the GPU: three columns, two colour ramps, one draw call a layer.
+// Points, rings, copies and lines on the GPU. The points are one draw call, in an order whose beginning is a fair sample.
 
-const VERTEX = `#version 300 es
+const PLACE = `
+uniform vec2 origin, extent, centre, zoom;
+vec4 placed(vec2 share, float depth) { return vec4((origin + share * extent - centre) * zoom, depth, 1.0); }
+const vec4 NOWHERE = vec4(2.0, 2.0, 2.0, 1.0);
+uniform sampler2D colours;
+vec4 colourOf(float code) { int at = int(code + 0.5); return texelFetch(colours, ivec2(at & 255, at >> 8), 0); }`;
+
+const POINT_VERTEX = `#version 300 es
 layout(location = 0) in vec2 position;
 layout(location = 1) in float code;
 layout(location = 2) in float flags;
-uniform vec2 extent, centre, zoom;
+${PLACE}
 uniform float size, faded, solid;
-uniform int mode, isolated, layer, marks;
-uniform vec4 accent, quiet;
-uniform sampler2D ramp;
+uniform int front;
 out vec4 colour;
 void main() {
-  int bits = int(flags + 0.5);
-  int value = int(code + 0.5);
-  bool shown = isolated < 0 || value == isolated;
-  bool front = (bits & marks) == marks;
-  if (!shown || front != (layer == 1)) {
-    gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
-    return;
-  }
-  gl_Position = vec4((position * extent - centre) * zoom, 0.0, 1.0);
-  gl_PointSize = front ? size : max(1.5, size * 0.85);
-  vec4 base = mode == 2 ? ((bits & 1) == 1 ? accent : quiet) : texelFetch(ramp, ivec2(value & 255, mode), 0);
-  float alpha = front ? solid : faded;
-  colour = vec4(base.rgb * alpha, alpha);
+  vec4 own = colourOf(code);
+  bool ahead = (int(flags + 0.5) & front) == front;
+  gl_Position = own.a == 0.0 ? NOWHERE : placed(position, ahead ? 0.0 : 0.5);
+  gl_PointSize = ahead ? size : max(1.0, size * 0.85);
+  float alpha = own.a * (ahead ? solid : faded);
+  colour = vec4(own.rgb * alpha, alpha);
 }`;
 
-const FRAGMENT = `#version 300 es
+const POINT_FRAGMENT = `#version 300 es
 precision highp float;
 in vec4 colour;
 uniform float size;
 out vec4 pixel;
 void main() {
   float edge = size < 3.0 ? 1.0 : 1.0 - smoothstep(0.5 - 1.0 / size, 0.5, length(gl_PointCoord - 0.5));
+  if (edge <= 0.0) discard;
   pixel = colour * edge;
 }`;
 
-const COLUMNS = { position: [0, 2, true], code: [1, 1, false], flags: [2, 1, false] };
+const KINDS = `
+layout(location = 0) in vec2 position;
+layout(location = 1) in float code;
+layout(location = 2) in float kind;
+uniform vec3 tints[8];
+uniform int hidden;
+bool gone(float code, int kind) { return colourOf(code).a == 0.0 || ((hidden >> kind) & 1) == 1; }`;
+
+const MARK_VERTEX = `#version 300 es
+${PLACE}${KINDS}
+uniform float size;
+uniform int shapes;
+out vec3 tint;
+flat out int shape;
+void main() {
+  int own = int(kind + 0.5);
+  gl_Position = gone(code, own) ? NOWHERE : placed(position, 0.0);
+  gl_PointSize = size;
+  tint = tints[own];
+  shape = shapes < 0 ? own & 3 : shapes;
+}`;
+
+const MARK_FRAGMENT = `#version 300 es
+precision highp float;
+in vec3 tint;
+flat in int shape;
+uniform float size, stroke;
+uniform vec3 ground;
+out vec4 pixel;
+void main() {
+  vec2 at = (gl_PointCoord - 0.5) * size;
+  float rim = 0.5 * size - stroke - 1.0;
+  vec2 side = abs(at);
+  float outside = shape == 0 ? (side.x + side.y) * 0.72 - rim * 0.82
+    : shape == 1 ? max(side.x, side.y) - rim * 0.8
+    : shape == 2 ? max(side.x * 0.866 - at.y * 0.5, at.y) - rim * 0.62
+    : length(at) - rim;
+  float away = abs(outside);
+  float line = 1.0 - smoothstep(0.5 * stroke, 0.5 * stroke + 0.9, away);
+  float halo = 0.75 * (1.0 - smoothstep(0.5 * stroke + 0.6, 0.5 * stroke + 1.6, away));
+  pixel = vec4(mix(ground, tint, line), 1.0) * max(line, halo);
+}`;
+
+const LINE_VERTEX = `#version 300 es
+${PLACE}${KINDS}
+uniform float solid;
+out vec4 colour;
+void main() {
+  int own = int(kind + 0.5);
+  gl_Position = gone(code, own) ? NOWHERE : placed(position, 0.0);
+  colour = vec4(tints[own] * solid, solid);
+}`;
+
+const LINE_FRAGMENT = `#version 300 es
+precision highp float;
+in vec4 colour;
+out vec4 pixel;
+void main() { pixel = colour; }`;
+
+const SOURCES = {
+  points: [POINT_VERTEX, POINT_FRAGMENT],
+  marks: [MARK_VERTEX, MARK_FRAGMENT],
+  lines: [LINE_VERTEX, LINE_FRAGMENT],
+};
 
 // Returns null where WebGL2 is missing.
 function createPoints(canvas) {
   const gl = canvas.getContext("webgl2", { antialias: false });
   if (!gl) return null;
-  const kept = {}; // what was uploaded, for a context that is lost and comes back
-  let [program, places, buffers, texture] = [];
+  const layers = new Map(); // name -> the arrays it draws, kept for a context that is lost and comes back
+  let pixels = null;
+  let [programs, arrays, texture] = [];
 
   function start() {
-    program = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
+    [programs, arrays, texture] = [{}, new Map(), gl.createTexture()];
+    for (const [name, sources] of Object.entries(SOURCES)) {
+      const program = gl.createProgram();
+      [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER].forEach((kind, i) => {
+        const shader = gl.createShader(kind);
+        gl.shaderSource(shader, sources[i]);
+        gl.compileShader(shader);
+        gl.attachShader(program, shader);
+      });
+      gl.linkProgram(program);
+      const places = {};
+      programs[name] = { program, at: (uniform) => (places[uniform] ??= gl.getUniformLocation(program, uniform)) };
     }
-    gl.linkProgram(program);
-    [places, buffers, texture] = [{}, {}, gl.createTexture()];
   }
 
-  const at = (name) => (places[name] ??= gl.getUniformLocation(program, name));
-
-  function set(name, array) {
-    kept[name] = array;
-    const [location, size, normalised] = COLUMNS[name];
-    const type = array instanceof Uint16Array ? gl.UNSIGNED_SHORT : gl.UNSIGNED_BYTE;
-    gl.bindBuffer(gl.ARRAY_BUFFER, (buffers[name] ??= gl.createBuffer()));
-    gl.bufferData(gl.ARRAY_BUFFER, array, gl.DYNAMIC_DRAW);
-    gl.enableVertexAttribArray(location);
-    gl.vertexAttribPointer(location, size, type, normalised, 0, 0);
+  // Uploads what of a layer is new: position (shares of its box, uint16, or float32), code, and flags or kind.
+  function set(name, { position, code, kind }) {
+    const before = layers.get(name) ?? {};
+    const layer = { position: position ?? before.position, code: code ?? before.code, kind: kind ?? before.kind };
+    layers.set(name, layer);
+    upload(name, { position, code, kind });
   }
 
-  // Two rows of 256 colours, RGBA: categorical and sequential.
-  function setRamps(pixels) {
-    kept.ramps = pixels;
+  function upload(name, changed) {
+    if (!arrays.has(name)) arrays.set(name, { whole: gl.createVertexArray(), buffers: {} });
+    const { whole, buffers } = arrays.get(name);
+    gl.bindVertexArray(whole);
+    ["position", "code", "kind"].forEach((part, location) => {
+      const array = changed[part];
+      if (!array) return;
+      gl.bindBuffer(gl.ARRAY_BUFFER, (buffers[part] ??= gl.createBuffer()));
+      gl.bufferData(gl.ARRAY_BUFFER, array, gl.DYNAMIC_DRAW);
+      gl.enableVertexAttribArray(location);
+      const type = { Uint8Array: gl.UNSIGNED_BYTE, Uint16Array: gl.UNSIGNED_SHORT, Float32Array: gl.FLOAT };
+      const [width, shares] = part === "position" ? [2, array instanceof Uint16Array] : [1, false];
+      gl.vertexAttribPointer(location, width, type[array.constructor.name], shares, 0, 0);
+    });
+    gl.bindVertexArray(null);
+  }
+
+  // The colour of every code: 65,536 RGBA.
+  function setColours(painted) {
+    pixels = painted;
     gl.bindTexture(gl.TEXTURE_2D, texture);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 2, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 256, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   }
 
-  function draw({ extent, camera, width, height, size, faded, solid, mode, isolated, marks, accent, quiet }) {
+  const kinds = { float: "uniform1f", int: "uniform1i", colour: "uniform3f", colours: "uniform3fv" };
+
+  // Draws layers from bottom to top: { name, program, primitive, box, number, uniforms: { float: {…}, int: {…}, … } }.
+  function draw(camera, drawn) {
     if (gl.isContextLost()) return;
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
-    gl.useProgram(program);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
-    gl.uniform2f(at("extent"), ...extent);
-    gl.uniform2f(at("centre"), camera.x, camera.y);
-    gl.uniform2f(at("zoom"), (2 * camera.scale) / width, (2 * camera.scale) / height);
-    gl.uniform1f(at("size"), (size * canvas.width) / width);
-    gl.uniform1f(at("faded"), faded);
-    gl.uniform1f(at("solid"), solid);
-    gl.uniform1i(at("mode"), mode);
-    gl.uniform1i(at("isolated"), isolated);
-    gl.uniform1i(at("marks"), marks);
-    gl.uniform4f(at("accent"), ...accent);
-    gl.uniform4f(at("quiet"), ...quiet);
-    for (const layer of marks ? [0, 1] : [1]) {
-      gl.uniform1i(at("layer"), layer);
-      gl.drawArrays(gl.POINTS, 0, kept.flags.length);
+    gl.depthFunc(gl.LEQUAL);
+    for (const { name, program, primitive = "POINTS", box, number, layered = false, uniforms } of drawn) {
+      const { program: own, at } = programs[program];
+      gl[layered ? "enable" : "disable"](gl.DEPTH_TEST);
+      gl.useProgram(own);
+      gl.uniform2f(at("origin"), ...box.origin);
+      gl.uniform2f(at("extent"), ...box.extent);
+      gl.uniform2f(at("centre"), camera.x, camera.y);
+      gl.uniform2f(at("zoom"), (2 * camera.scale) / camera.width, (2 * camera.scale) / camera.height);
+      for (const [kind, values] of Object.entries(uniforms)) {
+        for (const [uniform, value] of Object.entries(values)) gl[kinds[kind]](at(uniform), ...[value].flat());
+      }
+      gl.bindVertexArray(arrays.get(name).whole);
+      gl.drawArrays(gl[primitive], 0, number);
     }
+    gl.bindVertexArray(null);
   }
 
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   canvas.addEventListener("webglcontextrestored", () => {
     start();
-    for (const name of Object.keys(COLUMNS)) set(name, kept[name]);
-    setRamps(kept.ramps);
+    for (const [name, layer] of layers) upload(name, layer);
+    if (pixels) setColours(pixels);
     canvas.dispatchEvent(new Event("restored"));
   });
   start();
-  return { set, setRamps, draw, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
+  return { set, setColours, draw, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
 }

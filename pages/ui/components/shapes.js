@@ -2,6 +2,7 @@
 // x and y in 0..65535, interleaved.
 
 const CELLS = 256;
+const CELL_STEPS = 256;
 const CORNERS = 128;
 
 // Douglas–Peucker, with a tolerance that grows until few enough corners are left.
@@ -64,34 +65,85 @@ function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
   return found;
 }
 
-// Sets bit 1 of the flags of the points inside, by the even-odd rule.
-function markInside(flags, xy, corners) {
-  const [xs, ys] = [corners.map((corner) => corner[0]), corners.map((corner) => corner[1])];
-  const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  for (let i = 0; i < flags.length; i += 1) {
-    const [x, y] = [xy[2 * i], xy[2 * i + 1]];
-    let inside = false;
-    if (x >= left && x <= right && y >= low && y <= high) {
-      for (let a = 0, b = corners.length - 1; a < corners.length; b = a, a += 1) {
-        if (ys[a] > y !== ys[b] > y && x < ((xs[b] - xs[a]) * (y - ys[a])) / (ys[b] - ys[a]) + xs[a]) inside = !inside;
+// How many points share a cell with the average point: what crowds are like, not empty ground.
+function crowd({ starts }) {
+  let [squares, all] = [0, starts[CELLS * CELLS]];
+  for (let at = 0; at < CELLS * CELLS; at += 1) squares += (starts[at + 1] - starts[at]) ** 2;
+  return all ? squares / all : 0;
+}
+
+// Sets one bit of the flags of the points inside, by the even-odd rule. Only in cells that an edge crosses is each point
+// looked at; elsewhere all share the fate of the cell's middle.
+function markInside(flags, bit, { starts, order }, xy, corners) {
+  for (let i = 0; i < flags.length; i += 1) flags[i] &= ~bit;
+  if (corners.length < 3) return;
+  const edges = corners.map(([x, y], i) => [x, y, ...corners[(i + 1) % corners.length]]);
+  const cell = (value) => clamp(Math.floor(value / CELL_STEPS), 0, CELLS - 1);
+  const crossed = new Uint8Array(CELLS * CELLS);
+  for (const [x1, y1, x2, y2] of edges) {
+    const [low, high] = [Math.min(y1, y2), Math.max(y1, y2)];
+    const at = (y) => (high > low ? x1 + ((clamp(y, low, high) - y1) / (y2 - y1)) * (x2 - x1) : x1);
+    for (let row = cell(low); row <= cell(high); row += 1) {
+      const [a, b] = high > low ? [at(row * CELL_STEPS - 1), at((row + 1) * CELL_STEPS + 1)] : [x1, x2];
+      crossed.fill(1, row * CELLS + cell(Math.min(a, b) - 1), row * CELLS + cell(Math.max(a, b) + 1) + 1);
+    }
+  }
+  const ys = corners.map((corner) => corner[1]);
+  for (let row = cell(Math.min(...ys)); row <= cell(Math.max(...ys)); row += 1) {
+    const near = edges.filter(([, y1, , y2]) => Math.min(y1, y2) < (row + 1) * CELL_STEPS && Math.max(y1, y2) >= row * CELL_STEPS);
+    const inside = (x, y) =>
+      near.reduce((odd, [x1, y1, x2, y2]) => odd !== (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1), false);
+    for (let column = 0; column < CELLS; column += 1) {
+      const at = row * CELLS + column;
+      if (starts[at] === starts[at + 1]) continue;
+      if (!crossed[at] && !inside((column + 0.5) * CELL_STEPS, (row + 0.5) * CELL_STEPS)) continue;
+      for (let k = starts[at]; k < starts[at + 1]; k += 1) {
+        const i = order[k];
+        if (!crossed[at] || inside(xy[2 * i], xy[2 * i + 1])) flags[i] |= bit;
       }
     }
-    flags[i] = (flags[i] & 1) | (inside ? 2 : 0);
   }
 }
 
-// The centre of each code's busiest cell, as shares of the extent: a mean would fall between two groups.
+// 0…number − 1 in an order drawn once and for all, so that every beginning is a fair sample of the whole.
+function shuffled(number) {
+  const out = new Uint32Array(number);
+  let state = 0x9e3779b9;
+  for (let i = 0; i < number; i += 1) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    const other = (state >>> 0) % (i + 1);
+    out[i] = out[other];
+    out[other] = i;
+  }
+  return out;
+}
+
+// The entries of an array, `width` values each, in another order.
+function inOrder(array, order, width = 1) {
+  const out = new array.constructor(order.length * width);
+  if (width === 1) for (let i = 0; i < order.length; i += 1) out[i] = array[order[i]];
+  else for (let i = 0; i < order.length; i += 1) [out[2 * i], out[2 * i + 1]] = [array[2 * order[i]], array[2 * order[i] + 1]];
+  return out;
+}
+
+// The centre of the busiest cell of each of some codes, as shares of the extent: a mean would fall between two groups.
 function busiest(xy, codes, kinds) {
   const side = 24;
-  const busy = new Uint32Array(kinds * side * side);
+  const rank = new Map(kinds.map((code, i) => [code, i]));
+  const ranks = Int32Array.from({ length: Math.max(-1, ...kinds) + 1 }, (_, code) => rank.get(code) ?? -1);
+  const busy = new Uint32Array(kinds.length * side * side);
   for (let i = 0; i < codes.length; i += 1) {
+    const own = ranks[codes[i]] ?? -1;
+    if (own < 0) continue;
     const [column, row] = [(xy[2 * i] * side) >> 16, (xy[2 * i + 1] * side) >> 16];
-    busy[(codes[i] * side + row) * side + column] += 1;
+    busy[(own * side + row) * side + column] += 1;
   }
-  return Array.from({ length: kinds }, (_, code) => {
-    const cells = busy.subarray(code * side * side, (code + 1) * side * side);
+  return kinds.map((code, own) => {
+    const cells = busy.subarray(own * side * side, (own + 1) * side * side);
     let at = 0;
     cells.forEach((number, i) => (at = number > cells[at] ? i : at));
-    return cells[at] ? [((at % side) + 0.5) / side, (Math.floor(at / side) + 0.5) / side] : null;
+    return { code, share: [((at % side) + 0.5) / side, (Math.floor(at / side) + 0.5) / side] };
   });
 }

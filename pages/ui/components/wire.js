@@ -24,7 +24,12 @@ const hub = (() => {
       });
       view.nodes = [style, root];
     }
-    view.instance.update(view.parameters, columns);
+    const more = {};
+    for (const [name, fingerprint] of Object.entries(view.parameters.more ?? {})) {
+      const there = cargo.get(fingerprint)?.columns;
+      if (there) more[name] = there;
+    }
+    view.instance.update(view.parameters, columns, more);
   }
 
   const actions = {
@@ -47,9 +52,11 @@ const hub = (() => {
       if (entry.columns) return;
       const packed = new Blob([data.subarray(end + 1, end + 1 + Number(length))]);
       const stream = packed.stream().pipeThrough(new DecompressionStream("deflate"));
-      const columns = unpack(new Uint8Array(await new Response(stream).arrayBuffer()));
-      entry.columns ??= columns;
-      for (const view of views.values()) if (view.parameters.columns === fingerprint) draw(view);
+      entry.columns ??= unpack(new Uint8Array(await new Response(stream).arrayBuffer()));
+      for (const view of views.values()) {
+        const { columns, more = {} } = view.parameters;
+        if (columns === fingerprint || Object.values(more).includes(fingerprint)) draw(view);
+      }
     },
     remove({ parentElement }) {
       release(parentElement);

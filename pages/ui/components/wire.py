@@ -9,6 +9,7 @@ parameters. ``wire.js`` brings the three together in the page.
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -51,11 +52,19 @@ def pack(header: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
     return len(text).to_bytes(4, "little") + text + bytes(body)
 
 
-def pack_columns(fingerprint: str, header: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
-    """Like ``pack``, deflated, after a line with the fingerprint that parameters refer to; long enough to be kept."""
+def pack_columns(fingerprint: str, header: Mapping[str, Any], *, padded: bool = True, **arrays: NDArray[Any]) -> bytes:
+    """Like ``pack``, deflated, after a line with the fingerprint that parameters refer to; long enough to be kept.
+
+    Without ``padded``, the browser keeps it only if it happens to be that long.
+    """
     packed = zlib.compress(pack(header, **arrays))
     message = f"{fingerprint} {len(packed)}\n".encode() + packed
-    return message + b"\0" * max(0, _CACHED_FROM_BYTES - len(message))
+    return message + b"\0" * (max(0, _CACHED_FROM_BYTES - len(message)) if padded else 0)
+
+
+def _lean(file: str) -> str:
+    """Return a file without the lines and the margins that are for readers alone: a fifth of the bytes."""
+    return re.sub(r"^\s*(//.*\n)?", "", (_HERE / file).read_text("utf-8"), flags=re.MULTILINE)
 
 
 class Part:
@@ -64,11 +73,11 @@ class Part:
     def __init__(self, name: str, *helpers: str) -> None:
         """Args: name: of the component; helpers: names of the .js files that its code builds on."""
         colours = {"families": theme.FAMILY_COLOURS, "categorical": theme.CATEGORICAL, "sequential": theme.SEQUENTIAL}
-        css = "".join((_HERE / file).read_text("utf-8") for file in ("wire.css", f"{name}.css"))
+        css = "".join(_lean(file) for file in ("wire.css", f"{name}.css"))
         module = [
-            (_HERE / "wire.js").read_text("utf-8"),
+            _lean("wire.js"),
             f"const THEME = {json.dumps(colours)};",
-            *((_HERE / f"{file}.js").read_text("utf-8") for file in (*helpers, name)),
+            *(_lean(f"{file}.js") for file in (*helpers, name)),
             f"hub.connect({json.dumps(f'curation_{name}')}, {json.dumps(css)}, create);",
             "export default () => {};",
         ]
@@ -76,20 +85,33 @@ class Part:
         self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % "view")
 
     def mount(
-        self, parameters: bytes, *, key: str, columns: bytes, events: Mapping[str, Callable[[], None] | None]
+        self,
+        parameters: bytes,
+        *,
+        key: str,
+        columns: bytes,
+        more: Mapping[str, bytes] | None = None,
+        events: Mapping[str, Callable[[], None] | None],
     ) -> Mapping[str, Any]:
         """Draw the component and return its state and triggers.
 
         Args:
             parameters: from ``pack``; sent on every rerun.
             key: unique on the page; also the key of the state in ``st.session_state``.
-            columns: from ``pack_columns``; sent when the browser does not have them.
+            columns: from ``pack_columns``; sent when the browser does not have them. The component is drawn once it
+                has those that the parameters' ``columns`` names.
+            more: further ones, by name, which come and go; the parameters' ``more`` has the fingerprint of each.
             events: the names of states and triggers, each with the callback to run before the script, or None.
         """
         callbacks: dict[str, Any] = {f"on_{name}_change": callback or _nothing for name, callback in events.items()}
         with st.container(gap=None):
             self._code(key=f"{key}-code")
             _cargo(key=f"{key}-cargo", data=columns)
+            if more is not None:
+                # A container of its own, so that what comes and goes does not move the component.
+                with st.container(gap=None):
+                    for name, message in more.items():
+                        _cargo(key=f"{key}-cargo-{name}", data=message)
             return self._view(key=key, data=parameters, **callbacks)
 
 

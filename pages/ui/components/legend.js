@@ -1,0 +1,167 @@
+// The side of the map: what colours the points, what the colours mean, and what else is drawn.
+
+const MARK_SHAPES = ["M6 1.500 10.500 6 6 10.500 1.500 6z", "M2 2h8v8H2z", "M6 1.800 10.600 10H1.400z", "M6 1.500a4.500 4.500 0 1 0 .01 0z"];
+const FEW = 12; // categories up to this number keep their own order and need no search
+const OTHERS = "others";
+
+// `asks`: colour(name), only(code, OTHERS or null), rank(whether), toggle(name of what is drawn besides).
+function createLegend(side, asks) {
+  const menu = element("select", { "aria-label": "Colour points by" });
+  const search = element("input", { type: "search", placeholder: "Find …", "aria-label": "Find a category", hidden: "" });
+  const body = element("div", { class: "legend", role: "group" });
+  const besides = element("div", { class: "besides", role: "group", "aria-label": "Drawn besides the points", hidden: "" });
+  side.append(element("label", { class: "by" }, element("span", {}, "Colour"), menu), search, body, besides);
+  let now = null; // what was drawn last
+  menu.addEventListener("change", () => asks.colour(menu.value));
+  search.addEventListener("input", () => drawBody());
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && search.value) {
+      event.stopPropagation();
+      search.value = "";
+      drawBody();
+    }
+  });
+
+  function row(id, swatch, words, figure, { pressed, title, run }) {
+    const button = element(
+      "button",
+      { type: "button", "data-id": id, "aria-pressed": String(pressed), title },
+      swatch,
+      element("span", {}, words),
+      element("small", {}, figure),
+    );
+    button.addEventListener("click", run);
+    return button;
+  }
+  const disc = (colour) => element("i", { style: `--swatch:${colour}` });
+  const mark = (shape, colour) => {
+    const holder = element("i", { class: "mark", style: `--swatch:${colour}` });
+    holder.innerHTML = `<svg viewBox="0 0 12 12" aria-hidden="true"><path d="${MARK_SHAPES[shape]}"/></svg>`;
+    return holder;
+  };
+
+  function categories() {
+    const { column, only, chosen, colours } = now;
+    const words = search.value.trim().toLowerCase();
+    const order = column.present.length > FEW ? column.bySize : column.present;
+    const matching = words ? order.filter((code) => column.text(code).toLowerCase().includes(words)) : order;
+    const shown = matching.slice(0, COLOURED);
+    const figure = (all, ours) => (chosen ? `${count(ours)} / ${count(all)}` : count(all));
+    const swatch = (code) => {
+      if (column.grey.has(code)) return code === only ? colours.accent : colours.quiet;
+      return column.kind === "flag" ? [colours.quiet, colours.accent][code] : categorical(code);
+    };
+    const rows = shown.map((code) =>
+      row(code, disc(swatch(code)), column.text(code), figure(column.counts[code], chosen?.[code]), {
+        pressed: code === only,
+        title: `Show only ${column.text(code)}`,
+        run: () => asks.only(code === only ? null : code),
+      }),
+    );
+    const rest = matching.slice(COLOURED);
+    if (rest.length && words) rows.push(element("p", {}, `${count(rest.length)} more match`));
+    else if (rest.length) {
+      const sum = (counts) => rest.reduce((total, code) => total + counts[code], 0);
+      rows.push(
+        row(OTHERS, disc(only === OTHERS ? colours.accent : colours.quiet), `${count(rest.length)} others`, figure(sum(column.counts), chosen && sum(chosen)), {
+          pressed: only === OTHERS,
+          title: "Show only the smaller ones",
+          run: () => asks.only(only === OTHERS ? null : OTHERS),
+        }),
+      );
+    }
+    if (!rows.length) rows.push(element("p", {}, words ? "None has that name" : "No points"));
+    return rows;
+  }
+
+  function scale() {
+    const { column, byRank, colours } = now;
+    const [low, high] = [column.knots[0], column.knots[column.knots.length - 1]];
+    if (low === undefined) return [element("p", {}, `No point has a value: ${column.missing}`)];
+    const canvas = element("canvas", { class: "bars", role: "img", "aria-label": `How often each ${column.title} occurs` });
+    const switches = [["Value", false], ["Rank", true]].map(([words, rank]) => {
+      const button = element(
+        "button",
+        { type: "button", "data-id": words, "aria-pressed": String(byRank === rank), title: rank ? "Each colour on as many points" : "Colours even in value" },
+        words,
+      );
+      button.addEventListener("click", () => asks.rank(rank));
+      return button;
+    });
+    const missing = column.counts[NO_NUMBER];
+    requestAnimationFrame(() => canvas.isConnected && drawBars(canvas, column, byRank, colours));
+    return [
+      canvas,
+      element("div", { class: "ends" }, element("span", {}, column.format(low)), element("span", {}, column.format(high))),
+      element("div", { class: "switch", role: "group", "aria-label": "Spread the colours by" }, ...switches),
+      ...(missing ? [element("p", {}, disc(colours.quiet), element("span", {}, column.missing), element("small", {}, count(missing)))] : []),
+    ];
+  }
+
+  function drawBody() {
+    const focused = body.getRootNode().activeElement?.dataset?.id;
+    const { column, colour, menu: offered } = now;
+    body.classList.toggle("isolating", now.only !== null);
+    search.hidden = !column || column.kind === "number" || column.present.length <= FEW;
+    if (search.hidden) search.value = "";
+    if (!column || column.name !== colour) {
+      const title = new Map(offered).get(colour) ?? colour;
+      body.replaceChildren(element("p", { class: "waiting" }, `Fetching ${title} …`));
+      return;
+    }
+    body.setAttribute("aria-label", column.kind === "number" ? "Legend" : `Show one ${column.title} only`);
+    body.replaceChildren(...(column.kind === "number" ? scale() : categories()));
+    if (focused) [...body.querySelectorAll("button")].find((button) => button.dataset.id === focused)?.focus();
+  }
+
+  function drawBesides() {
+    const rows = now.besides.map(({ name, shape, colour, words, figure, shown }) =>
+      row(name, shape === null ? element("i", { class: "stroke" }) : mark(shape, colour), words, figure, {
+        pressed: shown,
+        title: shown ? `Hide ${words}` : `Show ${words}`,
+        run: () => asks.toggle(name),
+      }),
+    );
+    const focused = besides.getRootNode().activeElement?.dataset?.id;
+    besides.hidden = !rows.length;
+    besides.replaceChildren(...rows);
+    if (focused) [...besides.children].find((button) => button.dataset.id === focused)?.focus();
+  }
+
+  return {
+    // { menu, colour, column, colours, only, chosen, byRank, besides }
+    draw(state) {
+      now = state;
+      if (String(state.menu) !== menu.dataset.names) {
+        menu.dataset.names = String(state.menu);
+        menu.replaceChildren(...state.menu.map(([name, title]) => element("option", { value: name }, title)));
+      }
+      menu.value = state.colour;
+      drawBody();
+      drawBesides();
+    },
+  };
+}
+
+// A histogram over a number's range, each bar in the colour its points have.
+function drawBars(canvas, column, byRank, { dark }) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const bins = Math.max(8, Math.floor(width / 4));
+  const [sums, middles] = [new Float64Array(bins), new Float64Array(bins)];
+  for (let code = 0; code < NO_NUMBER; code += 1) {
+    const times = column.counts[code];
+    if (!times) continue;
+    const bin = Math.min(bins - 1, Math.floor(shareOf(column, code, false) * bins));
+    sums[bin] += times;
+    middles[bin] += times * shareOf(column, code, byRank);
+  }
+  const highest = Math.max(...sums);
+  const context = fitted(canvas, width, height);
+  sums.forEach((times, bin) => {
+    const share = times ? middles[bin] / times : null;
+    if (share === null) return;
+    context.fillStyle = sequential(share, dark);
+    const tall = Math.max(1.5, (times / highest) * height);
+    context.fillRect((bin * width) / bins, height - tall, width / bins - 0.75, tall);
+  });
+}

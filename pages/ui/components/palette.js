@@ -1,0 +1,89 @@
+// Columns and their colours. Every column is a code a point; a code looks up one of 65,536 colours, whose alpha 0 hides,
+// so that recolouring, isolating and changing a scale touch no point.
+
+const CODES = 65536;
+const NO_NUMBER = 65535;
+const BETWEEN_KNOTS = 255;
+const COLOURED = 100; // of more categories than that, the largest have a colour, the others share one
+
+// The shared ten, then hues by the golden angle in three lightnesses.
+function categorical(index) {
+  if (index < THEME.categorical.length) return THEME.categorical[index];
+  return `oklch(${[0.62, 0.74, 0.5][index % 3]} ${[0.15, 0.11, 0.13][index % 3]} ${(index * 137.508) % 360})`;
+}
+
+function sequential(share, dark) {
+  const stops = THEME.sequential;
+  const place = clamp(dark ? share : 1 - share, 0, 1) * (stops.length - 1);
+  const below = Math.min(stops.length - 2, Math.floor(place));
+  return `color-mix(in srgb, ${stops[below]}, ${stops[below + 1]} ${(place - below) * 100}%)`;
+}
+
+const remembered = (work) => {
+  const known = new Map();
+  return (...key) => {
+    const name = String(key);
+    if (!known.has(name)) known.set(name, work(...key));
+    return known.get(name);
+  };
+};
+const categoryPixel = remembered((index) => rgba(categorical(index)));
+const rampPixel = remembered((step, dark) => rgba(sequential(step / 255, dark)));
+
+function unpackedBits(bits, number) {
+  const flags = new Uint8Array(number);
+  for (let i = 0; i < number; i += 1) flags[i] = (bits[i >> 3] >> (i & 7)) & 1;
+  return flags;
+}
+
+function shortNumber(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("e+", "e");
+  return Number(value.toPrecision(3)).toLocaleString("en-US", { maximumSignificantDigits: Math.max(3, Math.ceil(Math.log10(size))) });
+}
+
+// A column as it arrived: codes, how often each occurs, and what they mean.
+function readColumn(cargo, number) {
+  const { name, title, kind, names, missing = "", unit = "", knots = [] } = cargo;
+  const codes = kind === "flag" ? unpackedBits(cargo.bits, number) : cargo.codes;
+  const counts = new Uint32Array(CODES);
+  for (let i = 0; i < codes.length; i += 1) counts[codes[i]] += 1;
+
+  const format = (figure) => (unit === "%" ? `${shortNumber(100 * figure)} %` : `${shortNumber(figure)} ${unit}`.trim());
+  const value = (code) => {
+    const below = Math.min(knots.length - 2, Math.floor(code / BETWEEN_KNOTS));
+    return knots[below] + (knots[below + 1] - knots[below]) * (code / BETWEEN_KNOTS - below);
+  };
+  const wordless = kind === "number" ? NO_NUMBER : names.length;
+  const text = (code) => (code === wordless ? missing : kind === "number" ? format(value(code)) : names[code]);
+
+  const present = [];
+  if (kind !== "number") counts.forEach((times, code) => times && present.push(code));
+  const bySize = [...present].sort((a, b) => counts[b] - counts[a] || a - b);
+  const crowded = kind === "category" && present.length > COLOURED;
+  const grey = new Set([wordless, ...(crowded ? bySize.slice(COLOURED) : [])]);
+  return { name, title, kind, codes, counts, knots, wordless, present, bySize, crowded, grey, value, text, format };
+}
+
+// The place of a number's code on its colour scale, 0…1: by rank, or by value.
+function shareOf({ knots, value }, code, byRank) {
+  const [low, high] = [knots[0], knots[knots.length - 1]];
+  if (!(high > low)) return 0.5;
+  return byRank ? code / (BETWEEN_KNOTS * (knots.length - 1)) : (value(code) - low) / (high - low);
+}
+
+// The colour of every code, RGBA; `only`, where given, says of a code whether it is shown.
+function paintColumn(column, { dark, quiet, accent }, { byRank, only }) {
+  const pixels = new Uint8Array(4 * CODES);
+  const colourOf = {
+    number: (code) => rampPixel(Math.round(255 * shareOf(column, code, byRank)), dark),
+    category: (code) => categoryPixel(code),
+    flag: (code) => (code ? accent : quiet),
+  }[column.kind];
+  column.counts.forEach((times, code) => {
+    if (!times || (only && !only(code))) return;
+    pixels.set(column.grey.has(code) ? (only ? accent : quiet) : colourOf(code), 4 * code);
+  });
+  return pixels;
+}

@@ -1,0 +1,7 @@
+"""The same page with the routes that the dashboard's own launcher has."""
+
+from streamlit import App
+
+from pages.ui import thumbnails
+
+app = App("app.py", routes=thumbnails.routes)
