@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,13 @@ def test_a_label_does_not_reach_its_own_logits(
     assert not np.array_equal(again.logits[~held_out], first.logits[~held_out])
 
 
+def test_images_need_not_be_in_memory(separable: tuple[np.ndarray, np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    images, labels, _ = separable
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    np.testing.assert_array_equal(fit(mapped, labels).logits, fit(images, labels).logits)
+
+
 def test_progress_may_stop_it(separable: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     class Stopped(Exception):
         pass
@@ -264,7 +272,7 @@ def test_where_there_is_no_neighbour_probabilities_speak() -> None:
         neighbours=np.array([[-1, -1], [2, -1], [1, 0]]),
         distances=np.array([[np.inf, np.inf], [3, np.inf], [0, 0]], np.float32),
     )
-    np.testing.assert_allclose(votes(whole), [[0.2, 0.8], [0, 1], [0.5, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(votes(whole), np.array([[0.2, 0.8], [0, 1], [0.5, 0.5]]), rtol=1e-6)
 
 
 def test_a_sample_in_no_cluster_gets_the_mean_of_the_others() -> None:
@@ -273,8 +281,7 @@ def test_a_sample_in_no_cluster_gets_the_mean_of_the_others() -> None:
         probabilities=np.full((6, 2), 0.5, np.float32),
         clusters=np.array([4, 4, 4, 4, 7, -1]),
     )
-    third = 1 / 3
-    expected = np.array([third, third, third, 1, 0.5, 0.5])
+    expected = np.array([1, 1, 1, 3, 1.5, 1.5]) / 3
     np.testing.assert_allclose(LABEL_SCORES["cluster_disagreement"]()(whole), expected, rtol=1e-6)
 
 

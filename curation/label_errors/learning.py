@@ -12,7 +12,7 @@ from curation.label_errors.base import Evidence, LabelScore
 class AreaUnderMargin(LabelScore):
     """The negative of the mean margin during training, in logits.
 
-    Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking", equation 1.
+    Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking", section 3.
     """
 
     name: ClassVar[str] = "area_under_margin"

@@ -20,7 +20,7 @@ def margins_of(logits: Tensor, classes: Tensor) -> Tensor:
 class Dynamics:
     """Area under the margin and forgetting events of every sample, gathered epoch by epoch of one training.
 
-    Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking", equation 1;
+    Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking", section 3;
     Toneva et al. 2019, "An Empirical Study of Example Forgetting", section 3.
     """
 

@@ -1,0 +1,248 @@
+"""Do the scores find labels that people got wrong, and are networks unsure where people are?
+
+``wrong``: on CIFAR-10N, the human labels of CIFAR-10's training images. Networks are cross-fitted on the labels of one
+annotation; every score then ranks them, and is judged by the true labels, which nothing else sees: average precision,
+and how many of the first 1,000 are wrong. Cleanlab's own scores get the same probabilities. Neighbours are those in the
+features of one network trained on all of the annotation's labels, as a goal model is. What trainings found is kept in
+--cache, so that scoring again takes seconds.
+
+``people``: on CIFAR-10H, the answers of some fifty people to each of CIFAR-10's test images: Spearman correlation of
+the goal models' uncertainty with the entropy of people's answers.
+
+Seconds are of CPU time, which on a busy machine is what the work costs (on CUDA: of wall time).
+Run: python -m benchmarks.label_errors wrong [--images 12000 | --full] [--sets aggre_label,random_label1,worse_label]
+python -m benchmarks.label_errors people
+--data is a folder with cifar10 (lossless sprites: train_*.webp, train_labels.npy, and test), cifar10n/cifar10n.npz,
+cifar10h/cifar10h-counts.npy and weights/*.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from cleanlab.rank import get_label_quality_scores
+from scipy.stats import spearmanr
+from sklearn.metrics import average_precision_score
+from torch import nn
+
+from benchmarks import sprites
+from curation.embedding.clusters import clusters
+from curation.embedding.neighbours import nearest_neighbours
+from curation.label_errors import LABEL_SCORES, Evidence
+from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit
+from curation.label_errors.suspects import suspects
+from curation.models.architectures import build
+from curation.models.dropout import dropout_logits
+from curation.models.features import logits_and_features
+from curation.models.loading import load_weights
+from curation.models.prediction import to_device
+from curation.plugin import fingerprint
+from curation.scores import SCORES
+from curation.training.settings import Training
+from curation.training.trainer import train
+
+FIRST = 1000
+GOAL_MODELS = {
+    "resnet20": "resnet20-12fca82f.th",
+    "resnet32": "resnet32-d509ac18.th",
+    "resnet56": "resnet56-4bfd9763.th",
+    "resnet4b": "resnet4b.pth",
+}
+CLEANLAB: dict[str, dict[str, Any]] = {
+    "self_confidence": {"method": "self_confidence"},
+    "normalized_margin": {"method": "normalized_margin"},
+    "confidence_weighted_entropy": {"method": "confidence_weighted_entropy"},
+    "self_confidence, adjusted": {"method": "self_confidence", "adjust_pred_probs": True},
+    "normalized_margin, adjusted": {"method": "normalized_margin", "adjust_pred_probs": True},
+}
+"""Every score that cleanlab.rank.get_label_quality_scores can give."""
+
+
+def main() -> None:
+    """Print a Markdown table, and what it was measured on."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["wrong", "people"])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--cache", type=Path, default=Path("cache/benchmark-label-errors"))
+    parser.add_argument("--sets", default="aggre_label,random_label1,worse_label", help="annotations of CIFAR-10N")
+    parser.add_argument("--images", type=int, default=12_000, help="training images")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--full", action="store_true", help="all 50,000 of them")
+    parser.add_argument("--model", default="tiny_resnet")
+    parser.add_argument("--epochs", type=int, default=12, help="of the preset fast, of each training")
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--neighbours", type=int, default=30)
+    parser.add_argument("--clusters", type=int, default=50)
+    parser.add_argument("--passes", type=int, default=20, help="of Monte Carlo dropout, at a rate of 0.2")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {options.device}; torch {torch.__version__}\n", flush=True)
+    wrong(options) if options.what == "wrong" else people(options)
+
+
+def wrong(options: argparse.Namespace) -> None:
+    """Print how well every score finds truly wrong labels, one column of figures for each annotation."""
+    count = 50_000 if options.full else options.images
+    rows = slice(options.first, options.first + count)
+    images = sprites.read(options.data / "cifar10", "train", rows.stop)[0][rows]
+    annotations = np.load(options.data / "cifar10n" / "cifar10n.npz")
+    true = annotations["clean_label"][rows].astype(np.int64)
+    table: dict[str, list[str]] = {}
+    heads = []
+    for name in options.sets.split(","):
+        given = annotations[name][rows].astype(np.int64)
+        started = clock(options)
+        evidence = gathered(images, given, name, rows, options)
+        seconds = clock(options) - started
+        bad = given != true
+        looks = suspects(evidence).sort_values("row")
+        found = {
+            "all alike": np.zeros(len(bad)),
+            **{f"cleanlab {key}": 1 - cleanlab(evidence, key) for key in CLEANLAB},
+        }
+        found |= {score.name: looks[score.name].to_numpy() for score in LABEL_SCORES}
+        figures = {score: judged(values, bad) for score, values in found.items()}
+        for score, (precision, share) in figures.items():
+            table.setdefault(score, []).extend([f"{precision:.3f}", f"{share:.3f}" if score != "all alike" else ""])
+        heads += [f"{name}: AP", f"P@{FIRST:,}"]
+        best = max((key for key in figures if key.startswith("cleanlab")), key=lambda key: figures[key][0])
+        gain = figures["combined"][0] - figures[best][0]
+        learnt = (evidence.probabilities.argmax(1) == true).mean()
+        right = (looks["suggested"] == true)[bad].mean()
+        print(
+            f"{name}: {bad.mean():.1%} of {len(bad):,} labels wrong; combined is {gain:+.3f} from the best of "
+            f"cleanlab's ({best}); networks that did not learn an image are right on {learnt:.1%}; of wrong labels "
+            f"{right:.1%} get the true class suggested; gathered in {seconds:.0f} s",
+            flush=True,
+        )
+    print(f"\n| score | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
+    for score, cells in table.items():
+        print(f"| {score} | {' | '.join(cells)} |")
+
+
+def gathered(images: np.ndarray, given: np.ndarray, name: str, rows: slice, options: argparse.Namespace) -> Evidence:
+    """Return the evidence about one annotation's labels; trainings that are kept are not done again."""
+    settings = Training.model_validate({"preset": "fast", "epochs": options.epochs})
+    network = partial(build, options.model, classes=10, shape=images.shape[1:])
+    about = [name, rows.start, rows.stop, options.model, options.folds, options.seed, settings.model_dump(mode="json")]
+    folder: Path = options.cache / fingerprint(about)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(fold: int) -> Fold | None:
+        path = folder / f"fold-{fold}.npz"
+        return dict(np.load(path)) if path.exists() else None
+
+    def keep(fold: int, found: Fold) -> None:
+        np.savez(folder / f"fold-{fold}.npz", allow_pickle=False, **found)
+        print(f"{name}: fold {fold + 1} of {options.folds} done", file=sys.stderr, flush=True)
+
+    fitted: CrossFit = cross_fit(
+        images,
+        given,
+        network=lambda seed: network(seed=seed),
+        settings=settings,
+        folds=options.folds,
+        seed=options.seed,
+        sample_ids=np.arange(rows.start, rows.stop),
+        device=options.device,
+        resume=resume,
+        keep=keep,
+    )
+    kept = folder / "features.npy"
+    if not kept.exists():
+        model = network(seed=options.seed)
+        for _ in train(model, images, given, settings=settings, seed=options.seed, device=options.device):
+            pass
+        np.save(kept, features_of(model, images, options.device))
+    features = np.load(kept)
+    nearest = nearest_neighbours(features, count=options.neighbours, metric="cosine", device=options.device)
+    return Evidence(
+        labels=given,
+        probabilities=fitted.probabilities,
+        neighbours=nearest.index,
+        distances=nearest.distance,
+        clusters=clusters(features, count=options.clusters, seed=options.seed),
+        area_under_margin=fitted.area_under_margin,
+        forgetting=fitted.forgetting,
+    )
+
+
+@torch.inference_mode()
+def features_of(model: nn.Module, images: np.ndarray, device: str) -> np.ndarray:
+    """Return penultimate features, float32 N×D."""
+    model.eval()
+    parts = [images[start : start + 500] for start in range(0, len(images), 500)]
+    return torch.cat([logits_and_features(model, to_device(part, device))[1].cpu() for part in parts]).numpy()
+
+
+def cleanlab(evidence: Evidence, key: str) -> np.ndarray:
+    """Return cleanlab's label quality, floats N."""
+    return get_label_quality_scores(evidence.labels, evidence.probabilities.astype(np.float64), **CLEANLAB[key])
+
+
+def judged(suspicion: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
+    """Return average precision, and the share of wrong labels among the most suspicious."""
+    first = np.argsort(-suspicion, kind="stable")[:FIRST]
+    return float(average_precision_score(bad, suspicion)), float(bad[first].mean())
+
+
+def people(options: argparse.Namespace) -> None:
+    """Print the rank correlation of each goal model's uncertainty with that of people."""
+    images, labels = sprites.read(options.data / "cifar10", "test", 10_000)
+    counts = np.load(options.data / "cifar10h" / "cifar10h-counts.npy").astype(np.int64)
+    human, hardest = hesitation(counts), len(images) // 10
+    half = np.random.default_rng(options.seed).multivariate_hypergeometric
+    halves = np.array([half(row, row.sum() // 2) for row in counts])
+    between = spearmanr(hesitation(halves), hesitation(counts - halves)).statistic
+    print(f"Between two random halves of the people: {between:.3f}; unanimous: {(human == 0).mean():.1%} of images.\n")
+    print(f"| goal model | accuracy | {' | '.join(score.name for score in SCORES)} | loss | hardest tenth shared |")
+    print(f"|---|---|{'---|' * len(SCORES)}---|---|")
+    people_s = set(np.argsort(-human, kind="stable")[:hardest])
+    for name, file in GOAL_MODELS.items():
+        model = build(name, classes=10, shape=images.shape[1:])
+        load_weights(model, options.data / "weights" / file)
+        model.to(options.device).eval()
+        plain, passes = [], []
+        with torch.inference_mode():
+            for start in range(0, len(images), 500):
+                pixels = to_device(images[start : start + 500], options.device)
+                some = dropout_logits(model, pixels, rate=0.2, passes=options.passes, seed=options.seed)
+                plain.append(some[0].cpu())
+                passes.append(some[1].cpu())
+        logits, drawn = torch.cat(plain), torch.cat(passes, dim=1)
+        cells = []
+        for score in SCORES:
+            values = score()(logits if score.uses == "logits" else drawn).numpy()
+            cells.append(f"{spearmanr(score.hardness(values), human).statistic:.3f}")
+        losses = nn.functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none").numpy()
+        accuracy = float((logits.argmax(1).numpy() == labels).mean())
+        cells.append(f"{spearmanr(losses, human).statistic:.3f}")
+        shared = people_s & set(np.argsort(-SCORES["entropy"]()(logits).numpy(), kind="stable")[:hardest])
+        cells.append(f"{len(shared) / hardest:.1%}")
+        print(f"| {name} | {accuracy:.2%} | {' | '.join(cells)} |", flush=True)
+
+
+def hesitation(counts: np.ndarray) -> np.ndarray:
+    """Return the entropy of people's answers, in nats; counts integers N×K."""
+    return torch.special.entr(torch.from_numpy(counts / counts.sum(1, keepdims=True))).sum(1).numpy()
+
+
+def clock(options: argparse.Namespace) -> float:
+    """Return seconds: of this process's CPU time, on an accelerator by the clock."""
+    return time.process_time() if options.device == "cpu" else time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
