@@ -1,0 +1,83 @@
+"""k-means centres, as the points nearest to them."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+from curation.coverage.cover import Choice, Cover, OnProgress
+from curation.coverage.k_center import farthest_first
+from curation.coverage.points import Points
+from curation.embedding.clusters import clusters
+from curation.embedding.distances import Metric
+
+
+def k_means(
+    points: np.ndarray,
+    *,
+    count: int,
+    metric: Metric = "l2",
+    seed: int = 0,
+    given: np.ndarray | None = None,
+    owners: np.ndarray | None = None,
+    device: str | torch.device = "cpu",
+    on_progress: OnProgress = lambda done, total: None,
+) -> Cover:
+    """Choose, of each of k clusters, the point nearest to its centre, largest clusters first.
+
+    The value is what the squared distances to the nearest chosen one are less than those to the mean of all, its share
+    that of the latter; a choice's gain is the part of those nearest to it. Those given are no centres: clusters are found as if none
+    were. Where a cluster has no point that may be chosen, or points coincide, the farthest from all chosen ones follow.
+
+    Args: as ``facility_location``; metric: cosine clusters unit vectors; seed: of the first centres.
+    Raises: CurationError: more points to choose than there are, broken points.
+    Source: Lloyd 1982; Arthur & Vassilvitskii 2007 for the first centres.
+    """
+    begun = time.perf_counter()
+    values = Points.of(points, metric=metric, device=device)
+    choice = Choice(values.size, given=given, owners=owners)
+    choice.check(count)
+    on_progress(0, count)
+    features = values.values
+    found = np.unique(clusters(features, count=count, seed=seed), return_inverse=True)[1]
+    chosen = _nearest_to_centres(features, found, choice)
+    served = np.append(choice.given, chosen)
+    if len(chosen) < count:
+        apart = values.nearest(served)[1]
+        rest, _ = farthest_first(
+            values, choice, apart, count=count - len(chosen), told=lambda done: on_progress(len(chosen) + done, count)
+        )
+        chosen, served = np.append(chosen, rest), np.append(served, rest)
+    at, apart = values.nearest(served)
+    spread = values.from_mean().astype(np.float64) ** 2
+    saved = spread - (2 * apart if values.cosine else apart.astype(np.float64) ** 2)
+    on_progress(count, count)
+    return Cover(
+        chosen=chosen,
+        gains=np.bincount(at, weights=saved, minlength=len(served))[len(choice.given) :],
+        value=float(saved.sum()),
+        share=min(max(float(saved.sum() / spread.sum()), 0.0), 1.0) if spread.any() else 1.0,
+        guarantee="none: k-means finds a spread around its centres that is least nearby, not of all",
+        radius=float(apart.max()),
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _nearest_to_centres(features: np.ndarray, found: np.ndarray, choice: Choice) -> np.ndarray:
+    """Return of each cluster, the largest first, the point nearest to its mean that may be chosen, int64."""
+    sizes = np.bincount(found)
+    order = np.argsort(found, kind="stable")
+    begins = sizes.cumsum() - sizes
+    centres = np.add.reduceat(features[order], begins, axis=0, dtype=np.float64) / sizes[:, None]
+    away = np.linalg.norm(features - centres[found], axis=1)
+    rank = np.argsort(np.argsort(-sizes, kind="stable"))
+    chosen: list[int] = []
+    done = -1
+    for position in np.lexsort((away, rank[found])):
+        if choice.may[position] and rank[found[position]] != done:
+            done = rank[found[position]]
+            chosen.append(int(position))
+            choice.shut(int(position))
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,281 @@
+"""The inner loops on a CPU, compiled at the first call: distances in tiles, and greedy choice on a sparse graph.
+
+They run without Python's lock, one thread each: callers share the work out. A distance is the same to the last bit
+whatever tile it is worked out in and in whichever direction, and sums run by rising position, so that ties stay ties
+and a gain worked out on the graph is the same number as one worked out from the points.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+ROWS = 128
+"""Points of one tile: their number is a multiple of it, the last ones made up."""
+
+LANES = 4
+"""Candidates of one call are a multiple of these."""
+
+WIDTH = 16
+"""Features are a multiple of these, made up by zeros."""
+
+
+def _compiled(**flags: Any) -> Callable[[Callable[..., Any]], Any]:
+    def decorate(function: Callable[..., Any]) -> Any:
+        try:
+            return numba.njit(nogil=True, cache=True, **flags)(function)
+        except RuntimeError:  # nowhere to keep what was compiled: a read-only installation without a home
+            return numba.njit(nogil=True, **flags)(function)
+
+    return decorate
+
+
+@_compiled(fastmath={"reassoc", "contract", "nsz"})
+def tile(points: np.ndarray, lanes: np.ndarray, out: np.ndarray) -> None:
+    """Write squared distances, points × lanes: 2 × 4 pairs at a time stay in registers."""
+    width = points.shape[1]
+    for i in range(0, len(points), 2):
+        for j in range(0, len(lanes), 4):
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = np.float32(0)
+            for f in range(width):
+                a, b = points[i, f], points[i + 1, f]
+                c = lanes[j, f]
+                a0 += (a - c) * (a - c)
+                b0 += (b - c) * (b - c)
+                c = lanes[j + 1, f]
+                a1 += (a - c) * (a - c)
+                b1 += (b - c) * (b - c)
+                c = lanes[j + 2, f]
+                a2 += (a - c) * (a - c)
+                b2 += (b - c) * (b - c)
+                c = lanes[j + 3, f]
+                a3 += (a - c) * (a - c)
+                b3 += (b - c) * (b - c)
+            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = a0, a1, a2, a3
+            out[i + 1, j], out[i + 1, j + 1], out[i + 1, j + 2], out[i + 1, j + 3] = b0, b1, b2, b3
+
+
+@_compiled()
+def distances(points: np.ndarray, lanes: np.ndarray, cosine: bool, out: np.ndarray) -> None:
+    """Write distances, points × lanes; cosine: of unit vectors, half the squared distance."""
+    tile(points, lanes, out)
+    for i in range(len(points)):
+        for j in range(len(lanes)):
+            out[i, j] = out[i, j] * np.float32(0.5) if cosine else np.sqrt(out[i, j])
+
+
+@_compiled()
+def block(points: np.ndarray, lanes: np.ndarray, cosine: bool, out: np.ndarray) -> None:
+    """Write all distances, lanes × points; ``out`` may be narrower than the points by those made up."""
+    some = np.empty((ROWS, len(lanes)), np.float32)
+    for first in range(0, len(points), ROWS):
+        distances(points[first : first + ROWS], lanes, cosine, some)
+        for j in range(len(out)):
+            for i in range(min(ROWS, out.shape[1] - first)):
+                out[j, first + i] = some[i, j]
+
+
+@_compiled()
+def totals(points: np.ndarray, size: int, lanes: np.ndarray, cosine: bool, out: np.ndarray) -> float:
+    """Write each lane's summed distance to the first ``size`` points, float64; return the largest distance."""
+    some = np.empty((ROWS, len(lanes)), np.float32)
+    most = np.zeros(len(lanes), np.float32)
+    out[:] = 0
+    for first in range(0, len(points), ROWS):
+        distances(points[first : first + ROWS], lanes, cosine, some)
+        for i in range(min(ROWS, size - first)):
+            for j in range(len(lanes)):
+                out[j] += some[i, j]
+                most[j] = max(most[j], some[i, j])
+    return most.max()
+
+
+@_compiled()
+def gains(
+    points: np.ndarray, reach: np.ndarray, lanes: np.ndarray, cosine: bool, counting: bool, out: np.ndarray
+) -> None:
+    """Write what each lane would add, float64: Σ max(0, reach − distance); counting: how many are within reach."""
+    some = np.empty((ROWS, len(lanes)), np.float32)
+    out[:] = 0
+    for first in range(0, len(points), ROWS):
+        if reach[first : first + ROWS].max() < 0:
+            continue
+        distances(points[first : first + ROWS], lanes, cosine, some)
+        for i in range(ROWS):
+            far = reach[first + i]
+            if counting:
+                for j in range(len(lanes)):
+                    out[j] += some[i, j] <= far
+            else:
+                for j in range(len(lanes)):
+                    out[j] += max(far - some[i, j], np.float32(0))
+
+
+@_compiled()
+def columns(
+    points: np.ndarray,
+    reach: np.ndarray,
+    lanes: np.ndarray,
+    cosine: bool,
+    counting: bool,
+    index: np.ndarray,
+    distance: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """Write, for each lane, the positions of the points within reach, rising, their distances, and how many."""
+    some = np.empty((ROWS, len(lanes)), np.float32)
+    counts[:] = 0
+    for first in range(0, len(points), ROWS):
+        if reach[first : first + ROWS].max() < 0:
+            continue
+        distances(points[first : first + ROWS], lanes, cosine, some)
+        for i in range(ROWS):
+            far = reach[first + i]
+            if not counting:
+                far = np.nextafter(far, np.float32(-1))
+            inside = 0
+            for j in range(len(lanes)):
+                inside += some[i, j] <= far
+            for j in range(len(lanes) if inside else 0):
+                if some[i, j] <= far:
+                    index[j, counts[j]] = first + i
+                    distance[j, counts[j]] = some[i, j]
+                    counts[j] += 1
+
+
+@_compiled()
+def shut(
+    position: int, owner: np.ndarray, members: np.ndarray, begins: np.ndarray, slot: np.ndarray, open_: np.ndarray
+) -> None:
+    """Take a candidate and all others of its owner off the list of open ones.
+
+    Args: members, begins: int64, the candidates by owner; slot: int64 N, where in the list a candidate is, −1: shut;
+        open_: int64 N + 1, the list, its length the last entry.
+    """
+    for at in range(begins[owner[position]], begins[owner[position] + 1]):
+        place = slot[members[at]]
+        if place >= 0:
+            open_[-1] -= 1
+            last = open_[open_[-1]]
+            open_[place], slot[last] = last, place
+            slot[members[at]] = -1
+
+
+@_compiled()
+def _gain(
+    position: int,
+    start: np.ndarray,
+    stop: np.ndarray,
+    index: np.ndarray,
+    distance: np.ndarray,
+    reach: np.ndarray,
+    counting: bool,
+) -> float:
+    total = 0.0
+    for at in range(start[position], stop[position]):
+        far = reach[index[at]]
+        if counting:
+            total += distance[at] <= far
+        else:
+            total += max(far - distance[at], np.float32(0))
+    return total
+
+
+@_compiled()
+def _serve(
+    position: int,
+    start: np.ndarray,
+    stop: np.ndarray,
+    index: np.ndarray,
+    distance: np.ndarray,
+    reach: np.ndarray,
+    counting: bool,
+) -> None:
+    for at in range(start[position], stop[position]):
+        if counting:
+            reach[index[at]] = -1
+        else:
+            reach[index[at]] = min(reach[index[at]], distance[at])
+
+
+@_compiled()
+def lazy(
+    start: np.ndarray,
+    stop: np.ndarray,
+    index: np.ndarray,
+    distance: np.ndarray,
+    reach: np.ndarray,
+    counting: bool,
+    owner: np.ndarray,
+    members: np.ndarray,
+    begins: np.ndarray,
+    slot: np.ndarray,
+    open_: np.ndarray,
+    bounds: np.ndarray,
+    chosen: np.ndarray,
+    added: np.ndarray,
+    done: int,
+    until: int,
+) -> int:
+    """Choose greedily until ``until`` are chosen or, counting, nothing is left to gain; return how many are.
+
+    Args: start … distance: the graph by candidate; reach, slot, open_, bounds: what is so far, brought up to date;
+        chosen, added: int64 and float64, written from ``done`` on.
+    """
+    heap = [(-bounds[j], j) for j in open_[: open_[-1]]]
+    heapq.heapify(heap)
+    seen = np.full(len(bounds), -1)
+    while done < until and len(heap):
+        best, j = heap[0]
+        if slot[j] < 0:
+            heapq.heappop(heap)
+        elif seen[j] < done:
+            seen[j] = done
+            bounds[j] = _gain(j, start, stop, index, distance, reach, counting)
+            heapq.heapreplace(heap, (-bounds[j], j))
+        elif counting and best == 0:
+            break
+        else:
+            _serve(j, start, stop, index, distance, reach, counting)
+            shut(j, owner, members, begins, slot, open_)
+            chosen[done], added[done] = j, -best
+            done += 1
+    return done
+
+
+@_compiled()
+def stochastic(
+    start: np.ndarray,
+    stop: np.ndarray,
+    index: np.ndarray,
+    distance: np.ndarray,
+    reach: np.ndarray,
+    counting: bool,
+    owner: np.ndarray,
+    members: np.ndarray,
+    begins: np.ndarray,
+    slot: np.ndarray,
+    open_: np.ndarray,
+    draws: np.ndarray,
+    chosen: np.ndarray,
+    added: np.ndarray,
+    done: int,
+    until: int,
+) -> int:
+    """Choose the best of some random open candidates at a time; draws: float64 in [0, 1), a row a choice."""
+    while done < until and open_[-1] > 0:
+        best, most = -1, -1.0
+        for draw in draws[done]:
+            j = open_[int(draw * open_[-1])]
+            gain = _gain(j, start, stop, index, distance, reach, counting)
+            if gain > most or (gain == most and j < best):
+                best, most = j, gain
+        _serve(best, start, stop, index, distance, reach, counting)
+        shut(best, owner, members, begins, slot, open_)
+        chosen[done], added[done] = best, most
+        done += 1
+    return done

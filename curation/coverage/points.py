@@ -1,0 +1,254 @@
+"""Points, and the distances between them: worked out block by block when they are asked for, never all kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curation.embedding.distances import Metric, checked
+from curation.errors import CurationError
+
+_BLOCK_VALUES = {"cpu": 1 << 22, "other": 1 << 28}
+_PAIR_VALUES = 1 << 24
+_TOGETHER = 64
+_TOGETHER_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Graph:
+    """For each candidate the points that it may serve: start, stop: int64 N, its part of ``index`` (int32, positions of
+    points, rising) and ``distance`` (float32)."""
+
+    start: np.ndarray
+    stop: np.ndarray
+    index: np.ndarray
+    distance: np.ndarray
+
+
+class Points:
+    """Points on a device. Distances are within a few roundings of float32; of duplicates they are exactly 0."""
+
+    def __init__(self, values: np.ndarray, *, metric: Metric, device: str | torch.device) -> None:
+        """Args: values: float32 N×D, for cosine unit vectors."""
+        self._describe(values, metric, device)
+        self._values = torch.from_numpy(values).to(self.device)
+        self._values = self._values - self._values.mean(0)
+        self._squares = self._values.square().sum(1)
+
+    @staticmethod
+    def of(points: np.ndarray, *, metric: Metric, device: str | torch.device) -> Points:
+        """Check points, float32 N×D, and put them on a device.
+
+        Raises: CurationError: values that are not finite, no points, an unknown metric.
+        """
+        values = checked(points, "points")
+        if metric not in ("l2", "cosine"):
+            raise CurationError(f"metric must be l2 or cosine, got {metric!r}")
+        if metric == "cosine":
+            values = _directions(values)
+        kind = _CpuPoints if torch.device(device).type == "cpu" else Points
+        return kind(values, metric=metric, device=device)
+
+    def _describe(self, values: np.ndarray, metric: Metric, device: str | torch.device) -> None:
+        self.values = values
+        self.size = len(values)
+        self.cosine = metric == "cosine"
+        self.device = torch.device(device)
+
+    def from_mean(self) -> np.ndarray:
+        """Return each point's Euclidean distance to the mean of all, float32 N."""
+        return np.linalg.norm(self.values - self.values.mean(0, dtype=np.float64), axis=1).astype(np.float32)
+
+    @property
+    def together(self) -> int:
+        """How many candidates' distances to all points make a block."""
+        return max(1, _BLOCK_VALUES.get(self.device.type, _BLOCK_VALUES["other"]) // self.size)
+
+    def blocks(self, candidates: np.ndarray) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield some of the candidates, int64 B, and their distances to all points, float32 B×N on the device."""
+        for first in range(0, len(candidates), self.together):
+            some = candidates[first : first + self.together]
+            yield some, self.block(some)
+
+    def block(self, candidates: np.ndarray) -> Tensor:
+        """Return the distances of candidates, int64 B, to all points, float32 B×N."""
+        at = torch.from_numpy(candidates).to(self.device)
+        norms = self._squares[at, None] + self._squares
+        squares = torch.addmm(norms, self._values[at], self._values.T, alpha=-2).clamp_(min=0)
+        near, there = (squares < 1e-3 * norms).nonzero(as_tuple=True)  # where the difference of large numbers says little
+        most = max(1, _PAIR_VALUES // self._values.shape[1])
+        for mine, theirs in zip(near.split(most), there.split(most), strict=True):
+            squares[mine, theirs] = (self._values[at[mine]] - self._values[theirs]).square().sum(1)
+        return squares.div_(2) if self.cosine else squares.sqrt_()
+
+    def totals(self, told: Callable[[], object]) -> tuple[np.ndarray, float]:
+        """Return every point's summed distance to all, float64 N, and the largest distance of two."""
+        sums, most = [], 0.0
+        for _, apart in self.blocks(np.arange(self.size)):
+            sums.append(apart.sum(1, dtype=torch.float64).cpu().numpy())
+            most = max(most, float(apart.max()))
+            told()
+        return np.concatenate(sums), most
+
+    def gains(self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool) -> np.ndarray:
+        """Return what each candidate would add, float64: Σ max(0, reach − distance); counting: points within reach."""
+        far = torch.from_numpy(reach).to(self.device)
+        added = [
+            ((apart <= far).sum(1) if counting else (far - apart).clamp_(min=0).sum(1, dtype=torch.float64)).cpu()
+            for _, apart in self.blocks(candidates)
+        ]
+        return torch.cat(added).double().numpy() if added else np.empty(0)
+
+    def graph(
+        self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool, most: int, told: Callable[[], object]
+    ) -> Graph | None:
+        """Return which points lie within reach of each candidate; None where they are more than ``most`` pairs.
+
+        Within reach is nearer than it or, counting, at most as far.
+        """
+        far = torch.from_numpy(reach).to(self.device)
+        counts = np.zeros(self.size, np.int64)
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        pairs = 0
+        for some, apart in self.blocks(candidates):
+            inside = apart <= far if counting else apart < far
+            counts[some] = inside.sum(1).cpu().numpy()
+            pairs += int(counts[some].sum())
+            if pairs > most:
+                return None
+            parts.append((inside.nonzero()[:, 1].int().cpu().numpy(), apart[inside].cpu().numpy()))
+            told()
+        index, distance = (np.concatenate(side) for side in zip(*parts, strict=True))
+        stop = np.zeros(self.size, np.int64)
+        stop[candidates] = counts[candidates].cumsum()
+        return Graph(stop - counts, stop, index, distance)
+
+    def nearest(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each point's nearest of some: its position among them, int64 N, and the distance, float32 N."""
+        distance = torch.full((self.size,), torch.inf, device=self.device)
+        index = torch.zeros(self.size, dtype=torch.int64, device=self.device)
+        before = 0
+        for some, apart in self.blocks(chosen):
+            least, at = apart.min(0)
+            nearer = least < distance
+            index[nearer] = at[nearer] + before
+            distance = torch.minimum(distance, least)
+            before += len(some)
+        return index.cpu().numpy(), distance.cpu().numpy()
+
+
+class _CpuPoints(Points):
+    """On a CPU compiled loops take the place of matrix products: exact differences, in the caches, on all threads."""
+
+    def __init__(self, values: np.ndarray, *, metric: Metric, device: str | torch.device) -> None:
+        from curation.coverage import kernels  # compiles
+
+        self._kernels = kernels
+        self._describe(values, metric, device)
+        height, width = (up(of, to) for of, to in zip(values.shape, (kernels.ROWS, kernels.WIDTH), strict=True))
+        self._padded = np.zeros((height, width), np.float32)
+        self._padded[: self.size, : values.shape[1]] = values
+
+    def block(self, candidates: np.ndarray) -> Tensor:
+        out = np.empty((len(candidates), self.size), np.float32)
+        self._each(
+            candidates, _TOGETHER, lambda lanes, part: self._kernels.block(self._padded, lanes, self.cosine, out[part])
+        )
+        return torch.from_numpy(out)
+
+    def totals(self, told: Callable[[], object]) -> tuple[np.ndarray, float]:
+        sums, most = np.empty(self.size), np.zeros(self.size)
+
+        def work(lanes: np.ndarray, part: slice) -> None:
+            out = np.empty(len(lanes))
+            most[part] = self._kernels.totals(self._padded, self.size, lanes, self.cosine, out)
+            sums[part] = out[: len(sums[part])]
+
+        self._each(np.arange(self.size), _TOGETHER, work, told)
+        return sums, float(most.max())
+
+    def gains(self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool) -> np.ndarray:
+        far, added = self._reach(reach), np.empty(len(candidates))
+
+        def work(lanes: np.ndarray, part: slice) -> None:
+            out = np.empty(len(lanes))
+            self._kernels.gains(self._padded, far, lanes, self.cosine, counting, out)
+            added[part] = out[: len(added[part])]
+
+        self._each(candidates, _TOGETHER, work)
+        return added
+
+    def graph(
+        self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool, most: int, told: Callable[[], object]
+    ) -> Graph | None:
+        far, counts, start = self._reach(reach), np.zeros(self.size, np.int64), np.zeros(self.size, np.int64)
+        index, distance = np.empty(most, np.int32), np.empty(most, np.float32)
+        filled, lock = 0, threading.Lock()
+
+        def work(lanes: np.ndarray, part: slice) -> None:
+            nonlocal filled
+            some = candidates[part]
+            inside, apart = np.empty((len(lanes), self.size), np.int32), np.empty((len(lanes), self.size), np.float32)
+            found = np.zeros(len(lanes), np.int64)
+            if filled <= most:
+                self._kernels.columns(self._padded, far, lanes, self.cosine, counting, inside, apart, found)
+            counts[some] = found[: len(some)]
+            with lock:
+                first, filled = filled, filled + int(counts[some].sum())
+            if filled > most:
+                return
+            for row, position in enumerate(some):
+                start[position], last = first, first + counts[position]
+                index[first:last], distance[first:last] = inside[row, : found[row]], apart[row, : found[row]]
+                first = last
+
+        self._each(candidates, _TOGETHER_KEPT, work, told)
+        return None if filled > most else Graph(start, start + counts, index, distance)
+
+    def _reach(self, reach: np.ndarray) -> np.ndarray:
+        padded = np.full(len(self._padded), -1, np.float32)
+        padded[: self.size] = reach
+        return padded
+
+    def _each(
+        self,
+        candidates: np.ndarray,
+        together: int,
+        work: Callable[[np.ndarray, slice], None],
+        told: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Share candidates out among threads: ``work`` gets the values of some, made up to ``LANES``, and which."""
+        threads = torch.get_num_threads()
+        together = up(min(together, -(-len(candidates) // threads)), self._kernels.LANES)
+
+        def part(first: int) -> None:
+            some = candidates[first : first + together]
+            lanes = np.zeros((up(len(some), self._kernels.LANES), self._padded.shape[1]), np.float32)
+            lanes[: len(some)] = self._padded[some]
+            work(lanes, slice(first, first + len(some)))
+
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                for _ in pool.map(part, range(0, len(candidates), together)):
+                    told()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def up(number: int, step: int) -> int:
+    """Return the next multiple of ``step``, at least one."""
+    return max(1, -(-number // step)) * step
+
+
+def _directions(values: np.ndarray) -> np.ndarray:
+    """Return unit vectors; where there are vectors of zeros, with one more dimension, in which those point."""
+    norms = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
+    unit = (values / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return unit if norms.all() else np.column_stack([unit, norms == 0]).astype(np.float32)

@@ -1,0 +1,29 @@
+"""Radii worth trying."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from curation.coverage.points import Points
+from curation.embedding.distances import Metric
+
+_PROBES = 500
+
+
+def suggest_radius(
+    points: np.ndarray, *, metric: Metric = "l2", device: str | torch.device = "cpu"
+) -> tuple[float, float, float]:
+    """Return the radii at which a ball holds, of half of the points, one other, 1 % and half of all points.
+
+    Below the first a ball is hardly more than its centre; beyond the last one a few hold everything. Of up to 500
+    points, evenly spaced, all distances are measured.
+
+    Raises: CurationError: broken points.
+    """
+    values = Points.of(points, metric=metric, device=device)
+    probes = np.unique(np.linspace(0, values.size - 1, min(_PROBES, values.size)).astype(np.int64))
+    apart = np.sort(np.concatenate([some.cpu().numpy() for _, some in values.blocks(probes)]), axis=1)
+    ranks = np.array([1, values.size // 100, values.size // 2]).clip(min(1, values.size - 1), values.size - 1)
+    low, middle, high = np.median(apart[:, ranks], axis=0).tolist()
+    return low, middle, high
