@@ -22,7 +22,6 @@ from curation.models.architectures import ARCHITECTURES, build
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
-from curation.selection.select import Selected
 from curation.stages import best_device
 from curation.workspace import Workspace
 
@@ -114,7 +113,7 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
     for title, role, recipe in _sets(recipes, evaluation):
         pipeline = Pipeline(recipe, workspace, device=device)
         pipeline.run(tuple(stage for stage in FOR_SELECTION if stage != "ingest"), report=report)
-        data = training_set(*_filled(pipeline, role))
+        data = _filled(pipeline, role)
         guard(pipeline.samples, np.setdiff1d(data.sample_ids, guarded), suite, device=device)
         guarded = np.union1d(guarded, data.sample_ids)
         record["sets"][title] = {
@@ -138,13 +137,15 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
 def cost(pipeline: Pipeline) -> float:
     """Return the seconds of computing that a set needed: its variants, and the goal model and scores where used."""
     selection, spent = pipeline.recipe.selection, pipeline.cost()
-    ranked = selection.strategy != "random"
+    measured = pipeline.asks_for("coverage")
+    ranked = measured or selection.strategy != "random" or selection.within == "boundary"
     needs = {
         "corruption": selection.mix.corruption > 0,
         "adversarial": selection.mix.adversarial > 0,
         "score": ranked,
         "goal_model": ranked or selection.mix.adversarial > 0,
         "self_correction": selection.strategy == "self_correction",
+        "coverage": measured,
     }
     return round(sum(seconds for stage, seconds in spent.items() if needs.get(stage, False)), 2)
 
@@ -182,19 +183,17 @@ def _sets(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> Iterator[tup
         yield name, "baseline", baseline
 
 
-def _filled(pipeline: Pipeline, role: str) -> tuple[Pipeline, Selected]:
-    """Return a selection without shortage; a baseline that cannot have the budget takes the largest that it can."""
-    selected = pipeline.select()
+def _filled(pipeline: Pipeline, role: str) -> TrainingSet:
+    """Return a set without shortage; a baseline that cannot have the budget takes the largest that it can."""
+    pool = pipeline.pool()
+    selected = pipeline.select(pool)
     if role != "baseline" or not selected.shortages:
-        selected.require()
-        return pipeline, selected
+        return training_set(pipeline, selected, pool=pool)
     fits = selected.shortages[0].fits_budget
     if not fits:
         raise CurationError(f"baseline {pipeline.recipe.name}: {selected.shortages[0].sentence}")
-    smaller = Pipeline(
-        pipeline.recipe.with_changes(**{"selection.budget": fits}), pipeline.workspace, device=pipeline.device
-    )
-    return smaller, smaller.select()
+    smaller = pipeline.with_recipe(pipeline.recipe.with_changes(**{"selection.budget": fits}))
+    return training_set(smaller, smaller.select(pool), pool=pool)
 
 
 def _run(
@@ -226,7 +225,7 @@ def _run(
         for trial in mine:
             if not workspace.target(trial.key).ready(verify=True):
                 if data is None:
-                    data = training_set(*_filled(Pipeline(recipe, workspace, device=device), role))
+                    data = _filled(Pipeline(recipe, workspace, device=device), role)
                 train_trial(workspace, trial, data, evaluation, device=device, report=relay)
                 finished += size[title]
             measure_trial(workspace, trial, suite, evaluation, device=device, report=report)

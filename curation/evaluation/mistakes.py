@@ -13,8 +13,7 @@ from curation import stages
 from curation.errors import CurationError
 from curation.evaluation.metrics import APART, PARTS, by_class, by_severity
 from curation.evaluation.suite import Part, Suite
-from curation.models.features import logits_and_features
-from curation.models.prediction import predict, to_device
+from curation.models.prediction import predict
 from curation.pipeline import Pipeline
 
 COLUMNS = ["part", "kind", "severity", "sample_id", "label"]
@@ -116,9 +115,7 @@ def nearest(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tuple[np.nd
     shards = pipeline.features()
     if not shards.complete():
         raise CurationError("the features of the training images are not computed yet; run “Features and clusters”")
-    network = stages.goal_model(*pipeline.model)
-    with torch.inference_mode():
-        own = logits_and_features(network, to_device(image[None], pipeline.device))[1].float().cpu()
+    own = torch.from_numpy(stages.features(image[None], pipeline.model))
     cosines = np.concatenate(
         [
             F.cosine_similarity(torch.from_numpy(np.array(shards.array(index))), own).numpy()

@@ -11,6 +11,8 @@ from curation.plugin import fingerprint
 from curation.storage import digest
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from curation.pipeline import Pipeline
     from curation.selection.select import Selected
 
@@ -42,12 +44,15 @@ class TrainingSet:
         return fingerprint([*contents, weights, list(self.images.shape)])
 
 
-def training_set(pipeline: Pipeline, selected: Selected | None = None) -> TrainingSet:
+def training_set(
+    pipeline: Pipeline, selected: Selected | None = None, *, pool: pd.DataFrame | None = None
+) -> TrainingSet:
     """Return the set that a recipe selects, or that is given.
 
+    Args: pool: the recipe's, where it was read already.
     Raises: CurationError when a stage is missing, or a family has too few candidates for its quota.
     """
-    pool = pipeline.pool()
+    pool = pipeline.pool() if pool is None else pool
     curated = pipeline.curated(pool, pipeline.select(pool) if selected is None else selected)
     parts = [curated.images(at, min(at + _ROWS, len(curated))) for at in range(0, len(curated), _ROWS)]
     weights = curated.manifest["weight"].to_numpy(np.float32)

@@ -83,7 +83,7 @@ class Proxy:
         """Return the set that a recipe chooses from this pool. Raises: CurationError when a family is short."""
         selected = self._select(recipe)
         selected.require()
-        return training_set(self.pipeline, selected)
+        return training_set(self.pipeline, selected, pool=self.pool)
 
     def figures(
         self, data: TrainingSet, *, on_step: Callable[[], None], lags: Callable[[int, float], bool]
