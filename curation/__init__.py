@@ -1,6 +1,7 @@
 """Curation: make image training sets that give robust classifiers.
 
-``load(path)`` opens an exported set as a torch ``Dataset``; ``Recipe``, ``Workspace`` and ``Pipeline`` do in Python
+``load(path)`` opens an exported set as a torch ``Dataset``, ``ClusterSampler`` draws one image of each of its clusters
+an epoch; ``Recipe``, ``Workspace`` and ``Pipeline`` do in Python
 what the ``curation`` command does. Names are imported when first used, so that ``import curation`` stays instant.
 """
 
@@ -9,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 _HOMES = {
+    "ClusterSampler": "curation.dataset",
     "load": "curation.dataset",
     "Pipeline": "curation.pipeline",
     "Recipe": "curation.recipe",
     "Workspace": "curation.workspace",
 }
-__all__ = ["Pipeline", "Recipe", "Workspace", "load"]
+__all__ = ["ClusterSampler", "Pipeline", "Recipe", "Workspace", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from curation.cli_evaluate import evaluate, tune
+from curation.cli_inspect import labels
 from curation.errors import CurationError, UsageError
 from curation.progress import duration
 from curation.terminal import (
@@ -62,7 +63,27 @@ def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
             f"{min(counts):,}–{max(counts):,}" if counts else "–",
         )
     console.print(table)
+    if pipeline.asks_for("coverage"):
+        _show_coverage(pipeline)
     return summary
+
+
+def _show_coverage(pipeline: Pipeline) -> None:
+    """Print how well each family's chosen ones cover the others, as against chance."""
+    groups = pipeline.coverage()
+    for family in dict.fromkeys(group["family"] for group in groups):
+        mine = [group for group in groups if group["family"] == family]
+        offered = sum(group["offered"] for group in mine)
+        covered, chance = (
+            sum(group[name][-1] * group["offered"] for group in mine) / offered for name in ("curve", "by_chance")
+        )
+        reached = sum(group["share"] * group["offered"] for group in mine) / offered
+        console.print(
+            f"{family}: {covered:.1%} of {offered:,} covered (at random {chance:.1%}), value {reached:.1%} of all, "
+            f"{sum(group['seconds'] for group in mine):.1f} s; {mine[0]['guarantee']}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -276,6 +297,7 @@ def _attack(text: str) -> dict[str, Any]:
 
 app.command()(evaluate)
 app.command()(tune)
+app.command()(labels)
 
 
 @app.command()

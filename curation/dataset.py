@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
@@ -21,7 +21,8 @@ from curation.exporters.export import SUMS, verify
 class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
     """Images, float32 C×H×W in [0, 1], and labels: int64, or float32 K where they are soft.
 
-    ``classes``: K names; ``manifest``: one row an image (sample_id, family, kind, severity, entropy, label, weight, …).
+    ``classes``: K names; ``manifest``: one row an image (sample_id, family, kind, severity, entropy, label, weight, …);
+    ``weights``: float32 N, how much each image counts in training.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
         soft = "soft_label" in manifest
         labels = np.stack(manifest["soft_label"].to_list()) if soft else manifest["label"].to_numpy(np.int64)
         self.labels = torch.from_numpy(np.array(labels))
+        weights = manifest["weight"] if "weight" in manifest else np.ones(len(manifest))
+        self.weights = torch.from_numpy(np.array(weights, dtype=np.float32))
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -54,6 +57,35 @@ class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
             ) from error
         image = pixels.permute(2, 0, 1).float() / 255
         return (image if self.transform is None else self.transform(image)), self.labels[index]
+
+
+class ClusterSampler(Sampler[int]):
+    """One image of each cluster, another one each epoch: for ``torch.utils.data.DataLoader(dataset, sampler=…)``.
+
+    Clusters are those of the export (``weights.radius`` of its recipe). With weights by cluster size, each image stands
+    for its whole cluster.
+    Source: reference, section 5, "training with clusters".
+    """
+
+    def __init__(self, dataset: CuratedDataset, *, seed: int = 0) -> None:
+        """Args: seed: of the draws; epochs differ. Raises: CurationError when the set was exported without clusters."""
+        if "cluster" not in dataset.manifest:
+            raise CurationError(
+                "this set was exported without clusters; set weights.radius in its recipe and export it again"
+            )
+        clusters = dataset.manifest["cluster"].to_numpy()
+        order = np.argsort(clusters, kind="stable")
+        self._members = np.split(order, np.flatnonzero(np.diff(clusters[order])) + 1)
+        self._seed, self._epoch = seed, 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[int]:
+        draws = np.random.default_rng([self._seed, self._epoch])
+        self._epoch += 1
+        for index in draws.permutation(len(self._members)):
+            yield int(draws.choice(self._members[index]))
 
 
 def load(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -116,6 +117,31 @@ def severity_curves(
         )
     figure.update_xaxes(dtick=1, range=[0.9, 5.1], title="severity")
     figure.update_yaxes(range=[0, top * 1.03])
+    return plain(figure, height_px=height_px)
+
+
+def coverage_curves(groups: Sequence[Mapping[str, Any]], *, height_px: int = 260) -> go.Figure:
+    """Return the share of candidates covered against the share chosen, a curve a family, and by chance, dashed.
+
+    Args: groups: of ``Pipeline.coverage``; a family's classes are averaged by how many candidates they have.
+    """
+    figure = go.Figure()
+    grid = np.linspace(0, 1, 101)
+    for family in dict.fromkeys(group["family"] for group in groups):
+        mine = [group for group in groups if group["family"] == family]
+        offered = np.array([group["offered"] for group in mine], dtype=np.float64)
+        most = max(group["chosen"] / max(group["offered"], 1) for group in mine)
+        for name, dash in (("curve", "solid"), ("by_chance", "dash")):
+            curves = [np.interp(grid * group["chosen"], group["steps"], group[name]) for group in mine]
+            figure.add_scatter(
+                x=grid * most,
+                y=np.average(curves, axis=0, weights=offered),
+                name=FAMILY_WORDS[family] + (" at random" if name == "by_chance" else ""),
+                line={"color": FAMILY_COLOURS[family], "dash": dash, "width": 1.5 if dash == "dash" else 2.5},
+                hovertemplate="%{x:.1%} chosen cover %{y:.1%}<extra></extra>",
+            )
+    figure.update_xaxes(title="share of the candidates chosen", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title="within the radius", tickformat=".0%", range=[0, 1.02])
     return plain(figure, height_px=height_px)
 
 

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from curation import stages
+from curation.covered import families_measured, work_out
 from curation.embedding import clusters, project
+from curation.embedding.projection import place
+from curation.embedding.spaces import SpaceName
 from curation.engine import Engine, LocalEngine
 from curation.errors import CurationError
 from curation.exporters.base import CuratedSet
 from curation.exporters.export import export
 from curation.goal_model import make_goal_model
 from curation.image_set import ImageSet
+from curation.label_check import check_labels
 from curation.models.prediction import predict
-from curation.plan import FOR_SELECTION, TITLES, Plan
+from curation.plan import FOR_POOL, FOR_SELECTION, TITLES, Plan
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
 from curation.samples import SampleHeader
 from curation.scores import scores_of
+from curation.selection import SELECTORS
 from curation.selection.family import NEVER
 from curation.selection.mix import quotas
 from curation.selection.pool import Part, build_pool
@@ -77,6 +83,12 @@ class Pipeline(Plan):
         """Args: engine: where shards run, by default here; device: cuda, mps or cpu, by default the fastest."""
         super().__init__(recipe, workspace, device=device or stages.best_device())
         self.engine = engine or LocalEngine()
+
+    def with_recipe(self, recipe: Recipe) -> Pipeline:
+        """Return the pipeline of another recipe that has the same candidates; what was read already is shared."""
+        other = copy.copy(self)
+        other.recipe = recipe
+        return other
 
     def status(self, *, verify: bool = False) -> list[Status]:
         """Return how far every stage is; with ``verify`` damaged shards are found and removed."""
@@ -137,7 +149,9 @@ class Pipeline(Plan):
         self.workspace.write_sample_header(key, header)
         self.workspace.write_source_key(self.source_spec, key)
         pixels, tables = self.workspace.pixels(key, header.shards), self.workspace.sample_tables(key, header.shards)
-        task = partial(_each, partial(stages.ingest_shard, self.workspace, key, header, source))
+        task = partial(
+            _each, partial(stages.ingest_shard, self.workspace, key, header, source, self.recipe.source.noise)
+        )
         self._run_shards("ingest", [Work(pixels, task, header.positions_per_shard, beside=tables)], report)
         self.__dict__.pop("samples", None)
         self._check_samples()
@@ -154,7 +168,8 @@ class Pipeline(Plan):
 
     def _run_goal_model(self, report: Report) -> None:
         make_goal_model(self, report)
-        self.__dict__.pop("model_digest", None)
+        for outdated in ("model_digest", "candidates_key"):
+            self.__dict__.pop(outdated, None)
 
     def _run_corruption(self, report: Report) -> None:
         samples, seed = self.samples, self.recipe.seed
@@ -196,7 +211,7 @@ class Pipeline(Plan):
         if out.missing(verify=True):
             waiting = partial(report, Progress("self_correction", 0, 1, note="waiting for another process"))
             with self.workspace.lock(out.folder.name, waiting=waiting):
-                pool = self._candidates()
+                pool = self.pool()
                 report(Progress("self_correction", 0, 1, "rounds", note=f"features of {len(pool):,} candidates"))
                 every = self._features_of(pool)
                 found = correct(
@@ -224,14 +239,40 @@ class Pipeline(Plan):
             [stages.features(self.images(pool, some), self.model).astype(np.float16) for some in rows]
         )
 
+    def _run_coverage(self, report: Report) -> None:
+        out, budget = self.covered(), self.recipe.selection.budget
+        if out.missing(verify=True):
+            waiting = partial(report, Progress("coverage", 0, budget, note="waiting for another process"))
+            with self.workspace.lock(out.folder.name, waiting=waiting):
+                self._run_points("coverage", families_measured(self), report)
+                start = time.monotonic()
+                found = work_out(self, self.pool(), report)
+                self.workspace.write_rounds(out, found.groups)
+                out.write(0, found.chosen)
+                self.workspace.add_seconds(out, time.monotonic() - start)
+        report(Progress("coverage", budget, budget))
+
+    def _run_points(self, stage: str, families: Sequence[str], report: Report) -> None:
+        """Keep where the images of some families lie in the coverage strategies' space."""
+        work = []
+        for images in self.image_sets():
+            if images.family in families:
+                finished = replace(images, pixels=images.pixels.freeze())
+                for epoch in self.space_epochs:
+                    work.append(self._embedding(finished, self.recipe.selection.coverage.space, epoch))
+        self._run_shards(stage, work, report)
+
+    def _embedding(self, images: ImageSet, of: SpaceName, epoch: int | None) -> Work:
+        out = self.points(images, of=of, epoch=epoch)
+        task = partial(stages.embed_shard, self.samples, images, out, self.model_at(epoch), of)
+        return Work(out, partial(_each, task), images.sizes)
+
     def _run_embed(self, report: Report) -> None:
-        out = self.features()
-        task = partial(stages.embed_shard, self.samples.pixels, out, self.model)
-        self._run_shards("embed", [Work(out, partial(_each, task), self.clean.sizes)], report)
+        self._run_shards("embed", [self._embedding(self.clean, "features", self.epoch)], report)
         table = self.map_table("pca")
         if table.missing(verify=True):
             start = time.monotonic()
-            features = self._all_features()
+            features = self.all_features()
             xy = project(features, method="pca", seed=self.recipe.seed)
             groups = clusters(features, count=self.recipe.map.clusters, seed=self.recipe.seed)
             table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
@@ -246,7 +287,7 @@ class Pipeline(Plan):
                 report(beginning)
                 start, settings = time.monotonic(), self.recipe.map
                 xy = project(
-                    self._all_features(),
+                    self.all_features(),
                     method="umap",
                     seed=self.recipe.seed,
                     neighbors=settings.neighbors,
@@ -255,7 +296,34 @@ class Pipeline(Plan):
                 groups = self.map_table("pca").table(0)["cluster"]
                 table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
                 self.workspace.add_seconds(table, time.monotonic() - start)
+        self._place_copies(report)
         report(Progress("map", total, total))
+
+    def _place_copies(self, report: Report) -> None:
+        """Find where the asked-for copies land on the UMAP map."""
+        missing = [images for images in self.copied() if not self.placed(images)]
+        finished = [replace(images, pixels=images.pixels.freeze()) for images in missing]
+        self._run_shards("map", [self._embedding(images, "features", self.epoch) for images in finished], report)
+        for images in finished:
+            drawn, total = self.recipe.map, len(images.rows)
+            report(Progress("map", 0, total, note=f"where {images.kind} copies land"))
+            start, table = time.monotonic(), self.copies_table(images)
+            points = self.points(images, epoch=self.epoch)
+            xy = place(
+                np.concatenate([points.array(index) for index in range(points.count)]),
+                reference=self.all_features(),
+                plane=self.map_table("umap").table(0)[["x", "y"]].to_numpy(np.float32),
+                method="umap",
+                seed=self.recipe.seed,
+                neighbors=drawn.neighbors,
+                min_dist=drawn.min_dist,
+                device=self.device,
+            )
+            table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1]}))
+            self.workspace.add_seconds(table, time.monotonic() - start)
+
+    def _run_labels(self, report: Report) -> None:
+        check_labels(self, report)
 
     def cost(self) -> dict[str, float]:
         """Return the compute seconds that each stage's kept results cost, whichever recipe or session made them.
@@ -273,56 +341,51 @@ class Pipeline(Plan):
             found["score"] = self._seconds(*(self.scores(images) for images in finished))
             if self.asks_for("self_correction") and self.scored():
                 found["self_correction"] = self._seconds(self.corrected())
+            if self.asks_for("coverage") and self.scored():
+                found["coverage"] = self._seconds(self.covered())
             found["embed"] = self._seconds(self.features())
             found["embed"] += self._seconds(self.map_table("pca"))
             found["map"] = self._seconds(self.map_table("umap"))
+            if self.recipe.label_check is not None:
+                found["labels"] = self._seconds(self.folds(self.recipe.label_check))
         return found
 
     def _seconds(self, *results: Shards) -> float:
         return sum(map(self.workspace.seconds, results), 0.0)
 
-    def _all_features(self) -> np.ndarray:
+    def all_features(self) -> np.ndarray:
+        """Return the clean samples' features, float32 N×D. Raises: CurationError when they are not computed."""
         features = self.features()
         return np.concatenate([features.array(index) for index in range(features.count)])
 
     # Selection and export
 
     def require_pool(self) -> None:
-        """Raises: CurationError that names the stages still missing for a selection."""
-        undone = self.undone()
+        """Raises: CurationError that names the stages still missing for the candidates."""
+        undone = self.undone(FOR_POOL)
         if undone:
             raise CurationError(f"not computed yet: {', '.join(undone)}; run the recipe first (`curation run`)")
 
-    def undone(self) -> list[str]:
-        """Return the stages still missing for a selection, as people call them."""
+    def undone(self, stages: Sequence[str] = FOR_SELECTION) -> list[str]:
+        """Return those of some stages that are still missing, as people call them."""
         return [
             TITLES[found.stage].lower()
             for found in self.status()
-            if found.stage in FOR_SELECTION and found.state not in ("done", "off")
+            if found.stage in stages and found.state not in ("done", "off")
         ]
 
     @cached_property
     def pool_key(self) -> str:
         """Key of the table of all candidates. Raises: CurationError when a stage is missing."""
         self.require_pool()
-        if self.asks_for("self_correction"):
-            return fingerprint([self.candidates_key, self.corrected().digest()])
         return self.candidates_key
 
     def pool(self) -> pd.DataFrame:
-        """Return the table of all candidates (see ``selection.pool``), with the order of a strategy that follows one.
+        """Return the table of all candidates (see ``selection.pool``), kept on disk once built.
 
         Raises: CurationError when a stage is missing.
         """
         self.require_pool()
-        pool = self._candidates()
-        if self.asks_for("self_correction"):
-            order = self.corrected().table(0).set_index("candidate_id")["order"]
-            pool["self_correction"] = order.reindex(pool["candidate_id"], fill_value=NEVER).to_numpy(np.uint32)
-        return pool
-
-    def _candidates(self) -> pd.DataFrame:
-        """Return the table of all candidates, kept on disk once built."""
         table = self.workspace.pool(self.candidates_key)
         if table.missing(verify=True):
             samples = self.samples
@@ -334,9 +397,42 @@ class Pipeline(Plan):
         return table.table(0)
 
     def select(self, pool: pd.DataFrame | None = None) -> Selected:
-        """Return what the recipe chooses from the pool; shortages are in the result, not raised."""
+        """Return what the recipe chooses from the pool; shortages are in the result, not raised.
+
+        Raises: CurationError when the strategy follows an order that is not worked out for these settings yet.
+        """
         pool = self.pool() if pool is None else pool
+        if self.unordered():
+            raise CurationError(
+                f"strategy {self.recipe.selection.strategy} is not worked out for these settings yet; run the recipe "
+                "first (`curation run`)"
+            )
+        order = self._order()
+        if order is not None:
+            ranks = order.table(0).set_index("candidate_id")["order"]
+            follows = str(SELECTORS[self.recipe.selection.strategy].follows)
+            ordered = ranks.reindex(pool["candidate_id"], fill_value=NEVER).to_numpy(np.uint32)
+            pool = pool.assign(**{follows: ordered})
         return select(pool, self.recipe.selection, seed=self.recipe.seed, classes=len(self.samples.classes))
+
+    def unordered(self) -> bool:
+        """Whether the strategy follows an order that is not worked out for these settings."""
+        order = self._order()
+        return order is not None and not order.complete()
+
+    def _order(self) -> Shards | None:
+        follows = SELECTORS[self.recipe.selection.strategy].follows
+        return None if follows is None else self.corrected() if follows == "self_correction" else self.covered()
+
+    def coverage(self) -> list[dict[str, Any]]:
+        """Return how each group is covered, as plain data (see ``selection.covering.Covered``).
+
+        Raises: CurationError when the stage is missing.
+        """
+        out = self.covered()
+        if not out.complete():
+            raise CurationError("coverage and weights are not worked out for these settings yet; run the recipe first")
+        return list(self.workspace.rounds(out) or [])
 
     def images(self, pool: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
         """Return the pixels, uint8 M×H×W×C, of some rows of the pool."""
@@ -360,6 +456,13 @@ class Pipeline(Plan):
         manifest["label"] = selected.labels
         manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]
         manifest["weight"] = np.float32(1)
+        coverage = None
+        if self.asks_for("coverage"):
+            coverage = self.coverage()
+            around = self.covered().table(0).set_index("candidate_id").loc[selected.candidate_ids]
+            manifest["weight"] = around["weight"].to_numpy(np.float32)
+            if self.recipe.weights.radius is not None:
+                manifest["cluster"] = around["cluster"].to_numpy(np.int32)
         about = self.workspace.model(self.model_key).about_at(self.epoch) or {}
         return CuratedSet(
             manifest=manifest.reset_index(drop=True),
@@ -379,6 +482,7 @@ class Pipeline(Plan):
                     key: about.get(key) for key in ("architecture", "train_accuracy", "test_accuracy", "digest")
                 },
                 "families": selected.summary(),
+                "coverage": coverage,
             },
         )
 

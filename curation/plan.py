@@ -8,12 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from curation.errors import CurationError, UsageError
+from curation.embedding.spaces import SpaceName
+from curation.errors import CurationError, UsageError, unknown_name
 from curation.image_set import ImageSet
+from curation.label_check import LabelCheck
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.samples import Samples
 from curation.scores import scores_of
+from curation.selection import SELECTORS
 from curation.selection.mix import quotas
 from curation.storage import Shards, digest
 from curation.workspace import Workspace
@@ -25,12 +28,17 @@ TITLES = {
     "adversarial": "Adversarial copies",
     "score": "Score candidates",
     "self_correction": "Self-correction rounds",
+    "coverage": "Coverage and weights",
     "embed": "Features and clusters",
     "map": "Map",
+    "labels": "Wrong labels",
 }
 """Every stage in order, with the words people see."""
 
-FOR_SELECTION = ("ingest", "goal_model", "corruption", "adversarial", "score", "self_correction")
+FOR_POOL = ("ingest", "goal_model", "corruption", "adversarial", "score")
+"""The stages that make the candidates."""
+
+FOR_SELECTION = (*FOR_POOL, "self_correction", "coverage")
 """The stages that a selection needs; the others only draw the map."""
 
 
@@ -57,7 +65,8 @@ class Plan:
     def source_spec(self) -> str:
         """Fingerprint of the recipe's source block."""
         source = self.recipe.source
-        return fingerprint([source.reader.identity(), source.limit])
+        noise = [] if source.noise is None else [source.noise.model_dump()]
+        return fingerprint([source.reader.identity(), source.limit, *noise])
 
     @property
     def samples_key(self) -> str | None:
@@ -104,7 +113,11 @@ class Plan:
     @cached_property
     def model_digest(self) -> str:
         """Hash of the goal model's weights. Raises: CurationError when it is not ready."""
-        about = self.workspace.model(self.model_key).about_at(self.epoch)
+        return self.digest_at(self.epoch)
+
+    def digest_at(self, epoch: int | None) -> str:
+        """Return the hash of the goal model's weights after an epoch. Raises: CurationError when it is not ready."""
+        about = self.workspace.model(self.model_key).about_at(epoch)
         if about is None:
             raise CurationError("the goal model is not ready yet; run the goal-model stage first")
         return str(about["digest"])
@@ -112,7 +125,11 @@ class Plan:
     @property
     def model(self) -> tuple[str, str, int | None, str]:
         """What ``stages.goal_model`` takes to load this recipe's goal model."""
-        return str(self.workspace.root), self.model_key, self.epoch, self.device
+        return self.model_at(self.epoch)
+
+    def model_at(self, epoch: int | None) -> tuple[str, str, int | None, str]:
+        """Return ``model`` as it was after an epoch (None: the last)."""
+        return str(self.workspace.root), self.model_key, epoch, self.device
 
     @property
     def dropout(self) -> dict[str, Any] | None:
@@ -124,6 +141,10 @@ class Plan:
         """Whether the recipe asks for a stage of ``TITLES``."""
         if stage == "self_correction":
             return self.recipe.selection.strategy == stage
+        if stage == "labels":
+            return self.recipe.label_check is not None
+        if stage == "coverage":
+            return SELECTORS[self.recipe.selection.strategy].covers or self.recipe.weights.asked
         return bool(getattr(self.recipe.variants, stage, True))
 
     @property
@@ -214,7 +235,7 @@ class Plan:
         sets = self.image_sets()
         return all(images.pixels.complete() for images in sets) and all(map(Shards.complete, map(self.scores, sets)))
 
-    @property
+    @cached_property
     def candidates_key(self) -> str:
         """Key of all candidates and their scores. Raises: CurationError when some are missing."""
         return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
@@ -226,17 +247,75 @@ class Plan:
         asked = quotas(recipe.selection.mix, recipe.selection.budget)
         return self.workspace.order(fingerprint([settings, asked, recipe.seed, self.candidates_key]))
 
+    def covered(self) -> Shards:
+        """What the stage coverage works out: order, weight and cluster of the chosen candidates.
+
+        Raises: CurationError when some are not scored yet.
+        """
+        recipe = self.recipe
+        selection = recipe.selection.model_dump(mode="json")
+        del selection["edits"]["confirmed"]
+        digests = [self.digest_at(epoch) for epoch in self.space_epochs]
+        return self.workspace.order(
+            fingerprint([selection, recipe.weights.model_dump(), recipe.seed, self.candidates_key, digests])
+        )
+
+    @property
+    def space_epochs(self) -> list[int | None]:
+        """The goal model's epochs in whose spaces coverage is measured."""
+        epochs = self.recipe.selection.coverage.epochs
+        last = self.recipe.goal_model.train.epochs
+        return [None if epoch == last else epoch for epoch in epochs] or [self.epoch]
+
+    def points(self, images: ImageSet, *, of: SpaceName = "features", epoch: int | None) -> Shards:
+        """Where an image set lies in a space of the goal model after an epoch, float32, a shard for a shard."""
+        about = ["features"] if of == "features" else [of, self.samples.digest]
+        return self.workspace.features(
+            fingerprint([*about, self.digest_at(epoch), images.pixels.digest()]), images.pixels.count
+        )
+
     def score_sizes(self, images: ImageSet) -> np.ndarray:
         """Images of a set in each shard of its scores, int64."""
         return np.diff(np.searchsorted(images.rows, self.samples.starts))
 
     def features(self) -> Shards:
         """The clean samples' features."""
-        key = fingerprint(["features", self.model_digest, self.samples.pixels.digest()])
-        return self.workspace.features(key, self.samples.pixels.count)
+        return self.points(self.clean, epoch=self.epoch)
+
+    def folds(self, check: LabelCheck) -> Shards:
+        """What each fold's training found of the labels, a shard a fold."""
+        settings = check.model_dump(mode="json", include={"architecture", "train", "folds"})
+        return self.workspace.label_checks(
+            fingerprint(["folds", settings, self.recipe.seed, self.samples.digest]), check.folds
+        )
+
+    def suspects(self, check: LabelCheck) -> Shards:
+        """The table of suspicious labels, one row a sample. Raises: CurationError when a fold or the features miss."""
+        about = [self.folds(check).digest(), self.map_table("pca").digest(), self.features().digest()]
+        return self.workspace.label_checks(fingerprint(["suspects", check.neighbours, *about]), 1)
 
     def map_table(self, method: Literal["pca", "umap"]) -> Shards:
         """The table of x, y and cluster for the clean samples, one row a sample."""
-        settings = self.recipe.map.model_dump() if method == "umap" else {"clusters": self.recipe.map.clusters}
+        drawn = self.recipe.map
+        settings = drawn.model_dump(exclude={"neighbors", "min_dist", "copies", "names"})
+        if method == "umap":
+            settings |= {"neighbors": drawn.neighbors, "min_dist": drawn.min_dist}
         key = fingerprint(["map", method, settings, self.recipe.seed, self.features().digest()])
         return self.workspace.map(key)
+
+    def copied(self) -> list[ImageSet]:
+        """The sets of variants drawn on the map. Raises: UsageError naming one that the recipe does not make."""
+        made = {f"{s.kind}/{s.severity}" if s.severity else s.kind: s for s in [*self.corrupted(), *self.attacked()]}
+        for name in self.recipe.map.copies:
+            if name not in made:
+                raise UsageError(f"map.copies: {unknown_name('variant', name, made)}; make it a variant of the recipe")
+        return [made[name] for name in dict.fromkeys(self.recipe.map.copies)]
+
+    def placed(self, images: ImageSet) -> bool:
+        """Whether it is known where a finished set of variants lands on the UMAP map."""
+        return self.points(images, epoch=self.epoch).complete() and self.copies_table(images).complete()
+
+    def copies_table(self, images: ImageSet) -> Shards:
+        """The table of x and y where a set of variants lands on the UMAP map, one row an image of the set."""
+        places = self.points(images, epoch=self.epoch).digest()
+        return self.workspace.map(fingerprint(["copies", self.map_table("umap").digest(), places]))

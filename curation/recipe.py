@@ -21,10 +21,13 @@ from curation.corruptions import CORRUPTIONS, kinds_of
 from curation.corruptions.base import Constants, Corruption
 from curation.errors import UsageError, unknown_name
 from curation.exporters import EXPORTERS
+from curation.label_check import LabelCheck
 from curation.plugin import Plugin, Settings, fingerprint, plugin_field
 from curation.readers import READERS
 from curation.scores import SCORES, scores_of
+from curation.selection import SELECTORS
 from curation.selection.settings import Selection
+from curation.selection.weights import Weights
 from curation.self_correction import SelfCorrection
 from curation.training.settings import Training
 
@@ -38,20 +41,30 @@ else:
     Reader = plugin_field(READERS, "reader")
 
 
+class LabelNoise(Settings):
+    """Wrong labels, put in when the source is read."""
+
+    kind: Literal["symmetric", "asymmetric"] = Field(
+        "symmetric", description="symmetric: to any other class; asymmetric: to the one that people take it for"
+    )
+    share: float = Field(0.2, gt=0, lt=1, description="chance of a sample to get a wrong label")
+    seed: int = Field(0, ge=0, lt=2**31, description="of which samples, and which classes they get")
+
+
 class Source(Settings):
     """Where the samples come from."""
 
     reader: Reader
     limit: int | None = Field(None, ge=1, description="use this many samples, evenly spaced; None: all")
+    noise: LabelNoise | None = Field(None, description="labels made wrong on purpose, for experiments; None: none")
 
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, value: Any) -> Any:
-        """A recipe writes reader, its parameters and limit side by side."""
+        """A recipe writes reader, its parameters, limit and noise side by side."""
         if isinstance(value, Mapping) and isinstance(value.get("reader"), str):
-            parameters = dict(value)
-            limit = parameters.pop("limit", None)
-            return {"reader": parameters, "limit": limit}
+            own = {name: value[name] for name in ("limit", "noise") if name in value}
+            return {"reader": {name: part for name, part in value.items() if name not in own}, **own}
         return value
 
 
@@ -95,22 +108,23 @@ class GoalModel(Settings):
     )
     dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
 
-    @field_validator("epoch")
-    @classmethod
-    def _kept(cls, epoch: int | None, info: ValidationInfo) -> int | None:
-        if epoch is None or "train" not in info.data:
-            return epoch
-        if info.data["checkpoint"] is not None:
+    @model_validator(mode="after")
+    def _kept(self) -> GoalModel:
+        if self.epoch is not None:
+            self.require_epoch(self.epoch)
+        return self
+
+    def require_epoch(self, epoch: int) -> None:
+        """Raises: ValueError where the weights after an epoch are not kept."""
+        if self.checkpoint is not None:
             raise ValueError(f"a checkpoint has no epochs to choose from; leave epoch out, got {epoch}")
-        epochs = info.data["train"].epochs
-        kept = kept_epochs(epochs)
+        kept = kept_epochs(self.train.epochs)
         if epoch not in kept:
             listed = ", ".join(map(str, kept))
             raise ValueError(
-                f"of a training of {epochs} epochs the weights after {listed} are kept; choose one of them, or null "
-                f"for the last, got {epoch}"
+                f"of a training of {self.train.epochs} epochs the weights after {listed} are kept; choose one of them, "
+                f"or null for the last, got {epoch}"
             )
-        return epoch
 
 
 class CorruptionSet(Settings):
@@ -225,7 +239,24 @@ class MapSettings(Settings):
 
     neighbors: int = Field(15, ge=2, le=200, description="UMAP's neighbourhood: small shows detail, large shows shape")
     min_dist: float = Field(0.1, ge=0, lt=1, description="UMAP's smallest distance between points")
-    clusters: int = Field(20, ge=2, le=1000, description="number of k-means clusters in feature space")
+    clusters: int = Field(20, ge=2, le=20_000, description="number of k-means clusters in feature space")
+    cluster_by: Literal["k_means", "hdbscan"] = Field(
+        "k_means", description="k_means: of the features; hdbscan: dense regions of the plane, whatever their number"
+    )
+    min_cluster_size: int = Field(25, ge=2, description="samples in a cluster at least (hdbscan)")
+    copies: list[str] = Field(
+        [], max_length=64, description="variants drawn on the map where they land, e.g. [pgd, fog/3]"
+    )
+    names: dict[int, str] = Field({}, description="what people call clusters, by their number")
+
+
+class Slice(Settings):
+    """A part of the samples that was drawn on the map, under a name."""
+
+    layout: Literal["umap", "pca"] = Field("umap", description="the map on which it was drawn")
+    polygon: list[tuple[float, float]] = Field(
+        min_length=3, max_length=128, description="corners, in the unit of that map"
+    )
 
 
 class Recipe(Settings):
@@ -239,8 +270,13 @@ class Recipe(Settings):
     variants: Variants = Field(default_factory=Variants)
     selection: Selection
     self_correction: SelfCorrection = Field(default_factory=SelfCorrection)
+    weights: Weights = Field(default_factory=Weights)
     labels: Labels = Field(default_factory=Labels)
+    label_check: LabelCheck | None = Field(
+        None, description="how wrong labels are looked for, by networks that did not learn them; None: not looked for"
+    )
     map: MapSettings = Field(default_factory=MapSettings)
+    slices: dict[str, Slice] = Field({}, description="parts of the samples under names, drawn on the map")
     export: Exporter = Field(default_factory=lambda: EXPORTERS.build("npy"))
 
     @field_validator("selection")
@@ -252,6 +288,9 @@ class Recipe(Settings):
                 f"the score {selection.score} compares passes of Monte Carlo dropout; set goal_model.dropout.passes to "
                 f"2 or more (20, say), or choose {', '.join(score.name for score in scores_of(passes=False))}, got 0"
             )
+        if goal:
+            for epoch in selection.coverage.epochs:
+                goal.require_epoch(epoch)
         return selection
 
     @classmethod
@@ -281,6 +320,8 @@ class Recipe(Settings):
         value = self.model_dump(mode="json")
         if self.self_correction == SelfCorrection():  # few recipes are about it
             del value["self_correction"]
+        if self.source.noise is None:
+            del value["source"]["noise"]
         reader = value["source"].pop("reader")
         value["source"] = {**reader, **value["source"]}
         return value
@@ -303,14 +344,20 @@ class Recipe(Settings):
             node[last] = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
         return Recipe.parse(value)
 
-    def computed(self) -> dict[str, Any]:
-        """Return the parts, as plain data, that determine the candidates; the others only select and export."""
+    def candidates(self) -> dict[str, Any]:
+        """Return the parts, as plain data, that determine the candidates and the map."""
         value = self.to_dict()
-        parts = ["seed", "source", "goal_model", "variants", "map"]
+        return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map", "label_check")}
+
+    def computed(self) -> dict[str, Any]:
+        """Return the parts, as plain data, on which stages depend; the others only select and export."""
+        value, parts = self.to_dict(), list(self.candidates())
         if self.selection.strategy == "self_correction":
             parts += ["selection", "self_correction"]
+        elif SELECTORS[self.selection.strategy].covers or self.weights.asked:
+            parts += ["selection", "weights"]
         return {key: value[key] for key in parts if key in value}
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that determines the curated set (name and note do not)."""
-        return fingerprint({key: part for key, part in self.to_dict().items() if key not in ("name", "note")})
+        """Return a hash of everything that determines the curated set (name, note and slices do not)."""
+        return fingerprint({key: part for key, part in self.to_dict().items() if key not in ("name", "note", "slices")})

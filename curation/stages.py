@@ -18,13 +18,16 @@ from torch import Tensor, nn
 
 from curation.attacks.base import Attack
 from curation.corruptions.base import Corruption
+from curation.embedding.spaces import SpaceName, space
 from curation.fitting import load
 from curation.image_set import ImageSet
+from curation.label_errors.noise import noisy
 from curation.models.dropout import dropout_logits
 from curation.models.features import logits_and_features
 from curation.models.prediction import predict, to_device
 from curation.randomness import stream_seeds
 from curation.readers.base import Source
+from curation.recipe import LabelNoise
 from curation.samples import SampleHeader, Samples
 from curation.scores import scores_of
 from curation.storage import Shards
@@ -59,8 +62,10 @@ def goal_model(root: str, key: str, epoch: int | None, device: str) -> nn.Module
     return load(Workspace(root).model(key), epoch=epoch, missing=missing).to(device)
 
 
-def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: Source, index: int) -> int:
-    """Read one shard of samples."""
+def ingest_shard(
+    workspace: Workspace, key: str, header: SampleHeader, source: Source, noise: LabelNoise | None, index: int
+) -> int:
+    """Read one shard of samples; with noise, put wrong labels in and keep the right ones beside them."""
     chosen = header.chosen[index * header.shard_rows : (index + 1) * header.shard_rows]
     runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
     chunks = [source.read(int(run[0]), int(run[-1]) + 1) for run in runs]
@@ -71,6 +76,18 @@ def ingest_shard(workspace: Workspace, key: str, header: SampleHeader, source: S
         rows += [(skipped.sample_id, -1, skipped.name, skipped.reason, False) for skipped in chunk.skipped]
     table = pd.DataFrame(sorted(rows), columns=["sample_id", "label", "name", "note", "read"])
     table = table.astype({"sample_id": np.int64, "label": np.int64, "name": str, "note": str, "read": bool})
+    if noise is not None:
+        table["true_label"] = table["label"]
+        read, ids = table["read"].to_numpy(), table["sample_id"].to_numpy()
+        wrong = noisy(
+            table["label"].to_numpy()[read],
+            classes=header.classes,
+            share=noise.share,
+            kind=noise.kind,
+            seed=noise.seed,
+            sample_ids=ids[read],
+        )
+        table.loc[read, "label"] = wrong
     workspace.pixels(key, header.shards).write(index, np.concatenate([chunk.images for chunk in chunks]))
     workspace.sample_tables(key, header.shards).write(index, table)
     return len(chosen)
@@ -194,19 +211,26 @@ def score_shard(
     return len(rows)
 
 
-@torch.inference_mode()
 def features(images: np.ndarray, model: Place) -> np.ndarray:
     """Return the goal model's penultimate-layer features, float32 N×D, of uint8 images N×H×W×C."""
+    return features_and_logits(images, model)[0]
+
+
+@torch.inference_mode()
+def features_and_logits(images: np.ndarray, model: Place) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``features`` and the logits, float32 N×K, that the goal model makes of them."""
     network = goal_model(*model)
-    parts = [
-        logits_and_features(network, to_device(images[at : at + BATCH], model[-1]))[1].float().cpu().numpy()
-        for at in range(0, len(images), BATCH)
+    found = [
+        logits_and_features(network, to_device(images[at : at + BATCH], model[-1]))
+        for at in range(0, max(len(images), 1), BATCH)
     ]
-    return np.concatenate(parts)
+    logits, seen = (torch.cat(parts).float().cpu().numpy() for parts in zip(*found, strict=True))
+    return seen, logits
 
 
-def embed_shard(pixels: Shards, out: Shards, model: Place, index: int) -> int:
-    """Keep the penultimate-layer features, float32, of one shard of images."""
-    images = pixels.array(index)
-    out.write(index, features(images, model))
-    return len(images)
+def embed_shard(samples: Samples, images: ImageSet, out: Shards, model: Place, of: SpaceName, index: int) -> int:
+    """Keep where one shard of an image set lies in a space of the goal model, float32."""
+    pixels = images.pixels.array(index)
+    seen, logits = features_and_logits(pixels, model)
+    out.write(index, space(seen, logits, samples.labels[images.rows_of(index)], of=of))
+    return len(pixels)

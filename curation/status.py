@@ -109,6 +109,16 @@ def _self_correction_status(plan: Plan, verify: bool) -> Status:
     return Status("self_correction", "partial" if done else "missing", max(0, done - 1), rounds, "rounds")
 
 
+def _coverage_status(plan: Plan, verify: bool) -> Status:
+    budget = plan.recipe.selection.budget
+    if not plan.asks_for("coverage"):
+        return Status("coverage", "off")
+    if not plan.scored():
+        return Status("coverage", "waiting")
+    missing = bool(plan.covered().missing(verify=verify))
+    return Status("coverage", "missing" if missing else "done", 0 if missing else budget, budget)
+
+
 def _embed_status(plan: Plan, verify: bool) -> Status:
     status = _shards_status(plan, "embed", [(plan.features(), plan.clean.sizes)], verify, "features")
     if status.state == "done" and plan.map_table("pca").missing(verify=verify):
@@ -121,8 +131,27 @@ def _map_status(plan: Plan, verify: bool) -> Status:
     if not features.complete():
         return Status("map", "waiting")
     ready = not plan.map_table("umap").missing(verify=verify)
+    if ready and plan.recipe.map.copies:
+        made = all(images.pixels.complete() for images in plan.copied())
+        if not (made and all(plan.placed(images) for images in plan.copied())):
+            return Status("map", "partial", 0, len(plan.samples))
     n = len(plan.samples)
     return Status("map", "done" if ready else "missing", n if ready else 0, n)
+
+
+def _labels_status(plan: Plan, verify: bool) -> Status:
+    check = plan.recipe.label_check
+    if check is None:
+        return Status("labels", "off")
+    folds = plan.folds(check)
+    missing = len(folds.missing(verify=verify))
+    if missing:
+        return Status("labels", _state(check.folds - missing, check.folds, True, False), check.folds - missing,
+                      check.folds, "folds")  # fmt: skip
+    if not (plan.features().complete() and plan.map_table("pca").complete()):
+        return Status("labels", "waiting", unit="folds")
+    ready = not plan.suspects(check).missing(verify=verify)
+    return Status("labels", "done" if ready else "partial", check.folds, check.folds, "folds")
 
 
 def _state(done: int, total: int, missing: bool, stale: bool) -> State:
@@ -140,6 +169,8 @@ _STATUS = {
     "adversarial": _adversarial_status,
     "score": _score_status,
     "self_correction": _self_correction_status,
+    "coverage": _coverage_status,
     "embed": _embed_status,
     "map": _map_status,
+    "labels": _labels_status,
 }

@@ -25,7 +25,7 @@ from curation.storage import (
 
 PARTS = (
     *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
-    *("targets", "predictions", "evaluations", "studies", "suites", "orders"),
+    *("targets", "predictions", "evaluations", "studies", "suites", "orders", "labels"),
 )
 """The folders of a workspace."""
 
@@ -121,6 +121,10 @@ class Workspace:
     def features(self, key: str, shards: int) -> Shards:
         """Return feature shards."""
         return Shards(self.root / "features" / key, shards, "npy")
+
+    def label_checks(self, key: str, shards: int) -> Shards:
+        """Return tables of what is known of the labels."""
+        return Shards(self.root / "labels" / key, shards, "parquet")
 
     def map(self, key: str) -> Shards:
         """Return the one-shard table of a two-dimensional map."""

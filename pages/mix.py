@@ -9,8 +9,7 @@ from curation import figures
 from curation.errors import UsageError
 from curation.figures import FAMILY_WORDS
 from curation.recipe import Recipe
-from curation.selection import SELECTORS
-from pages.ui import edits, ranking, state
+from pages.ui import coverage, edits, ranking, state
 from pages.ui.fields import bound, set_field
 from pages.ui.opened import open_selection, warn_of_shortages
 
@@ -83,13 +82,7 @@ with controls:
                 help="This share of the family, the hardest, is passed over.",
             )
     with st.expander("How images are chosen"):
-        bound(
-            st.selectbox,
-            "Strategy",
-            SELECTORS.names,
-            path="selection.strategy",
-            format_func=lambda name: SELECTORS[name].title,
-        )
+        coverage.strategy(opened)
         bound(
             st.selectbox,
             "Variants of one sample",
@@ -109,6 +102,7 @@ with controls:
             to=lambda value: any(value.values()) if isinstance(value, dict) else bool(value),
         )
         bound(st.number_input, "Seed", path="seed", min_value=0, step=1)
+        coverage.weights()
         st.caption(f"Edits of single images: {edits.count_words(selection.edits)}")
 
 with result:
@@ -123,6 +117,7 @@ with result:
         )
     counts = {family: np.asarray(summary[family]["class_counts"]) for family in families if summary[family]["chosen"]}
     st.plotly_chart(figures.composition(counts, classes), config={"displayModeBar": False}, key="composition")
+    coverage.result(opened)
     with st.container(border=True):
         st.markdown("**Against the last saved recipe**")
         enter, leave = ranking.difference(opened)

@@ -22,10 +22,16 @@ LIBRARIES = {
     "umap",
     "PIL",
     "safetensors",
+    "numba",
+    "faiss",
+    "cleanlab",
 }
 """What the compute packages may import: each is usable alone, on a bare GPU machine."""
 INSIDE = {"curation.plugin", "curation.errors", "curation.randomness"}
-COMPUTE = ("scores", "corruptions", "attacks", "embedding", "selection", "models", "training")
+COMPUTE = (
+    *("scores", "corruptions", "attacks", "embedding", "selection", "models", "training"),
+    *("coverage", "label_errors"),
+)
 SOURCES = sorted([*(ROOT / "curation").rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"])
 
 
@@ -58,6 +64,7 @@ def test_compute_packages_stand_alone(package: str) -> None:
 def test_compute_packages_import_without_the_product() -> None:
     """As on a machine that has torch, torchvision, numpy, pandas and pydantic, and nothing else of ours."""
     blocked = "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm safetensors"
+    blocked += " numba faiss cleanlab"
     code = f"""
 import sys
 for name in {blocked.split()!r}: sys.modules[name] = None

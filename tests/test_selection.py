@@ -17,6 +17,7 @@ from curation.plugin import explain
 from curation.selection import SELECTORS
 from curation.selection.band import ranking
 from curation.selection.base import Group
+from curation.selection.covering import Covering
 from curation.selection.family import family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardest_first
@@ -55,13 +56,20 @@ def names(pool: pd.DataFrame, rows: Any) -> list[str]:
     ]
 
 
+PLACES = np.random.default_rng(0).normal(size=(997, 4)).astype(np.float32)
+"""Where candidates lie for the coverage strategies, by their ids."""
+
+
 def parsed(**fields: Any) -> Selection:
     """Settings as a recipe writes them."""
     return Selection.model_validate(fields)
 
 
 def run(pool: pd.DataFrame, seed: int = 0, **fields: Any) -> Selected:
-    return select(pool, parsed(**fields), seed=seed, classes=CLASSES)
+    settings = parsed(**fields)
+    covering = Covering(lambda rows: PLACES[pool["candidate_id"].to_numpy()[rows] % len(PLACES)], settings.coverage,
+                        total=settings.budget)  # fmt: skip
+    return select(pool, settings, seed=seed, classes=CLASSES, covering=covering)
 
 
 # Names and ids
@@ -223,7 +231,7 @@ def anything(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     fields = {
         "budget": budget,
         "mix": draw(st.sampled_from([[9, 6, 10], [1, 2, 1], [1, 1, 1]])),
-        "strategy": draw(st.sampled_from(SELECTORS.names)),
+        "strategy": draw(st.sampled_from(["boundary", "random", "facility_location", "k_center"])),
         "offset": offset,
         "floor": None if floor is None else min(1, offset + floor),
         "class_balance": draw(st.booleans()),

@@ -25,8 +25,10 @@ def baselines(recipe: Recipe, names: Sequence[BaselineName]) -> dict[BaselineNam
     comparisons of Wang & Fang 2022.
     """
     mix = recipe.selection.mix.model_dump()
-    plain = {
+    plain: dict[str, object] = {
         "selection.edits": {},
+        "selection.within": None,
+        "weights": {},
         "selection.offset_by": "rank",
         "selection.offset": 0,
         "selection.floor": None,

@@ -2,9 +2,19 @@
 
 from curation.plugin import Registry
 from curation.selection.boundary import Boundary
+from curation.selection.covering import FacilityLocation, KCenter, KMeans, SetCover
 from curation.selection.random import Random
 from curation.selection.self_correction import SelfCorrected
 
-SELECTORS = Registry("selector", (Boundary, Random, SelfCorrected))
+SELECTORS = Registry("selector", (Boundary, Random, FacilityLocation, SetCover, KCenter, KMeans, SelfCorrected))
 
-__all__ = ["SELECTORS", "Boundary", "Random", "SelfCorrected"]
+__all__ = [
+    "SELECTORS",
+    "Boundary",
+    "FacilityLocation",
+    "KCenter",
+    "KMeans",
+    "Random",
+    "SelfCorrected",
+    "SetCover",
+]

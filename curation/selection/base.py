@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from curation.plugin import Plugin
 from curation.selection.family import Family
 from curation.selection.order import first, least_of_each_sample
+
+if TYPE_CHECKING:
+    from curation.selection.covering import Covering
+
+Within = Literal["boundary", "family"]
+"""What a strategy chooses from: the candidates between offset and floor, or all of the family."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class Group:
 
     family: theirs; positions: int64 N, rising positions in it; order: uint32 N, falls as hardness rises; bounded: a
     floor is set, so that the quota is drawn inside the band instead of from its top; one_per_sample: take no two of one
-    sample.
+    sample; given: int64, rising positions in the family of what was taken by hand; covering: works a coverage strategy
+    out, None: it was worked out before.
     """
 
     family: Family
@@ -28,6 +35,8 @@ class Group:
     order: np.ndarray
     bounded: bool = False
     one_per_sample: bool = False
+    given: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    covering: Covering | None = None
 
     @property
     def rows(self) -> np.ndarray:
@@ -43,11 +52,14 @@ class Group:
 class Selector(Plugin):
     """One way to fill a quota. A member writes ``prefer``; ``__call__`` takes the most preferred."""
 
-    within: ClassVar[str] = "band"
-    """``band``: it is offered the candidates between offset and floor; ``family``: all of the family."""
+    within: ClassVar[Within] = "boundary"
+    """What it chooses from where the recipe does not say."""
 
     follows: ClassVar[str | None] = None
-    """A column of the pool, uint32: the order it goes by; candidates with ``NEVER`` there are not offered."""
+    """A stage, and the column of the pool with the order it works out, uint32: ``NEVER`` for what is not chosen."""
+
+    covers: ClassVar[bool] = False
+    """It chooses by how well the chosen cover the others; see ``selection.covering``."""
 
     def __call__(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Choose candidates; the result depends on the group as a set, on ``need`` and on ``seed`` alone.

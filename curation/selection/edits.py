@@ -36,6 +36,27 @@ def find(families: dict[str, Family], names: list[str], *, where: str) -> dict[s
     return {name: at for name, (at, _) in found.items()}
 
 
+def without(families: dict[str, Family], edits: Edits) -> dict[str, np.ndarray]:
+    """Return, for each family, the rising positions of what is excluded, alone or with its whole sample.
+
+    Raises: UsageError naming a candidate that is in no family.
+    """
+    excluded = find(families, edits.exclude, where="edits.exclude")
+    if not edits.drop:
+        return excluded
+    samples = np.array(edits.drop, dtype=np.int64)
+    for name, family in families.items():
+        excluded[name] = np.union1d(excluded[name], dropped_of(family, samples))
+    return excluded
+
+
+def dropped_of(family: Family, samples: np.ndarray) -> np.ndarray:
+    """Return the rising positions of some samples' variants in a family; a sample that is not there has none."""
+    starts, stops = family.of_samples(np.unique(samples))
+    parts = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
 def relabelled(families: dict[str, Family], edits: Edits, *, classes: int) -> dict[str, Family]:
     """Return the families with the labels that a person gave.
 

@@ -7,15 +7,15 @@ from typing import ClassVar
 import numpy as np
 
 from curation.randomness import stream_seeds
-from curation.selection.base import Group, Selector
+from curation.selection.base import Group, Selector, Within
 
 
 class Random(Selector):
-    """Uniformly at random over the whole family; score, offset and floor are ignored."""
+    """Uniformly at random over the whole family, or with ``within: boundary`` over the band alone."""
 
     name: ClassVar[str] = "random"
     title: ClassVar[str] = "Random, ignoring hardness"
-    within: ClassVar[str] = "family"
+    within: ClassVar[Within] = "family"
 
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Return a random order."""

@@ -11,7 +11,8 @@ from curation.errors import UsageError
 from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
-from curation.selection.edits import find, relabelled
+from curation.selection.covering import Covering
+from curation.selection.edits import find, relabelled, without
 from curation.selection.family import NEVER, Family, family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardness_at, keys, positions, sample_starts
@@ -25,7 +26,9 @@ _FILL_ORDER = ("clean", "adversarial", "corruption")
 """With one variant a sample, the attacked copies come first: a sample has far more corrupted ones to choose from."""
 
 
-def select(pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int) -> Selected:
+def select(
+    pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int, covering: Covering | None = None
+) -> Selected:
     """Choose the curated set.
 
     Args:
@@ -33,16 +36,18 @@ def select(pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int) 
         settings: the recipe's ``selection`` block.
         seed: the recipe's seed, for what is drawn at random.
         classes: K; labels are in [0, K).
+        covering: works a coverage strategy out; None: its order is in the pool.
 
     Returns: the chosen rows; where a family has too few candidates, all it has, and a ``Shortage`` that says so.
     Raises: UsageError for edits that name what is not in the pool, or more of a family than its quota; CurationError
         for a pool with scores that are not numbers, labels out of range, a missing column or a candidate twice.
     """
-    selector = SELECTORS.build(settings.strategy)
-    families = {name: family_of(pool, name, settings.score, follows=selector.follows) for name in FAMILIES}
+    selectors = {name: SELECTORS.build(settings.strategy_of(name)) for name in FAMILIES}
+    follows = {name: None if it.covers and covering else it.follows for name, it in selectors.items()}
+    families = {name: family_of(pool, name, settings.score, follows=follows[name]) for name in FAMILIES}
     families = relabelled(families, settings.edits, classes=classes)
     forced = find(families, settings.edits.include, where="edits.include")
-    excluded = find(families, settings.edits.exclude, where="edits.exclude")
+    excluded = without(families, settings.edits)
     taken = [families[name].candidate_ids[forced[name]] >> CODE_BITS for name in FAMILIES if name != "clean"]
     filled = {}
     for name, quota in sorted(quotas(settings.mix, settings.budget).items(), key=lambda it: _FILL_ORDER.index(it[0])):
@@ -52,7 +57,7 @@ def select(pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int) 
                 f"edits.include holds {len(forced[name]):,} {name} candidates but their quota is {quota:,}; remove "
                 "some, or raise the budget or the family's part of the mix"
             )
-        fill = _Fill(family, quota, settings, selector, forced[name], seed, classes)
+        fill = _Fill(family, quota, settings, selectors[name], forced[name], seed, classes, covering)
         fill.run(*candidates(family, settings, excluded[name]), taken)
         filled[name] = fill
         if name != "clean":
@@ -78,6 +83,7 @@ class _Fill:
     forced: np.ndarray
     seed: int
     classes: int
+    covering: Covering | None = None
     candidates: int = 0
     passed_over: int = 0
     hardest: int = 2**32 - 1
@@ -108,29 +114,30 @@ class _Fill:
         if not self.quota:
             self.available = [0] * len(self.parts(0))
             return
-        by_hand = np.bincount(self.family.labels[self.forced], minlength=self.classes)
         blocked = self._blocked(taken)
         mask = np.zeros(len(self.family), dtype=bool)
         mask[self.forced] = True
-        if self.family.given_order is not None:
+        if self.family.given_order is not None and not self.selector.covers:
             offered = self.family.given_order[at] != NEVER
             at, order = at[offered], order[offered]
         groups = self._groups(at, order)
-        counts = by_hand if self.balanced else [len(self.forced)]
-        for (where, ranks), part, forced in zip(groups, self.parts(self.quota), counts, strict=True):
-            mask[self._choose(where, ranks, int(part), int(forced), blocked)] = True
+        by_hand = [self.forced]
+        if self.balanced:
+            by_hand = [self.forced[self.family.labels[self.forced] == label] for label in range(self.classes)]
+        for (where, ranks), part, given in zip(groups, self.parts(self.quota), by_hand, strict=True):
+            mask[self._choose(where, ranks, int(part), given, blocked)] = True
         self.chosen = np.flatnonzero(mask)
 
     def _choose(
-        self, at: np.ndarray, order: np.ndarray, part: int, forced: int, blocked: np.ndarray | None
+        self, at: np.ndarray, order: np.ndarray, part: int, given: np.ndarray, blocked: np.ndarray | None
     ) -> np.ndarray:
         """Return the positions in the family that are taken from one group; note what there was to take."""
         settings, name = self.settings, self.family.name
-        banded = self.selector.within == "band"
+        banded, forced = settings.within_of(name) == "boundary", len(given)
         start, stop = edges(order, settings, name) if banded else (0, len(order))
         bounded = banded and settings.floor.of(name) is not None
         inside = between(order, start, stop)
-        group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample)
+        group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample, given, self.covering)
         if blocked is not None:
             free = ~blocked[group.positions]
             group = replace(group, positions=group.positions[free], order=group.order[free])
@@ -140,7 +147,8 @@ class _Fill:
         self.passed_over += min(start, len(order))
         if banded and len(picked):
             self.hardest = min(self.hardest, int(group.order.min()))
-            self.easiest = max(self.easiest, int((group.order if bounded else group.order[picked]).max()))
+            reached = group.order if bounded or self.selector.within == "family" else group.order[picked]
+            self.easiest = max(self.easiest, int(reached.max()))
         if len(picked) < part - forced:
             self.fitting.append(self._fit(at, order, stop, part - forced, blocked) if banded else None)
         return group.positions[picked]
@@ -219,7 +227,7 @@ def _shortages(fills: list[_Fill], settings: Selection) -> list[Shortage]:
                 fits_offset=fits,
                 fits_budget=budget,
                 offsets={family: settings.offset.of(family) for family in FAMILIES},
-                floor=settings.floor.of(name) if fill.selector.within == "band" else None,
+                floor=settings.floor.of(name) if settings.within_of(name) == "boundary" else None,
                 by_score=by_score,
             )
         )

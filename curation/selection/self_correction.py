@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from curation.errors import CurationError
-from curation.selection.base import Group, Selector
+from curation.selection.base import Group, Selector, Within
 
 
 class SelfCorrected(Selector):
@@ -18,7 +18,7 @@ class SelfCorrected(Selector):
 
     name: ClassVar[str] = "self_correction"
     title: ClassVar[str] = "Self-correction: nearest to what a model still gets wrong"
-    within: ClassVar[str] = "family"
+    within: ClassVar[Within] = "family"
     follows: ClassVar[str | None] = "self_correction"
 
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:

@@ -11,6 +11,8 @@ from curation.errors import UsageError, unknown_name
 from curation.plugin import Settings
 from curation.scores import SCORES
 from curation.selection import SELECTORS
+from curation.selection.base import Within
+from curation.selection.covering import Coverage
 from curation.selection.pool import FAMILIES, candidate_name, parse_candidate
 
 
@@ -82,6 +84,8 @@ class Edits(Settings):
     include: list[str] = Field([], description="candidates taken first, within their family's quota: 17, 17/fog/3")
     exclude: list[str] = Field([], description="candidates that are never taken and not ranked")
     relabel: dict[int, int] = Field({}, description="sample_id: label in [0, K), for the sample and all its variants")
+    drop: list[int] = Field([], description="sample ids left out with all their variants, such as broken images")
+    confirmed: list[int] = Field([], description="sample ids whose label was looked at and is right")
 
     @field_validator("include", "exclude", mode="before")
     @classmethod
@@ -98,6 +102,9 @@ class Edits(Settings):
         both = set(self.include).intersection(self.exclude)
         if both:
             raise ValueError(f"candidate {min(both)} is both included and excluded; remove it from one of the two")
+        dropped = next((name for name in self.include if parse_candidate(name).sample_id in self.drop), None)
+        if dropped:
+            raise ValueError(f"candidate {dropped} is included and its sample is dropped; remove one of the two")
         return self
 
 
@@ -109,6 +116,12 @@ class Selection(Settings):
         Mix(clean=9, corruption=6, adversarial=10), description="clean : corruption : adversarial; sets the quotas"
     )
     strategy: str = Field("boundary", description="how candidates are chosen inside a family; a selector's name")
+    within: Within | None = Field(
+        None,
+        description="what the strategy chooses from: boundary (between offset and floor) or family (all); None: random "
+        "and self_correction from the family, the others from the boundary",
+    )
+    coverage: Coverage = Field(Coverage(), description="how the coverage strategies measure and choose")
     score: str = Field(
         "entropy",
         description="what hard means: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − p₂)); of "
@@ -137,6 +150,14 @@ class Selection(Settings):
         if strategy not in SELECTORS:
             raise ValueError(unknown_name("selector", strategy, SELECTORS.names))
         return strategy
+
+    @field_validator("within")
+    @classmethod
+    def _possible(cls, within: Within | None, info: ValidationInfo) -> Within | None:
+        strategy = info.data.get("strategy")
+        if within and (strategy, within) in (("boundary", "family"), ("self_correction", "boundary")):
+            raise ValueError(f"strategy {strategy} cannot choose from the {within}; leave within out")
+        return within
 
     @field_validator("score")
     @classmethod
@@ -173,3 +194,13 @@ class Selection(Settings):
             if edge is not None and not by_rank and offset is not None and edge >= offset:
                 raise ValueError(f"{family} must be a score below the offset, {offset:g}")
         return floor
+
+    def strategy_of(self, family: str) -> str:
+        """Return the strategy by which a family is chosen: where ``coverage`` leaves it out, boundary."""
+        left_out = SELECTORS[self.strategy].covers and family not in self.coverage.families
+        return "boundary" if left_out else self.strategy
+
+    def within_of(self, family: str) -> Within:
+        """Return what a family's strategy chooses from."""
+        strategy = self.strategy_of(family)
+        return (self.within if strategy == self.strategy else None) or SELECTORS[strategy].within

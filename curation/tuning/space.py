@@ -41,7 +41,12 @@ def space_of(recipe: Recipe, settings: Tuning, counts: Mapping[str, int]) -> dic
     """
     families = [family for family in FAMILIES if counts.get(family)]
     selection, wanted = recipe.selection, set(settings.search)
-    banded = "strategy" in wanted or SELECTORS[selection.strategy].within == "band"
+    if "strategy" not in wanted and SELECTORS[selection.strategy].follows:
+        raise UsageError(
+            f"strategy {selection.strategy} is worked out anew for every mix and band, which a search cannot wait for; "
+            "search strategy too, or start from a recipe with strategy boundary"
+        )
+    banded = "strategy" in wanted or is_banded(selection, {})
     if not banded and wanted & {"offset", "floor"}:
         raise UsageError(
             f"strategy {selection.strategy} ignores offset and floor; search strategy too, or start from a recipe with "
@@ -77,7 +82,9 @@ def severities_of(recipe: Recipe) -> list[int]:
 
 def is_banded(selection: Selection, parameters: Mapping[str, Any]) -> bool:
     """Whether edges of the band matter to the strategy in the parameters, or (where it is not searched) to its own."""
-    return SELECTORS[parameters.get("strategy", selection.strategy)].within == "band"
+    strategy = parameters.get("strategy", selection.strategy)
+    own = selection.within if strategy == selection.strategy else None
+    return (own or SELECTORS[strategy].within) == "boundary"
 
 
 def severities_in(recipe: Recipe, parameters: Mapping[str, Any]) -> list[int]:
@@ -128,6 +135,8 @@ def selection_of(parameters: Mapping[str, Any], selection: Selection, counts: Ma
     shares = {family: parameters.get(f"mix_{family}", 0) for family in FAMILIES}
     mix = Mix.model_validate(shares) if any(shares.values()) else selection.mix
     changes: dict[str, Any] = {"mix": mix.model_dump(), "strategy": parameters.get("strategy", selection.strategy)}
+    if changes["strategy"] != selection.strategy:
+        changes["within"] = None
     if any(name.startswith(("offset_", "width_")) for name in parameters):
         wanted = quotas(mix, selection.budget)
         edges = {
@@ -172,7 +181,7 @@ def fitted(selection: Selection, pool: pd.DataFrame, *, seed: int, classes: int)
             name, better = shortage.family, _eased(shortage.fits_offset, offsets[shortage.family], selection.offset_by)
             if better is not None:
                 offsets[name] = better
-            elif floors[name] not in (None, 1.0) and SELECTORS[selection.strategy].within == "band":
+            elif floors[name] not in (None, 1.0) and selection.within_of(name) == "boundary":
                 floors[name] = 1.0 if selection.offset_by == "rank" else None
             else:
                 there = shortage.available

@@ -11,7 +11,6 @@ import pandas as pd
 
 from curation.errors import CurationError, UsageError
 from curation.recipe import Recipe
-from curation.selection import SELECTORS
 from curation.selection.pool import FAMILIES
 from curation.storage import read_json, write_json
 from curation.tuning.settings import Tuning
@@ -175,7 +174,7 @@ class Study:
         total = sum(selection.mix.of(family) for family in FAMILIES)
         for family in FAMILIES:
             row[f"mix_{family}"] = selection.mix.of(family) / total
-            if SELECTORS[selection.strategy].within == "band" and selection.mix.of(family):
+            if selection.within_of(family) == "boundary" and selection.mix.of(family):
                 row[f"offset_{family}"], row[f"floor_{family}"] = (
                     selection.offset.of(family),
                     selection.floor.of(family),

@@ -39,6 +39,8 @@ class Opened(Prepared):
     pool_key: str
     pool: pd.DataFrame
     selected: Selected
+    provisional: bool
+    """Shown is what the boundary strategy takes, while the recipe's own is not worked out."""
 
 
 def open_model() -> Prepared:
@@ -69,8 +71,13 @@ def open_selection() -> Opened:
         key = pipeline.pool_key
     except CurationError as error:
         _compute(found, str(error))
+    from pages.ui import coverage
+
     pool = resources.pool(key, pipeline)
-    return Opened(found, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key))
+    selected = resources.selected(recipe, pipeline, pool, key)
+    opened = Opened(found, recipe, pipeline, key, pool, selected, pipeline.unordered())
+    coverage.unfinished(opened)
+    return opened
 
 
 def empty(title: str, text: str) -> NoReturn:

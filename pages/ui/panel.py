@@ -83,7 +83,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
     statuses = [
         status
         for status in resources.pipeline().status()
-        if (status.stage, status.state) != ("self_correction", "off")  # few recipes ask for it
+        if (status.stage, status.state) not in (("self_correction", "off"), ("coverage", "off"))  # few ask for them
     ]
     at = job.progress if job else None
     current = at.stage if at else None

@@ -33,7 +33,7 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
 
     # The keys change when the source is read again or a goal model is made anew.
     keys = [Pipeline(recipe, found, device="cpu").samples_key, *found.models()]
-    return _pipeline(str(found.root), fingerprint([recipe.computed(), keys]), recipe)
+    return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).with_recipe(recipe)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -50,16 +50,17 @@ def pool(pool_key: str, _pipeline: Pipeline) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _selected(key: str, _pipeline: Pipeline, _pool: pd.DataFrame, _recipe: Recipe) -> Selected:
-    from curation.selection.select import select
-
-    return select(_pool, _recipe.selection, seed=_recipe.seed, classes=len(_pipeline.samples.classes))
+def _selected(key: str, _pipeline: Pipeline, _pool: pd.DataFrame) -> Selected:
+    return _pipeline.select(_pool)
 
 
 def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: str) -> Selected:
-    """What a recipe selects from a pool."""
-    key = fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")])
-    return _selected(key, opened, table, recipe)
+    """What a recipe selects from a pool; while its strategy is not worked out, what the boundary strategy would."""
+    it = opened.with_recipe(recipe)
+    if it.unordered():
+        recipe = recipe.with_changes(**{"selection.strategy": "boundary", "selection.within": None})
+        it = opened.with_recipe(recipe)
+    return _selected(fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")]), it, table)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -125,8 +125,6 @@ def _measure(found: Workspace, best: Recipe) -> None:
 
 def _described(recipe: Recipe) -> dict[str, str]:
     """Return what a search may change of a recipe, in words."""
-    from curation.selection import SELECTORS
-
     selection, corruption = recipe.selection, recipe.variants.corruption
     total = sum(selection.mix.of(family) for family in FAMILY_WORDS)
     shares = {family: selection.mix.of(family) / total for family in FAMILY_WORDS}
@@ -136,7 +134,7 @@ def _described(recipe: Recipe) -> dict[str, str]:
         "Mix": ", ".join(f"{shares[family]:.0%} {FAMILY_WORDS[family].lower()}" for family in there),
     }
     form = "{:.1%}" if selection.offset_by == "rank" else "{:.3g}"
-    banded = SELECTORS[selection.strategy].within == "band"
+    banded = any(selection.within_of(family) == "boundary" for family in there)
     for name, edges in (("Offset", selection.offset), ("Floor", selection.floor)):
         known = {family: edges.of(family) for family in there} if banded else {}
         listed = [f"{FAMILY_WORDS[at].lower()} {form.format(v)}" for at, v in known.items() if v is not None]

@@ -1,0 +1,292 @@
+"""Strategies that choose by how well the chosen cover the others: their settings, their members, their working out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from curation.coverage import Cover, coverage_curve, facility_location, k_center, k_means, set_cover
+from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.spaces import SpaceName
+from curation.errors import CurationError
+from curation.plugin import Settings
+from curation.randomness import stream_seeds
+from curation.selection.base import Group, Selector
+from curation.selection.family import NEVER
+from curation.selection.pool import CODE_BITS
+
+Points = Callable[[np.ndarray], np.ndarray]
+"""From rows of the pool, int64 M, to where they lie, float32 M×D."""
+
+DENSE_POINTS = 20_000
+"""Facility location compares every point with every other up to so many; above, with its nearest neighbours only."""
+
+NEIGHBOURS = 100
+"""How many nearest neighbours stand for all others above ``DENSE_POINTS``."""
+
+_PROBED = 500
+_CURVE = 100
+
+
+class Coverage(Settings):
+    """How the coverage strategies measure distance, and what they may choose from."""
+
+    families: list[Literal["clean", "corruption", "adversarial"]] = Field(
+        ["clean", "corruption", "adversarial"],
+        min_length=1,
+        description="chosen by coverage; the other families by the boundary strategy",
+    )
+    space: SpaceName = Field(
+        "features",
+        description="where images lie: features (penultimate layer), softmax_gradient (p − y), last_layer_gradient",
+    )
+    epochs: list[int] = Field(
+        [], description="kept epochs of the goal model whose spaces are joined; empty: its own epoch"
+    )
+    metric: Literal["l2", "cosine"] = Field("l2", description="distance: Euclidean, or 1 − cosine similarity")
+    classwise: bool = Field(True, description="cover every class by itself, with a quota by its size")
+    radius: float | None = Field(
+        None, gt=0, description="of set cover, in the space's unit; None: as wide as the quota's balls need to be"
+    )
+    greedy: Literal["lazy", "stochastic"] = Field(
+        "lazy", description="facility location: exact lazy greedy, or the faster one that looks at a sample each time"
+    )
+    neighbours: int | None = Field(
+        None,
+        ge=1,
+        description=f"facility location: compare with so many nearest neighbours only; None: with all up to "
+        f"{DENSE_POINTS:,} points, above with {NEIGHBOURS}",
+    )
+
+    @field_validator("epochs")
+    @classmethod
+    def _once(cls, epochs: list[int]) -> list[int]:
+        return sorted(set(epochs))
+
+
+@dataclass(frozen=True)
+class Covered:
+    """How the candidates of one family, or of one class of it, are covered.
+
+    label: the class, None: all; offered: candidates there were; cover: as ``curation.coverage`` returned it; radius: of
+    the curves, in the space's unit; steps: int64, numbers of chosen images; curve, by_chance: share of the candidates
+    within the radius of the first so many chosen, or of as many drawn at random.
+    """
+
+    family: str
+    label: int | None
+    offered: int
+    cover: Cover
+    radius: float
+    steps: np.ndarray
+    curve: np.ndarray
+    by_chance: np.ndarray
+
+
+@dataclass
+class Covering:
+    """The working out of a coverage strategy while a selection is made; ``covered`` tells of every group, in order.
+
+    points: where rows of the pool lie; on_progress: told how many images are chosen of how many, may raise to stop.
+    """
+
+    points: Points
+    settings: Coverage
+    total: int
+    device: str = "cpu"
+    on_progress: Callable[[int, int], None] = lambda done, total: None
+    covered: list[Covered] = field(default_factory=list)
+    done: int = 0
+    ranks: dict[int, int] = field(default_factory=dict)
+    """By candidate_id: the order of choice among its family, or class of it."""
+
+    def order_of(self, candidate_ids: np.ndarray) -> np.ndarray:
+        """Return uint32 N: the order in which candidates were chosen; ``NEVER`` where by hand or another strategy."""
+        return np.array([self.ranks.get(name, NEVER) for name in candidate_ids.tolist()], dtype=np.uint32)
+
+    def order(self, selector: CoverageSelector, group: Group, need: int, *, seed: int) -> np.ndarray:
+        """Return uint32 N: the order of choice; ``NEVER`` for what is not chosen."""
+        positions = np.concatenate([group.given, group.positions])
+        points = self.points(group.family.rows[positions])
+        labels, owners = group.family.labels[positions], group.family.candidate_ids[positions] >> CODE_BITS
+        given = np.arange(len(positions)) < len(group.given)
+        found: list[np.ndarray] = []
+        ranks: list[np.ndarray] = []
+        for label, count in self._parts(labels, owners, given, need, one_per_sample=group.one_per_sample):
+            mine = np.arange(len(positions)) if label is None else np.flatnonzero(labels == label)
+            cover = self._cover(
+                selector,
+                points[mine],
+                count=count,
+                given=np.flatnonzero(given[mine]),
+                owners=owners[mine] if group.one_per_sample else None,
+                seed=seed,
+            )
+            self._note(group.family.name, label, points[mine], cover, seed=seed)
+            found.append(mine[cover.chosen])
+            ranks.append((np.arange(len(cover.chosen)) + 0.5) / max(len(cover.chosen), 1))
+        order = np.full(len(positions), NEVER, dtype=np.uint32)
+        if found:
+            # Classes take turns, so that the first so many chosen are a fair part of the whole.
+            chosen = np.concatenate(found)[np.argsort(np.concatenate(ranks), kind="stable")]
+            order[chosen] = np.arange(len(chosen), dtype=np.uint32)
+            self.ranks |= dict(
+                zip(group.family.candidate_ids[positions[chosen]].tolist(), range(len(chosen)), strict=True)
+            )
+        return order[len(group.given) :]
+
+    def _parts(
+        self, labels: np.ndarray, owners: np.ndarray, given: np.ndarray, need: int, *, one_per_sample: bool
+    ) -> list[tuple[int | None, int]]:
+        """Return how many to choose of each class, by the number that can be chosen of it: largest remainder."""
+        if one_per_sample:
+            free = ~given & ~np.isin(owners, owners[given])
+            _, first = np.unique(owners[free], return_index=True)
+            there = labels[free][first]
+        else:
+            there = labels[~given]
+        need = min(need, len(there))
+        if not self.settings.classwise:
+            return [(None, need)] if need else []
+        classes, sizes = np.unique(there, return_counts=True)
+        exact = sizes * need
+        parts = exact // max(len(there), 1)
+        parts[np.argsort(-(exact % max(len(there), 1)), kind="stable")[: need - int(parts.sum())]] += 1
+        return [(int(label), int(part)) for label, part in zip(classes, parts, strict=True) if part]
+
+    def _cover(self, selector: CoverageSelector, points: np.ndarray, *, count: int, **more: Any) -> Cover:
+        before = self.done
+
+        def report(done: int, total: int) -> None:
+            self.on_progress(min(before + count * done // max(total, 1), self.total), self.total)
+
+        cover = selector.cover(
+            points, settings=self.settings, count=count, device=self.device, on_progress=report, **more
+        )
+        self.done += count
+        return cover
+
+    def _note(self, family: str, label: int | None, points: np.ndarray, cover: Cover, *, seed: int) -> None:
+        settings, count = self.settings, len(cover.chosen)
+        radius = settings.radius or fitting_radius(points, count=count, metric=settings.metric, device=self.device)
+        draws = stream_seeds(seed, np.arange(len(points)), "covered by chance", family, str(label)).numpy()
+        chance = np.argsort(draws, kind="stable")[:count]
+        steps = np.unique(np.linspace(0, count, min(count, _CURVE) + 1).round().astype(np.int64))
+        curves = [
+            coverage_curve(points, chosen, radius=radius, metric=settings.metric, device=self.device)[steps]
+            for chosen in (cover.chosen, chance)
+        ]
+        self.covered.append(Covered(family, label, len(points), cover, radius, steps, *curves))
+
+
+def fitting_radius(points: np.ndarray, *, count: int, metric: Literal["l2", "cosine"], device: str = "cpu") -> float:
+    """Return a radius at which ``count`` balls can hold most points: half of the points have N / count within it."""
+    around = min(max(len(points) // max(count, 1), 1), len(points) - 1)
+    if around < 1:
+        return 1.0
+    probes = points[np.arange(min(_PROBED, len(points))) * len(points) // min(_PROBED, len(points))]
+    found = nearest_neighbours(points, queries=probes, count=around + 1, metric=metric, device=device)
+    radius = float(np.median(found.distance[:, -1]))
+    return radius if radius > 0 else float(found.distance.max()) or 1.0
+
+
+class CoverageSelector(Selector):
+    """A strategy whose choices depend on one another: the stage ``coverage`` works them out, a selection follows."""
+
+    follows: ClassVar[str | None] = "coverage"
+    covers: ClassVar[bool] = True
+
+    def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
+        """Return the order of choice: worked out now, where the group says how, else as it is in the pool."""
+        if group.covering is not None:
+            return group.covering.order(self, group, need, seed=seed)
+        order = group.family.given_order
+        if order is None:
+            raise CurationError(f"the group was made without the order of {self.name}; use `family_of(…, follows=…)`")
+        return order[group.positions]
+
+    @abstractmethod
+    def cover(
+        self,
+        points: np.ndarray,
+        *,
+        settings: Coverage,
+        count: int,
+        given: np.ndarray,
+        owners: np.ndarray | None,
+        seed: int,
+        device: str,
+        on_progress: Callable[[int, int], None],
+    ) -> Cover:
+        """Choose ``count`` of some points, float32 N×D; see ``curation.coverage``."""
+
+
+class FacilityLocation(CoverageSelector):
+    """Near every candidate there is a chosen one: the sum of the distances to the nearest chosen is greedily least.
+
+    Source: Mirzasoleiman, Bilmes & Leskovec 2020, "Coresets for Data-efficient Training of Machine Learning Models".
+    """
+
+    name: ClassVar[str] = "facility_location"
+    title: ClassVar[str] = "Facility location: near every candidate a chosen one"
+
+    def cover(
+        self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any
+    ) -> Cover:  # fmt: skip
+        """Choose by lazy or stochastic greedy; see ``CoverageSelector.cover``."""
+        neighbours = settings.neighbours or (NEIGHBOURS if len(points) > DENSE_POINTS else None)
+        if neighbours is not None and neighbours >= len(points):
+            neighbours = None
+        return facility_location(
+            points,
+            count=count,
+            metric=settings.metric,
+            neighbours=neighbours,
+            method=settings.greedy,
+            seed=seed,
+            **more,
+        )
+
+
+class SetCover(CoverageSelector):
+    """As many candidates as possible have a chosen one within the radius."""
+
+    name: ClassVar[str] = "set_cover"
+    title: ClassVar[str] = "Set cover: balls of one radius over all candidates"
+
+    def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
+        """Choose the centres of balls, greedily; see ``CoverageSelector.cover``."""
+        metric, device = settings.metric, more["device"]
+        radius = settings.radius or fitting_radius(points, count=count, metric=metric, device=device)
+        return set_cover(points, radius=radius, count=count, metric=metric, **more)
+
+
+class KCenter(CoverageSelector):
+    """The candidate farthest from all chosen ones is chosen next.
+
+    Source: Gonzalez 1985; Sener & Savarese 2018, "Active Learning for Convolutional Neural Networks: A Core-Set
+    Approach".
+    """
+
+    name: ClassVar[str] = "k_center"
+    title: ClassVar[str] = "k-centre: no candidate far from a chosen one"
+
+    def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
+        """Choose farthest first; see ``CoverageSelector.cover``."""
+        return k_center(points, count=count, metric=settings.metric, seed=seed, **more)
+
+
+class KMeans(CoverageSelector):
+    """The candidates nearest to the centres of k-means."""
+
+    name: ClassVar[str] = "k_means"
+    title: ClassVar[str] = "k-means centres"
+
+    def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
+        """Choose what is nearest to each centre; see ``CoverageSelector.cover``."""
+        return k_means(points, count=count, seed=seed, **more)

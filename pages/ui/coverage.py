@@ -1,0 +1,207 @@
+"""The strategies that cover: their settings, what is not worked out yet, and how well the chosen cover the others."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from curation import figures
+from curation.figures import FAMILY_WORDS
+from curation.selection import SELECTORS
+from pages.ui import panel, state
+from pages.ui.fields import bound, set_field
+
+if TYPE_CHECKING:
+    from pages.ui.opened import Opened
+
+SPACES = {
+    "features": "Features (what the last layer sees)",
+    "softmax_gradient": "Softmax gradient (p − y)",
+    "last_layer_gradient": "Last layer's gradient",
+}
+WEIGHTS = {
+    "none": "All the same",
+    "cluster_size": "Size of its cluster",
+    "within_radius": "Candidates within the radius",
+    "label_agreement": "Share of its cluster with its label",
+}
+
+
+def strategy(opened: Opened) -> None:
+    """Draw the choice of a strategy and the settings that it has."""
+    selection = opened.recipe.selection
+    bound(
+        st.selectbox,
+        "Strategy",
+        SELECTORS.names,
+        path="selection.strategy",
+        back=_choose,
+        format_func=lambda name: SELECTORS[name].title,
+    )
+    selector = SELECTORS[selection.strategy]
+    if selector.covers or selection.strategy == "random":
+        own = {"boundary": "the hardness band", "family": "the whole family"}
+        bound(
+            st.segmented_control,
+            "Choose from",
+            list(own),
+            path="selection.within",
+            to=lambda within: within or selector.within,
+            format_func=own.__getitem__,
+            required=True,
+            help="The band lies between the offset and, where set, the floor.",
+        )
+    if selector.covers:
+        _settings(selection.strategy)
+
+
+def _choose(name: str) -> str:
+    # What one strategy may choose from, another may not.
+    state.change(**{"selection.within": None, "selection.strategy": name})
+    return name
+
+
+def _settings(name: str) -> None:
+    bound(
+        st.pills,
+        "For",
+        list(FAMILY_WORDS),
+        path="selection.coverage.families",
+        format_func=FAMILY_WORDS.__getitem__,
+        selection_mode="multi",
+        required=True,
+        help="The other families are chosen by the boundary strategy.",
+    )
+    left, right = st.columns(2)
+    with left:
+        bound(st.selectbox, "Space", list(SPACES), path="selection.coverage.space", format_func=SPACES.__getitem__)
+    with right:
+        bound(
+            st.selectbox,
+            "Distance",
+            ["l2", "cosine"],
+            path="selection.coverage.metric",
+            format_func={"l2": "Euclidean", "cosine": "Cosine"}.get,
+        )
+    if name == "set_cover":
+        bound(
+            st.number_input,
+            "Radius",
+            path="selection.coverage.radius",
+            min_value=0.0,
+            back=lambda value: value or None,
+            placeholder="automatic",
+            help="Of the balls, in the unit of the space; empty: as wide as the quota's balls need to be.",
+        )
+    if name == "facility_location":
+        bound(
+            st.selectbox,
+            "Greedy",
+            ["lazy", "stochastic"],
+            path="selection.coverage.greedy",
+            format_func={"lazy": "Exact (lazy)", "stochastic": "Faster (stochastic)"}.get,
+        )
+    bound(st.toggle, "Every class by itself", path="selection.coverage.classwise")
+
+
+def weights() -> None:
+    """Draw the choice of how much each image counts in training."""
+    bound(st.selectbox, "Weights", list(WEIGHTS), path="weights.by", back=_weigh, format_func=WEIGHTS.__getitem__)
+    bound(
+        st.number_input,
+        "Radius of clusters",
+        path="weights.radius",
+        min_value=0.0,
+        back=lambda value: value or None,
+        placeholder="none: what lies nearest to each chosen image",
+        help="Balls of this radius become clusters, exported for cluster sampling (one of each, each epoch).",
+    )
+
+
+def _weigh(by: str) -> str:
+    if by == "within_radius" and state.recipe().weights.radius is None:
+        st.toast("Set a radius first: the weight is how many candidates lie within it.", icon=":material/straighten:")
+        return state.recipe().weights.by
+    return by
+
+
+def _keep_radius(radius: float) -> None:
+    set_field("selection.coverage.radius", float(f"{radius:.4g}"))
+
+
+def unfinished(opened: Opened) -> None:
+    """Say what of the strategy is not worked out for these settings, and offer to do it."""
+    from curation.pipeline import FOR_SELECTION
+
+    recipe, pipeline = opened.recipe, opened.pipeline
+    if not opened.provisional and not (pipeline.asks_for("coverage") and not pipeline.covered().complete()):
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            title = SELECTORS[recipe.selection.strategy].title
+            st.markdown(
+                f":orange[:material/pending:] **{title}** is not worked out for these settings; shown is what the "
+                "boundary strategy takes."
+                if opened.provisional
+                else ":orange[:material/pending:] The weights are not worked out for these settings."
+            )
+            if panel.active_job(opened.workspace) is None:
+                st.button(
+                    "Work it out",
+                    type="primary",
+                    icon=":material/play_arrow:",
+                    on_click=panel.start,
+                    args=(FOR_SELECTION,),
+                    key="work-out",
+                    help="In the background; where the images lie is computed once, later settings take seconds.",
+                )
+        panel.job_strip(opened.workspace)
+
+
+def result(opened: Opened) -> None:
+    """Draw how well the chosen cover the others: value, guarantee, seconds, and the curve beside that of chance."""
+    if opened.provisional or not SELECTORS[opened.recipe.selection.strategy].covers:
+        return
+    groups = opened.pipeline.coverage()
+    if not groups:
+        return
+    st.markdown("**How well the chosen cover the candidates**")
+    st.plotly_chart(figures.coverage_curves(groups), config={"displayModeBar": False}, key="coverage-curves")
+    st.caption(f"Guarantee: {groups[0]['guarantee']}. Dashed: as many images drawn at random.")
+    classes = opened.pipeline.samples.classes
+    table = pd.DataFrame(
+        {
+            "Family": [FAMILY_WORDS[group["family"]] for group in groups],
+            "Class": ["all" if group["label"] is None else classes[group["label"]] for group in groups],
+            "Chosen": [group["chosen"] for group in groups],
+            "Of": [group["offered"] for group in groups],
+            "Value reached": [group["share"] for group in groups],
+            "Covered": [group["curve"][-1] for group in groups],
+            "At random": [group["by_chance"][-1] for group in groups],
+            "Radius": [group["radius"] for group in groups],
+            "Farthest": [group["farthest"] for group in groups],
+            "Seconds": [group["seconds"] for group in groups],
+        }
+    )
+    share = partial(st.column_config.NumberColumn, format="percent")
+    with st.expander(f"{len(groups)} groups, {table['Seconds'].sum():.1f} s"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            column_config={
+                "Value reached": share(help="Of what choosing every candidate would reach."),
+                "Covered": share(help="Candidates within the radius of a chosen one."),
+                "At random": share(help="The same for as many images drawn at random."),
+            },
+        )
+    if opened.recipe.selection.strategy == "set_cover":
+        st.button(
+            "Keep this radius",
+            on_click=_keep_radius,
+            args=(groups[0]["radius"],),
+            key="keep-radius",
+            disabled=opened.recipe.selection.coverage.radius is not None,
+        )
