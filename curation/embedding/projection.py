@@ -1,22 +1,34 @@
-"""Projection of features to two dimensions."""
+"""Projection of features to two dimensions, and where further points land on a projection that is there."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+import torch
 
+from curation.embedding.distances import checked
+from curation.embedding.neighbours import nearest_neighbours
 from curation.errors import CurationError
+
+Method = Literal["pca", "umap"]
 
 WIDE = 50
 """Features wider than this are reduced by PCA to this many dimensions before UMAP."""
+
+EPOCHS = 100
+"""Of moving a placed point; UMAP's own transform takes 30 for more than 10,000 points."""
+
+_NEAR = 1e-3
+"""A neighbourhood is at least this share of the mean distance of its points wide."""
 
 
 def project(
     features: np.ndarray,
     *,
-    method: Literal["pca", "umap"],
+    method: Method,
     seed: int,
     neighbors: int = 15,
     min_dist: float = 0.1,
@@ -33,23 +45,129 @@ def project(
     Returns: float32 N×2.
     Raises: CurationError when features are not finite or there are fewer than 3.
     """
-    features = np.asarray(features, dtype=np.float32)
-    if len(features) < 3:
-        raise CurationError(f"a map needs at least 3 samples, got {len(features)}")
-    if not np.isfinite(features).all():
-        raise CurationError("the goal model's features hold NaN or infinity; train it again with a lower learning rate")
-    if method == "pca" or features.shape[1] > WIDE:
-        from sklearn.decomposition import PCA  # imports for seconds, so only where it is used
-
-        width = 2 if method == "pca" else min(WIDE, *features.shape)
-        reduced = PCA(n_components=min(width, features.shape[1]), random_state=seed).fit_transform(features)
-        features = reduced.astype(np.float32)
+    features = _features(features, "features", 3)
+    reduced = _reduction(features, method=method, seed=seed)(features)
     if method == "pca":
-        return features if features.shape[1] == 2 else np.column_stack([features, np.zeros(len(features), np.float32)])
+        return reduced
     from umap import UMAP  # imports for ten seconds, so only where it is used
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value")
-        init = "random" if len(features) < 10 else "spectral"
-        umap = UMAP(n_neighbors=min(neighbors, len(features) - 1), min_dist=min_dist, random_state=seed, init=init)
-        return np.asarray(umap.fit_transform(features), dtype=np.float32)
+        init = "random" if len(reduced) < 10 else "spectral"
+        umap = UMAP(n_neighbors=min(neighbors, len(reduced) - 1), min_dist=min_dist, random_state=seed, init=init)
+        return np.asarray(umap.fit_transform(reduced), dtype=np.float32)
+
+
+def place(
+    points: np.ndarray,
+    *,
+    reference: np.ndarray,
+    plane: np.ndarray,
+    method: Method,
+    seed: int,
+    neighbors: int = 15,
+    min_dist: float = 0.1,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
+    """Return where points land on the projection of a reference, each by itself.
+
+    For UMAP they land where the fitted model's transform would bring them, but that needs no kept model, its neighbours
+    are exact, and what it sets by a batch (epochs, the largest weight, the mean distance) is fixed, so that a point
+    lands at the same place whatever it is placed with. A point of the reference lands near its own place.
+
+    Args:
+        points: float32 M×D, e.g. of corrupted images.
+        reference: float32 N×D, what was projected.
+        plane: float32 N×2, where ``project`` put it, with the same method, seed, neighbors and min_dist.
+        device: where neighbours are looked for.
+
+    Returns: float32 M×2.
+    Raises: CurationError: values that are not finite, widths or lengths that do not fit.
+    Source: ``umap.UMAP.transform`` of umap-learn 0.5.
+    """
+    reference = _features(reference, "features of the reference", 3)
+    plane = checked(plane, "places of the reference")
+    if plane.shape != (len(reference), 2):
+        raise CurationError(
+            f"a place x, y is needed of each of the {len(reference):,} points of the reference, got {plane.shape}"
+        )
+    if not len(points):
+        return np.empty((0, 2), dtype=np.float32)
+    points = _features(points, "features of the points", 1)
+    if points.shape[1] != reference.shape[1]:
+        raise CurationError(
+            f"the points have {points.shape[1]:,} features and the reference {reference.shape[1]:,}; take both of one "
+            "model"
+        )
+    reduce = _reduction(reference, method=method, seed=seed)
+    if method == "pca":
+        return reduce(points)
+    count = min(neighbors, len(reference) - 1)
+    near = nearest_neighbours(reduce(reference), queries=reduce(points), count=count, device=device)
+    weights = _memberships(near.distance)
+    start = (weights / weights.sum(1, keepdims=True))[:, None] @ plane[near.index]
+    start = np.where(near.distance[:, :1] > 0, start[:, 0], plane[near.index[:, 0]]).astype(np.float32)
+    return _moved(start, plane, near.index, weights, min_dist=min_dist, seed=seed)
+
+
+def _features(features: np.ndarray, name: str, least: int) -> np.ndarray:
+    features = np.asarray(features)
+    if len(features) < least:
+        raise CurationError(f"a map needs at least {least} samples, got {len(features)}")
+    return checked(features, name)
+
+
+def _reduction(reference: np.ndarray, *, method: Method, seed: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function to the reference's first principal components: 2 for pca, up to ``WIDE`` for umap."""
+    if method == "umap" and reference.shape[1] <= WIDE:
+        return lambda features: features
+    from sklearn.decomposition import PCA  # imports for seconds, so only where it is used
+
+    width = 2 if method == "pca" else WIDE
+    pca = PCA(n_components=min(width, *reference.shape), random_state=seed).fit(reference)
+    axes = np.zeros((reference.shape[1], max(2, pca.n_components_)))
+    axes[:, : pca.n_components_] = pca.components_.T
+    return lambda features: ((features - pca.mean_.astype(np.float64)) @ axes).astype(np.float32)
+
+
+def _memberships(distance: np.ndarray) -> np.ndarray:
+    """Return how strongly points belong to their neighbours: exp(−d/σ), but for the first of them log₂ k in sum.
+
+    Source: ``umap.umap_.smooth_knn_dist`` with local connectivity 0 and ``compute_membership_strengths``.
+    """
+    distance = distance.astype(np.float64)
+    target = np.log2(max(distance.shape[1], 2))
+    high = distance.max(1, keepdims=True) * 1e6
+    low = np.zeros_like(high)
+    for _ in range(64):
+        middle = (low + high) / 2
+        above = np.exp(-distance[:, 1:] / middle).sum(1, keepdims=True) > target
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    width = np.maximum(high, _NEAR * distance.mean(1, keepdims=True))
+    return np.exp(-distance / np.where(width > 0, width, 1))
+
+
+def _moved(
+    start: np.ndarray, plane: np.ndarray, index: np.ndarray, weights: np.ndarray, *, min_dist: float, seed: int
+) -> np.ndarray:
+    """Move points by UMAP's gradient descent, drawn to their neighbours and away from others, which stay."""
+    from umap.layouts import optimize_layout_euclidean  # imports for ten seconds, so only where it is used
+    from umap.umap_ import find_ab_params
+
+    a, b = find_ab_params(1.0, min_dist)
+    heads, which = (weights >= 1 / EPOCHS).nonzero()
+    state = np.random.default_rng(seed).integers(-(2**31) + 1, 2**31 - 1, 3)
+    moved = optimize_layout_euclidean(
+        start,
+        plane.copy(),
+        heads.astype(np.int32),
+        index[heads, which].astype(np.int32),
+        EPOCHS,
+        len(plane),
+        1 / weights[heads, which],
+        a,
+        b,
+        state,
+        initial_alpha=0.25,
+    )
+    return np.asarray(moved, dtype=np.float32)

@@ -2,7 +2,8 @@
 
 Source: Mirzasoleiman, Bilmes & Leskovec 2020, "Coresets for Data-efficient Training of Machine Learning Models"
     (CRAIG): the gradient with respect to the last layer's input stands for that of all weights; Ash et al. 2020, "Deep
-    Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds" (BADGE): the last layer's whole gradient, there with the predicted labels.
+    Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds" (BADGE): the last layer's whole gradient, there
+    with the predicted labels.
 """
 
 from __future__ import annotations
