@@ -38,7 +38,7 @@ class Greedy:
 
     def __init__(
         self,
-        points: Points | None,
+        points: Points,
         choice: Choice,
         reach: np.ndarray,
         *,
@@ -47,7 +47,7 @@ class Greedy:
         on_progress: OnProgress,
         graph: Graph | None = None,
     ) -> None:
-        """Args: graph: all pairs that matter, where they are known; points: otherwise."""
+        """Args: graph: all pairs that matter, where they are known."""
         self._points, self._choice, self._counting, self._graph = points, choice, counting, graph
         self.reach = reach
         self._chosen, self._gains = np.empty(count, np.int64), np.empty(count)
@@ -170,9 +170,22 @@ class Greedy:
         while self._done < self._count:
             until = min(self._done + step, self._count)
             self._done = choose(
-                graph.start, graph.stop, graph.index, graph.distance, self.reach, self._counting,
-                choice.owner, choice.members, choice.begins, self._slot, self._open,
-                what, self._chosen, self._gains, self._done, until,
+                graph.start,
+                graph.stop,
+                graph.index,
+                graph.distance,
+                self.reach,
+                self._counting,
+                choice.owner,
+                choice.members,
+                choice.begins,
+                self._slot,
+                self._open,
+                what,
+                self._chosen,
+                self._gains,
+                self._done,
+                until,
             )
             self._told()
             if self._done < until:

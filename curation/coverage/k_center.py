@@ -72,7 +72,7 @@ def farthest_first(
     chosen, radii = np.empty(count, np.int64), np.empty(count)
     for done in range(count):
         position = int(np.where(choice.may, apart, -1).argmax())
-        np.minimum(apart, points.block(np.array([position]))[0].cpu().numpy(), out=apart)
+        points.lower(position, apart)
         choice.shut(position)
         chosen[done], radii[done] = position, apart.max()
         told(done + 1)

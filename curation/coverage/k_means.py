@@ -28,8 +28,8 @@ def k_means(
     """Choose, of each of k clusters, the point nearest to its centre, largest clusters first.
 
     The value is what the squared distances to the nearest chosen one are less than those to the mean of all, its share
-    that of the latter; a choice's gain is the part of those nearest to it. Those given are no centres: clusters are found as if none
-    were. Where a cluster has no point that may be chosen, or points coincide, the farthest from all chosen ones follow.
+    that of the latter; a choice's gain is the part of those nearest to it. Clusters are found as if none were given.
+    Where a cluster has no point that may be chosen, or points coincide, the farthest from all chosen ones follow.
 
     Args: as ``facility_location``; metric: cosine clusters unit vectors; seed: of the first centres.
     Raises: CurationError: more points to choose than there are, broken points.

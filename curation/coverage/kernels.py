@@ -20,8 +20,11 @@ ROWS = 128
 LANES = 4
 """Candidates of one call are a multiple of these."""
 
+
 WIDTH = 16
 """Features are a multiple of these, made up by zeros."""
+
+_TOGETHER = 64
 
 
 def _compiled(**flags: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -145,6 +148,60 @@ def columns(
                     index[j, counts[j]] = first + i
                     distance[j, counts[j]] = some[i, j]
                     counts[j] += 1
+
+
+@_compiled()
+def nearest(
+    points: np.ndarray, lanes: np.ndarray, count: int, cosine: bool, index: np.ndarray, distance: np.ndarray
+) -> None:
+    """Lower each point's distance to that of the nearest of the first ``count`` lanes, ties to the first; say which."""
+    some = np.empty((ROWS, _TOGETHER), np.float32)
+    for first in range(0, len(points), ROWS):
+        for begin in range(0, len(lanes), _TOGETHER):
+            part = lanes[begin : begin + _TOGETHER]
+            real = min(len(part), count - begin)
+            distances(points[first : first + ROWS], part, cosine, some)
+            for i in range(ROWS):
+                least = distance[first + i]
+                for j in range(real):
+                    least = min(least, some[i, j])
+                if least < distance[first + i]:
+                    distance[first + i] = least
+                    at = 0
+                    while some[i, at] > least:
+                        at += 1
+                    index[first + i] = begin + at
+
+
+@_compiled()
+def first_within(
+    points: np.ndarray, lanes: np.ndarray, count: int, cosine: bool, radius: float, index: np.ndarray
+) -> None:
+    """Lower each point's index, at first ``count``, to that of the first lane within a radius."""
+    some = np.empty((ROWS, _TOGETHER), np.float32)
+    for first in range(0, len(points), ROWS):
+        for begin in range(0, len(lanes), _TOGETHER):
+            if index[first : first + ROWS].max() < begin:
+                break
+            part = lanes[begin : begin + _TOGETHER]
+            distances(points[first : first + ROWS], part, cosine, some)
+            for i in range(ROWS):
+                for j in range(min(len(part), index[first + i] - begin)):
+                    if some[i, j] <= radius:
+                        index[first + i] = begin + j
+                        break
+
+
+@_compiled()
+def lower(points: np.ndarray, lane: np.ndarray, cosine: bool, apart: np.ndarray) -> None:
+    """Lower each point's distance to that from a lane; ``apart`` may be shorter than the points by those made up."""
+    some = np.empty((2, ROWS), np.float32)
+    both = np.empty((2, len(lane)), np.float32)
+    both[0] = both[1] = lane
+    for first in range(0, len(points), ROWS):
+        distances(both, points[first : first + ROWS], cosine, some)
+        for i in range(min(ROWS, len(apart) - first)):
+            apart[first + i] = min(apart[first + i], some[0, i])
 
 
 @_compiled()

@@ -18,6 +18,7 @@ _BLOCK_VALUES = {"cpu": 1 << 22, "other": 1 << 28}
 _PAIR_VALUES = 1 << 24
 _TOGETHER = 64
 _TOGETHER_KEPT = 16
+_LEAST_STRETCH = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ class Points:
         at = torch.from_numpy(candidates).to(self.device)
         norms = self._squares[at, None] + self._squares
         squares = torch.addmm(norms, self._values[at], self._values.T, alpha=-2).clamp_(min=0)
-        near, there = (squares < 1e-3 * norms).nonzero(as_tuple=True)  # where the difference of large numbers says little
+        near, there = (squares < 1e-3 * norms).nonzero(
+            as_tuple=True
+        )  # where the difference of large numbers says little
         most = max(1, _PAIR_VALUES // self._values.shape[1])
         for mine, theirs in zip(near.split(most), there.split(most), strict=True):
             squares[mine, theirs] = (self._values[at[mine]] - self._values[theirs]).square().sum(1)
@@ -142,6 +145,21 @@ class Points:
             before += len(some)
         return index.cpu().numpy(), distance.cpu().numpy()
 
+    def first_within(self, chosen: np.ndarray, radius: float) -> np.ndarray:
+        """Return which of some is the first with each point within a radius, int64 N; their number where none is."""
+        first = torch.full((self.size,), len(chosen), device=self.device)
+        before = 0
+        for some, apart in self.blocks(chosen):
+            inside = apart <= radius
+            found = inside.any(0) & (first == len(chosen))
+            first[found] = inside.byte().argmax(0)[found] + before
+            before += len(some)
+        return first.cpu().numpy()
+
+    def lower(self, position: int, apart: np.ndarray) -> None:
+        """Lower distances, float32 N, where a point is nearer."""
+        np.minimum(apart, self.block(np.array([position]))[0].cpu().numpy(), out=apart)
+
 
 class _CpuPoints(Points):
     """On a CPU compiled loops take the place of matrix products: exact differences, in the caches, on all threads."""
@@ -157,10 +175,42 @@ class _CpuPoints(Points):
 
     def block(self, candidates: np.ndarray) -> Tensor:
         out = np.empty((len(candidates), self.size), np.float32)
-        self._each(
-            candidates, _TOGETHER, lambda lanes, part: self._kernels.block(self._padded, lanes, self.cosine, out[part])
-        )
+
+        def work(lanes: np.ndarray, part: slice) -> None:
+            self._kernels.block(self._padded, lanes, self.cosine, out[part])
+
+        self._each(candidates, _TOGETHER, work)
         return torch.from_numpy(out)
+
+    def nearest(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        distance, index = np.full(len(self._padded), np.inf, np.float32), np.zeros(len(self._padded), np.int64)
+        lanes = self._lanes(chosen)
+
+        def work(part: slice) -> None:
+            self._kernels.nearest(self._padded[part], lanes, len(chosen), self.cosine, index[part], distance[part])
+
+        self._shared(work, self._stretches())
+        return index[: self.size], distance[: self.size]
+
+    def first_within(self, chosen: np.ndarray, radius: float) -> np.ndarray:
+        first = np.full(len(self._padded), len(chosen))
+        lanes = self._lanes(chosen)
+
+        def work(part: slice) -> None:
+            self._kernels.first_within(
+                self._padded[part], lanes, len(chosen), self.cosine, np.float32(radius), first[part]
+            )
+
+        self._shared(work, self._stretches())
+        return first[: self.size]
+
+    def lower(self, position: int, apart: np.ndarray) -> None:
+        lane = self._padded[position]
+
+        def work(part: slice) -> None:
+            self._kernels.lower(self._padded[part], lane, self.cosine, apart[part])
+
+        self._shared(work, self._stretches(_LEAST_STRETCH))
 
     def totals(self, told: Callable[[], object]) -> tuple[np.ndarray, float]:
         sums, most = np.empty(self.size), np.zeros(self.size)
@@ -224,18 +274,32 @@ class _CpuPoints(Points):
         told: Callable[[], object] = lambda: None,
     ) -> None:
         """Share candidates out among threads: ``work`` gets the values of some, made up to ``LANES``, and which."""
-        threads = torch.get_num_threads()
-        together = up(min(together, -(-len(candidates) // threads)), self._kernels.LANES)
+        together = min(together, -(-len(candidates) // torch.get_num_threads()))
+        parts = [slice(first, first + together) for first in range(0, len(candidates), together)]
+        self._shared(lambda part: work(self._lanes(candidates[part]), part), parts, told)
 
-        def part(first: int) -> None:
-            some = candidates[first : first + together]
-            lanes = np.zeros((up(len(some), self._kernels.LANES), self._padded.shape[1]), np.float32)
-            lanes[: len(some)] = self._padded[some]
-            work(lanes, slice(first, first + len(some)))
+    def _lanes(self, candidates: np.ndarray) -> np.ndarray:
+        lanes = np.zeros((up(len(candidates), self._kernels.LANES), self._padded.shape[1]), np.float32)
+        lanes[: len(candidates)] = self._padded[candidates]
+        return lanes
 
+    def _stretches(self, least: int = 1) -> list[slice]:
+        """Return parts of the points, whole tiles: one a thread, or fewer where they are short."""
+        length = up(max(least, -(-len(self._padded) // torch.get_num_threads())), self._kernels.ROWS)
+        return [slice(first, first + length) for first in range(0, len(self._padded), length)]
+
+    def _shared(
+        self, work: Callable[[slice], None], parts: list[slice], told: Callable[[], object] = lambda: None
+    ) -> None:
+        threads = min(torch.get_num_threads(), len(parts))
+        if threads < 2:
+            for part in parts:
+                work(part)
+                told()
+            return
         with ThreadPoolExecutor(threads) as pool:
             try:
-                for _ in pool.map(part, range(0, len(candidates), together)):
+                for _ in pool.map(work, parts):
                     told()
             except BaseException:
                 pool.shutdown(cancel_futures=True)

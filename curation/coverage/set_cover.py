@@ -53,11 +53,13 @@ def set_cover(
     greedy = Greedy(values, choice, reach, count=most, counting=True, on_progress=on_progress)
     greedy.lazy()
     chosen, gains = greedy.chosen, greedy.gains
-    apart = values.nearest(np.append(choice.given, chosen))[1] if len(choice.given) + len(chosen) else None
+    apart = values.nearest(np.append(choice.given, chosen))[1]
     if count is not None and len(chosen) < count:
         for position in chosen:
             choice.shut(position)
-        rest, _ = farthest_first(values, choice, apart, count=count - len(chosen), told=lambda done: on_progress(len(chosen) + done, count))
+        rest, _ = farthest_first(
+            values, choice, apart, count=count - len(chosen), told=lambda done: on_progress(len(chosen) + done, count)
+        )
         chosen, gains = np.append(chosen, rest), np.append(gains, np.zeros(len(rest)))
     on_progress(len(chosen), len(chosen))
     inside = int((greedy.reach < 0).sum())
@@ -68,7 +70,7 @@ def set_cover(
         value=float(inside),
         share=inside / values.size,
         guarantee=_guarantee(choice, count, largest),
-        radius=0.0 if apart is None else float(apart.max()),
+        radius=float(apart.max()),
         seconds=time.perf_counter() - begun,
         note=_note(radius, largest, values.size) if not len(choice.given) else "",
     )

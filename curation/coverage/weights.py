@@ -43,14 +43,7 @@ def coverage_curve(
     """
     values, radius = Points.of(points, metric=metric, device=device), checked_radius(radius)
     chosen = _checked(chosen, values.size)
-    first = np.full(values.size, len(chosen))
-    before = 0
-    for some, apart in values.blocks(chosen):
-        inside = apart <= np.float32(radius)
-        at = inside.byte().argmax(0) + before
-        found = inside.any(0).cpu().numpy() & (first == len(chosen))
-        first[found] = at.cpu().numpy()[found]
-        before += len(some)
+    first = values.first_within(chosen, radius)
     counts = np.bincount(first, minlength=len(chosen) + 1)[: len(chosen)]
     return np.append(0, counts.cumsum()) / values.size
 
