@@ -25,6 +25,7 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         f"{'one-hot' if curated.soft_labels is None else 'soft'} labels.\n"
     )
     parts += ["## Where it comes from\n", *_origin(about), "", *_families(curated)]
+    parts += _coverage(about.get("coverage") or [], curated.classes)
     if "entropy" in manifest:
         parts += ["", "| entropy (nats) | lowest | 25 % | median | 75 % | highest |", "|---|---|---|---|---|---|"]
         for family, rows in manifest.groupby("family", observed=True):
@@ -80,6 +81,26 @@ def _families(curated: CuratedSet) -> list[str]:
         lines.append(
             f"| {_WORDS[family]} | {summary['chosen']:,} | {summary['chosen'] / len(curated):.1%} "
             f"| {summary['candidates']:,} | {passed:,} ({passed / max(1, summary['candidates']):.1%}) | {band} |"
+        )
+    return lines
+
+
+def _coverage(groups: list[dict[str, Any]], classes: list[str]) -> list[str]:
+    """Return how well the chosen cover the candidates; groups as ``Pipeline.coverage`` has them."""
+    if not groups:
+        return []
+    lines = [
+        "",
+        f"Chosen to cover the others, {groups[0]['guarantee']}:",
+        "",
+        "| family | class | chosen | of | within the radius of a chosen one | at random | radius |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for group in groups:
+        label = "all" if group["label"] is None else classes[group["label"]].replace("|", "/")
+        lines.append(
+            f"| {_WORDS[group['family']]} | {label} | {group['chosen']:,} | {group['offered']:,} "
+            f"| {group['curve'][-1]:.1%} | {group['by_chance'][-1]:.1%} | {group['radius']:.4g} |"
         )
     return lines
 
