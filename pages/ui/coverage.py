@@ -72,7 +72,7 @@ def _settings(name: str) -> None:
         path="selection.coverage.families",
         format_func=FAMILY_WORDS.__getitem__,
         selection_mode="multi",
-        required=True,
+        back=lambda families: families or list(FAMILY_WORDS),
         help="The other families are chosen by the boundary strategy.",
     )
     left, right = st.columns(2)
