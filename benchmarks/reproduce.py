@@ -4,12 +4,13 @@ python -m benchmarks.reproduce                        # FashionMNIST (Debian: da
 python -m benchmarks.reproduce --cifar10 FOLDER       # a slice of CIFAR-10 from lossless sprites (train_*.webp, …)
 python -m benchmarks.reproduce --cifar10 FOLDER --full  # 50,000 images, the six published targets: for a GPU
 python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
+python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full with or without --cifar10
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: Wang & Fang 2022, table 1,
 one strategy added at a time, for the paper's recipe and for the released code's. ``--only exploiting``: Zhong et al.
 2022, table 1, each target on the original and on the optimised set. ``--only beyond``: what gains more here.
-Their figures are contest scores, or R on tests made of images that contestants could train on; ours are R on held-out
-images, with attacks on held-out surrogates: expect smaller figures, compare signs and order.
+``coverage``: see ``reproduce_coverage``. figures are contest scores, or R on tests made of images that contestants could train on; ours are R on held-out images,
+with attacks on held-out surrogates: expect smaller figures, compare signs and order.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import sprites
+from benchmarks import reproduce_coverage, sprites
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
 from curation.evaluation.results import Results
@@ -71,7 +72,7 @@ def fashion_mnist() -> dict[str, Any]:
 def cifar10(folder: Path, file: Path, *, train: int, test: int) -> dict[str, Any]:
     """Write the first images of CIFAR-10's two splits as one .npz, unless it is there; return its source block."""
     if not file.exists():
-        arrays = {}
+        arrays: dict[str, Any] = {}
         for split, count in (("train", train), ("test", test)):
             arrays[f"images_{split}"], arrays[f"labels_{split}"] = sprites.read(folder, split, count)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def released(size: Size, samples: int) -> dict[str, Recipe]:
     """
     quota = {"corruption": size.budget * 6 // 25, "adversarial": size.budget * 10 // 25}
     extreme = {family: 1 - (count + 1) / samples for family, count in quota.items()}
-    rule = {
+    rule: dict[str, Any] = {
         "variants.corruption": {"kinds": "all", "severities": [2], "constants": "imagenet"},
         "variants.adversarial": {"attack": "apgd", "loss": "dlr", "epsilon": "12/255", "steps": size.steps},
         "selection.score": "gini",
@@ -268,8 +269,8 @@ def targets_table(results: Results) -> None:
     print("|---|---|---|---|---|---|")
     gains = []
     for target in results.evaluation.targets:
-        table = results.leaderboard(target=target).set_index("set")
-        before, after = table.loc["clean"], table.loc["optimised"]
+        table = results.leaderboard(target=target).set_index("set").to_dict("index")
+        before, after = table["clean"], table["optimised"]
         gains.append(after["R"] - before["R"])
         published = "–"
         if target in EXPLOITING:
@@ -285,16 +286,41 @@ def _points(value: float) -> str:
     return f"{100 * value:+.1f}"
 
 
+def coverage(arguments: argparse.Namespace) -> None:
+    """Print the tables of coverage, weights and label noise."""
+    name = ("cifar10" if arguments.cifar10 else "fashion-mnist") + ("-full" if arguments.full else "")
+    folder = arguments.workspace or Path("cache") / f"reproduce-{name}"
+    source: dict[str, Any] = {"reader": "fashion_mnist", "split": "train"}
+    images = 60_000
+    if arguments.cifar10:
+        images, test = (50_000, 10_000) if arguments.full else (10_000, 2_000)
+        source = cifar10(arguments.cifar10, folder.with_suffix(".npz"), train=images, test=test)
+    size = reproduce_coverage.small(source, seeds=arguments.seeds)
+    if arguments.full:
+        size = reproduce_coverage.full(source, images=images, seeds=arguments.seeds)
+    print(
+        f"{name}, {size.images:,} images, {size.architecture}; {platform.machine()}, {os.cpu_count()} cores", flush=True
+    )
+    started = time.perf_counter()
+    reproduce_coverage.coverage(size, Workspace(folder))
+    print(f"\n{time.perf_counter() - started:.0f} s in this run")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tables = ["goal_oriented", "exploiting", "beyond", "coverage"]
+    parser.add_argument("table", nargs="?", choices=tables, help="one table; by default all but coverage")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
-    parser.add_argument("--only", choices=["goal_oriented", "exploiting", "beyond"], help="one table")
+    parser.add_argument("--only", choices=tables, help="the same")
     parser.add_argument("--targets", default="", help="architectures, comma-separated; by default the size's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workspace", type=Path, help="by default cache/reproduce-<source>")
     arguments = parser.parse_args()
     targets = [name for name in arguments.targets.split(",") if name]
+    only = arguments.table or arguments.only
+    if only == "coverage":
+        return coverage(arguments)
     if arguments.full and not arguments.cifar10:
         parser.error("--full is CIFAR-10: give --cifar10 FOLDER")
     name = "cifar10-full" if arguments.full else "cifar10" if arguments.cifar10 else "fashion-mnist"
@@ -316,7 +342,7 @@ def main() -> None:
         "beyond": beyond(size),
     }
     for table, recipes in wanted.items():
-        if arguments.only in (None, table):
+        if only in (None, table):
             asked = dict(size.evaluation)
             if table != "goal_oriented":
                 asked["baselines"] = ["clean"] if table == "exploiting" else ["clean", "random_mix", "random_split"]
