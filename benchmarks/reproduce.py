@@ -4,13 +4,14 @@ python -m benchmarks.reproduce                        # FashionMNIST (Debian: da
 python -m benchmarks.reproduce --cifar10 FOLDER       # a slice of CIFAR-10 from lossless sprites (train_*.webp, …)
 python -m benchmarks.reproduce --cifar10 FOLDER --full  # 50,000 images, the six published targets: for a GPU
 python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
-python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full with or without --cifar10
+python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full: of either source
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: Wang & Fang 2022, table 1,
 one strategy added at a time, for the paper's recipe and for the released code's. ``--only exploiting``: Zhong et al.
 2022, table 1, each target on the original and on the optimised set. ``--only beyond``: what gains more here.
-``coverage``: see ``reproduce_coverage``. figures are contest scores, or R on tests made of images that contestants could train on; ours are R on held-out images,
-with attacks on held-out surrogates: expect smaller figures, compare signs and order.
+``coverage``: see ``reproduce_coverage``.
+The first two tables' figures are contest scores, or R on tests made of images that contestants could train on; ours are
+R on held-out images, with attacks on held-out surrogates: expect smaller figures, compare signs and order.
 """
 
 from __future__ import annotations
