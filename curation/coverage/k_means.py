@@ -41,7 +41,8 @@ def k_means(
     choice.check(count)
     on_progress(0, count)
     features = values.values
-    found = np.unique(clusters(features, count=count, seed=seed), return_inverse=True)[1]
+    most = min(count, len(np.unique(features, axis=0)))
+    found = np.unique(clusters(features, count=most, seed=seed), return_inverse=True)[1]
     chosen = _nearest_to_centres(features, found, choice)
     served = np.append(choice.given, chosen)
     if len(chosen) < count:

@@ -17,7 +17,6 @@ from curation.errors import CurationError
 _BLOCK_VALUES = {"cpu": 1 << 22, "other": 1 << 28}
 _PAIR_VALUES = 1 << 24
 _TOGETHER = 64
-_TOGETHER_KEPT = 16
 _LEAST_STRETCH = 1 << 14
 
 
@@ -258,7 +257,7 @@ class _CpuPoints(Points):
                 index[first:last], distance[first:last] = inside[row, : found[row]], apart[row, : found[row]]
                 first = last
 
-        self._each(candidates, _TOGETHER_KEPT, work, told)
+        self._each(candidates, _TOGETHER, work, told)
         return None if filled > most else Graph(start, start + counts, index, distance)
 
     def _reach(self, reach: np.ndarray) -> np.ndarray:
@@ -273,15 +272,15 @@ class _CpuPoints(Points):
         work: Callable[[np.ndarray, slice], None],
         told: Callable[[], object] = lambda: None,
     ) -> None:
-        """Share candidates out among threads: ``work`` gets the values of some, made up to ``LANES``, and which."""
+        """Share candidates out among threads: ``work`` gets the lanes of some, and which."""
         together = min(together, -(-len(candidates) // torch.get_num_threads()))
         parts = [slice(first, first + together) for first in range(0, len(candidates), together)]
         self._shared(lambda part: work(self._lanes(candidates[part]), part), parts, told)
 
     def _lanes(self, candidates: np.ndarray) -> np.ndarray:
-        lanes = np.zeros((up(len(candidates), self._kernels.LANES), self._padded.shape[1]), np.float32)
-        lanes[: len(candidates)] = self._padded[candidates]
-        return lanes
+        """Return the values of candidates, made up to ``LANES`` by the last one."""
+        more = up(len(candidates), self._kernels.LANES) - len(candidates)
+        return self._padded[np.append(candidates, np.repeat(candidates[-1:], more))]
 
     def _stretches(self, least: int = 1) -> list[slice]:
         """Return parts of the points, whole tiles: one a thread, or fewer where they are short."""
