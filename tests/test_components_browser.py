@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 from components_app.synthetic import make_columns, make_pictures
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.browser import IDLE, chromium, server
 from curation.errors import CurationError
-from pages.ui.components import Column, Edit, embedding_map, gallery, points_in_polygon
+from pages.ui import thumbnails
+from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, points_in_polygon
+from pages.ui.components.columns import identify, send_column, send_copies, send_places
 from pages.ui.components.sprite import make_sprite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,6 +171,70 @@ def test_map_picks_a_point_and_isolates_a_class(visit: Visit) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("visit", [f"show=map&points={POINTS}&copies=400"], indirect=True)
+def test_map_fetches_a_column_once_and_a_picture_without_python(visit: Visit) -> None:
+    page = visit.page
+    visit.says("of 50,000 shown")
+    menu = page.get_by_label("Colour points by")
+    visit.forget_traffic()
+    menu.select_option("fine")
+    visit.wait_for_run(2)
+    visit.says("1,101 others")
+    fetched = sum(visit.down)
+    assert fetched <= 2 * POINTS + 10_000, f"one column sends {fetched} B"
+    for run, name in ((3, "label"), (4, "fine")):
+        visit.forget_traffic()
+        menu.select_option(name)
+        visit.wait_for_run(run)
+    assert sum(visit.down) <= 12_000, f"going back to a column sends {sum(visit.down)} B"
+    page.get_by_label("Find a category").fill("cluster 777")
+    page.get_by_role("button", name="Fine cluster 777").click()
+    visit.says("of 50,000 shown")
+    shown = int(page.locator(".status b").first.inner_text().replace(",", ""))
+    assert shown == (make_columns(POINTS)["fine"] == 777).sum()
+    page.keyboard.press("Escape")
+    page.locator("canvas.points").press("Escape")
+
+    asked: list[str] = []
+    page.on("response", lambda answer: "/thumbnails/" in answer.url and asked.append(answer.headers["content-type"]))
+    box = page.locator("canvas.points").bounding_box()
+    visit.forget_traffic()
+    place = (box["x"] + box["width"] / 2 + 170, box["y"] + box["height"] / 2)
+    page.mouse.move(place[0] - 3, place[1])
+    page.mouse.move(*place)
+    picture = page.locator(".tip img").first
+    picture.wait_for()
+    assert set(asked) == {"image/png"}
+    assert picture.evaluate("image => [image.naturalWidth, image.width]") == [32, 128], "small pictures are enlarged"
+    assert visit.up == [], "hovering talks to Python"
+    page.get_by_role("button", name="adversarial").click()
+    assert page.get_by_role("button", name="adversarial").get_attribute("aria-pressed") == "false"
+    print(f"\nmap: one more column {fetched / POINTS:.2f} B a point, {len(asked)} picture(s) on hover")
+
+
+@pytest.mark.browser
+def test_the_browser_agrees_with_python_on_what_a_lasso_holds(browser: Any) -> None:
+    generator = np.random.default_rng(3)
+    places = generator.integers(0, 65536, (20_000, 2))
+    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    radii = generator.uniform(3_000, 45_000, 90)
+    lasso = 32_000.5 + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    thin = [[100.25, 100.5], [65_000.25, 130.5], [65_000.5, 140.75], [100.5, 108.25]]
+    page = browser.new_page()
+    shapes = (ROOT / "pages/ui/components/shapes.js").read_text()
+    for polygon in (lasso.tolist(), thin):
+        found = page.evaluate(
+            "([code, places, corners]) => new Function('places', 'corners', `"
+            "const clamp = (value, low, high) => Math.min(high, Math.max(low, value));"
+            "${code}; const xy = Uint16Array.from(places); const flags = new Uint8Array(xy.length / 2).fill(5);"
+            "markInside(flags, 2, buildGrid(xy), xy, corners); return [...flags];`)(places, corners)",
+            [shapes, places.ravel().tolist(), polygon],
+        )
+        assert (np.array(found) == 5 + 2 * points_in_polygon(places, polygon)).all()
+    page.close()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("visit", ["show=gallery"], indirect=True)
 def test_gallery_keys_and_page_flip(visit: Visit) -> None:
     page = visit.page
@@ -275,6 +349,21 @@ def gallery_events(script: AppTest) -> tuple[Edit, ...]:
     return script.session_state["edits"]
 
 
+def test_user_and_page_take_turns_at_the_colour(script: AppTest) -> None:
+    script.query_params["show"] = "map"
+    script.query_params["points"] = "3000"
+    assert "colour label" in texts(script.run())
+    script.session_state["map"] = {"colour": "margin"}
+    assert "colour margin" in texts(script.run())
+    script.session_state["colour"] = "cluster"
+    assert "colour cluster" in texts(script.run()), "the page's own choice does not count"
+    assert "colour cluster" in texts(script.run()), "an old choice came back"
+    script.session_state["map"] = {"colour": "wrong"}
+    assert "colour wrong" in texts(script.run())
+    script.session_state["map"] = {"colour": "nonsense"}
+    assert "colour label" in texts(script.run())
+
+
 def test_columns_of_different_length_are_refused() -> None:
     images = make_pictures(np.arange(3))
     with pytest.raises(CurationError, match="labels must have one entry an image: expected 3, got 2"):
@@ -314,6 +403,108 @@ def test_points_in_polygon_without_an_area_is_empty() -> None:
     for polygon in (None, [], [[0, 0], [1, 1]]):
         assert not points_in_polygon(xy, polygon).any()
     assert points_in_polygon(np.zeros((0, 2)), [[0, 0], [1, 0], [0, 1]]).shape == (0,)
+
+
+def unpacked(message: bytes) -> dict[str, Any]:
+    """Read a message of columns as wire.js does."""
+    line, _, rest = message.partition(b"\n")
+    data = zlib.decompress(rest[: int(line.split()[1])])
+    length = int.from_bytes(data[:4], "little")
+    header = json.loads(data[4 : 4 + length])
+    for name, (offset, size, kind) in header.pop("blocks").items():
+        header[name] = np.frombuffer(data, kind, size, 4 + length + offset)
+    return header
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.float64, st.integers(1, 300), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
+def test_numbers_keep_their_order_their_ends_and_their_holes(values: np.ndarray) -> None:
+    column = Column("x", "X", values, "number")
+    sent = unpacked(send_column(identify(column), column))
+    known = np.isfinite(values)
+    assert ((sent["codes"] == 65535) == ~known).all()
+    if known.any():
+        places = sent["codes"][known] / 255
+        assert places.max() <= len(sent["knots"]) - 1
+        back = np.interp(places, np.arange(len(sent["knots"])), sent["knots"].astype(float))
+        order = np.argsort(values[known], kind="stable")
+        assert (np.diff(back[order]) >= 0).all()
+        assert back.min() == pytest.approx(values[known].min(), rel=1e-6)
+        assert back.max() == pytest.approx(values[known].max(), rel=1e-6)
+
+
+def test_a_million_points_travel_in_few_bytes_and_come_back() -> None:
+    number = 1_000_000
+    pool = make_columns(number)
+    places = send_places("million", pool["xy"], np.arange(number) * 3)
+    assert len(places) <= 4.1 * number
+    sent = unpacked(places)
+    assert (np.cumsum(sent["id_steps"], dtype=np.uint32) == np.arange(number) * 3).all()
+    back = np.array(sent["low"]) + sent["xy"].reshape(-1, 2) / 65535 * np.array(sent["span"])
+    assert np.abs(back - pool["xy"]).max() <= max(sent["span"]) / 65535
+    for name, kind, most in (("labels", "category", 1), ("fine", "category", 2), ("margins", "number", 2)):
+        column = Column(name, name, pool[name], kind)
+        message = send_column(identify(column), column)
+        assert len(message) <= most * number
+        codes = unpacked(message)["codes"].astype(int)
+        if kind == "category":
+            assert (np.where(codes == pool[name].max() + 1, -1, codes) == pool[name]).all()
+    start = time.process_time()
+    angles = np.linspace(0, 2 * np.pi, 128, endpoint=False)
+    points_in_polygon(pool["xy"], (5 * np.stack([np.cos(angles), np.sin(2 * angles)], 1)).tolist())
+    assert time.process_time() - start < 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"owners": np.array([0, 9])}, "points in 0…2"),
+        ({"kinds": np.array([0, 2])}, "at most eight names"),
+        ({"xy": np.full((2, 2), np.nan)}, "finite coordinates"),
+        ({"owners": np.array([0])}, "one owner and kind each"),
+    ],
+)
+def test_copies_that_belong_nowhere_are_refused(change: dict[str, Any], words: str) -> None:
+    good = {"xy": np.zeros((2, 2)), "owners": np.array([0, 1]), "kinds": np.array([0, 1]), "kind_names": ("a", "b")}
+    assert send_copies(Copies(**good), 3)
+    with pytest.raises(CurationError, match=words):
+        send_copies(Copies(**{**good, **change}), 3)
+
+
+def test_a_category_without_a_name_is_refused() -> None:
+    column = Column("label", "Label", np.array([0, 1, 2]), "category", ["cat", "dog"])
+    with pytest.raises(CurationError, match="“Label” must be in 0…1, one for each name, got 2"):
+        send_column(identify(column), column)
+
+
+def fetch(path: str) -> Response:
+    """Ask the thumbnails' routes for a path, as a server would."""
+    scope = {"type": "http", "method": "GET", "path": path, "root_path": "", "query_string": b"", "headers": []}
+    matched = next(own for match, own in (route.matches(scope) for route in thumbnails.routes) if match == Match.FULL)
+    return matched["endpoint"](Request({**scope, **matched}))
+
+
+def test_thumbnails_are_served_under_their_token_only_and_the_oldest_make_room() -> None:
+    pictures = make_pictures(np.arange(3))
+
+    def picture(index: int) -> np.ndarray:
+        if index == 2:
+            raise CurationError("the picture is damaged")
+        return pictures[index]
+
+    address = thumbnails.offer("some", picture, number=3)
+    assert thumbnails.offer("some", picture, number=3) == address, "another address would miss the browser's cache"
+    for base in ("/", "/behind/a/proxy/"):
+        answer = fetch(f"{base}{address}/1")
+        assert answer.headers["cache-control"].startswith("private")
+        assert (np.asarray(Image.open(io.BytesIO(answer.body))) == pictures[1]).all()
+    assert [fetch(f"/{address}/{index}").status_code for index in (2, 3)] == [404, 404]
+    assert fetch("/thumbnails/guessed/1").status_code == 404
+    large = np.zeros((700, 500, 1), np.uint8)
+    assert Image.open(io.BytesIO(thumbnails.encode(large))).size == (229, 320)
+    for number in range(32):
+        thumbnails.offer(f"other {number}", picture, number=3)
+    assert fetch(f"/{address}/1").status_code == 404
 
 
 @pytest.mark.parametrize(("number", "channels"), [(0, 3), (1, 1), (7, 3)])

@@ -43,6 +43,7 @@ def show_map(points: int, copies: int) -> None:
             Column("fine", "Fine cluster", pool["fine"], "category", missing="noise"),
             Column("wrong", "Wrong", pool["labels"] != pool["predictions"], "flag", ("right", "wrong")),
         ],
+        colour=st.session_state.get("colour"),
         selected=pool["scores"] > threshold,
         marked=pool["marked"] if copies else None,
         copies=Copies(**make_copies(pool, copies)) if copies else None,

@@ -1,13 +1,11 @@
-// The map: camera.js looks, points.js draws, a 2D canvas above has names and outlines, legend.js explains, tip.js tells.
+// The map: scene.js draws points, overlay.js names and outlines, legend.js explains, tip.js tells, hands.js listens. Here
+// is what they share, and how it follows Python's messages and the user.
 
 const HIT_PX = 9;
-const MOST_NAMES = 40;
-const REST_MS = 140; // after this long without moving, all points are drawn
-const FRAME_MS = 28; // while moving, as many points as keep a frame about this long
-const FEWEST_MOVING = 40_000;
+const MOST_NAMES = 40; // of more categories than that, the map names the largest few
+const FEW_NAMES = 12;
 const [SELECTED, INSIDE, MARKED] = [1, 2, 4];
-const RING = 3; // the shape of marked points, see points.js
-const WHOLE = { origin: [0, 0], extent: [1, 1] };
+const SELECTION = { name: "selected", title: "Selected", kind: "flag", names: ["no", "yes"] };
 
 function create(root, send) {
   root.className = "part map";
@@ -24,234 +22,88 @@ function create(root, send) {
     return { update() {}, destroy() {} };
   }
 
-  let data = null; // places, as they arrived
   let asked = null; // parameters
-  let ids = null;
-  let order = new Uint32Array(0); // in which points are drawn
-  let grid = null;
+  let arrived = {}; // messages that came besides the places, by name
   let flags = new Uint8Array(0);
-  let copies = null;
-  let column = null; // what colours the points
-  let shades = null; // the colour of each of its codes
-  let colours = null;
-  let [selected, marked] = [null, null]; // the masks last seen
+  let [ids, grid, selected] = [null, null, null];
+  let shades = null; // the colour of each code of the column
   let wanted = null; // the column's name, which may still be on its way
   let picking = null; // the name the user chose and Python has not confirmed
-  let [only, byRank] = [null, false];
-  const hidden = { marked: false, lines: false, kinds: 0 };
-  let anchors = [];
-  let polygon = []; // in data coordinates
+  let byRank = false;
   let told = null; // polygon in the last message from Python
-  let path = null; // a lasso being drawn, in pixels
-  let [hovered, picked] = [null, null]; // { point, copy }, copy −1 for the point itself
   let known = new WeakMap(); // message of a column -> the column
 
-  // ---- Places ------------------------------------------------------------------------------------------------
-
-  const unit = () => Math.max(...data.span);
-  const toData = ([u, v]) => [data.low[0] + u * unit(), data.low[1] + v * unit()];
-  const fromData = ([x, y]) => [(x - data.low[0]) / unit(), (y - data.low[1]) / unit()];
-  const quantised = ([u, v]) => [(u / data.box.extent[0]) * 65535, (v / data.box.extent[1]) * 65535];
-  const placeIn = ({ xy, box }, i) => [0, 1].map((side) => box.origin[side] + (xy[2 * i + side] / 65535) * box.extent[side]);
+  const unit = () => Math.max(...view.data.span);
+  const toData = ([u, v]) => [view.data.low[0] + u * unit(), view.data.low[1] + v * unit()];
+  const fromData = ([x, y]) => [(x - view.data.low[0]) / unit(), (y - view.data.low[1]) / unit()];
+  const quantised = ([u, v]) => [(u / view.data.box.extent[0]) * 65535, (v / view.data.box.extent[1]) * 65535];
+  const placeIn = ({ xy, box }, i) => [0, 1].map((axis) => box.origin[axis] + (xy[2 * i + axis] / 65535) * box.extent[axis]);
   const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: span.map((length) => length / unit()) });
-  const visible = (point) => shades[4 * column.codes[point] + 3] > 0;
+  const visible = (point) => shades[4 * view.column.codes[point] + 3] > 0;
+  const isHidden = (kind) => (view.hidden.kinds >> kind) & 1;
 
-  function hit(px, py) {
-    if (!data || !column) return null;
-    const reach = HIT_PX / camera.scale;
-    const at = camera.fromScreen(px, py);
-    let [closest, copy] = [reach, -1];
-    for (let j = 0; copies && j < copies.owners.length; j += 1) {
-      const [u, v] = placeIn(copies, j);
-      const distance = Math.hypot(u - at[0], v - at[1]);
-      if (distance < closest && !((hidden.kinds >> copies.kinds[j]) & 1) && visible(copies.owners[j])) [closest, copy] = [distance, j];
-    }
-    if (copy >= 0) return { point: copies.owners[copy], copy };
-    const point = nearest(grid, data.xy, ...quantised(at), ...quantised([reach, reach]), visible);
-    return point < 0 ? null : { point, copy };
-  }
-
-  function showFlags() {
-    points.set("points", { kind: inOrder(flags, order) });
-  }
-
-  function setPolygon(corners, tell) {
-    polygon = corners;
-    markInside(flags, INSIDE, grid, data.xy, corners.map((corner) => quantised(fromData(corner))));
-    showFlags();
-    if (tell) send.state("polygon", corners);
-    describe();
-    redraw();
-  }
-
-  // ---- Drawing -----------------------------------------------------------------------------------------------
-
-  let limit = 150_000; // points that are drawn while the camera moves
-  let movedAt = -Infinity;
-  let resting = 0;
+  const view = {
+    data: null, // places, as they arrived
+    order: new Uint32Array(0), // in which points are drawn
+    copies: null,
+    marked: null,
+    column: null, // what colours the points
+    colours: null,
+    hidden: { marked: false, lines: false, kinds: 0 },
+    anchors: [], // names of categories and where they stand
+    only: null, // the one category shown
+    polygon: [], // in data coordinates
+    path: null, // a lasso being drawn, in pixels
+    hovered: null, // { point, copy }, copy −1 for the point itself
+    picked: null,
+    fromData,
+    placeIn,
+    front: () => (selected && view.column.name !== SELECTION.name ? SELECTED : 0) | (view.polygon.length > 2 ? INSIDE : 0),
+    pointSize: () => scene.look().size,
+  };
   const camera = createCamera(() => {
-    movedAt = performance.now();
-    clearTimeout(resting);
-    resting = setTimeout(redraw, REST_MS + 10);
     point(null);
-    redraw();
+    scene.moved();
   });
-
-  const redraw = perFrame(() => {
-    if (!data || !column || camera.width < 2) return;
-    const start = performance.now();
-    const moving = start - movedAt < REST_MS;
-    const drawn = moving ? Math.min(limit, order.length) : order.length;
-    root.classList.toggle("thinned", drawn < order.length);
-    drawPoints(drawn);
-    drawOver();
-    if (moving) {
-      // The next frame comes when this one is on the screen.
-      requestAnimationFrame(() => {
-        const took = performance.now() - start;
-        limit = clamp(drawn * clamp(FRAME_MS / took, 0.5, 1.3), FEWEST_MOVING, Math.max(FEWEST_MOVING, order.length));
-      });
-    }
+  const scene = createScene(canvas, camera, points, view, {
+    drawOver: createOverlay(over, camera, view),
+    thinned: (missing) => root.classList.toggle("thinned", missing),
   });
-  const redrawOver = perFrame(() => data && column && drawOver());
-
-  // As crowds thin out, points grow and become solid; in crowds, the whole stays just short of opaque.
-  function look(drawn) {
-    const perPixel = (data.crowding * (drawn / Math.max(1, order.length))) / camera.scale ** 2;
-    const size = clamp(1.6 * perPixel ** -0.3, 1.4, 11);
-    const overlap = Math.max(1, perPixel * size * size * 0.785);
-    return { size, solid: clamp(1 - 0.08 ** (1 / overlap), 0.07, 0.88) };
-  }
-
-  // Marks shrink where there are many, and grow as one looks closer.
-  const markSize = (number, size) => clamp(30 * number ** -0.165, Math.max(6.5, size + 4), 18);
-
-  function drawPoints(drawn) {
-    const ratio = canvas.width / camera.width;
-    const { size, solid } = look(drawn);
-    const marks = (selected && column.name !== "selected" ? SELECTED : 0) | (polygon.length > 2 ? INSIDE : 0);
-    const layers = [
-      {
-        name: "points",
-        program: "points",
-        box: data.box,
-        number: drawn,
-        layered: marks > 0,
-        uniforms: { float: { size: size * ratio, solid, faded: solid * (colours.dark ? 0.24 : 0.2) }, int: { front: marks } },
-      },
-    ];
-    const kinds = { tints: Float32Array.from({ length: 24 }, (_, i) => (copies?.tints[Math.floor(i / 3)] ?? colours.inkUnit)[i % 3]) };
-    if (copies && !hidden.lines) {
-      const faint = clamp(8 / Math.sqrt(copies.owners.length), 0.05, 0.5);
-      layers.push({
-        name: "lines",
-        program: "lines",
-        primitive: "LINES",
-        box: WHOLE,
-        number: 2 * copies.owners.length,
-        uniforms: { float: { solid: faint }, int: { hidden: hidden.kinds }, colours: kinds },
-      });
-    }
-    const mark = (name, box, number, sized, shapes, off, tints) => ({
-      name,
-      program: "marks",
-      box,
-      number,
-      uniforms: {
-        float: { size: sized * ratio, stroke: 1.4 * ratio },
-        int: { shapes, hidden: off },
-        colour: { ground: colours.groundUnit },
-        colours: tints,
-      },
-    });
-    if (marked && !hidden.marked) {
-      const ink = { tints: Float32Array.from({ length: 24 }, (_, i) => colours.inkUnit[i % 3]) };
-      layers.push(mark("rings", data.box, data.rings, markSize(data.rings, size), RING, 0, ink));
-    }
-    if (copies) layers.push(mark("copies", copies.box, copies.owners.length, markSize(copies.owners.length, size), -1, hidden.kinds, kinds));
-    points.draw(camera, layers);
-  }
-
-  function drawOver() {
-    const context = fitted(over, camera.width, camera.height);
-    context.font = `600 11.5px ${colours.font}`;
-    context.textAlign = "center";
-    context.lineJoin = "round";
-    context.lineWidth = 3.5;
-    context.strokeStyle = colours.background;
-    context.fillStyle = colours.text;
-    const taken = [];
-    for (const { code, words, share } of anchors) {
-      if (only !== null && code !== only) continue;
-      const [x, y] = camera.toScreen(share);
-      const half = context.measureText(words).width / 2 + 2;
-      if (taken.some((name) => Math.abs(name.x - x) < name.half + half && Math.abs(name.y - y) < 14)) continue;
-      taken.push({ x, y, half });
-      context.strokeText(words, x, y);
-      context.fillText(words, x, y);
-    }
-    const outline = path ?? polygon.map((corner) => camera.toScreen(fromData(corner)));
-    context.beginPath();
-    outline.forEach((corner) => context.lineTo(...corner));
-    context.closePath();
-    context.fillStyle = context.strokeStyle = colours.accent;
-    context.lineWidth = 1.5;
-    context.globalAlpha = 0.08;
-    context.fill();
-    context.globalAlpha = 1;
-    context.stroke();
-    if (picked) outlineOf(context, picked, 2.5);
-    if (hovered) outlineOf(context, hovered, 1.5);
-  }
-
-  function outlineOf(context, { point: owner, copy }, width) {
-    const { size } = look(order.length);
-    const from = camera.toScreen(placeIn(data, owner));
-    for (const j of copies?.of(owner) ?? []) {
-      if ((hidden.kinds >> copies.kinds[j]) & 1) continue;
-      context.beginPath();
-      context.moveTo(...from);
-      context.lineTo(...camera.toScreen(placeIn(copies, j)));
-      context.strokeStyle = copies.colours[copies.kinds[j]];
-      context.lineWidth = j === copy ? 2.5 : 1.5;
-      context.stroke();
-    }
-    context.strokeStyle = colours.text;
-    context.lineWidth = width;
-    for (const place of [from, ...(copy < 0 ? [] : [camera.toScreen(placeIn(copies, copy))])]) {
-      context.beginPath();
-      context.arc(...place, size / 2 + 4.5, 0, 7);
-      context.stroke();
-    }
-  }
+  const { redraw, redrawOver } = scene;
+  const tip = createTip(stage);
 
   // ---- Words -------------------------------------------------------------------------------------------------
 
-  function drawLegend() {
-    let chosen = null;
-    if (selected && column?.kind !== "number" && column?.name !== "selected") {
-      chosen = new Uint32Array(CODES);
-      for (let i = 0; column && i < flags.length; i += 1) chosen[column.codes[i]] += flags[i] & SELECTED;
-    }
-    const besides = [];
-    if (marked) {
-      const shown = !hidden.marked;
-      besides.push({ name: "marked", shape: RING, colour: colours.text, words: asked.marked_title, figure: count(data.rings), shown });
+  function besides() {
+    const { copies, hidden } = view;
+    const rows = [];
+    if (view.marked) {
+      const words = asked.marked_title;
+      rows.push({ name: "marked", shape: CIRCLE, colour: view.colours.text, words, figure: count(view.data.rings), shown: !hidden.marked });
     }
     copies?.names.forEach((words, kind) => {
-      const shown = !((hidden.kinds >> kind) & 1);
       const figure = count(copies.counts[kind]);
-      besides.push({ name: kind, shape: kind & 3, colour: copies.colours[kind], words, figure, shown });
+      rows.push({ name: kind, shape: kind & 3, colour: copies.colours[kind], words, figure, shown: !isHidden(kind) });
     });
-    if (copies) besides.push({ name: "lines", shape: null, words: "lines to the original", figure: "", shown: !hidden.lines });
-    legend.draw({ menu: menu(), colour: wanted, column, colours, only, chosen, byRank, besides });
+    if (copies) rows.push({ name: "lines", shape: null, words: "lines to the original", figure: "", shown: !hidden.lines });
+    return rows;
+  }
+
+  function drawLegend() {
+    const { column, colours, only } = view;
+    let chosen = null;
+    if (selected && column && column.kind !== "number" && column.name !== SELECTION.name) {
+      chosen = new Uint32Array(CODES);
+      for (let i = 0; i < flags.length; i += 1) chosen[column.codes[i]] += flags[i] & SELECTED;
+    }
+    legend.draw({ menu: menu(), colour: wanted, column, colours, only, chosen, byRank, besides: besides() });
   }
 
   function describe() {
-    if (!column) return;
+    if (!view.column) return;
     let [shown, chosen, inside] = [0, 0, 0];
     for (let i = 0; i < flags.length; i += 1) {
-      if (only !== null && !visible(i)) continue;
+      if (view.only !== null && !visible(i)) continue;
       shown += 1;
       chosen += flags[i] & SELECTED;
       inside += (flags[i] & INSIDE) >> 1;
@@ -259,14 +111,14 @@ function create(root, send) {
     const fact = (number, words) => element("span", {}, element("b", {}, count(number)), ` ${words}`);
     const facts = [fact(shown, `of ${count(flags.length)} shown`)];
     if (selected) facts.push(fact(chosen, "selected"));
-    if (polygon.length > 2) {
+    if (view.polygon.length > 2) {
       const clear = element("button", { type: "button", title: "Clear the lasso (Escape)" }, "Clear");
       clear.addEventListener("click", () => setPolygon([], true));
       // Python counts exact places, the browser rounded ones: once Python has spoken, its count stands.
-      const exact = only === null && same(polygon, heard());
+      const exact = view.only === null && same(view.polygon, heard());
       facts.push(fact(exact ? asked.inside : inside, "in the lasso"), clear);
     }
-    status.replaceChildren(...facts, element("em", {}, "fewer while moving"));
+    status.replaceChildren(...facts, element("em", {}, "drawing …"));
     canvas.setAttribute(
       "aria-label",
       `Map of ${count(flags.length)} images. Arrow keys move, plus and minus zoom, 0 shows all, ` +
@@ -274,25 +126,22 @@ function create(root, send) {
     );
   }
 
-  const tip = createTip(stage);
-
   function point(found, px, py) {
-    if (found?.point !== hovered?.point || found?.copy !== hovered?.copy) redrawOver();
-    hovered = found;
+    if (found?.point !== view.hovered?.point || found?.copy !== view.hovered?.copy) redrawOver();
+    view.hovered = found;
     if (!found) return tip.hide();
     const { point: owner, copy } = found;
     const name = `#${ids ? ids[owner] : owner}`;
-    const kind = copy < 0 ? "" : copies.names[copies.kinds[copy]];
-    const read = [...new Set([...asked.hover, wanted])].map((title) => columnNamed(title)).filter(Boolean);
+    const kind = copy < 0 ? "" : view.copies.names[view.copies.kinds[copy]];
+    const read = [...new Set([...asked.hover, wanted])].map(columnNamed).filter(Boolean);
+    const pictures = [{ address: asked.thumbnails, index: owner, title: name }];
+    if (kind) pictures.push({ address: asked.copy_thumbnails, index: copy, title: kind });
     tip.show(
       {
         key: `${owner} ${copy} ${read.map((one) => one.name)}`,
         heading: kind ? `${kind} of ${name}` : name,
         lines: read.map((one) => [one.title, one.text(one.codes[owner])]),
-        pictures: [
-          { address: asked.thumbnails, index: owner, title: name },
-          ...(kind ? [{ address: asked.copy_thumbnails, index: copy, title: kind }] : []),
-        ],
+        pictures,
       },
       px,
       py,
@@ -300,6 +149,22 @@ function create(root, send) {
   }
 
   // ---- Hands -------------------------------------------------------------------------------------------------
+
+  function hit(px, py) {
+    const { copies, data } = view;
+    if (!data || !view.column) return null;
+    const reach = HIT_PX / camera.scale;
+    const at = camera.fromScreen(px, py);
+    let [closest, copy] = [reach, -1];
+    for (let j = 0; copies && j < copies.owners.length; j += 1) {
+      const [u, v] = placeIn(copies, j);
+      const distance = Math.hypot(u - at[0], v - at[1]);
+      if (distance < closest && !isHidden(copies.kinds[j]) && visible(copies.owners[j])) [closest, copy] = [distance, j];
+    }
+    if (copy >= 0) return { point: copies.owners[copy], copy };
+    const found = nearest(grid, data.xy, ...quantised(at), ...quantised([reach, reach]), visible);
+    return found < 0 ? null : { point: found, copy };
+  }
 
   createHands({
     root,
@@ -312,26 +177,26 @@ function create(root, send) {
       click(px, py) {
         const found = hit(px, py);
         if (!found) return;
-        picked = found;
+        view.picked = found;
         point(found, px, py);
         redrawOver();
         if (found.copy < 0) send.trigger("picked", found.point);
         else send.trigger("copy", found.copy);
       },
-      draw(drawn) {
-        path = drawn;
+      draw(path) {
+        view.path = path;
         redrawOver();
       },
-      drawn(drawn) {
-        if (!data) return;
-        const corners = simplified(drawn).map((pixel) => toData(camera.fromScreen(...pixel)).map((x) => Number(x.toPrecision(6))));
+      drawn(path) {
+        if (!view.data) return;
+        const corners = simplified(path).map((pixel) => toData(camera.fromScreen(...pixel)).map((x) => Number(x.toPrecision(6))));
         if (corners.length > 2) setPolygon(corners, true);
       },
       clear() {
-        path = null;
-        if (polygon.length) setPolygon([], true);
-        else if (only !== null) show(null);
-        else picked = null;
+        view.path = null;
+        if (view.polygon.length) setPolygon([], true);
+        else if (view.only !== null) show(null);
+        else view.picked = null;
         redrawOver();
       },
     },
@@ -344,15 +209,15 @@ function create(root, send) {
       setColumn();
       drawLegend();
     },
-    only: (code) => show(code),
+    only: show,
     rank(whether) {
       byRank = whether;
       repaint();
       drawLegend();
     },
     toggle(name) {
-      if (typeof name === "number") hidden.kinds ^= 1 << name;
-      else hidden[name] = !hidden[name];
+      if (typeof name === "number") view.hidden.kinds ^= 1 << name;
+      else view.hidden[name] = !view.hidden[name];
       drawLegend();
       redraw();
     },
@@ -360,7 +225,6 @@ function create(root, send) {
 
   // ---- Columns -----------------------------------------------------------------------------------------------
 
-  const SELECTION = { name: "selected", title: "Selected", kind: "flag", names: ["no", "yes"] };
   const masked = () => selected && !asked.menu.some(([name]) => name === SELECTION.name);
   const menu = () => [...asked.menu, ...(masked() ? [[SELECTION.name, SELECTION.title]] : [])];
 
@@ -372,114 +236,105 @@ function create(root, send) {
     if (!known.has(cargo)) known.set(cargo, readColumn(own ? { ...SELECTION, ...cargo } : cargo, flags.length));
     return known.get(cargo);
   }
-  let arrived = {};
 
   function setColumn() {
-    const found = columnNamed(wanted);
-    if (!found || found === column) return;
-    if (found.name !== column?.name) [only, byRank] = [null, false];
-    column = found;
-    points.set("points", { code: inOrder(column.codes, order) });
+    const { data, copies } = view;
+    const column = columnNamed(wanted);
+    if (!column || column === view.column) return;
+    if (column.name !== view.column?.name) [view.only, byRank] = [null, skewed(column)];
+    view.column = column;
+    points.set("points", { code: inOrder(column.codes, view.order) });
     if (data.rings) points.set("rings", { code: inOrder(column.codes, data.ringed) });
-    if (copies) setCopyCodes();
-    const named = column.kind === "category" ? column.bySize.filter((code) => code !== column.wordless).slice(0, MOST_NAMES) : [];
-    anchors = busiest(data.xy, column.codes, named).map(({ code, share }) => ({
+    if (copies) points.set("copies", { code: inOrder(column.codes, copies.owners) });
+    if (copies) points.set("lines", { code: twice(inOrder(column.codes, copies.owners)) });
+    const named = column.kind === "category" ? column.bySize.filter((code) => code !== column.wordless) : [];
+    view.anchors = busiest(data.xy, column.codes, named.slice(0, named.length > MOST_NAMES ? FEW_NAMES : MOST_NAMES)).map(({ code, share }) => ({
       code,
       words: column.text(code),
-      share: [share[0] * data.box.extent[0], share[1] * data.box.extent[1]],
+      share: share.map((part, axis) => part * data.box.extent[axis]),
     }));
     repaint();
   }
 
-  function setCopyCodes() {
-    const code = inOrder(column.codes, copies.owners);
-    points.set("copies", { code });
-    points.set("lines", { code: twice(code) });
-  }
-
   function repaint() {
-    const shown = only === null ? null : only === OTHERS ? (code) => column.grey.has(code) : (code) => code === only;
-    shades = paintColumn(column, { ...colours, quiet: rgba(colours.quiet), accent: rgba(colours.accent) }, { byRank, only: shown });
+    const { column, only, colours } = view;
+    const shown = only === null ? null : (code) => (only === OTHERS ? column.grey.has(code) : code === only);
+    const [quiet, accent] = [rgba(colours.quiet), rgba(colours.accent)];
+    shades = paintColumn(column, { ...colours, quiet, accent }, { byRank, only: shown });
     points.setColours(shades);
     describe();
     redraw();
   }
 
   function show(code) {
-    only = code;
+    view.only = code;
     repaint();
     drawLegend();
   }
 
-  // ---- Life --------------------------------------------------------------------------------------------------
+  // ---- Messages ----------------------------------------------------------------------------------------------
 
-  function setPlaces(columns) {
-    data = columns;
-    data.box = boxOf(data);
-    order = shuffled(data.xy.length / 2);
-    flags = new Uint8Array(order.length);
+  function setPlaces(data) {
+    data.box = { origin: [0, 0], extent: data.span.map((length) => length / Math.max(...data.span)) };
+    const number = data.xy.length / 2;
+    const fresh = { column: null, marked: null, copies: null, hovered: null, picked: null };
+    Object.assign(view, fresh, { data, order: shuffled(number) });
+    [selected, known, flags] = [null, new WeakMap(), new Uint8Array(number)];
     ids = data.id_steps?.slice() ?? null;
-    for (let i = 1; ids && i < ids.length; i += 1) ids[i] += ids[i - 1];
+    for (let i = 1; ids && i < number; i += 1) ids[i] += ids[i - 1];
     grid = buildGrid(data.xy);
     data.crowding = (crowd(grid) * CELLS * CELLS) / (data.box.extent[0] * data.box.extent[1]);
-    [column, selected, marked, copies, hovered, picked] = [null, null, null, null, null, null];
-    [known, limit] = [new WeakMap(), Math.min(limit, Math.max(FEWEST_MOVING, order.length))];
-    points.set("points", { position: inOrder(data.xy, order, 2), code: new Uint8Array(order.length), kind: flags });
+    points.set("points", { position: inOrder(data.xy, view.order, 2), code: new Uint8Array(number), kind: flags });
   }
 
   function setMask(mask, bit) {
     for (let i = 0; i < flags.length; i += 1) {
       flags[i] = (flags[i] & ~bit) | (mask && (mask.bits[i >> 3] >> (i & 7)) & 1 ? bit : 0);
     }
-    if (bit === MARKED) {
-      data.ringed = order.filter((i) => flags[i] & MARKED);
-      data.rings = data.ringed.length;
-      const codes = column?.codes ?? new Uint8Array(flags.length);
-      points.set("rings", {
-        position: inOrder(data.xy, data.ringed, 2),
-        code: inOrder(codes, data.ringed),
-        kind: new Uint8Array(data.rings),
-      });
-    }
+  }
+
+  function setRings() {
+    const { data, column } = view;
+    data.ringed = view.order.filter((i) => flags[i] & MARKED);
+    data.rings = data.ringed.length;
+    const code = inOrder(column?.codes ?? new Uint8Array(flags.length), data.ringed);
+    points.set("rings", { position: inOrder(data.xy, data.ringed, 2), code, kind: new Uint8Array(data.rings) });
   }
 
   function setCopies(cargo) {
-    copies = cargo && { ...cargo, box: boxOf(cargo) };
-    if (!copies) return;
-    const { owners, kinds, names } = copies;
-    copies.counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
-    const byOwner = new Map();
-    owners.forEach((owner, j) => byOwner.set(owner, [...(byOwner.get(owner) ?? []), j]));
-    copies.of = (owner) => byOwner.get(owner) ?? [];
-    const ends = new Float32Array(4 * owners.length);
-    owners.forEach((owner, j) => ends.set([...placeIn(data, owner), ...placeIn(copies, j)], 4 * j));
-    const code = column ? inOrder(column.codes, owners) : new Uint8Array(owners.length);
-    points.set("copies", { position: copies.xy, code, kind: kinds });
+    view.copies = cargo && { ...cargo, cargo, box: boxOf(cargo) };
+    if (!cargo) return;
+    const { owners, kinds, names } = cargo;
+    const [byOwner, ends] = [new Map(), new Float32Array(4 * owners.length)];
+    owners.forEach((owner, j) => {
+      if (!byOwner.has(owner)) byOwner.set(owner, []);
+      byOwner.get(owner).push(j);
+      ends.set([...placeIn(view.data, owner), ...placeIn(view.copies, j)], 4 * j);
+    });
+    view.copies.of = (owner) => byOwner.get(owner) ?? [];
+    view.copies.counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
+    const code = inOrder(view.column?.codes ?? new Uint8Array(flags.length), owners);
+    points.set("copies", { position: cargo.xy, code, kind: kinds });
     points.set("lines", { position: ends, code: twice(code), kind: twice(kinds) });
   }
 
   function frame() {
-    const [left, bottom, right, top] = [0, 0, ...data.box.extent];
-    const { origin, extent } = copies?.box ?? data.box;
-    camera.frame([
-      Math.min(left, origin[0]),
-      Math.min(bottom, origin[1]),
-      Math.max(right, origin[0] + extent[0]),
-      Math.max(top, origin[1] + extent[1]),
-    ]);
+    const [data, { origin, extent }] = [view.data.box.extent, view.copies?.box ?? view.data.box];
+    const least = origin.map((edge) => Math.min(0, edge));
+    camera.frame([...least, ...data.map((edge, axis) => Math.max(edge, origin[axis] + extent[axis]))]);
   }
 
+  // Returns whether the colours are others than before.
   function setTheme() {
-    const style = themeOf(root);
+    const [style, before] = [themeOf(root), view.colours];
     const share = (colour) => rgba(colour).slice(0, 3).map((value) => value / 255);
-    const changed = style.dark !== colours?.dark || style.accent !== colours?.accent;
     const quiet = style.dark ? "#5b606b" : "#b9bec8";
-    colours = { ...style, quiet, inkUnit: share(style.text), groundUnit: share(style.background) };
-    if (copies) {
-      copies.colours = copies.names.map((name, kind) => THEME.families[name] ?? categorical(kind));
-      copies.tints = copies.colours.map(share);
+    view.colours = { ...style, quiet, inkUnit: share(style.text), groundUnit: share(style.background) };
+    if (view.copies) {
+      view.copies.colours = view.copies.names.map((name, kind) => THEME.families[name] ?? categorical(kind));
+      view.copies.tints = view.copies.colours.map(share);
     }
-    return changed;
+    return style.background !== before?.background || style.accent !== before?.accent;
   }
 
   const heard = () => {
@@ -489,6 +344,19 @@ function create(root, send) {
   };
   const near = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-4 * unit();
   const same = (a, b) => a.length === b.length && a.every((corner, i) => near(corner, b[i]));
+
+  function setPolygon(corners, tell) {
+    view.polygon = corners;
+    markInside(flags, INSIDE, grid, view.data.xy, corners.map((corner) => quantised(fromData(corner))));
+    if (tell) send.state("polygon", corners);
+    showFlags();
+    describe();
+  }
+
+  function showFlags() {
+    points.set("points", { kind: inOrder(flags, view.order) });
+    redraw();
+  }
 
   const resized = new ResizeObserver(() => {
     root.classList.toggle("narrow", root.clientWidth < 640);
@@ -501,52 +369,47 @@ function create(root, send) {
   });
   resized.observe(root);
   resized.observe(stage);
-  canvas.addEventListener("restored", redraw);
 
   return {
     update(parameters, columns, more) {
-      const fresh = columns !== data;
+      const fresh = columns !== view.data;
       [asked, arrived] = [parameters, more];
       if (fresh) setPlaces(columns);
-      stage.style.height = `${parameters.height_px}px`;
+      for (const [part, limit] of [[stage, "height"], [side, "maxHeight"]]) part.style[limit] = `${parameters.height_px}px`;
       // What a message names and has not brought yet is left as it was.
-      const arriving = (name, before) => (parameters.more[name] ? (more[name] ?? before) : null);
-      const [nowSelected, nowMarked] = [arriving("selected", selected), arriving("marked", marked)];
-      const moved = nowSelected !== selected || nowMarked !== marked;
-      if (nowSelected !== selected) setMask((selected = nowSelected), SELECTED);
-      if (nowMarked !== marked) setMask((marked = nowMarked), MARKED);
-      const nowCopies = arriving("copies", copies?.cargo);
-      const landed = nowCopies !== copies?.cargo && Boolean(nowCopies || copies);
-      if (landed) {
-        setCopies(nowCopies);
-        if (copies) copies.cargo = nowCopies;
-      }
-      if (fresh || landed) frame();
+      const arriving = (name, before) => (parameters.more[name] ? (more[name] ?? before) : null) ?? null;
+      const before = { selected, marked: view.marked, cargo: view.copies?.cargo ?? null, column: view.column };
+      selected = arriving("selected", before.selected);
+      view.marked = arriving("marked", before.marked);
+      const cargo = arriving("copies", before.cargo);
+      if (selected !== before.selected) setMask(selected, SELECTED);
+      if (view.marked !== before.marked) setMask(view.marked, MARKED);
+      if (view.marked !== before.marked) setRings();
+      if (cargo !== before.cargo) setCopies(cargo);
+      if (fresh || cargo !== before.cargo) frame();
       const shaded = setTheme();
 
       if (parameters.colour === picking) picking = null;
       if (picking === null) wanted = parameters.colour;
-      const before = column;
       setColumn();
-      if (!column) return drawLegend();
-      if (shaded && column === before) repaint();
+      if (!view.column) return drawLegend();
+      if (shaded && view.column === before.column) repaint();
 
       // Only a polygon that Python changed counts: an older one may still be on its way while the user draws.
       const corners = heard();
-      const changed = String(corners) !== told && !same(corners, polygon);
+      const changed = String(corners) !== told && !same(corners, view.polygon);
       told = String(corners);
-      if (changed || (fresh && polygon.length)) setPolygon(changed ? corners : polygon, false);
-      else if (moved || fresh) showFlags();
+      if (changed || (fresh && view.polygon.length)) setPolygon(changed ? corners : view.polygon, false);
+      else if (selected !== before.selected || fresh) showFlags();
+      if (view.marked !== before.marked || cargo !== before.cargo) redraw();
       describe();
       drawLegend();
-      redraw();
+      redrawOver();
     },
     destroy() {
-      data = null;
-      clearTimeout(resting);
+      view.data = null;
       camera.stop();
-      redraw.cancel();
-      redrawOver.cancel();
+      scene.stop();
       resized.disconnect();
       points.destroy();
     },

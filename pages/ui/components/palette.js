@@ -63,7 +63,13 @@ function readColumn(cargo, number) {
   const bySize = [...present].sort((a, b) => counts[b] - counts[a] || a - b);
   const crowded = kind === "category" && present.length > COLOURED;
   const grey = new Set([wordless, ...(crowded ? bySize.slice(COLOURED) : [])]);
-  return { name, title, kind, codes, counts, knots, wordless, present, bySize, crowded, grey, value, text, format };
+  return { name, title, kind, missing, codes, counts, knots, wordless, present, bySize, grey, value, text, format };
+}
+
+// Whether the middle half of a number's points lies so close together that colours by value could not tell them apart.
+function skewed({ kind, knots }) {
+  const last = knots.length - 1;
+  return kind === "number" && knots[(3 * last) / 4] - knots[last / 4] < 0.05 * (knots[last] - knots[0]);
 }
 
 // The place of a number's code on its colour scale, 0…1: by rank, or by value.

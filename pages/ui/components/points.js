@@ -1,4 +1,4 @@
-// Points, rings, copies and lines on the GPU. The points are one draw call, in an order whose beginning is a fair sample.
+// Points, rings, copies and lines on the GPU, at once or, out of sight, a part at a time.
 
 const PLACE = `
 uniform vec2 origin, extent, centre, zoom;
@@ -106,10 +106,10 @@ function createPoints(canvas) {
   if (!gl) return null;
   const layers = new Map(); // name -> the arrays it draws, kept for a context that is lost and comes back
   let pixels = null;
-  let [programs, arrays, texture] = [];
+  let [programs, arrays, texture, hideout] = [];
 
   function start() {
-    [programs, arrays, texture] = [{}, new Map(), gl.createTexture()];
+    [programs, arrays, texture, hideout] = [{}, new Map(), gl.createTexture(), null];
     for (const [name, sources] of Object.entries(SOURCES)) {
       const program = gl.createProgram();
       [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER].forEach((kind, i) => {
@@ -160,16 +160,39 @@ function createPoints(canvas) {
 
   const kinds = { float: "uniform1f", int: "uniform1i", colour: "uniform3f", colours: "uniform3fv" };
 
-  // Draws layers from bottom to top: { name, program, primitive, box, number, uniforms: { float: {…}, int: {…}, … } }.
-  function draw(camera, drawn) {
-    if (gl.isContextLost()) return;
+  function into(target, clear) {
+    gl.bindFramebuffer(gl.FRAMEBUFFER, target);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    if (clear) gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+  }
+
+  // A picture of the canvas's size out of sight.
+  function unseen() {
+    const [width, height] = [canvas.width, canvas.height];
+    if (hideout?.width === width && hideout.height === height) return hideout.frame;
+    const [frame, colour, depth] = [gl.createFramebuffer(), gl.createRenderbuffer(), gl.createRenderbuffer()];
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    for (const [buffer, format, place] of [
+      [colour, gl.RGBA8, gl.COLOR_ATTACHMENT0],
+      [depth, gl.DEPTH_COMPONENT16, gl.DEPTH_ATTACHMENT],
+    ]) {
+      gl.bindRenderbuffer(gl.RENDERBUFFER, buffer);
+      gl.renderbufferStorage(gl.RENDERBUFFER, format, width, height);
+      gl.framebufferRenderbuffer(gl.FRAMEBUFFER, place, gl.RENDERBUFFER, buffer);
+      hideout?.buffers.forEach((old) => gl.deleteRenderbuffer(old));
+    }
+    if (hideout) gl.deleteFramebuffer(hideout.frame);
+    hideout = { frame, width, height, buffers: [colour, depth] };
+    return frame;
+  }
+
+  // Layers from bottom to top: { name, program, primitive, box, first, number, layered, uniforms: { float: {…}, … } }.
+  function paint(camera, layers) {
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.depthFunc(gl.LEQUAL);
-    for (const { name, program, primitive = "POINTS", box, number, layered = false, uniforms } of drawn) {
+    for (const { name, program, primitive = "POINTS", box, first = 0, number, layered = false, uniforms } of layers) {
       const { program: own, at } = programs[program];
       gl[layered ? "enable" : "disable"](gl.DEPTH_TEST);
       gl.useProgram(own);
@@ -181,9 +204,43 @@ function createPoints(canvas) {
         for (const [uniform, value] of Object.entries(values)) gl[kinds[kind]](at(uniform), ...[value].flat());
       }
       gl.bindVertexArray(arrays.get(name).whole);
-      gl.drawArrays(gl[primitive], 0, number);
+      gl.drawArrays(gl[primitive], first, number);
     }
     gl.bindVertexArray(null);
+  }
+
+  // Shows layers, at once.
+  function draw(camera, layers) {
+    into(null, true);
+    paint(camera, layers);
+  }
+
+  // Puts layers on the picture out of sight; `anew` begins it.
+  function prepare(camera, layers, anew) {
+    into(unseen(), anew);
+    paint(camera, layers);
+  }
+
+  // Shows the prepared picture, with layers above.
+  function present(camera, layers) {
+    into(null, true);
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, unseen());
+    const corners = [0, 0, canvas.width, canvas.height];
+    gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
+    gl.blitFramebuffer(...corners, ...corners, gl.COLOR_BUFFER_BIT, gl.NEAREST);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    paint(camera, layers);
+  }
+
+  // Returns a function that says whether everything asked for so far is drawn.
+  function mark() {
+    const sync = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    return () => {
+      if (sync && !gl.isContextLost() && gl.getSyncParameter(sync, gl.SYNC_STATUS) !== gl.SIGNALED) return false;
+      gl.deleteSync(sync);
+      return true;
+    };
   }
 
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
@@ -194,5 +251,5 @@ function createPoints(canvas) {
     canvas.dispatchEvent(new Event("restored"));
   });
   start();
-  return { set, setColours, draw, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
+  return { set, setColours, draw, prepare, present, mark, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
 }

@@ -1,0 +1,66 @@
+// Above the points, on a 2D canvas: names of categories, the lasso, and what the pointer is on. `view` is the state of map.js.
+
+function createOverlay(canvas, camera, view) {
+  function names(context) {
+    context.font = `600 11.5px ${view.colours.font}`;
+    context.textAlign = "center";
+    context.lineJoin = "round";
+    context.lineWidth = 3.5;
+    context.strokeStyle = view.colours.background;
+    context.fillStyle = view.colours.text;
+    const taken = [];
+    for (const { code, words, share } of view.anchors) {
+      if (view.only !== null && code !== view.only) continue;
+      const [x, y] = camera.toScreen(share);
+      const half = context.measureText(words).width / 2 + 2;
+      if (taken.some((name) => Math.abs(name.x - x) < name.half + half && Math.abs(name.y - y) < 14)) continue;
+      taken.push({ x, y, half });
+      context.strokeText(words, x, y);
+      context.fillText(words, x, y);
+    }
+  }
+
+  function lasso(context) {
+    const outline = view.path ?? view.polygon.map((corner) => camera.toScreen(view.fromData(corner)));
+    context.beginPath();
+    outline.forEach((corner) => context.lineTo(...corner));
+    context.closePath();
+    context.fillStyle = context.strokeStyle = view.colours.accent;
+    context.lineWidth = 1.5;
+    context.globalAlpha = 0.08;
+    context.fill();
+    context.globalAlpha = 1;
+    context.stroke();
+  }
+
+  // A point or a copy, the copies that belong to it, and the lines between.
+  function outline(context, { point, copy }, width) {
+    const { copies, hidden, colours } = view;
+    const from = camera.toScreen(view.placeIn(view.data, point));
+    for (const j of copies?.of(point) ?? []) {
+      if ((hidden.kinds >> copies.kinds[j]) & 1) continue;
+      context.beginPath();
+      context.moveTo(...from);
+      context.lineTo(...camera.toScreen(view.placeIn(copies, j)));
+      context.strokeStyle = copies.colours[copies.kinds[j]];
+      context.lineWidth = j === copy ? 2.5 : 1.5;
+      context.stroke();
+    }
+    context.strokeStyle = colours.text;
+    context.lineWidth = width;
+    const radius = view.pointSize() / 2 + 4.5;
+    for (const place of [from, ...(copy < 0 ? [] : [camera.toScreen(view.placeIn(copies, copy))])]) {
+      context.beginPath();
+      context.arc(...place, radius, 0, 7);
+      context.stroke();
+    }
+  }
+
+  return () => {
+    const context = fitted(canvas, camera.width, camera.height);
+    names(context);
+    lasso(context);
+    if (view.picked) outline(context, view.picked, 2.5);
+    if (view.hovered) outline(context, view.hovered, 1.5);
+  };
+}

@@ -1,0 +1,126 @@
+// What the map draws on the GPU and when: a fair sample of the points at once, and while nothing moves the rest, a part a
+// frame, so that a million points hold up neither a hand nor a hover. `view` is the state of map.js.
+
+const REST_MS = 140; // after this long without moving, all points are drawn
+const FRAME_MS = 28; // at once are drawn as many points as keep a frame about this long
+const FEWEST = 60_000;
+const SHOWN = -1;
+const WHOLE = { origin: [0, 0], extent: [1, 1] };
+const CIRCLE = 3; // the shape of marked points, see points.js
+
+// `drawOver` draws what is above the points; `thinned` hears whether points are missing.
+function createScene(canvas, camera, points, view, { drawOver, thinned }) {
+  let limit = 150_000;
+  let movedAt = -Infinity;
+  let resting = 0;
+  let done = 0; // points on the picture out of sight, or SHOWN
+  let stale = true; // what is shown is not what should be
+  let waiting = 0; // a frame request, while the GPU is busy
+
+  const number = () => view.order.length;
+  const ready = () => view.data && view.column && camera.width > 1;
+
+  // As crowds thin out, points grow and become solid; in crowds, the whole stays just short of opaque.
+  function look(drawn = number()) {
+    const perPixel = (view.data.crowding * (drawn / Math.max(1, number()))) / camera.scale ** 2;
+    const size = clamp(1.6 * perPixel ** -0.3, 1.4, 11);
+    const overlap = Math.max(1, perPixel * size * size * 0.785);
+    return { size, solid: clamp(1 - 0.08 ** (1 / overlap), 0.07, 0.88) };
+  }
+
+  // Marks shrink where there are many, and grow as one looks closer.
+  const markSize = (many, size) => clamp(30 * many ** -0.165, Math.max(6.5, size + 4), 18);
+  const ratio = () => canvas.width / camera.width;
+  const tints = (colourOf) => ({ tints: Float32Array.from({ length: 24 }, (_, i) => colourOf(Math.floor(i / 3))[i % 3]) });
+
+  function crowd(first, some, of) {
+    const { size, solid } = look(of);
+    const front = view.front();
+    const float = { size: size * ratio(), solid, faded: solid * (view.colours.dark ? 0.24 : 0.2) };
+    const uniforms = { float, int: { front } };
+    return { name: "points", program: "points", box: view.data.box, first, number: some, layered: front > 0, uniforms };
+  }
+
+  function marks(name, box, many, shapes, hidden, colours) {
+    const float = { size: markSize(many, look().size) * ratio(), stroke: 1.4 * ratio() };
+    const uniforms = { float, int: { shapes, hidden }, colour: { ground: view.colours.groundUnit }, colours };
+    return { name, program: "marks", box, number: many, uniforms };
+  }
+
+  function above() {
+    const { copies, hidden, data, marked } = view;
+    const layers = [];
+    const own = copies && tints((kind) => copies.tints[kind] ?? [0, 0, 0]);
+    if (copies && !hidden.lines) {
+      const solid = clamp(8 / Math.sqrt(copies.owners.length), 0.05, 0.5);
+      const uniforms = { float: { solid }, int: { hidden: hidden.kinds }, colours: own };
+      layers.push({ name: "lines", program: "lines", primitive: "LINES", box: WHOLE, number: 2 * copies.owners.length, uniforms });
+    }
+    if (marked && !hidden.marked) layers.push(marks("rings", data.box, data.rings, CIRCLE, 0, tints(() => view.colours.inkUnit)));
+    if (copies) layers.push(marks("copies", copies.box, copies.owners.length, -1, hidden.kinds, own));
+    return layers;
+  }
+
+  // At most one drawing is on its way to the GPU, so that nothing waits behind a queue; how long it takes says how many
+  // points the next may have.
+  function follow(drawn) {
+    const [start, through] = [performance.now(), points.mark()];
+    const look = () => {
+      waiting = through() ? 0 : requestAnimationFrame(look);
+      if (waiting) return;
+      const pace = clamp(FRAME_MS / (performance.now() - start), 0.4, 1.4);
+      if (drawn) limit = clamp(drawn * pace, FEWEST, Math.max(FEWEST, number()));
+      drawNext();
+    };
+    waiting = requestAnimationFrame(look);
+  }
+
+  function drawSome() {
+    const some = Math.min(Math.round(limit), number());
+    points.draw(camera, [crowd(0, some, some), ...above()]);
+    drawOver();
+    stale = false;
+    done = some < number() ? 0 : SHOWN;
+    thinned(done !== SHOWN);
+    follow(some < number() ? some : 0);
+  }
+
+  function drawMore() {
+    const some = Math.min(Math.round(limit), number() - done);
+    if (some) points.prepare(camera, [crowd(done, some, number())], done === 0);
+    else points.present(camera, above());
+    done = some ? done + some : SHOWN;
+    thinned(done !== SHOWN);
+    follow(some);
+  }
+
+  function drawNext() {
+    if (waiting || !ready()) return;
+    if (stale) drawSome();
+    else if (done !== SHOWN && performance.now() - movedAt >= REST_MS) drawMore();
+  }
+
+  const redraw = perFrame(() => {
+    stale = true;
+    drawNext();
+  });
+  const redrawOver = perFrame(() => ready() && drawOver());
+  canvas.addEventListener("restored", redraw);
+
+  return {
+    look,
+    redraw,
+    redrawOver,
+    moved() {
+      movedAt = performance.now();
+      clearTimeout(resting);
+      if (number() > limit) resting = setTimeout(drawNext, REST_MS + 10);
+      redraw();
+    },
+    stop() {
+      clearTimeout(resting);
+      cancelAnimationFrame(waiting);
+      [redraw, redrawOver].forEach((drawing) => drawing.cancel());
+    },
+  };
+}
