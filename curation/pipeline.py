@@ -17,6 +17,7 @@ import pandas as pd
 from curation import stages
 from curation.covered import families_measured, work_out
 from curation.embedding import clusters, project
+from curation.embedding.clusters import dense_clusters
 from curation.embedding.projection import place
 from curation.embedding.spaces import SpaceName
 from curation.engine import Engine, LocalEngine
@@ -274,9 +275,14 @@ class Pipeline(Plan):
             start = time.monotonic()
             features = self.all_features()
             xy = project(features, method="pca", seed=self.recipe.seed)
-            groups = clusters(features, count=self.recipe.map.clusters, seed=self.recipe.seed)
-            table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
+            table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": self._clusters(features, xy)}))
             self.workspace.add_seconds(table, time.monotonic() - start)
+
+    def _clusters(self, features: np.ndarray, xy: np.ndarray) -> np.ndarray:
+        drawn = self.recipe.map
+        if drawn.cluster_by == "hdbscan":
+            return dense_clusters(xy, smallest=drawn.min_cluster_size)
+        return clusters(features, count=drawn.clusters, seed=self.recipe.seed)
 
     def _run_map(self, report: Report) -> None:
         total = len(self.samples)
@@ -286,15 +292,15 @@ class Pipeline(Plan):
             if table.missing(verify=True):
                 report(beginning)
                 start, settings = time.monotonic(), self.recipe.map
+                features = self.all_features()
                 xy = project(
-                    self.all_features(),
+                    features,
                     method="umap",
                     seed=self.recipe.seed,
                     neighbors=settings.neighbors,
                     min_dist=settings.min_dist,
                 )
-                groups = self.map_table("pca").table(0)["cluster"]
-                table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
+                table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": self._clusters(features, xy)}))
                 self.workspace.add_seconds(table, time.monotonic() - start)
         self._place_copies(report)
         report(Progress("map", total, total))
