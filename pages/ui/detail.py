@@ -60,6 +60,7 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
 
         st.session_state[f"{key}-label"] = classes[label]
         st.selectbox("Relabel the sample", classes, key=f"{key}-label", on_change=relabelled)
+        _similar(name)
     _relatives(opened, sample_id, row, key=key)
 
 
@@ -108,4 +109,14 @@ def _relatives(opened: Opened, sample_id: int, row: int, *, key: str) -> None:
         label="All its corruptions and attacks",
         icon=":material/grid_view:",
         query_params={"sample": str(sample_id)},
+    )
+
+
+def _similar(name: str) -> None:
+    sample, *variant = name.split("/", 1)
+    st.page_link(
+        "map.py",
+        label="What is similar",
+        icon=":material/bubble_chart:",
+        query_params={"map-view": "Similar", "sample": sample, "variant": (variant or ["clean"])[0]},
     )

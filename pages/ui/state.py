@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 UNDO_DEPTH = 100
 LONGEST_URL = 1800
-MapColour = Literal["label", "cluster", "score", "selected"]
+WHOLE = ("source", "export", "slices")
+"""Parts of a recipe that change as one: their fields depend on each other, or are names that people give."""
 
 
 def cache_folder() -> Path:
@@ -152,7 +153,7 @@ def difference(before: Recipe, after: Recipe) -> dict[str, Any]:
     old, new = before.to_dict(), after.to_dict()
     parts: dict[str, Any] = {}
     for key, value in new.items():
-        if not isinstance(value, dict) or not isinstance(old[key], dict) or key in ("source", "export"):
+        if not isinstance(value, dict) or not isinstance(old[key], dict) or key in WHOLE:
             if value != old[key]:
                 parts[key] = value
             continue
@@ -197,25 +198,41 @@ def polygon() -> list[list[float]] | None:
 
 
 def set_polygon(corners: list[list[float]] | None) -> None:
-    """Keep the lasso in the session and in the address."""
-    st.session_state["polygon"] = corners or None
-    if corners:
-        rounded = [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in corners]
+    """Keep the lasso in the session and in the address, rounded alike, so that a link shows the same samples."""
+    rounded = [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in corners or []]
+    st.session_state["polygon"] = rounded or None
+    if rounded:
         st.query_params["lasso"] = json.dumps(rounded, separators=(",", ":"))
     elif "lasso" in st.query_params:
         del st.query_params["lasso"]
 
 
-def map_colour() -> MapColour:
-    """What colours the map, from the session or the link."""
-    name = st.session_state.get("map-colour") or st.query_params.get("colour")
-    return cast(MapColour, name) if name in get_args(MapColour) else "label"
+def linked(name: str) -> str | None:
+    """What of a view is kept under a name in the session and in the address, whichever has it."""
+    value: str | None = st.query_params.get(name) or st.session_state.get(f"linked-{name}")
+    st.session_state[f"linked-{name}"] = value
+    if value and name not in st.query_params:
+        st.query_params[name] = value
+    return value
+
+
+def set_linked(name: str, value: str | None) -> None:
+    """Keep something of a view in the session and in the address; None: nothing."""
+    st.session_state[f"linked-{name}"] = value
+    if value is not None:
+        st.query_params[name] = value
+    elif name in st.query_params:
+        del st.query_params[name]
+
+
+def map_colour() -> str:
+    """Name of the column that colours the map, from the session or the link."""
+    return linked("colour") or "label"
 
 
 def set_map_colour(name: str) -> None:
     """Keep what colours the map in the session and in the address."""
-    st.session_state["map-colour"] = name
-    st.query_params["colour"] = name
+    set_linked("colour", name)
 
 
 def _decode_list(text: str) -> list[list[float]] | None:

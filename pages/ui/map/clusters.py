@@ -1,0 +1,150 @@
+"""The clusters in a table with their pictures, named by people; the samples of one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from curation.embedding.clusters import cluster_table
+from curation.plugin import fingerprint
+from pages.ui import state, thumbnails
+from pages.ui.map import part
+from pages.ui.map.drawn import Drawn, cluster_name, features, required
+from pages.ui.opened import Opened
+
+STRIP = 6
+GAP_PX = 2
+LONGEST_NAME = 40
+SHOW = ":material/visibility: Show"
+SHARES = {
+    "purity": ("Purity", "Share of the commonest label."),
+    "entropy": ("Mean entropy", "Share of the maximum, ln K."),
+    "chosen": ("Chosen", "Share of its clean images that are in the set."),
+}
+
+
+def draw(opened: Opened) -> None:
+    """Draw the view."""
+    drawn = required(opened)
+    table = found(drawn)
+    _summary(drawn, table)
+    _table(drawn, table)
+    looked = _looked_at(drawn)
+    if looked is None:
+        st.caption("“Show” in a row draws that cluster's samples here; a double click on a name changes it.")
+        return
+    at = np.flatnonzero(drawn.clusters == looked)
+    st.subheader(cluster_name(opened, looked))
+    part.draw(drawn, at, key="cluster", where="in this cluster", more=lambda: _more(looked))
+
+
+def found(drawn: Drawn) -> pd.DataFrame:
+    """Return one row a cluster: as ``cluster_table``, entropy as a share of ln K."""
+    return _found(f"{drawn.key} {fingerprint(drawn.opened.recipe.selection.edits.relabel)}", drawn)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking into the clusters …")
+def _found(key: str, _drawn: Drawn) -> pd.DataFrame:
+    seen = features(_drawn.opened.pipeline)
+    return cluster_table(_drawn.clusters, labels=_drawn.labels, entropy=_drawn.entropy, features=seen, shown=STRIP)
+
+
+def _summary(drawn: Drawn, table: pd.DataFrame) -> None:
+    inside = table[table["cluster"] >= 0]
+    sizes = inside["size"].sum()
+    of = f" on the {drawn.layout.upper()} map" if drawn.opened.recipe.map.cluster_by == "hdbscan" else ""
+    words = [f"**{len(inside):,}** clusters{of}"]
+    if len(inside):
+        agree = (inside["purity"] * inside["size"]).sum() / sizes
+        words.append(f"**{agree:.0%}** of their samples have their cluster's commonest label")
+        words.append(f"**{int((inside['purity'] == 1).sum()):,}** clusters have one label alone")
+    if sizes < len(drawn):
+        words.append(f"**{len(drawn) - sizes:,}** samples are in none")
+    st.markdown(" · ".join(words))
+
+
+def _table(drawn: Drawn, table: pd.DataFrame) -> None:
+    opened = drawn.opened
+    numbers = table["cluster"].tolist()
+    names = ["in none" if number < 0 else cluster_name(opened, number) for number in numbers]
+    key = f"clusters-{fingerprint([drawn.key, names])}"
+
+    def renamed() -> None:
+        given = dict(opened.recipe.map.names)
+        for row, cells in st.session_state[key]["edited_rows"].items():
+            number, name = numbers[int(row)], (cells.get("name") or "").strip()[:LONGEST_NAME]
+            given.pop(number, None)
+            if name and number >= 0 and name != f"Cluster {number}":
+                given[number] = name
+        state.change(**{"map.names": given})
+
+    def clicked() -> None:
+        state.set_linked("cluster", str(numbers[st.session_state["cluster-show"]["row"]]))
+
+    address = thumbnails.offer(f"clusters-{key}", _strips(drawn, table), number=len(table))
+    chosen = np.bincount(drawn.clusters + 1, drawn.chosen, drawn.count + 1)[table["cluster"] + 1]
+    classes = opened.pipeline.samples.classes
+    shown = pd.DataFrame(
+        {
+            "show": SHOW,
+            "pictures": [f"{address}/{row}" for row in range(len(table))],
+            "name": names,
+            "size": table["size"],
+            "label": [classes[label] for label in table["label"]],
+            "purity": 100 * table["purity"],
+            "entropy": 100 * table["entropy"],
+            "chosen": 100 * chosen / table["size"],
+        }
+    )
+    columns = st.column_config
+    st.data_editor(
+        shown,
+        key=key,
+        on_change=renamed,
+        hide_index=True,
+        row_height=44,
+        height=min(44 * len(shown) + 46, 480),
+        disabled=list(shown.columns.drop("name").astype(str)),
+        column_config={
+            "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, key="cluster-show", width=80),
+            "pictures": columns.ImageColumn("In its middle", width=250),
+            "name": columns.TextColumn("Name", width=150, max_chars=LONGEST_NAME, help="Double-click to change it."),
+            "size": columns.NumberColumn("Samples", format="localized", width=80),
+            "label": columns.TextColumn("Commonest label", width=120),
+            **{
+                name: columns.ProgressColumn(title, format="%.0f %%", max_value=100.0, help=said, width=115)
+                for name, (title, said) in SHARES.items()
+            },
+        },
+    )
+
+
+def _strips(drawn: Drawn, table: pd.DataFrame) -> thumbnails.Picture:
+    """Return what draws the pictures in the middle of each cluster side by side."""
+    samples, rows = drawn.opened.pipeline.samples, table["rows"].tolist()
+
+    def strip(index: int) -> np.ndarray:
+        images = samples.images(np.array(rows[index]))
+        missing = STRIP - len(images)
+        images = np.pad(images, ((0, missing), (0, 0), (0, GAP_PX), (0, 0)))
+        return np.concatenate(list(images), axis=1)
+
+    return strip
+
+
+def _looked_at(drawn: Drawn) -> int | None:
+    """Return the cluster whose samples are shown, if one is."""
+    text = state.linked("cluster") or ""
+    number = int(text) if text.lstrip("-").isdigit() else drawn.count
+    return number if number in np.unique(drawn.clusters) else None
+
+
+def _more(cluster: int) -> None:
+    def only() -> None:
+        state.set_polygon(None)
+        state.set_linked("only", str(cluster))
+        st.session_state["map-go"] = "Map"
+
+    if cluster >= 0:
+        st.button("Only this on the map", icon=":material/scatter_plot:", on_click=only, key="cluster-only")

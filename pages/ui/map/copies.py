@@ -1,0 +1,123 @@
+"""Corrupted and adversarial copies on the map: which are drawn, where they land, what is not placed there yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from curation.errors import CurationError, UsageError
+from curation.image_set import ImageSet
+from curation.selection.pool import CODE_BITS, variant_code
+from curation.storage import Shards
+from pages.ui import state, thumbnails
+from pages.ui.components import Copies
+from pages.ui.components.columns import digest
+from pages.ui.fields import bound
+from pages.ui.map.drawn import Drawn
+from pages.ui.opened import Opened
+
+MOST_KINDS = 8
+MOST, MOST_IN_LASSO = 500, 20_000
+"""More copies than these are too many lines to tell apart; a lasso shows all of its own."""
+
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Copies on the map.
+
+    copies: for the component, with the samples among those drawn as their owners; candidate_ids: int64 M, theirs;
+    left_out: how many are not drawn because they would be too many.
+    """
+
+    copies: Copies
+    candidate_ids: np.ndarray
+    left_out: int
+
+
+def choose(opened: Opened) -> None:
+    """Draw the choice of the copies that are drawn."""
+    pipeline = opened.pipeline
+    made = {_name(images): images for images in [*pipeline.attacked(), *pipeline.corrupted()]}
+    if not made:
+        return
+    if any(name not in made for name in opened.recipe.map.copies):
+        state.change(**{"map.copies": [name for name in opened.recipe.map.copies if name in made]})
+    said = "Where they land on the UMAP map, with a line from the original. At most eight kinds."
+    if len(made) <= _FEW:
+        bound(st.pills, "Copies drawn", list(made), path="map.copies", selection_mode="multi", help=said)
+    else:
+        bound(
+            st.multiselect, "Copies drawn", list(made), path="map.copies", max_selections=MOST_KINDS, help=said,
+            placeholder="none", width=320,
+        )  # fmt: skip
+
+
+def unplaced(opened: Opened) -> list[str]:
+    """Return the copies that are asked for and not on the UMAP map yet."""
+    return [_name(images) for images in _asked(opened) if not _complete(opened, images)]
+
+
+def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | None:
+    """Return the copies of the samples that are drawn, or None where there are none.
+
+    Args:
+        at: int64, rising: the samples that are drawn.
+        among: bool N: only the copies of these samples are wanted; None: of all.
+    """
+    opened = drawn.opened
+    sets = [images for images in _asked(opened) if _complete(opened, images)][:MOST_KINDS]
+    if drawn.layout != "umap" or not sets:
+        return None
+    wanted = np.zeros(len(drawn), bool)
+    wanted[at] = True if among is None else among[at]
+    of = [np.flatnonzero(wanted[images.rows]) for images in sets]
+    xy = np.concatenate([_places(opened, images)[mine] for images, mine in zip(sets, of, strict=True)])
+    rows = np.concatenate([images.rows[mine] for images, mine in zip(sets, of, strict=True)])
+    kinds = np.repeat(np.arange(len(sets)), [len(mine) for mine in of])
+    most = min(MOST if among is None else MOST_IN_LASSO, len(xy))
+    left_out, some = len(xy) - most, np.arange(most) * len(xy) // max(most, 1)
+    xy, rows, kinds = xy[some], rows[some], kinds[some]
+    pictures = [replace(images, pixels=images.pixels.freeze()) for images in sets]
+    names = [_name(images) for images in sets]
+    address = thumbnails.offer(
+        f"copies-{digest(rows, kinds, names, drawn.key)}",
+        lambda j: pictures[kinds[j]].gather(rows[j : j + 1])[0],
+        number=len(rows),
+    )
+    codes = np.array([variant_code(images.kind, images.severity) for images in sets], np.int64)
+    ids = opened.pipeline.samples.sample_ids[rows]
+    return Placed(
+        Copies(xy, np.searchsorted(at, rows), kinds, names, address), (ids << CODE_BITS) + codes[kinds], left_out
+    )
+
+
+def _name(images: ImageSet) -> str:
+    return f"{images.kind}/{images.severity}" if images.severity else images.kind
+
+
+def _asked(opened: Opened) -> list[ImageSet]:
+    try:
+        return opened.pipeline.copied()
+    except UsageError:  # one that the recipe does not make any more; the choice leaves it out
+        return []
+
+
+def _complete(opened: Opened, images: ImageSet) -> bool:
+    try:
+        return opened.pipeline.copies_table(images).complete()
+    except CurationError:
+        return False
+
+
+def _places(opened: Opened, images: ImageSet) -> np.ndarray:
+    table = opened.pipeline.copies_table(images)
+    return _table(table.folder.name, table)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _table(key: str, _table: Shards) -> np.ndarray:
+    return _table.table(0)[["x", "y"]].to_numpy(np.float32)

@@ -1,0 +1,150 @@
+"""The map that is looked at, opened once: where the clean samples lie on it, their clusters, which are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.plugin import fingerprint
+from pages.ui import panel
+from pages.ui.components import points_in_polygon
+from pages.ui.opened import Done, Opened
+
+if TYPE_CHECKING:
+    from curation.pipeline import Pipeline
+
+Layout = Literal["umap", "pca"]
+Corners = list[list[float]]
+
+STAGES = ("embed", "map")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The clean samples of the working recipe on a map; arrays have an entry a sample, in the samples' order.
+
+    key: changes with places and clusters; layout: of the places; xy: float32 N×2; clusters: int32 N, negative: in none;
+    rows: int64 N, of the pool; entropy: float32 N, share of ln K; chosen: bool N, whether the clean image is chosen.
+    """
+
+    opened: Opened
+    key: str
+    layout: Layout
+    xy: np.ndarray
+    clusters: np.ndarray
+    rows: np.ndarray
+    entropy: np.ndarray
+    chosen: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 N, as the recipe has them: relabelled ones with their new class."""
+        labels: np.ndarray = np.array(self.opened.pipeline.samples.labels)
+        ids = self.opened.pipeline.samples.sample_ids
+        relabel = self.opened.recipe.selection.edits.relabel
+        at = np.searchsorted(ids, list(relabel)).clip(max=len(ids) - 1)
+        for row, (sample_id, label) in zip(at, relabel.items(), strict=True):
+            if ids[row] == sample_id:
+                labels[row] = label
+        return labels
+
+    @cached_property
+    def count(self) -> int:
+        """Number of clusters."""
+        return int(self.clusters.max(initial=-1)) + 1
+
+    def inside(self, polygon: Corners | None) -> np.ndarray:
+        """Return which samples lie in a polygon on this map, bool N; treat as read-only."""
+        return _inside(f"{self.key} {polygon}", self.xy, polygon)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _inside(key: str, _xy: np.ndarray, _polygon: Corners | None) -> np.ndarray:
+    return points_in_polygon(_xy, _polygon)
+
+
+def cluster_name(opened: Opened, number: int) -> str:
+    """Return what people call a cluster."""
+    return opened.recipe.map.names.get(number) or f"Cluster {number}"
+
+
+def ready(opened: Opened, layout: Layout) -> bool:
+    """Whether a layout is computed for the recipe's settings."""
+    pipeline = opened.pipeline
+    return pipeline.features().complete() and pipeline.map_table(layout).complete()
+
+
+def open_drawn(opened: Opened, layout: Layout) -> Drawn:
+    """Return the map in a layout that is ``ready``. Raises: CurationError when it is damaged."""
+    shards = opened.pipeline.map_table(layout)
+    key = fingerprint([shards.folder.name, opened.pool_key])
+    xy, clusters = _table(key, opened, layout)
+    rows, entropy = _clean(opened.pool_key, opened)
+    chosen = np.zeros(len(opened.pool), bool)
+    chosen[opened.selected.rows] = True
+    return Drawn(opened, key, layout, xy, clusters, rows, entropy, chosen[rows])
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _table(key: str, _opened: Opened, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        table = _opened.pipeline.map_table(layout).table(0)
+    except CurationError as error:
+        raise CurationError("the map is damaged on disk; run the stage “Map” on the Workspace page again") from error
+    return table[["x", "y"]].to_numpy(np.float32), table["cluster"].to_numpy(np.int32)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _clean(pool_key: str, _opened: Opened) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the clean candidates, one a sample in order, and their entropy as a share of ln K."""
+    pool = _opened.pool
+    rows = np.flatnonzero((pool["family"] == "clean").to_numpy())
+    return rows, pool["entropy"].to_numpy()[rows] / np.float32(np.log(len(_opened.pipeline.samples.classes)))
+
+
+def features(pipeline: Pipeline) -> np.ndarray:
+    """Return the clean samples' features, float32 N×D; treat as read-only. Raises: CurationError."""
+    return _features(f"{pipeline.features().folder.name} {pipeline.samples.digest}", pipeline)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _features(key: str, _pipeline: Pipeline) -> np.ndarray:
+    return _pipeline.all_features()
+
+
+def required(opened: Opened) -> Drawn:
+    """Return the UMAP map, or the PCA one before it is there; where neither is, offer to compute and end the page.
+
+    Raises: Done.
+    """
+    for layout in ("umap", "pca"):
+        if ready(opened, layout):
+            return open_drawn(opened, layout)
+    missing(opened, "Where the images lie, and in which clusters, is not computed for these settings yet.")
+    raise Done
+
+
+def missing(opened: Opened, why: str, *, stages: tuple[str, ...] = STAGES, words: str = "Compute the map") -> None:
+    """Say what is not there yet, offer to compute it, and draw how far that is."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":orange[:material/pending:] {why}")
+            if panel.active_job(opened.workspace) is None:
+                st.button(
+                    words,
+                    type="primary",
+                    icon=":material/play_arrow:",
+                    on_click=panel.start,
+                    args=(stages,),
+                    key="map-compute",
+                    help="In the background; it goes on if you close this page.",
+                )
+        panel.job_strip(opened.workspace)

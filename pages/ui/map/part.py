@@ -1,0 +1,82 @@
+"""A part of the samples (those in a lasso, a slice or a cluster): counts, classes, decisions about all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from curation import figures
+from pages.ui import edits
+from pages.ui.browse import browse
+from pages.ui.map.drawn import Drawn
+
+
+def draw(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[], None] = lambda: None) -> None:
+    """Draw the counts and the pictures of a part of the samples.
+
+    Args:
+        at: int64, positions among the samples.
+        key: unique on the page.
+        where: what they have in common, e.g. "in the lasso".
+        more: draws further buttons beside those that decide about all of them.
+    """
+    pool, rows = drawn.opened.pool, drawn.rows[at]
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with left:
+        st.markdown(facts(drawn, at, where))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for action, words, icon in (
+                ("include", "Include all", ":material/add:"),
+                ("exclude", "Exclude all", ":material/remove:"),
+                ("clear", "Clear", ":material/backspace:"),
+            ):
+                st.button(
+                    words,
+                    icon=icon,
+                    on_click=edits.decide,
+                    args=(pool, rows, action),
+                    key=f"{key}-{action}-all",
+                    disabled=not len(at),
+                    help=_HELP[action],
+                )
+            more()
+    with right:
+        classes = drawn.opened.pipeline.samples.classes
+        counts = np.bincount(drawn.labels[at], minlength=len(classes))
+        st.plotly_chart(
+            figures.class_counts(counts, classes, height_px=120), config={"displayModeBar": False}, key=f"{key}-classes"
+        )
+    gallery(drawn, at, key=key, where=where)
+
+
+_HELP = {
+    "include": "Force these clean images into the set, within their family's quota.",
+    "exclude": "Keep these clean images out of the set.",
+    "clear": "Take back what was decided about these clean images.",
+}
+
+
+def gallery(drawn: Drawn, at: np.ndarray, *, key: str, where: str) -> None:
+    """Draw the pictures of some samples, the hardest first."""
+    hardest = np.argsort(-drawn.entropy[at], kind="stable")
+    browse(drawn.opened, drawn.rows[at[hardest]], key=key, what=f"samples {where}, hardest first")
+
+
+def facts(drawn: Drawn, at: np.ndarray, where: str) -> str:
+    """Return in words how many samples there are, how many of them chosen, how hard, of which class."""
+    said = f"**{len(at):,} of {len(drawn):,}** samples {where}"
+    if not len(at):
+        return said
+    parts = [f"{said}, **{int(drawn.chosen[at].sum()):,}** of them chosen"]
+    parts.append(f"mean entropy **{drawn.entropy[at].mean():.0%}** of the maximum")
+    label, share = commonest(drawn, at)
+    parts.append(f"**{share:.0%}** are {drawn.opened.pipeline.samples.classes[label]}")
+    return " · ".join(parts)
+
+
+def commonest(drawn: Drawn, at: np.ndarray) -> tuple[int, float]:
+    """Return the commonest label of some samples, at least one, and its share."""
+    counts = np.bincount(drawn.labels[at])
+    return int(counts.argmax()), float(counts.max() / len(at))

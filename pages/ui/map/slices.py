@@ -1,0 +1,148 @@
+"""Slices: parts of the samples that were drawn on the map and have a name; how much of the set comes from each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from curation.plugin import fingerprint
+from curation.recipe import Slice
+from pages.ui import state
+from pages.ui.map import part
+from pages.ui.map.drawn import Corners, Drawn, Layout, open_drawn, ready
+
+LONGEST_NAME = 40
+SHOW, DELETE = ":material/visibility: Show", ":material/delete: Delete"
+
+
+def shown(slices: dict[str, Slice], layout: Layout, polygon: Corners | None) -> str | None:
+    """Return the name of the slice that a polygon on a map is, if it is one."""
+    return next((name for name, one in slices.items() if one.layout == layout and _corners(one) == polygon), None)
+
+
+def _corners(one: Slice) -> Corners:
+    return [list(corner) for corner in one.polygon]
+
+
+def make(layout: Layout, polygon: Corners) -> None:
+    """Draw the field in which the samples in the lasso get a name."""
+
+    def keep() -> None:
+        name = st.session_state["slice-name"].strip()
+        if _free(name):
+            slices = state.recipe().to_dict()["slices"]
+            state.change(slices={**slices, name: {"layout": layout, "polygon": polygon}})
+
+    with (
+        st.popover("Make this a slice", icon=":material/bookmark_add:", key="slice-make"),
+        st.form("slice-form", border=False),
+    ):
+        st.text_input("Name", key="slice-name", max_chars=LONGEST_NAME, placeholder="sevens with a bar")
+        st.form_submit_button("Keep", type="primary", on_click=keep, key="slice-keep")
+
+
+def _free(name: str) -> bool:
+    """Whether a slice may get a name; if not, say why."""
+    why = (
+        "A slice needs a name."
+        if not name
+        else f"There is a slice “{name}” already; take another name."
+        if name in state.recipe().slices
+        else ""
+    )
+    if why:
+        st.toast(why, icon=":material/error:")
+    return not why
+
+
+def rename(old: str, new: str) -> None:
+    """Give a slice another name, or say why not."""
+    new = new.strip()[:LONGEST_NAME]
+    if new != old and _free(new):
+        slices = state.recipe().to_dict()["slices"]
+        state.change(slices={new if name == old else name: one for name, one in slices.items()})
+
+
+def delete(name: str) -> None:
+    """Take a slice out of the recipe; its samples stay as they are."""
+    state.change(slices={other: one for other, one in state.recipe().to_dict()["slices"].items() if other != name})
+
+
+def show(name: str) -> None:
+    """Draw a slice's outline on its map and look at its samples; for callbacks."""
+    one = state.recipe().slices[name]
+    st.session_state["layout"] = one.layout
+    state.set_polygon(_corners(one))
+    state.set_linked("only", None)
+
+
+def composition(drawn: Drawn) -> pd.DataFrame:
+    """Return one row a slice: name, samples, chosen (clean images of them), images (of the set that are of them, in any
+    family) and their share of the set, entropy (mean, share of ln K), label and purity.
+
+    A slice that was drawn on a map which is not computed has none of these numbers.
+    """
+    opened = drawn.opened
+    samples = opened.pipeline.samples
+    images = np.bincount(samples.rows(opened.pool["sample_id"].to_numpy()[opened.selected.rows]), minlength=len(drawn))
+    rows: list[dict[str, Any]] = []
+    maps: dict[Layout, Drawn] = {drawn.layout: drawn}
+    for name, one in opened.recipe.slices.items():
+        if one.layout not in maps and ready(opened, one.layout):
+            maps[one.layout] = open_drawn(opened, one.layout)
+        row: dict[str, Any] = {"name": name}
+        if one.layout in maps:
+            at = np.flatnonzero(maps[one.layout].inside(_corners(one)))
+            row |= {"samples": len(at), "chosen": int(drawn.chosen[at].sum()), "images": int(images[at].sum())}
+            row["share"] = images[at].sum() / max(images.sum(), 1)
+            if len(at):
+                label, purity = part.commonest(drawn, at)
+                row |= {"entropy": drawn.entropy[at].mean(), "label": samples.classes[label], "purity": purity}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["name", "samples", "chosen", "images", "share", "entropy", "label", "purity"])
+
+
+def table(drawn: Drawn) -> None:
+    """Draw all slices with their part of the chosen set; names are edited in place."""
+    names = list(drawn.opened.recipe.slices)
+    if not names:
+        return
+    key = f"slices-{fingerprint(names)}"
+
+    def renamed() -> None:
+        for row, cells in st.session_state[key]["edited_rows"].items():
+            rename(names[int(row)], cells.get("name") or "")
+
+    def clicked(button: str) -> None:
+        name = names[st.session_state[button]["row"]]
+        (show if button == "slice-show" else delete)(name)
+
+    found = composition(drawn)
+    found.insert(1, "show", SHOW)
+    found["delete"] = DELETE
+    columns = st.column_config
+    st.subheader("Slices")
+    st.data_editor(
+        found,
+        key=key,
+        on_change=renamed,
+        hide_index=True,
+        disabled=list(found.columns.drop("name").astype(str)),
+        column_config={
+            "name": columns.TextColumn("Slice", max_chars=LONGEST_NAME, required=True, help="Double-click to rename."),
+            "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, args=("slice-show",), key="slice-show"),
+            "samples": columns.NumberColumn("Samples", format="localized"),
+            "chosen": columns.NumberColumn("Chosen", format="localized", help="Clean images of them in the set."),
+            "images": columns.NumberColumn("Images", format="localized", help="Of the set, clean ones and copies."),
+            "share": columns.ProgressColumn("Part of the set", format="percent", max_value=1.0),
+            "entropy": columns.NumberColumn("Mean entropy", format="percent", help="Share of the maximum, ln K."),
+            "label": columns.TextColumn("Commonest label"),
+            "purity": columns.NumberColumn("Its share", format="percent"),
+            "delete": columns.ButtonColumn(
+                "", type="tertiary", on_click=clicked, args=("slice-delete",), key="slice-delete"
+            ),
+        },
+    )

@@ -1,0 +1,163 @@
+"""The map itself: coloured, lassoed, with copies and slices, and the pictures of what is looked at."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import streamlit as st
+
+from curation.selection import SELECTORS
+from pages.ui import panel, state, thumbnails
+from pages.ui.components import embedding_map
+from pages.ui.components.columns import digest
+from pages.ui.map import colours, copies, part, settings, slices
+from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required
+from pages.ui.opened import Opened
+
+HEIGHT_PX = 560
+
+
+def draw(opened: Opened) -> None:
+    """Draw the view."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        asked = st.segmented_control(
+            "Layout",
+            ["umap", "pca"],
+            format_func=str.upper,
+            default="umap",
+            key="layout",
+            bind="query-params",
+            required=True,
+            on_change=state.set_polygon,
+            args=(None,),
+        )
+        copies.choose(opened)
+        st.space("stretch")
+        settings.form(opened)
+    wanted = cast(Layout, asked or "umap")
+    drawn = open_drawn(opened, wanted) if ready(opened, wanted) else required(opened)
+    _wait(opened, drawn, wanted)
+    polygon = state.polygon() if drawn.layout == wanted else None
+    only = _only(drawn)
+    at = np.arange(len(drawn)) if only is None else np.flatnonzero(drawn.clusters == only)
+    inside = drawn.inside(polygon)
+    _map(drawn, at, polygon, inside)
+
+    looked = at[inside[at]] if polygon else at
+    name = slices.shown(opened.recipe.slices, drawn.layout, polygon)
+    if polygon:
+        part.draw(
+            drawn,
+            looked,
+            key="map",
+            where=f"in the slice “{name}”" if name else "in the lasso",
+            more=lambda: _lassoed(drawn.layout, polygon, name),
+        )
+    else:
+        st.caption("Draw a lasso or a box on the map to look at those samples only, decide about them, and name them.")
+        of = "the map" if only is None else cluster_name(opened, only)
+        part.gallery(drawn, looked, key="map", where=f"of {of}")
+    slices.table(drawn)
+
+
+def _wait(opened: Opened, drawn: Drawn, wanted: Layout) -> None:
+    """Say what of the map is not computed yet."""
+    if drawn.layout != wanted:
+        missing(opened, "UMAP is not computed for these settings yet; PCA is shown.", words="Compute UMAP")
+        return
+    unplaced = copies.unplaced(opened)
+    if unplaced and drawn.layout == "umap":
+        are = "are" if len(unplaced) > 1 else "is"
+        missing(opened, f"{', '.join(unplaced)} {are} not placed on the map yet.", words="Place them")
+    elif opened.recipe.map.copies and drawn.layout == "pca":
+        st.caption("Copies are drawn on the UMAP map.")
+    elif panel.active_job(opened.workspace) is not None:
+        with st.container(border=True):
+            panel.job_strip(opened.workspace)
+
+
+def _only(drawn: Drawn) -> int | None:
+    """Return the cluster that alone is drawn, if one is; draw what takes that back."""
+    text = state.linked("only") or ""
+    if not (text.isdigit() and int(text) < drawn.count):
+        return None
+    st.button(
+        f"Only {cluster_name(drawn.opened, int(text))}",
+        icon=":material/close:",
+        on_click=state.set_linked,
+        args=("only", None),
+        key="map-everything",
+        help="Draw all samples again.",
+    )
+    return int(text)
+
+
+def _lassoed(layout: Layout, polygon: list[list[float]], name: str | None) -> None:
+    """Draw what else can be done with the samples in the lasso."""
+    if name is None:
+        slices.make(layout, polygon)
+    st.button(
+        "Clear the lasso" if name is None else "Leave the slice",
+        icon=":material/close:",
+        on_click=state.set_polygon,
+        args=(None,),
+        key="clear-lasso",
+    )
+
+
+@st.fragment
+def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside: np.ndarray) -> None:
+    """Recolouring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
+    opened, samples = drawn.opened, drawn.opened.pipeline.samples
+    whole = len(at) == len(drawn)
+    placed = copies.placed(drawn, at, inside if polygon else None)
+    covers = SELECTORS[opened.recipe.selection.strategy].covers and not opened.provisional
+    ids = opened.pool["candidate_id"].to_numpy()
+
+    def drawn_around() -> None:
+        state.set_polygon(st.session_state["map"]["polygon"])
+        st.session_state["map-changed"] = True
+
+    def picked() -> None:
+        _open(int(ids[drawn.rows[at[st.session_state["map"]["picked"]]]]))
+
+    def copy_picked() -> None:
+        if placed is not None:
+            _open(int(placed.candidate_ids[st.session_state["map"]["copy"]]))
+
+    embedding_map(
+        drawn.xy if whole else drawn.xy[at],
+        key="map",
+        fingerprint=drawn.key if whole else digest(drawn.key, at),
+        columns=colours.columns(drawn, at),
+        hover=colours.HOVER,
+        ids=samples.sample_ids[at],
+        thumbnails=thumbnails.offer(
+            f"samples-{samples.key if whole else digest(samples.key, at)}",
+            lambda i: samples.images(at[i : i + 1])[0],
+            number=len(at),
+        ),
+        selected=drawn.chosen[at],
+        marked=drawn.chosen[at] if covers else None,
+        marked_title="chosen to cover",
+        copies=None if placed is None else placed.copies,
+        colour=state.map_colour(),
+        polygon=polygon,
+        height_px=HEIGHT_PX,
+        on_colour=lambda: state.set_map_colour(st.session_state["map"]["colour"]),
+        on_polygon=drawn_around,
+        on_picked=picked,
+        on_copy=copy_picked,
+    )
+    if placed is not None and placed.left_out:
+        st.caption(
+            f"{len(placed.candidate_ids):,} of the copies are drawn, evenly spaced; a lasso shows all of its own."
+        )
+    if st.session_state.pop("map-changed", False):
+        st.rerun()
+
+
+def _open(candidate_id: int) -> None:
+    st.session_state["map-open"] = candidate_id
+    st.session_state["map-changed"] = True
