@@ -18,6 +18,7 @@ page = st.navigation(
             st.Page("boundary.py", title="Boundary", icon=":material/target:", url_path="boundary"),
             st.Page("map.py", title="Map", icon=":material/scatter_plot:", url_path="map"),
             st.Page("variants.py", title="Variants", icon=":material/grid_view:", url_path="variants"),
+            st.Page("labels.py", title="Labels", icon=":material/label_off:", url_path="labels"),
             st.Page("mix.py", title="Mix", icon=":material/tune:", url_path="mix"),
         ],
         "Result": [

@@ -1,9 +1,9 @@
-"""Decisions about single images, as they are written in the recipe: include, exclude, relabel."""
+"""Decisions about single images and labels as a recipe has them: include, exclude, relabel, drop, confirm."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ import pandas as pd
 from curation.selection.pool import candidate_name
 from pages.ui import state
 from pages.ui.components import Edit
+
+Decided = Literal["confirmed", "dropped"] | int
+"""What was decided about a sample's label: it is right, the sample is left out, or it is of this class."""
 
 
 def names(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
@@ -56,20 +59,46 @@ def decide(pool: pd.DataFrame, rows: np.ndarray, action: str, label: int | None 
     state.change(**{"selection.edits": block})
 
 
+def labels_decided() -> dict[int, Decided]:
+    """Return what was decided about labels, by sample id."""
+    edits = state.recipe().selection.edits
+    found: dict[int, Decided] = dict.fromkeys(edits.confirmed, "confirmed")
+    return {**found, **edits.relabel, **dict.fromkeys(edits.drop, "dropped")}
+
+
+def decide_labels(decisions: Iterable[tuple[int, Decided | None]]) -> bool:
+    """Write decisions about labels to the working recipe, as one change: sample id and what it is, None: open again.
+
+    False when the recipe refused them.
+    """
+    block = _block()
+    confirmed, dropped = dict.fromkeys(block["confirmed"]), dict.fromkeys(block["drop"])
+    for sample_id, decided in decisions:
+        for listed in (confirmed, dropped, block["relabel"]):
+            listed.pop(sample_id, None)
+        if decided == "confirmed":
+            confirmed[sample_id] = None
+        elif decided == "dropped":
+            dropped[sample_id] = None
+        elif decided is not None:
+            block["relabel"][sample_id] = decided
+    return state.change(**{"selection.edits": {**block, "confirmed": list(confirmed), "drop": list(dropped)}})
+
+
 def _block() -> dict[str, Any]:
-    block = state.recipe().to_dict()["selection"]["edits"]
-    return {"include": list(block["include"]), "exclude": list(block["exclude"]), "relabel": dict(block["relabel"])}
+    block: dict[str, Any] = state.recipe().to_dict()["selection"]["edits"]
+    return {**block, "relabel": {int(sample_id): label for sample_id, label in block["relabel"].items()}}
 
 
 def _decide(block: dict[str, Any], name: str, sample_id: int, action: str, label: int | None) -> None:
     for listed in ("include", "exclude"):
         if name in block[listed] and action in ("include", "exclude", "clear"):
             block[listed].remove(name)
-    block["relabel"] = {int(key): value for key, value in block["relabel"].items()}
     if action in ("include", "exclude"):
         block[action].append(name)
     elif action == "relabel" and label is not None:
         block["relabel"][sample_id] = label
+        block["confirmed"] = [other for other in block["confirmed"] if other != sample_id]
     elif action == "clear":
         block["relabel"].pop(sample_id, None)
 
@@ -80,5 +109,7 @@ def count_words(edits: Any) -> str:
         (len(edits.include), "forced in"),
         (len(edits.exclude), "forced out"),
         (len(edits.relabel), "relabelled"),
+        (len(edits.drop), "dropped"),
+        (len(edits.confirmed), "labels found right"),
     )
     return ", ".join(f"{number} {words}" for number, words in parts if number) or "none"

@@ -76,7 +76,7 @@ function create(root, send) {
   const nameOf = (number) => String(number % 3);
   function blockAt(i) {
     const number = Math.floor(i / shown.block);
-    return shown.blocks[nameOf(number)] === number ? blocks[nameOf(number)] : undefined;
+    return shown.numbers[nameOf(number)] === number ? blocks[nameOf(number)] : undefined;
   }
   const itemAt = (i) => (i < shown.total ? blockAt(i)?.items[i % shown.block] : undefined);
 
@@ -189,7 +189,7 @@ function create(root, send) {
         { class: `side ${kind}` },
         element("h4", {}, `${words}: `, element("b", {}, name(label))),
         element("div", { class: "row" }, ...typical(label).map((row) => figureOf(row, block, ""))),
-        ...(typical(label).length ? [] : [element("p", { class: "none" }, "no sample of it is beyond doubt")]),
+        ...(typical(label).length ? [] : [element("p", { class: "none" }, "none of its samples is beyond doubt")]),
       );
     const same = item.looks === item.given;
     const near = item.near.map(([row, label]) => {
@@ -205,9 +205,9 @@ function create(root, send) {
         element("span", { class: "value" }, value),
       );
     const opinion = item.opinion.map(([label, share]) => bar(name(label), share, percent(share)));
-    const scores = item.scores.map(([value, rank], i) => {
+    const scores = item.scores.map(([value, share, rank], i) => {
       const [title, help] = classes.scores[i];
-      return bar(title, 1 - (rank - 1) / classes.total, `${value} · #${count(rank)}`, help);
+      return bar(title, share, `${value} · #${count(rank)}`, `${help} Place ${count(rank)} of ${count(classes.total)}.`);
     });
     evidence.replaceChildren(
       element("div", { class: "sides" }, side("given", item.given, "given"), ...(same ? [] : [side("looks like", item.looks, "looks")])),

@@ -36,7 +36,8 @@ class Suspect:
         looks: the class that speaks most for itself.
         sure: confidence in that class, in [0, 1].
         opinion: the likeliest classes and their probabilities, falling.
-        scores: for each score its value in words, and its place among all, 1: the most suspicious.
+        scores: for each score its value in words, how far that is between the least and the most suspicious one, in
+            [0, 1], and its place among all, 1: the most suspicious.
         near: rows and classes of the most similar samples, the nearest first.
     """
 
@@ -46,7 +47,7 @@ class Suspect:
     looks: int
     sure: float
     opinion: Sequence[tuple[int, float]]
-    scores: Sequence[tuple[str, int]]
+    scores: Sequence[tuple[str, float, int]]
     near: Sequence[tuple[int, int]]
 
 
@@ -78,11 +79,11 @@ class ReviewEvents:
     """What the user did since the last run.
 
     Attributes:
-        at: the place in the queue that is looked at.
-        decisions: oldest first; returned in one run only, or given to ``on_events`` instead.
+        at: the place in the queue that is looked at now; None: that of another queue.
+        decisions: oldest first.
     """
 
-    at: int
+    at: int | None
     decisions: tuple[Decision, ...]
 
 
@@ -141,7 +142,7 @@ def _plain(one: Suspect) -> dict[str, Any]:
         "looks": one.looks,
         "sure": round(one.sure, 4),
         "opinion": [[label, round(share, 4)] for label, share in one.opinion],
-        "scores": [list(score) for score in one.scores],
+        "scores": [[words, round(share, 3), place] for words, share, place in one.scores],
         "near": [list(pair) for pair in one.near],
     }
 
@@ -180,8 +181,8 @@ def review(
     states: Mapping[int, str | int],
     skip: bool = True,
     large: str = "",
-    on_events: Callable[[ReviewEvents], None] | None = None,
-) -> ReviewEvents:
+    on_events: Callable[[ReviewEvents], None],
+) -> None:
     """Draw one suspect of a queue, and take decisions about it by key, button or touch.
 
     ``a`` or Enter: the label is right; ``r``: it is what the sample looks like; a digit: it is that class; ``d`` or
@@ -199,12 +200,13 @@ def review(
         states: by id, of the suspects in the blocks: ``confirmed``, ``dropped`` or the new class; others are open.
         skip: after a decision, pass over what is decided already.
         large: address of larger pictures, ``<address>/<row>``, where those of the blocks are scaled down.
-        on_events: called with what is new before the script runs.
+        on_events: called with what is new before the script runs. A run that is interrupted meanwhile has it called
+            again with the same decisions, so that none is lost.
     """
     parameters = {
         "columns": classes.identity,
         "more": {str(number % _AROUND): sheet.identity for number, sheet in blocks.items()},
-        "blocks": {str(number % _AROUND): number for number in blocks},
+        "numbers": {str(number % _AROUND): number for number in blocks},
         "block": BLOCK,
         "queue": queue,
         "total": total,
@@ -215,21 +217,26 @@ def review(
         "large": large,
         "seen": st.session_state.get(f"{key}-seen", 0),
     }
+
+    def hear(state: Any) -> None:
+        events = _new(state.get("journal") or {}, queue, st.session_state.get(f"{key}-seen", 0))
+        on_events(events)
+        if events.decisions:
+            st.session_state[f"{key}-seen"] = state["journal"]["entries"][-1]["number"]
+
     state = _part.mount(
         pack(parameters),
         key=key,
         columns=classes.message,
         more={str(number % _AROUND): blocks[number].message for number in sorted(blocks, key=lambda n: n % _AROUND)},
-        events={"journal": on_events and (lambda: on_events(_take(key, queue, at, st.session_state[key])))},
+        events={"journal": lambda: hear(st.session_state[key])},
     )
-    return _take(key, queue, at, state)
+    if _new(state.get("journal") or {}, queue, parameters["seen"]).decisions:
+        hear(state)  # the run that should have heard of them was interrupted
+        st.rerun()
 
 
-def _take(key: str, queue: str, at: int, state: Any) -> ReviewEvents:
-    journal = state.get("journal") or {}
-    seen = st.session_state.get(f"{key}-seen", 0)
+def _new(journal: Mapping[str, Any], queue: str, seen: int) -> ReviewEvents:
     fresh = [entry for entry in journal.get("entries", []) if entry["number"] > seen and entry["action"] in _ACTIONS]
-    if fresh:
-        st.session_state[f"{key}-seen"] = fresh[-1]["number"]
     decisions = tuple(Decision(int(entry["id"]), entry["action"], entry.get("label")) for entry in fresh)
-    return ReviewEvents(int(journal["at"]) if journal.get("queue") == queue else at, decisions)
+    return ReviewEvents(int(journal["at"]) if journal.get("queue") == queue else None, decisions)

@@ -1,0 +1,23 @@
+"""Labels that are probably wrong: found by a job, looked at one by one, put right in the recipe."""
+
+from collections.abc import Callable
+
+from pages.ui import views
+from pages.ui.labels import begin, checked, many, one_by_one, overview, queue
+from pages.ui.labels.checked import Review
+from pages.ui.labels.queue import Queue
+from pages.ui.opened import open_model
+
+VIEWS: dict[str, Callable[[Review, Queue], None]] = {
+    "One by one": one_by_one.draw,
+    "Overview": overview.draw,
+    "Many at once": many.draw,
+}
+
+prepared = open_model()
+review = checked.opened(prepared)
+if review is None:
+    begin.draw(prepared)
+else:
+    draw = views.chosen(VIEWS, key="look-at", go="labels-go", typed=("labels-first", "labels-confidence"))
+    draw(review, queue.choose(review))

@@ -1,0 +1,130 @@
+"""What the search for wrong labels found, opened once: every label's scores, and what a suspect is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from curation.embedding.neighbours import nearest_neighbours
+from curation.errors import CurationError
+from curation.label_errors import LABEL_SCORES
+from pages.ui.opened import Prepared
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.label_check import LabelCheck
+    from curation.pipeline import Pipeline
+
+NEAREST = 8
+TYPICAL = 5
+
+
+class Checked:
+    """The finished search, by row of the samples.
+
+    key: changes with all that determines it; given, suggested: int64 N; confidence: float N, of the suggested class.
+    """
+
+    def __init__(self, pipeline: Pipeline, check: LabelCheck) -> None:
+        """Raises: CurationError where it is not worked out."""
+        shards = pipeline.suspects(check)
+        table = shards.table(0).sort_values("row", ignore_index=True)
+        self.key = shards.folder.name
+        self.given = table["given"].to_numpy(np.int64)
+        self.suggested = table["suggested"].to_numpy(np.int64)
+        self.confidence = table["confidence"].to_numpy(np.float64)
+        self.scores = {name: table[name].to_numpy(np.float64) for name in LABEL_SCORES.names if name in table}
+        self._pipeline, self._check, self._table = pipeline, check, table
+        self._orders: dict[str, np.ndarray] = {}
+        self._places: dict[str, np.ndarray] = {}
+
+    def order(self, score: str) -> np.ndarray:
+        """Return the rows, the most suspicious by a score first; ties by the combined rank."""
+        if score not in self._orders:
+            self._orders[score] = np.lexsort((self._table["rank"].to_numpy(), -self.scores[score]))
+        return self._orders[score]
+
+    def places(self, score: str) -> np.ndarray:
+        """Return each row's place in that order, int64 N, from 1."""
+        if score not in self._places:
+            self._places[score] = np.empty(len(self.given), np.int64)
+            self._places[score][self.order(score)] = np.arange(1, len(self.given) + 1)
+        return self._places[score]
+
+    def share(self, score: str, row: int) -> float:
+        """Return how far a row's score is between the least and the most suspicious one, in [0, 1]."""
+        values = self.scores[score]
+        low, high = float(values.min()), float(values.max())
+        return (float(values[row]) - low) / (high - low) if high > low else 0.0
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """What the network that did not learn a sample says of it, float32 N×K."""
+        folds = self._pipeline.folds(self._check)
+        found = np.zeros((len(self.given), len(self._pipeline.samples.classes)))
+        for table in map(folds.table, range(folds.count)):
+            held = table["held_out"].to_numpy()
+            found[held] = table.loc[held, [name for name in table if str(name).startswith("logit_")]].to_numpy()
+        powers = np.exp(found - found.max(1, keepdims=True))
+        return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+
+    @cached_property
+    def typical(self) -> list[list[int]]:
+        """The rows, at most ``TYPICAL`` a class, whose labels are least in doubt; the surest first."""
+        agreeing = np.flatnonzero(self.given == self.suggested)
+        agreeing = agreeing[np.lexsort((-self._table["rank"].to_numpy()[agreeing], -self.confidence[agreeing]))]
+        labels = self.given[agreeing]
+        return [agreeing[labels == label][:TYPICAL].tolist() for label in range(len(self._pipeline.samples.classes))]
+
+    @cached_property
+    def _features(self) -> np.ndarray:
+        return self._pipeline.all_features()
+
+    def nearest(self, rows: np.ndarray) -> np.ndarray:
+        """Return the rows nearest to some rows in the goal model's features, int64 M×k."""
+        ids = np.array(self._pipeline.samples.sample_ids)  # a copy that torch may share
+        return nearest_neighbours(
+            self._features,
+            queries=self._features[rows],
+            count=min(NEAREST, len(ids) - 1),
+            metric="cosine",
+            owners=ids,
+            query_owners=ids[rows],
+            device=self._pipeline.device,
+        ).index
+
+    @property
+    def truly_wrong(self) -> np.ndarray | None:
+        """Where noise was put in, which labels are wrong, bool N; else None."""
+        table: pd.DataFrame = self._pipeline.samples.table
+        return None if "true_label" not in table else table["true_label"].to_numpy() != table["label"].to_numpy()
+
+
+@dataclass(frozen=True)
+class Review(Prepared):
+    """The working recipe, its samples, and what the search for wrong labels found."""
+
+    checked: Checked
+
+
+def opened(prepared: Prepared) -> Review | None:
+    """Return the finished search of the working recipe, or None where there is none, or it is damaged."""
+    check = prepared.recipe.label_check
+    if check is None:
+        return None
+    try:
+        key = prepared.pipeline.suspects(check).folder.name
+        found = _checked(key, prepared.pipeline, check)
+    except CurationError:
+        return None
+    return Review(prepared.workspace, prepared.recipe, prepared.pipeline, found)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the suspects …")
+def _checked(key: str, _pipeline: Pipeline, _check: LabelCheck) -> Checked:
+    return Checked(_pipeline, _check)

@@ -1,0 +1,163 @@
+"""Suspects one by one: each beside its neighbours and both classes, decided by key, button or touch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from curation.label_errors import LABEL_SCORES
+from curation.plugin import fingerprint
+from pages.ui import edits, thumbnails
+from pages.ui.components.review import (
+    BLOCK,
+    Decision,
+    ReviewEvents,
+    Sheet,
+    Suspect,
+    around,
+    classes_sheet,
+    review,
+    suspects_sheet,
+)
+from pages.ui.edits import Decided
+from pages.ui.labels import queue as queues
+from pages.ui.labels.checked import Review
+from pages.ui.labels.queue import Queue
+
+KEY = "labels-review"
+SHARED_CLASSES = 32
+"""Of so many classes the typical samples travel once; of more, with the suspects that look like them."""
+OPINIONS = 3
+SHOWN_PX = 96
+
+
+def show(sample_id: int) -> None:
+    """Look at one sample; for callbacks."""
+    _go(sample_id)
+    st.session_state["labels-jump"] = st.session_state.get("labels-jump", 0) + 1
+    st.session_state["labels-go"] = "One by one"
+
+
+def draw(found: Review, queue: Queue) -> None:
+    """Draw the suspect that is looked at."""
+    ids = found.pipeline.samples.sample_ids
+    at = _place(ids[queue.rows])
+
+    def happened(events: ReviewEvents) -> None:
+        _decide(events.decisions)
+        if events.at is not None and len(queue.rows):
+            _go(int(ids[queue.rows[min(events.at, len(queue.rows) - 1)]]))
+
+    queues.progress(found, queue)
+    blocks = {number: _block(found, queue.rows[number * BLOCK : (number + 1) * BLOCK]) for number in _around(queue, at)}
+    here = {int(ids[row]) for number in blocks for row in queue.rows[number * BLOCK : (number + 1) * BLOCK]}
+    review(
+        _classes(found),
+        blocks,
+        key=KEY,
+        queue=queue.key,
+        total=len(queue.rows),
+        at=at,
+        jump=st.session_state.get("labels-jump", 0),
+        states={one: state for one, state in queue.decided.items() if one in here},
+        skip=queue.which != "decided",
+        large=_large(found),
+        on_events=happened,
+    )
+
+
+def _around(queue: Queue, at: int) -> list[int]:
+    return around(at, len(queue.rows)) if len(queue.rows) else []
+
+
+def _place(ids: np.ndarray) -> int:
+    """Return where in the queue the sample of the session or the link is, the first place where it is not in it."""
+    if "labels-at" not in st.session_state:
+        text = st.query_params.get("suspect", "")
+        st.session_state["labels-at"] = int(text) if text.isdigit() else None
+    wanted = st.session_state["labels-at"]
+    places = np.flatnonzero(ids == (-1 if wanted is None else wanted))
+    return int(places[0]) if len(places) else 0
+
+
+def _go(sample_id: int) -> None:
+    st.session_state["labels-at"] = sample_id
+    st.query_params["suspect"] = str(sample_id)
+
+
+def _decide(decisions: Sequence[Decision]) -> None:
+    """Write each as a change of its own, so that each can be undone."""
+    words: dict[str, Decided | None] = {"confirm": "confirmed", "drop": "dropped", "open": None}
+    for one in decisions:
+        edits.decide_labels([(one.id, one.label if one.action == "relabel" else words[one.action])])
+
+
+def _typical(found: Review) -> dict[int, list[int]]:
+    """Return the rows of typical samples that all suspects share."""
+    classes = found.checked.typical
+    return dict(enumerate(classes)) if len(classes) <= SHARED_CLASSES else {}
+
+
+def _classes(found: Review) -> Sheet:
+    return _shared(found.checked.key, found)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _shared(key: str, _found: Review) -> Sheet:
+    samples = _found.pipeline.samples
+    return classes_sheet(
+        key,
+        class_names=samples.classes,
+        typical=_typical(_found),
+        scores=[(LABEL_SCORES[name].title, queues.explained(name)) for name in _found.checked.scores],
+        total=len(samples),
+        pictures=samples.images,
+    )
+
+
+def _block(found: Review, rows: np.ndarray) -> Sheet:
+    return _suspects(fingerprint([found.checked.key, rows.tolist()]), found, rows)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _suspects(key: str, _found: Review, _rows: np.ndarray) -> Sheet:
+    checked, samples, shared = _found.checked, _found.pipeline.samples, _typical(_found)
+    suspects = [_suspect(_found, int(row), near) for row, near in zip(_rows, checked.nearest(_rows), strict=True)]
+    own = {label for one in suspects for label in (one.given, one.looks)}.difference(shared)
+    return suspects_sheet(
+        key,
+        suspects,
+        typical={label: checked.typical[label] for label in own},
+        shared=[row for some in shared.values() for row in some],
+        pictures=samples.images,
+    )
+
+
+def _suspect(found: Review, row: int, near: np.ndarray) -> Suspect:
+    checked, samples = found.checked, found.pipeline.samples
+    opinion = checked.probabilities[row]
+    return Suspect(
+        id=int(samples.sample_ids[row]),
+        row=row,
+        given=int(checked.given[row]),
+        looks=int(checked.suggested[row]),
+        sure=float(checked.confidence[row]),
+        opinion=[(int(label), float(opinion[label])) for label in np.argsort(-opinion, kind="stable")[:OPINIONS]],
+        scores=[
+            (f"{values[row]:.3g}", checked.share(name, row), int(checked.places(name)[row]))
+            for name, values in checked.scores.items()
+        ],
+        near=[(int(one), int(checked.given[one])) for one in near if one >= 0],
+    )
+
+
+def _large(found: Review) -> str:
+    """Return the address of the pictures in full size, where those that travel are scaled down."""
+    samples = found.pipeline.samples
+    if max(samples.shape[:2]) <= SHOWN_PX:
+        return ""
+    return thumbnails.offer(
+        fingerprint(["samples", samples.key]), lambda row: samples.images(np.array([row]))[0], number=len(samples)
+    )
