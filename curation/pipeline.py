@@ -275,14 +275,12 @@ class Pipeline(Plan):
             start = time.monotonic()
             features = self.all_features()
             xy = project(features, method="pca", seed=self.recipe.seed)
-            table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": self._clusters(features, xy)}))
+            if self.recipe.map.cluster_by == "hdbscan":
+                groups = dense_clusters(xy, smallest=self.recipe.map.min_cluster_size)
+            else:
+                groups = clusters(features, count=self.recipe.map.clusters, seed=self.recipe.seed)
+            table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
             self.workspace.add_seconds(table, time.monotonic() - start)
-
-    def _clusters(self, features: np.ndarray, xy: np.ndarray) -> np.ndarray:
-        drawn = self.recipe.map
-        if drawn.cluster_by == "hdbscan":
-            return dense_clusters(xy, smallest=drawn.min_cluster_size)
-        return clusters(features, count=drawn.clusters, seed=self.recipe.seed)
 
     def _run_map(self, report: Report) -> None:
         total = len(self.samples)
@@ -300,7 +298,10 @@ class Pipeline(Plan):
                     neighbors=settings.neighbors,
                     min_dist=settings.min_dist,
                 )
-                table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": self._clusters(features, xy)}))
+                groups = self.map_table("pca").table(0)["cluster"].to_numpy()
+                if settings.cluster_by == "hdbscan":
+                    groups = dense_clusters(xy, smallest=settings.min_cluster_size)
+                table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
                 self.workspace.add_seconds(table, time.monotonic() - start)
         self._place_copies(report)
         report(Progress("map", total, total))
