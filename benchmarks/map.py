@@ -1,8 +1,10 @@
-"""How large a map stays usable, in a real browser: `python -m benchmarks.map [--points 50000 1000000] [--pictures OUT]`.
+"""How large a map stays usable, in a real browser: `python -m benchmarks.map [--points 50000 1000000]`.
 
 Draws the same points with the dashboard's map, with Plotly's scattergl and with deck.gl, each through Streamlit, in
-Chromium with software WebGL. Painted means that a screenshot shows the points; a frame is the time between two of the
-browser's animation frames while the map is dragged. Bytes are exact, times are medians and depend on the machine.
+Chromium with software WebGL; with regl-scatterplot too where `npm install regl-scatterplot pub-sub-es regl` was run and
+`--packages` names its node_modules. Painted means that a screenshot shows the points; a frame is the time between two
+of the browser's animation frames while the map is dragged; a lasso's time runs from its release. Bytes are exact, times
+are medians and depend on the machine. `--pictures FOLDER` keeps what a user sees.
 """
 
 from __future__ import annotations
@@ -22,19 +24,26 @@ from PIL import Image
 
 from benchmarks.browser import Visit, chromium, server
 
-PLACES = {"ours": ".stage", "plotly": ".stPlotlyChart .nsewdrag", "deckgl": "[data-testid=stDeckGlJsonChart]"}
+PLACES = {
+    "ours": ".stage",
+    "plotly": ".stPlotlyChart .nsewdrag",
+    "deckgl": "[data-testid=stDeckGlJsonChart]",
+    "regl": "canvas.regl",
+}
 PATIENCE_S = 120
 CLOCK = """
-globalThis.clock = { frames: [], on: false, up: 0, drawn: 0, told: 0 };
+globalThis.clock = { frames: [], on: false, up: 0, drawn: 0 };
 addEventListener("pointerup", () => (clock.up = performance.now()), true);
 const count = (now) => { if (clock.on) clock.frames.push(now); requestAnimationFrame(count); };
 requestAnimationFrame(count);
 """
 LASSO = """() => new Promise((done) => {
-  const host = [...document.querySelectorAll("*")].map((node) => node.shadowRoot).find((root) => root?.querySelector(".stage"));
+  const roots = [...document.querySelectorAll("*")].map((node) => node.shadowRoot);
+  const status = roots.find((root) => root?.querySelector(".stage")).querySelector(".status");
+  const since = () => performance.now() - clock.up;
   const look = () => {
-    if (!clock.drawn && host.querySelector(".status").innerText.includes("in the lasso")) clock.drawn = performance.now();
-    if (/inside [1-9]/.test(document.body.innerText)) return done([clock.drawn - clock.up, performance.now() - clock.up]);
+    if (!clock.drawn && status.innerText.includes("in the lasso")) clock.drawn = since();
+    if (/inside [1-9]/.test(document.body.innerText)) return done([clock.drawn, since()]);
     setTimeout(look, 5);
   };
   look();
@@ -110,6 +119,7 @@ def measure(browser: Any, address: str, renderer: str, points: int, tries: int) 
         visit.page.get_by_text("ready", exact=True).wait_for(timeout=60_000)
         ready = time.perf_counter()
         if not painted(visit.page, PLACES[renderer]):
+            print("console:", *visit.complaints)
             visit.context.close()
             return [
                 f"{points:,}",
@@ -165,12 +175,14 @@ def main() -> None:
     """Measure every renderer at every size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, nargs="+", default=[50_000, 1_000_000])
-    parser.add_argument("--renderers", nargs="+", default=list(PLACES), choices=list(PLACES))
+    parser.add_argument("--renderers", nargs="+", choices=list(PLACES))
+    parser.add_argument("--packages", type=Path)
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
-    log = Path(tempfile.mkdtemp()) / "server.log"
-    with server("-m", "streamlit", "run", "benchmarks/map_page.py", log=log) as address, chromium() as browser:
+    renderers = options.renderers or [name for name in PLACES if name != "regl" or options.packages]
+    log, page = Path(tempfile.mkdtemp()) / "server.log", ("-m", "streamlit", "run", "benchmarks/map_page.py")
+    with server(*page, log=log, NODE_MODULES=str(options.packages)) as address, chromium() as browser:
         print(f"{platform.machine()}, {os.cpu_count()} cores, Chromium {browser.version} with software WebGL\n")
         head = ["points", "renderer", "from navigation", "from page ready", "frame", "p95", "lasso, browser"]
         head += ["lasso, Python", "sent"]
@@ -178,7 +190,7 @@ def main() -> None:
         for points in options.points:
             # The server keeps the points, so that what is measured is what a second visitor sees.
             Visit(browser, address).open(f"?points={points}", expect="of")
-            for renderer in options.renderers:
+            for renderer in renderers:
                 print(f"| {' | '.join(measure(browser, address, renderer, points, options.tries))} |", flush=True)
             if options.pictures:
                 picture(browser, address, points, options.pictures)

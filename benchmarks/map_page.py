@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -92,8 +94,46 @@ def deckgl(points: dict[str, np.ndarray]) -> None:
     st.pydeck_chart(pydeck.Deck(layer, initial_view_state=view, map_provider=None), height=HEIGHT_PX)
 
 
+REGL = """
+const sources = SOURCES;
+const address = (source) => URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+const loaded = (async () => {
+  globalThis.createPubSub = (await import(address(sources[0]))).default;
+  sources.slice(1).forEach((source) => (0, eval)(source));
+})();
+export default async ({ data, parentElement }) => {
+  await loaded;
+  const [canvas, columns] = [document.createElement("canvas"), new Float32Array(data.slice().buffer)];
+  canvas.className = "regl";
+  canvas.style = "width: 100%; height: HEIGHTpx";
+  parentElement.append(canvas);
+  const number = columns.length / 3;
+  const [x, y, category] = [0, 1, 2].map((part) => columns.subarray(part * number, (part + 1) * number));
+  const plot = createScatterplot.default({
+    canvas, width: "auto", height: HEIGHT, pointSize: 2, colorBy: "category", pointColor: COLOURS, opacity: 0.5,
+  });
+  plot.draw({ x, y, z: category });
+};"""
+
+
+@st.cache_resource
+def _regl(folder: str) -> object:
+    files = ["pub-sub-es/dist/index.js", "regl/dist/regl.min.js", "regl-scatterplot/dist/regl-scatterplot.min.js"]
+    sources = json.dumps([(Path(folder) / file).read_text() for file in files])
+    code = REGL.replace("HEIGHT", str(HEIGHT_PX)).replace("COLOURS", json.dumps(theme.CATEGORICAL))
+    return st.components.v2.component("regl", js=code.replace("SOURCES", sources))
+
+
+def regl(points: dict[str, np.ndarray]) -> None:
+    """regl-scatterplot, its columns as raw bytes."""
+    low, span = points["xy"].min(0), np.ptp(points["xy"], axis=0)
+    x, y = (2 * (points["xy"] - low) / span - 1).T
+    columns = np.stack([x, y, points["label"]]).astype(np.float32)
+    _regl(os.environ["NODE_MODULES"])(key="regl", data=columns.tobytes())  # type: ignore[operator]
+
+
 if __name__ == "__main__":
     st.set_page_config(layout="wide")
     st.text("ready")
     shown = clustered(int(st.query_params.get("points", "50000")))
-    {"ours": ours, "plotly": plotly, "deckgl": deckgl}[st.query_params.get("renderer", "ours")](shown)
+    {"ours": ours, "plotly": plotly, "deckgl": deckgl, "regl": regl}[st.query_params.get("renderer", "ours")](shown)

@@ -484,6 +484,11 @@ def fetch(path: str) -> Response:
     return matched["endpoint"](Request({**scope, **matched}))
 
 
+def test_a_column_of_words_is_refused() -> None:
+    with pytest.raises(CurationError, match="categories are integers, with the words in `names`"):
+        identify(Column("kind", "Kind", np.array(["fog", "blur"], object), "category"))
+
+
 def test_thumbnails_are_served_under_their_token_only_and_the_oldest_make_room() -> None:
     pictures = make_pictures(np.arange(3))
 

@@ -22,6 +22,7 @@ KNOTS = 257
 STEPS_BETWEEN_KNOTS = 255
 MISSING_NUMBER = 65535
 _STEPS = 65535
+_TYPES = {"category": "iub", "number": "iufb", "flag": "b"}
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,19 @@ def _places(identity: str, _xy: NDArray[Any], _ids: NDArray[Any] | None) -> byte
 
 
 def identify(column: Column) -> str:
-    """Return the fingerprint under which a column travels."""
+    """Return the fingerprint under which a column travels.
+
+    Raises:
+        CurationError: values that are no numbers, such as words; codes and names are asked for instead.
+    """
+    values = np.asarray(column.values)
+    if values.dtype.kind not in _TYPES[column.kind]:
+        raise CurationError(
+            f"the map's column “{column.title}” is a {column.kind} and cannot hold {values.dtype} values; "
+            "categories are integers, with the words in `names`"
+        )
     words = [column.name, column.title, column.kind, *column.names, column.unit, column.missing]
-    return f"c-{digest(column.values, words)}"
+    return f"c-{digest(values, words)}"
 
 
 def send_column(identity: str, column: Column) -> bytes:
@@ -176,7 +187,7 @@ def send_copies(copies: Copies, number: int) -> tuple[str, bytes]:
         CurationError: columns of different length, owners that are no points, coordinates that are not finite.
     """
     names = list(copies.kind_names)
-    identity = f"v-{digest(copies.xy, copies.owners, copies.kinds, names)}"
+    identity = f"v-{digest(*(np.asarray(part) for part in (copies.xy, copies.owners, copies.kinds)), names)}"
     return identity, _copies(identity, copies, number)
 
 

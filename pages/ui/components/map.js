@@ -157,8 +157,7 @@ function create(root, send) {
     const at = camera.fromScreen(px, py);
     let [closest, copy] = [reach, -1];
     for (let j = 0; copies && j < copies.owners.length; j += 1) {
-      const [u, v] = placeIn(copies, j);
-      const distance = Math.hypot(u - at[0], v - at[1]);
+      const distance = Math.hypot(copies.ends[4 * j + 2] - at[0], copies.ends[4 * j + 3] - at[1]);
       if (distance < closest && !isHidden(copies.kinds[j]) && visible(copies.owners[j])) [closest, copy] = [distance, j];
     }
     if (copy >= 0) return { point: copies.owners[copy], copy };
@@ -311,6 +310,7 @@ function create(root, send) {
       byOwner.get(owner).push(j);
       ends.set([...placeIn(view.data, owner), ...placeIn(view.copies, j)], 4 * j);
     });
+    view.copies.ends = ends; // x and y of the owner, x and y of the copy
     view.copies.of = (owner) => byOwner.get(owner) ?? [];
     view.copies.counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
     const code = inOrder(view.column?.codes ?? new Uint8Array(flags.length), owners);

@@ -82,7 +82,7 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
     stale = false;
     done = some < number() ? 0 : SHOWN;
     thinned(done !== SHOWN);
-    follow(some < number() ? some : 0);
+    follow(some);
   }
 
   function drawMore() {
