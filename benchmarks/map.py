@@ -16,11 +16,13 @@ import platform
 import statistics
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import TimeoutError
 
 from benchmarks.browser import Visit, chromium, server
 
@@ -70,8 +72,10 @@ def painted(page: Any, selector: str) -> bool:
                     "width": box["width"] / 2,
                     "height": box["height"] - 120,
                 }
-                if colourful(page.screenshot(clip=middle)):
-                    return True
+                # A page that is busy for half a minute answers no screenshot.
+                with suppress(TimeoutError):
+                    if colourful(page.screenshot(clip=middle)):
+                        return True
         page.wait_for_timeout(20)
     return False
 

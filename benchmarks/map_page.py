@@ -111,6 +111,7 @@ export default async ({ data, parentElement }) => {
   const [x, y, category] = [0, 1, 2].map((part) => columns.subarray(part * number, (part + 1) * number));
   const plot = createScatterplot.default({
     canvas, width: "auto", height: HEIGHT, pointSize: 2, colorBy: "category", pointColor: COLOURS, opacity: 0.5,
+    spatialIndexUseWorker: false, // its worker fails in version 1.16
   });
   plot.draw({ x, y, z: category });
 };"""

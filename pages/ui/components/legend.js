@@ -78,6 +78,7 @@ function createLegend(side, asks) {
     const { column, byRank, colours } = now;
     const [low, high] = [column.knots[0], column.knots[column.knots.length - 1]];
     if (low === undefined) return [element("p", {}, `No point has a value: ${column.missing}`)];
+    const end = (value) => column.format(Math.abs(value) < 1e-3 * (high - low) ? 0 : value);
     const canvas = element("canvas", { class: "bars", role: "img", "aria-label": `How often each ${column.title} occurs` });
     const switches = [["Value", false], ["Rank", true]].map(([words, rank]) => {
       const button = element(
@@ -92,7 +93,7 @@ function createLegend(side, asks) {
     requestAnimationFrame(() => canvas.isConnected && drawBars(canvas, column, byRank, colours));
     return [
       canvas,
-      element("div", { class: "ends" }, element("span", {}, column.format(low)), element("span", {}, column.format(high))),
+      element("div", { class: "ends" }, element("span", {}, end(low)), element("span", {}, end(high))),
       element("div", { class: "switch", role: "group", "aria-label": "Spread the colours by" }, ...switches),
       ...(missing ? [element("p", {}, disc(colours.quiet), element("span", {}, column.missing), element("small", {}, count(missing)))] : []),
     ];
