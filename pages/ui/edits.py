@@ -48,7 +48,7 @@ def apply(pool: pd.DataFrame, decisions: Iterable[Edit]) -> None:
         row = np.flatnonzero(ids == edit.id)
         if len(row):
             _decide(block, names(pool, row)[0], int(pool["sample_id"].iloc[row[0]]), edit.action, edit.label)
-    state.change(**{"selection.edits": block})
+    _keep(block)
 
 
 def decide(pool: pd.DataFrame, rows: np.ndarray, action: str, label: int | None = None) -> None:
@@ -56,7 +56,7 @@ def decide(pool: pd.DataFrame, rows: np.ndarray, action: str, label: int | None 
     block = _block()
     for name, sample_id in zip(names(pool, rows), pool["sample_id"].to_numpy()[rows], strict=True):
         _decide(block, name, int(sample_id), action, label)
-    state.change(**{"selection.edits": block})
+    _keep(block)
 
 
 def labels_decided() -> dict[int, Decided]:
@@ -72,33 +72,39 @@ def decide_labels(decisions: Iterable[tuple[int, Decided | None]]) -> bool:
     False when the recipe refused them.
     """
     block = _block()
-    confirmed, dropped = dict.fromkeys(block["confirmed"]), dict.fromkeys(block["drop"])
     for sample_id, decided in decisions:
-        for listed in (confirmed, dropped, block["relabel"]):
-            listed.pop(sample_id, None)
+        for listed in ("confirmed", "drop", "relabel"):
+            block[listed].pop(sample_id, None)
         if decided == "confirmed":
-            confirmed[sample_id] = None
+            block["confirmed"][sample_id] = None
         elif decided == "dropped":
-            dropped[sample_id] = None
+            block["drop"][sample_id] = None
         elif decided is not None:
             block["relabel"][sample_id] = decided
-    return state.change(**{"selection.edits": {**block, "confirmed": list(confirmed), "drop": list(dropped)}})
+    return _keep(block)
 
 
-def _block() -> dict[str, Any]:
-    block: dict[str, Any] = state.recipe().to_dict()["selection"]["edits"]
-    return {**block, "relabel": {int(sample_id): label for sample_id, label in block["relabel"].items()}}
+def _block() -> dict[str, dict[Any, Any]]:
+    """Return the recipe's edits, its lists as the keys of dicts, so that thousands are changed in no time."""
+    edits = state.recipe().selection.edits
+    return {name: dict(part) if isinstance(part, dict) else dict.fromkeys(part) for name, part in edits}
 
 
-def _decide(block: dict[str, Any], name: str, sample_id: int, action: str, label: int | None) -> None:
-    for listed in ("include", "exclude"):
-        if name in block[listed] and action in ("include", "exclude", "clear"):
-            block[listed].remove(name)
+def _keep(block: dict[str, dict[Any, Any]]) -> bool:
+    """Write edits to the working recipe. False when it refused them."""
+    written = {name: part if name == "relabel" else list(part) for name, part in block.items()}
+    return state.change(**{"selection.edits": written})
+
+
+def _decide(block: dict[str, dict[Any, Any]], name: str, sample_id: int, action: str, label: int | None) -> None:
+    if action in ("include", "exclude", "clear"):
+        block["include"].pop(name, None)
+        block["exclude"].pop(name, None)
     if action in ("include", "exclude"):
-        block[action].append(name)
+        block[action][name] = None
     elif action == "relabel" and label is not None:
         block["relabel"][sample_id] = label
-        block["confirmed"] = [other for other in block["confirmed"] if other != sample_id]
+        block["confirmed"].pop(sample_id, None)
     elif action == "clear":
         block["relabel"].pop(sample_id, None)
 

@@ -128,14 +128,14 @@ def _set_changes(changed: Recipe, before: dict[str, Any]) -> None:
     after = difference(base_recipe(), changed)
     if after == before:
         return
-    st.session_state["undo"] = [*st.session_state.get("undo", []), before][-UNDO_DEPTH:]
+    st.session_state["undo"] = [*st.session_state.get("undo", []), (revision_number(), before)][-UNDO_DEPTH:]
     st.session_state["changes"] = after
 
 
 def undo() -> None:
     """Take the last change back."""
     if st.session_state.get("undo"):
-        st.session_state["changes"] = st.session_state["undo"].pop()
+        st.session_state["revision"], st.session_state["changes"] = st.session_state["undo"].pop()
 
 
 def save(name: str | None = None) -> int:
@@ -167,8 +167,9 @@ def mirror_in_url() -> None:
         return
     text = _encode(st.session_state.get("changes", {}))
     if len(text) > LONGEST_URL:
+        undone = st.session_state.get("undo", [])
         save()
-        text = ""
+        text, st.session_state["undo"] = "", undone
     wanted = {"w": st.session_state["workspace"], "r": str(revision_number() or ""), "d": text}
     for key, value in wanted.items():
         if value and st.query_params.get(key) != value:

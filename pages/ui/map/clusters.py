@@ -39,6 +39,17 @@ def draw(opened: Opened) -> None:
     part.draw(drawn, at, key="cluster", where="in this cluster", more=lambda: _more(looked))
 
 
+def rename(names: dict[int, str]) -> None:
+    """Give clusters names, by their number; an empty one takes a name back."""
+    given = dict(state.recipe().map.names)
+    for number, name in names.items():
+        given.pop(number, None)
+        name = name.strip()[:LONGEST_NAME]
+        if number >= 0 and name not in ("", f"Cluster {number}"):
+            given[number] = name
+    state.change(**{"map.names": given})
+
+
 def found(drawn: Drawn) -> pd.DataFrame:
     """Return one row a cluster: as ``cluster_table``, entropy as a share of ln K."""
     return _found(f"{drawn.key} {fingerprint(drawn.opened.recipe.selection.edits.relabel)}", drawn)
@@ -71,13 +82,8 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
     key = f"clusters-{fingerprint([drawn.key, names])}"
 
     def renamed() -> None:
-        given = dict(opened.recipe.map.names)
-        for row, cells in st.session_state[key]["edited_rows"].items():
-            number, name = numbers[int(row)], (cells.get("name") or "").strip()[:LONGEST_NAME]
-            given.pop(number, None)
-            if name and number >= 0 and name != f"Cluster {number}":
-                given[number] = name
-        state.change(**{"map.names": given})
+        edited = st.session_state[key]["edited_rows"]
+        rename({numbers[int(row)]: cells["name"] or "" for row, cells in edited.items() if "name" in cells})
 
     def clicked() -> None:
         state.set_linked("cluster", str(numbers[st.session_state["cluster-show"]["row"]]))

@@ -58,7 +58,7 @@ def choose(opened: Opened) -> None:
 
 def unplaced(opened: Opened) -> list[str]:
     """Return the copies that are asked for and not on the UMAP map yet."""
-    return [_name(images) for images in _asked(opened) if not _complete(opened, images)]
+    return [_name(images) for images in _asked(opened) if not _there(opened, images)]
 
 
 def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | None:
@@ -69,7 +69,7 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
         among: bool N: only the copies of these samples are wanted; None: of all.
     """
     opened = drawn.opened
-    sets = [images for images in _asked(opened) if _complete(opened, images)][:MOST_KINDS]
+    sets = [images for images in _asked(opened) if _there(opened, images)][:MOST_KINDS]
     if drawn.layout != "umap" or not sets:
         return None
     wanted = np.zeros(len(drawn), bool)
@@ -106,10 +106,10 @@ def _asked(opened: Opened) -> list[ImageSet]:
         return []
 
 
-def _complete(opened: Opened, images: ImageSet) -> bool:
+def _there(opened: Opened, images: ImageSet) -> bool:
     try:
-        return opened.pipeline.copies_table(images).complete()
-    except CurationError:
+        return opened.pipeline.placed(images)
+    except CurationError:  # there is no map yet
         return False
 
 

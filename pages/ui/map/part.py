@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from curation import figures
-from pages.ui import edits
+from pages.ui import edits, state
 from pages.ui.browse import browse
 from pages.ui.map.drawn import Drawn
 
@@ -22,7 +22,6 @@ def draw(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
         where: what they have in common, e.g. "in the lasso".
         more: draws further buttons beside those that decide about all of them.
     """
-    pool, rows = drawn.opened.pool, drawn.rows[at]
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
         st.markdown(facts(drawn, at, where))
@@ -35,8 +34,8 @@ def draw(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
                 st.button(
                     words,
                     icon=icon,
-                    on_click=edits.decide,
-                    args=(pool, rows, action),
+                    on_click=_decide,
+                    args=(drawn, at, action),
                     key=f"{key}-{action}-all",
                     disabled=not len(at),
                     help=_HELP[action],
@@ -56,6 +55,21 @@ _HELP = {
     "exclude": "Keep these clean images out of the set.",
     "clear": "Take back what was decided about these clean images.",
 }
+
+
+def _decide(drawn: Drawn, at: np.ndarray, action: str) -> None:
+    rows, quota = drawn.rows[at], drawn.opened.selected.quotas["clean"]
+    if action == "include":
+        clean = [name for name in state.recipe().selection.edits.include if "/" not in name]
+        forced = len({*clean, *edits.names(drawn.opened.pool, rows)})
+        if forced > quota:
+            st.toast(
+                f"That would force {forced:,} clean images into the set, more than their quota of {quota:,}; choose "
+                "fewer, or raise the budget on the Mix page.",
+                icon=":material/error:",
+            )
+            return
+    edits.decide(drawn.opened.pool, rows, action)
 
 
 def gallery(drawn: Drawn, at: np.ndarray, *, key: str, where: str) -> None:
