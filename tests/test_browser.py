@@ -233,6 +233,58 @@ def test_from_the_leaderboard_to_an_image_that_is_wrong(visit: Visit) -> None:
     visit.settle(expect="Entropy by severity")
 
 
+@pytest.fixture(scope="module")
+def searched(cache: Path, computed: Pipeline) -> str:
+    """The link to what a quick search for wrong labels found."""
+    check = {"folds": 2, "train": {"epochs": 1, "batch_size": 32}}
+    recipe = computed.recipe.with_changes(label_check=check)
+    Pipeline(recipe, Workspace(cache / "small"), device="cpu").run(("labels",))
+    return f"labels?w=small&d={json.dumps({'label_check': check}, separators=(',', ':'))}"
+
+
+def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:
+    page = visit.page
+    visit.open(searched, expect="of 1,300 looked at")
+    about, place = page.locator(".review .about"), page.locator(".review .place")
+    place.get_by_text("1 of 1,300").wait_for()
+    page.wait_for_timeout(500)
+    seen = [about.inner_text()]
+    for key in ("a", "r", "5", "d"):
+        visit.forget_traffic()
+        page.keyboard.press(key)
+        seen.append(about.inner_text())  # at once: Python has not answered
+        visit.settle()
+        page.wait_for_timeout(300)
+        visit.settle()
+        assert sum(visit.down) <= 40_000
+        assert sum(visit.up) <= 5_000
+    assert len(set(seen)) == 5
+    visit.settle(expect="4 of 1,300 looked at")
+    page.keyboard.press("u")
+    assert about.inner_text() == seen[3]
+    visit.settle(expect="3 of 1,300 looked at")
+    page.keyboard.press("ArrowLeft")
+    assert about.inner_text() == seen[2]
+    assert "→ 5" in page.locator(".review .badge").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    visit.settle()
+
+    page.reload()
+    visit.settle(expect="3 of 1,300 looked at")
+    about.wait_for()
+    assert about.inner_text() == seen[3], "a link shows the same suspect"
+    page.get_by_text("Overview", exact=True).click()
+    visit.settle(expect="The most suspicious")
+    page.get_by_role("listbox").first.get_by_role("option").nth(4).click()
+    place.get_by_text("5 of 1,297").wait_for()
+    page.keyboard.press("x")
+    place.get_by_text("6 of 1,297").wait_for()
+    visit.settle(expect="4 of 1,300 looked at")
+    page.get_by_role("button", name="Undo").first.click()
+    visit.settle(expect="3 of 1,300 looked at")
+
+
 @pytest.mark.parametrize(("path", "expect"), [("workspace", "Goal model"), ("evaluate", "reaches R")])
 def test_nothing_is_sent_when_no_job_runs(visit: Visit, path: str, expect: str) -> None:
     visit.open(path, expect=expect)
@@ -242,7 +294,7 @@ def test_nothing_is_sent_when_no_job_runs(visit: Visit, path: str, expect: str) 
     assert visit.down == []
 
 
-@pytest.mark.parametrize("page", ["workspace", "boundary", "map", "variants", "mix", "evaluate", "export"])
+@pytest.mark.parametrize("page", ["workspace", "boundary", "map", "variants", "labels", "mix", "evaluate", "export"])
 @pytest.mark.parametrize("width_px", [1440, 390])
 def test_every_page_fits_its_window(browser: Any, served: tuple[str, Path], page: str, width_px: int) -> None:
     visit = Visit(browser, served[0], width_px=width_px, height_px=844)

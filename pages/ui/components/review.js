@@ -233,7 +233,7 @@ function create(root, send) {
     const doubt = item.looks === item.given ? "looks like it, too" : `looks like ${name(item.looks)} (${percent(item.sure, 0)})`;
     verdict.replaceChildren(
       element("b", {}, `given ${name(item.given)}`), `, ${doubt}`,
-      element("span", { class: "about" }, ` sample ${item.id} `),
+      element("span", { class: "about" }, `sample ${item.id}`),
       ...(badge ? [element("span", { class: "badge" }, badge)] : []),
     );
   }

@@ -42,6 +42,7 @@ class Checked:
         self._pipeline, self._check, self._table = pipeline, check, table
         self._orders: dict[str, np.ndarray] = {}
         self._places: dict[str, np.ndarray] = {}
+        self._nearest: dict[int, np.ndarray] = {}
 
     def order(self, score: str) -> np.ndarray:
         """Return the rows, the most suspicious by a score first; ties by the combined rank."""
@@ -85,18 +86,25 @@ class Checked:
     def _features(self) -> np.ndarray:
         return self._pipeline.all_features()
 
-    def nearest(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows nearest to some rows in the goal model's features, int64 M×k."""
-        ids = np.array(self._pipeline.samples.sample_ids)  # a copy that torch may share
-        return nearest_neighbours(
-            self._features,
-            queries=self._features[rows],
-            count=min(NEAREST, len(ids) - 1),
-            metric="cosine",
-            owners=ids,
-            query_owners=ids[rows],
-            device=self._pipeline.device,
-        ).index
+    def nearest(self, rows: np.ndarray, *, ahead: np.ndarray) -> np.ndarray:
+        """Return the rows nearest to some rows in the goal model's features, int64 M×k.
+
+        Args: ahead: rows that will be asked for next: they cost little in the same go, and much in one of their own.
+        """
+        if not self._nearest.keys() >= set(rows.tolist()):
+            new = np.array([row for row in np.union1d(rows, ahead).tolist() if row not in self._nearest])
+            ids = np.array(self._pipeline.samples.sample_ids)  # a copy that torch may share
+            near = nearest_neighbours(
+                self._features,
+                queries=self._features[new],
+                count=min(NEAREST, len(ids) - 1),
+                metric="cosine",
+                owners=ids,
+                query_owners=ids[new],
+                device=self._pipeline.device,
+            )
+            self._nearest.update(zip(new.tolist(), near.index, strict=True))
+        return np.stack([self._nearest[row] for row in rows.tolist()])
 
     @property
     def truly_wrong(self) -> np.ndarray | None:

@@ -30,6 +30,8 @@ KEY = "labels-review"
 SHARED_CLASSES = 32
 """Of so many classes the typical samples travel once; of more, with the suspects that look like them."""
 OPINIONS = 3
+AHEAD = 300
+"""The neighbours of so many suspects are found at once."""
 SHOWN_PX = 96
 
 
@@ -51,7 +53,7 @@ def draw(found: Review, queue: Queue) -> None:
             _go(int(ids[queue.rows[min(events.at, len(queue.rows) - 1)]]))
 
     queues.progress(found, queue)
-    blocks = {number: _block(found, queue.rows[number * BLOCK : (number + 1) * BLOCK]) for number in _around(queue, at)}
+    blocks = {number: _block(found, queue.rows, number) for number in _around(queue, at)}
     here = {int(ids[row]) for number in blocks for row in queue.rows[number * BLOCK : (number + 1) * BLOCK]}
     review(
         _classes(found),
@@ -117,14 +119,17 @@ def _shared(key: str, _found: Review) -> Sheet:
     )
 
 
-def _block(found: Review, rows: np.ndarray) -> Sheet:
-    return _suspects(fingerprint([found.checked.key, rows.tolist()]), found, rows)
+def _block(found: Review, rows: np.ndarray, number: int) -> Sheet:
+    some, ahead = (rows[number * BLOCK :][:most] for most in (BLOCK, AHEAD))
+    return _suspects(fingerprint([found.checked.key, some.tolist()]), found, some, ahead)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _suspects(key: str, _found: Review, _rows: np.ndarray) -> Sheet:
+def _suspects(key: str, _found: Review, _rows: np.ndarray, _ahead: np.ndarray) -> Sheet:
     checked, samples, shared = _found.checked, _found.pipeline.samples, _typical(_found)
-    suspects = [_suspect(_found, int(row), near) for row, near in zip(_rows, checked.nearest(_rows), strict=True)]
+    suspects = [
+        _suspect(_found, int(row), near) for row, near in zip(_rows, checked.nearest(_rows, ahead=_ahead), strict=True)
+    ]
     own = {label for one in suspects for label in (one.given, one.looks)}.difference(shared)
     return suspects_sheet(
         key,
