@@ -31,7 +31,7 @@ ROUNDING = 1e-6
 """What float32 may add to a squared distance."""
 
 _TOGETHER = 256
-_VALUES = 1 << 23
+VALUES = 1 << 23
 
 
 class Images(Protocol):
@@ -75,14 +75,14 @@ def duplicates(images: Images, others: Images, *, device: str = "cpu") -> pd.Dat
     Returns: row, other (int64), distance (float64, pixels in [0, 1]): the nearest of the others for each image that has
         one, by row.
     """
-    theirs = _coarse(others, mirror=False).to(device)
-    together = max(1, _VALUES // max(len(others), 1))
+    theirs = coarse(others, mirror=False).to(device)
+    together = max(1, VALUES // max(len(others), 1))
     found = [np.empty((0, 3))]
     for mirror in (False, True):
-        mine = _coarse(images, mirror=mirror).to(device)
+        mine = coarse(images, mirror=mirror).to(device)
         for start in range(0, len(images), together):
-            rows, columns = _candidates(mine[start : start + together], theirs)
-            found += _compared(images, others, rows + start, columns, mirror=mirror)
+            rows, columns = candidates(mine[start : start + together], theirs)
+            found += compared(images, others, rows + start, columns, mirror=mirror)
     table = pd.DataFrame(np.concatenate(found), columns=["row", "other", "distance"])
     nearest = table.sort_values(["row", "distance", "other"]).drop_duplicates("row")
     return nearest.astype({"row": np.int64, "other": np.int64}).reset_index(drop=True)
@@ -145,10 +145,10 @@ def _identical(images: Images, sample_ids: np.ndarray, suite: Suite) -> dict[int
     return found
 
 
-def _coarse(images: Images, *, mirror: bool) -> Tensor:
+def coarse(images: Images, *, mirror: bool) -> Tensor:
     """Return the block means on the grid, float32 N×D, so scaled that distances are at most those of the images."""
     each = int(np.prod(images.shape[1:]))
-    together, parts = max(1, _VALUES // each), []
+    together, parts = max(1, VALUES // each), []
     for start in range(0, len(images), together):
         values = _levelled(images[start : start + together])
         values = values.flip(2) if mirror else values
@@ -168,7 +168,7 @@ def _levelled(images: np.ndarray) -> Tensor:
     return values - (1 - BRIGHTNESS) * values.mean((1, 2, 3), keepdim=True)
 
 
-def _candidates(coarse: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def candidates(coarse: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and columns, int64, of the pairs that may be near enough."""
     if not len(others):
         return np.empty(0, np.int64), np.empty(0, np.int64)
@@ -185,11 +185,11 @@ def _rank(rows: np.ndarray) -> np.ndarray:
     return np.arange(len(rows)) - np.searchsorted(rows, rows)
 
 
-def _compared(
+def compared(
     images: Images, others: Images, rows: np.ndarray, columns: np.ndarray, *, mirror: bool
 ) -> Iterator[np.ndarray]:
     """Yield row, other and distance of the pairs that are near enough pixel by pixel."""
-    together = max(1, _VALUES // int(np.prod(images.shape[1:])))
+    together = max(1, VALUES // int(np.prod(images.shape[1:])))
     for start in range(0, len(rows), together):
         some, theirs = rows[start : start + together], columns[start : start + together]
         mine = images[some][:, :, ::-1] if mirror else images[some]
