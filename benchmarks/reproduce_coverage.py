@@ -8,7 +8,7 @@ choice and training. Test labels are as they were published. Every training is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -58,8 +58,13 @@ class Size:
     train: dict[str, Any]
     seeds: int
 
-    def recipe(self, *, seed: int, noise: float = 0.0, share: float = 1.0, **selection: Any) -> Recipe:
-        """Return a recipe of clean images alone. Args: share: of the images; selection: fields of that block."""
+    def recipe(
+        self, *, seed: int, noise: float = 0.0, share: float = 1.0, weights: Any = None, **selection: Any
+    ) -> Recipe:
+        """Return a recipe of clean images alone.
+
+        Args: noise: share of wrong labels; share: of the images; weights, selection: fields of those blocks.
+        """
         source = {**self.source, "limit": self.images}
         if noise:
             source["noise"] = {"kind": "symmetric", "share": noise, "seed": seed}
@@ -67,7 +72,14 @@ class Size:
         chosen = {"budget": round(share * self.images), "mix": [1, 0, 0], "strategy": "random", **selection}
         variants = {"corruption": None, "adversarial": None}
         return Recipe.parse(
-            {"seed": seed, "source": source, "goal_model": goal, "variants": variants, "selection": chosen}
+            {
+                "seed": seed,
+                "source": source,
+                "goal_model": goal,
+                "variants": variants,
+                "selection": chosen,
+                "weights": weights or {},
+            }
         )
 
 
@@ -189,6 +201,10 @@ def others(run: Runner) -> None:
     strategies: dict[str, dict[str, Any]] = {
         "at random": {},
         "facility location": {"strategy": "facility_location"},
+        "facility location, weighted by cluster size": {
+            "strategy": "facility_location",
+            "weights": {"by": "cluster_size"},
+        },
         "set cover": {"strategy": "set_cover"},
         "k-centre": {"strategy": "k_center"},
         "k-means centres": {"strategy": "k_means"},
@@ -235,24 +251,24 @@ def _noisy(run: Runner, share: float) -> list[tuple[str, str, list[Measured]]]:
     print(f"radius at noise {share:g}: {', '.join(map(str, wide))}", flush=True)
     facilities = {"strategy": "facility_location", "share": RATIO}
     everywhere = {**facilities, "coverage": {"classwise": False}}
-    sets: list[tuple[str, str, Mapping[str, Any], Callable[[float], dict[str, Any]]]] = [
-        ("full", "full", {}, lambda r: {}),
-        ("random .4", "", {"share": RATIO}, lambda r: {}),
-        ("FL .4", "fl", facilities, lambda r: {}),
-        ("FL .4, classes ignored", "", everywhere, lambda r: {}),
-        ("weighted: points within r", "weighted", {}, lambda r: {"by": "within_radius", "radius": r}),
-        ("weighted: label agreement", "weighted", {}, lambda r: {"by": "label_agreement", "radius": r}),
-        ("FL .4 weighted: points within r", "fl_weighted", facilities, lambda r: {"by": "within_radius", "radius": r}),
-        ("FL .4 weighted: label agreement", "fl_weighted", facilities, lambda r: {"by": "label_agreement"}),
-        ("FL .4, classes ignored, weighted: label agreement", "", everywhere, lambda r: {"by": "label_agreement"}),
+    agreement, around = {"by": "label_agreement"}, {"by": "within_radius"}
+    sets: list[tuple[str, str, dict[str, Any], dict[str, str], bool]] = [
+        ("full", "full", {}, {}, False),
+        ("random .4", "", {"share": RATIO}, {}, False),
+        ("FL .4", "fl", facilities, {}, False),
+        ("FL .4, classes ignored", "", everywhere, {}, False),
+        ("weighted: points within r", "weighted", {}, around, True),
+        ("weighted: label agreement", "weighted", {}, agreement, True),
+        ("FL .4 weighted: points within r", "fl_weighted", facilities, around, True),
+        ("FL .4 weighted: label agreement", "fl_weighted", facilities, agreement, False),
+        ("FL .4, classes ignored, weighted: label agreement", "", everywhere, agreement, False),
     ]
     found = []
-    for title, row, chosen, weights in sets:
-        recipes = []
-        for seed, radius in enumerate(wide):
-            recipe = size.recipe(seed=seed, noise=share, **chosen)
-            asked = weights(radius)
-            recipes.append(recipe.with_changes(weights=asked) if asked else recipe)
+    for title, row, chosen, by, balls in sets:
+        recipes = [
+            size.recipe(seed=seed, noise=share, weights={**by, "radius": radius} if balls else by, **chosen)
+            for seed, radius in enumerate(wide)
+        ]
         found.append((title, row, run(f"noise {share:g}, {title}", recipes)))
     return found
 
