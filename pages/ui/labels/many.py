@@ -19,7 +19,7 @@ FIRST, CONFIDENCE = 100, 0.9
 def draw(found: Review, queue: Queue) -> None:
     """Draw how many would be relabelled, which ones, and what does it."""
     queues.progress(found, queue)
-    ids, checked, classes = found.pipeline.samples.sample_ids, found.checked, found.pipeline.samples.classes
+    ids, checked = found.pipeline.samples.sample_ids, found.checked
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = kept(
             st.number_input, "Relabel the first", key="labels-first", default=FIRST, min_value=1, step=50, width=160
@@ -68,7 +68,7 @@ def draw(found: Review, queue: Queue) -> None:
     if len(would):
         page = turn(len(would), len(rows), f"many-{queue.key}-{first}-{sure}", what="would be relabelled")
         grid(found, would[(page - 1) * PAGE : page * PAGE], queue.decided, key="labels-many")
-        st.caption("Given → the new label" + (f" · {len(classes):,} classes" if len(classes) > 100 else ""))
+        st.caption("Given → the new label · click or Enter opens it in “One by one”")
     else:
         st.info("None of them: ask for more, for less confidence, or take a filter back.", icon=":material/search_off:")
 

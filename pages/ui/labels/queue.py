@@ -99,11 +99,6 @@ def _rows(ids: np.ndarray, sample_ids: list[int]) -> tuple[np.ndarray, np.ndarra
     return rows[here], here
 
 
-def refresh() -> None:
-    """Leave out of the open ones what was decided meanwhile; for callbacks."""
-    st.session_state.pop("labels-asked", None)
-
-
 def progress(review: Review, queue: Queue) -> None:
     """Draw how many are looked at, what came of it, and whether it is still worth while."""
     ids, total = review.pipeline.samples.sample_ids, len(review.checked.given)
