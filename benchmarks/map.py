@@ -187,7 +187,8 @@ def main() -> None:
     renderers = options.renderers or [name for name in PLACES if name != "regl" or options.packages]
     log, page = Path(tempfile.mkdtemp()) / "server.log", ("-m", "streamlit", "run", "benchmarks/map_page.py")
     with server(*page, log=log, NODE_MODULES=str(options.packages)) as address, chromium() as browser:
-        print(f"{platform.machine()}, {os.cpu_count()} cores, Chromium {browser.version} with software WebGL\n")
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        print(f"{machine}, Chromium {browser.version} with software WebGL\n")
         head = ["points", "renderer", "from navigation", "from page ready", "frame", "p95", "lasso, browser"]
         head += ["lasso, Python", "sent"]
         print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")

@@ -67,7 +67,8 @@ function createHands({ root, canvas, tools, camera, does }) {
   }
   canvas.addEventListener("pointerup", lift);
   canvas.addEventListener("pointercancel", lift);
-  canvas.addEventListener("pointerleave", does.leave);
+  // A finger leaves as it lifts; what it tapped on stays to be read.
+  canvas.addEventListener("pointerleave", (event) => event.pointerType === "touch" || does.leave());
   canvas.addEventListener("dblclick", camera.glide);
   canvas.addEventListener(
     "wheel",

@@ -31,6 +31,7 @@ function create(root, send) {
   let picking = null; // the name the user chose and Python has not confirmed
   let byRank = false;
   let told = null; // polygon in the last message from Python
+  let [unshown, forgotten] = [false, false]; // flags that the GPU does not have, or that know nothing of the polygon
   let known = new WeakMap(); // message of a column -> the column
 
   const unit = () => Math.max(...view.data.span);
@@ -279,6 +280,7 @@ function create(root, send) {
     const fresh = { column: null, marked: null, copies: null, hovered: null, picked: null };
     Object.assign(view, fresh, { data, order: shuffled(number) });
     [selected, known, flags] = [null, new WeakMap(), new Uint8Array(number)];
+    forgotten = unshown = true;
     ids = data.id_steps?.slice() ?? null;
     for (let i = 1; ids && i < number; i += 1) ids[i] += ids[i - 1];
     grid = buildGrid(data.xy);
@@ -287,6 +289,7 @@ function create(root, send) {
   }
 
   function setMask(mask, bit) {
+    unshown = true;
     for (let i = 0; i < flags.length; i += 1) {
       flags[i] = (flags[i] & ~bit) | (mask && (mask.bits[i >> 3] >> (i & 7)) & 1 ? bit : 0);
     }
@@ -347,6 +350,7 @@ function create(root, send) {
 
   function setPolygon(corners, tell) {
     view.polygon = corners;
+    forgotten = false;
     markInside(flags, INSIDE, grid, view.data.xy, corners.map((corner) => quantised(fromData(corner))));
     if (tell) send.state("polygon", corners);
     showFlags();
@@ -354,6 +358,7 @@ function create(root, send) {
   }
 
   function showFlags() {
+    unshown = false;
     points.set("points", { kind: inOrder(flags, view.order) });
     redraw();
   }
@@ -399,8 +404,8 @@ function create(root, send) {
       const corners = heard();
       const changed = String(corners) !== told && !same(corners, view.polygon);
       told = String(corners);
-      if (changed || (fresh && view.polygon.length)) setPolygon(changed ? corners : view.polygon, false);
-      else if (selected !== before.selected || fresh) showFlags();
+      if (changed || (forgotten && view.polygon.length)) setPolygon(changed ? corners : view.polygon, false);
+      else if (unshown) showFlags();
       if (view.marked !== before.marked || cargo !== before.cargo) redraw();
       describe();
       drawLegend();

@@ -104,8 +104,7 @@ def embedding_map(
     places = send_places(identity, xy, ids)
 
     cargo: dict[str, tuple[str, bytes]] = {}
-    for column in _wanted(key, by_name, shown, read):
-        name = identify(column)
+    for name, column in _wanted(key, by_name, shown, read).items():
         cargo[f"column {column.name}"] = name, send_column(name, column)
     for title, mask in (("selected", selected), ("marked", marked)):
         if mask is not None:
@@ -172,12 +171,13 @@ def _colour(key: str, argument: str | None, written: str | None, names: Sequence
     return value if value in names else names[0]
 
 
-def _wanted(key: str, by_name: dict[str, Column], shown: str, read: Sequence[str]) -> list[Column]:
-    """Return the columns to send: those in use, and the last few that were, so that going back costs nothing."""
-    before = st.session_state.get(f"{key}-columns", [])
-    recent = [shown, *(name for name in before if name != shown)][:_KEPT_COLUMNS]
-    st.session_state[f"{key}-columns"] = recent
-    return [by_name[name] for name in dict.fromkeys([*read, *recent]) if name in by_name]
+def _wanted(key: str, by_name: dict[str, Column], shown: str, read: Sequence[str]) -> dict[str, Column]:
+    """Return the columns to send by fingerprint: those in use, and the last few that were and are still the same."""
+    before: dict[str, str] = st.session_state.get(f"{key}-columns", {})
+    now = {name: identify(by_name[name]) for name in dict.fromkeys([shown, *before, *read]) if name in by_name}
+    recent = [name for name in now if name == shown or before.get(name) == now[name]][:_KEPT_COLUMNS]
+    st.session_state[f"{key}-columns"] = {name: now[name] for name in recent}
+    return {now[name]: by_name[name] for name in dict.fromkeys([*read, *recent]) if name in by_name}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
