@@ -21,7 +21,7 @@ def near_duplicates(
     """Find the pairs of images that are the same, exactly or nearly, as ``evaluation.leakage.duplicates`` means it.
 
     Given originals alone, as the clean images of a set, no image is compared with its own variants. Of more than 64
-    that are the same as one, the nearest 64 are among the pairs, so that they still hang together.
+    after an image that are the same, the nearest 64 are paired with it, so that they still hang together.
 
     Args: images: uint8 N×H×W×C.
     Returns: row and other (int64, row < other), distance (float64, pixels in [0, 1], 0 for copies), mirrored (bool,
@@ -37,9 +37,8 @@ def near_duplicates(
         while start < count:
             # Only with those after it: what is left to compare with shrinks, so more are taken at once.
             stop = min(count, start + max(1, VALUES // (count - start)))
-            rows, columns = candidates(mine[start:stop], theirs[start:])
-            later = columns > rows
-            for part in compared(images, images, rows[later] + start, columns[later] + start, mirror=mirror):
+            rows, columns = candidates(mine[start:stop], theirs[start:], later=True)
+            for part in compared(images, images, rows + start, columns + start, mirror=mirror):
                 found.append(np.column_stack([part, np.full(len(part), mirror)]))
             done, start = done + stop - start, stop
             on_progress(done, 2 * count)

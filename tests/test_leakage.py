@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from curation.duplicates import groups, near_duplicates
 from curation.errors import CurationError
 from curation.evaluation.leakage import BRIGHTNESS, NEAR, duplicates, guard
 from curation.evaluation.part import Part, Suite
@@ -87,6 +88,7 @@ def test_different_images_shifts_and_contrast_are_not_found() -> None:
 def test_many_identical_images_and_none_are_no_trouble() -> None:
     flat = np.full((300, 32, 32, 3), 90, dtype=np.uint8)
     assert len(duplicates(flat, flat)) == 300
+    assert [len(group) for group in groups(near_duplicates(flat), 300)] == [300]
     assert duplicates(flat, flat[:0]).empty
     assert duplicates(flat[:0], flat).empty
 

@@ -168,12 +168,13 @@ def _levelled(images: np.ndarray) -> Tensor:
     return values - (1 - BRIGHTNESS) * values.mean((1, 2, 3), keepdim=True)
 
 
-def candidates(coarse: Tensor, others: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and columns, int64, of the pairs that may be near enough."""
+def candidates(coarse: Tensor, others: Tensor, *, later: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns, int64, of the pairs that may be near enough; ``later``: columns beyond the row only."""
     if not len(others):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     squared = torch.addmm(others.square().sum(1), coarse, others.T, alpha=-2) + coarse.square().sum(1)[:, None]
     at = (squared <= NEAR**2 + ROUNDING).nonzero()
+    at = at[at[:, 1] > at[:, 0]] if later else at
     order = torch.argsort(squared[at[:, 0], at[:, 1]], stable=True)
     at = at[order[torch.argsort(at[order, 0], stable=True)]].cpu()
     rows, columns = at.numpy().T
