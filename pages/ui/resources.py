@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
+from curation.errors import CurationError
 from curation.plugin import fingerprint
 from curation.workspace import Workspace
 from pages.ui import state
@@ -40,7 +42,10 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
 def _pipeline(root: str, key: str, _recipe: Recipe) -> Pipeline:
     from curation.pipeline import Pipeline
 
-    return Pipeline(_recipe, Workspace(root))
+    opened = Pipeline(_recipe, Workspace(root))
+    with suppress(CurationError):  # read once for all that share it, where they are there
+        _ = opened.samples.labels, opened.samples.starts
+    return opened
 
 
 @st.cache_resource(max_entries=3, show_spinner="Opening the pool …")

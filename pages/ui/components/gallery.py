@@ -131,24 +131,39 @@ def gallery(
         "selected": selected,
         "seen": st.session_state.get(f"{key}-seen", 0),
     }
+
+    def edited() -> None:
+        # Seen only once they are written: a run may be stopped in between.
+        fresh = _fresh(key, st.session_state[key])
+        if on_edit is not None:
+            on_edit(_edits(fresh))
+        _seen(key, fresh)
+
     state = _part.mount(
         pack(parameters),
         key=key,
         columns=sheet,
         events={
             "opened": on_open and (lambda: on_open(int(st.session_state[key]["opened"]))),
-            "journal": on_edit and (lambda: on_edit(_take(key, st.session_state[key]))),
+            "journal": on_edit and edited,
         },
     )
-    opened = state.get("opened")
-    return GalleryEvents(None if opened is None else int(opened), _take(key, state))
+    opened, fresh = state.get("opened"), _fresh(key, state)
+    _seen(key, fresh)
+    return GalleryEvents(None if opened is None else int(opened), _edits(fresh))
 
 
-def _take(key: str, state: Any) -> tuple[Edit, ...]:
+def _fresh(key: str, state: Any) -> list[dict[str, Any]]:
     seen = st.session_state.get(f"{key}-seen", 0)
-    fresh = [entry for entry in state.get("journal") or [] if entry["number"] > seen and entry["action"] in _ACTIONS]
+    return [entry for entry in state.get("journal") or [] if entry["number"] > seen and entry["action"] in _ACTIONS]
+
+
+def _seen(key: str, fresh: list[dict[str, Any]]) -> None:
     if fresh:
         st.session_state[f"{key}-seen"] = fresh[-1]["number"]
+
+
+def _edits(fresh: list[dict[str, Any]]) -> tuple[Edit, ...]:
     return tuple(Edit(int(e["id"]), int(e["index"]), e["action"], e.get("label")) for e in fresh)
 
 
