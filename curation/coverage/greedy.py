@@ -26,7 +26,7 @@ _MOST_BATCH = 4096
 _SAMPLED = 256
 _SAMPLED_PAIRS = 1 << 24
 _MARGIN = 1.25
-_REPORTS = 50
+_REPORTS = 20
 
 
 class Greedy:

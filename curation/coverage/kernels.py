@@ -1,8 +1,9 @@
 """The inner loops on a CPU, compiled at the first call: distances in tiles, and greedy choice on a sparse graph.
 
 They run without Python's lock, one thread each: callers share the work out. A distance is the same to the last bit
-whatever tile it is worked out in and in whichever direction, and sums run by rising position, so that ties stay ties
-and a gain worked out on the graph is the same number as one worked out from the points.
+whatever tile it is worked out in and in whichever direction. Gains are sums of float32 numbers in float64, exact but
+for distances some billion times smaller than the largest sum: ties stay ties, and in what order or from what a gain is
+worked out does not show.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def gains(
                     out[j] += some[i, j] <= far
             else:
                 for j in range(len(lanes)):
-                    out[j] += max(far - some[i, j], np.float32(0))
+                    out[j] += max(np.float64(far) - np.float64(some[i, j]), 0.0)
 
 
 @_compiled()
@@ -238,7 +239,7 @@ def _gain(
         if counting:
             total += distance[at] <= far
         else:
-            total += max(far - distance[at], np.float32(0))
+            total += max(np.float64(far) - np.float64(distance[at]), 0.0)
     return total
 
 

@@ -93,7 +93,8 @@ class Points:
         """Return every point's summed distance to all, float64 N, and the largest distance of two."""
         sums, most = [], 0.0
         for _, apart in self.blocks(np.arange(self.size)):
-            sums.append(apart.sum(1, dtype=torch.float64).cpu().numpy())
+            wide = torch.float32 if self.device.type == "mps" else torch.float64
+            sums.append(apart.sum(1, dtype=wide).cpu().numpy())
             most = max(most, float(apart.max()))
             told()
         return np.concatenate(sums), most
@@ -101,8 +102,9 @@ class Points:
     def gains(self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool) -> np.ndarray:
         """Return what each candidate would add, float64: Σ max(0, reach − distance); counting: points within reach."""
         far = torch.from_numpy(reach).to(self.device)
+        wide = torch.float32 if self.device.type == "mps" else torch.float64
         added = [
-            ((apart <= far).sum(1) if counting else (far - apart).clamp_(min=0).sum(1, dtype=torch.float64)).cpu()
+            ((apart <= far).sum(1) if counting else (far.to(wide) - apart).clamp_(min=0).sum(1)).cpu()
             for _, apart in self.blocks(candidates)
         ]
         return torch.cat(added).double().numpy() if added else np.empty(0)
