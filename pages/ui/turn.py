@@ -7,9 +7,9 @@ import streamlit as st
 PAGE = 60
 
 
-def turn(found: int, of: int, key: str, *, what: str) -> int:
+def turn(found: int, of: int, key: str, *, what: str, size: int = PAGE) -> int:
     """Draw how many there are and the choice of a page; return the page, from 1."""
-    pages = max(1, -(-found // PAGE))
+    pages = max(1, -(-found // size))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{found:,}** of {of:,} {what}")
         if pages == 1:

@@ -16,6 +16,8 @@ from pages.ui.components import points_in_polygon
 from pages.ui.opened import Done, Opened
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from curation.pipeline import Pipeline
 
 Layout = Literal["umap", "pca"]
@@ -46,15 +48,8 @@ class Drawn:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """int64 N, as the recipe has them: relabelled ones with their new class."""
-        labels: np.ndarray = np.array(self.opened.pipeline.samples.labels)
-        ids = self.opened.pipeline.samples.sample_ids
-        relabel = self.opened.recipe.selection.edits.relabel
-        at = np.searchsorted(ids, list(relabel)).clip(max=len(ids) - 1)
-        for row, (sample_id, label) in zip(at, relabel.items(), strict=True):
-            if ids[row] == sample_id:
-                labels[row] = label
-        return labels
+        """int64 N, as the recipe has them; see ``labels_of``."""
+        return labels_of(self.opened)
 
     @cached_property
     def count(self) -> int:
@@ -87,7 +82,8 @@ def open_drawn(opened: Opened, layout: Layout) -> Drawn:
     shards = opened.pipeline.map_table(layout)
     key = fingerprint([shards.folder.name, opened.pool_key])
     xy, clusters = _table(key, opened, layout)
-    rows, entropy = _clean(opened.pool_key, opened)
+    rows = clean_rows(opened)
+    entropy = opened.pool["entropy"].to_numpy()[rows] / np.float32(np.log(len(opened.pipeline.samples.classes)))
     chosen = np.zeros(len(opened.pool), bool)
     chosen[opened.selected.rows] = True
     return Drawn(opened, key, layout, xy, clusters, rows, entropy, chosen[rows])
@@ -102,12 +98,25 @@ def _table(key: str, _opened: Opened, layout: Layout) -> tuple[np.ndarray, np.nd
     return table[["x", "y"]].to_numpy(np.float32), table["cluster"].to_numpy(np.int32)
 
 
+def clean_rows(opened: Opened) -> np.ndarray:
+    """Return the pool's rows of the clean candidates, int64, one a sample in the samples' order."""
+    return _clean_rows(opened.pool_key, opened.pool)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _clean(pool_key: str, _opened: Opened) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of the clean candidates, one a sample in order, and their entropy as a share of ln K."""
-    pool = _opened.pool
-    rows = np.flatnonzero((pool["family"] == "clean").to_numpy())
-    return rows, pool["entropy"].to_numpy()[rows] / np.float32(np.log(len(_opened.pipeline.samples.classes)))
+def _clean_rows(key: str, _pool: pd.DataFrame) -> np.ndarray:
+    return np.flatnonzero((_pool["family"] == "clean").to_numpy())
+
+
+def labels_of(opened: Opened) -> np.ndarray:
+    """Return the samples' labels, int64 N, as the recipe has them: relabelled ones with their new class."""
+    samples, relabel = opened.pipeline.samples, opened.recipe.selection.edits.relabel
+    labels: np.ndarray = np.array(samples.labels)
+    asked = np.array(list(relabel), np.int64)
+    at = np.searchsorted(samples.sample_ids, asked).clip(max=len(samples) - 1)
+    here = samples.sample_ids[at] == asked
+    labels[at[here]] = np.array(list(relabel.values()), np.int64)[here]
+    return labels
 
 
 def features(pipeline: Pipeline) -> np.ndarray:

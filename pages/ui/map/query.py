@@ -155,8 +155,3 @@ def _seen(key: str, _opened: Opened, _image: np.ndarray) -> tuple[np.ndarray, np
     seen, logits = stages.features_and_logits(_image[None], _opened.pipeline.model)
     powers = np.exp(logits[0] - logits[0].max())
     return seen[0], powers / powers.sum()
-
-
-def clean_rows(opened: Opened) -> np.ndarray:
-    """Return the pool's rows of the clean candidates, int64, one a sample in the samples' order."""
-    return np.flatnonzero((opened.pool["family"] == CLEAN).to_numpy())

@@ -12,7 +12,7 @@ from pages.ui import detail, edits, resources
 from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
-from pages.ui.map.drawn import features, missing
+from pages.ui.map.drawn import clean_rows, features, labels_of, missing
 from pages.ui.map.query import Query
 from pages.ui.opened import Opened
 
@@ -56,9 +56,9 @@ def _neighbours(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     found = _nearest(fingerprint([opened.pool_key, it.key, metric, number]), opened, it, metric, number)
     near, apart = found.index[0], found.distance[0]
     near, apart = near[near >= 0], apart[near >= 0]
-    labels, classes = opened.pipeline.samples.labels[near], samples.classes
+    labels, classes = labels_of(opened)[near], samples.classes
     st.markdown(_agreement(labels, it.label, classes))
-    rows = query.clean_rows(opened)[near]
+    rows = clean_rows(opened)[near]
     pool = opened.pool
 
     def opening(candidate_id: int) -> None:
