@@ -31,7 +31,8 @@ class LabelCheck(Settings):
     folds: int = Field(4, ge=2, le=20, description="trainings; each sample is held out of one of them")
     architecture: str = Field("tiny_resnet", description="the network of every training")
     train: Training = Field(
-        default_factory=lambda: Training(preset="fast", epochs=12, flip=False), description="how it is trained, from scratch"
+        default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
+        description="how it is trained, from scratch",
     )
     neighbours: int = Field(20, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
 
