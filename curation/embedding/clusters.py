@@ -11,7 +11,7 @@ from curation.errors import CurationError
 NOISE = -1
 """The cluster of those that are in none."""
 
-MOST_DENSE = 200_000
+MOST_DENSE = 100_000
 """HDBSCAN takes at most so many points: its time grows with their square (50,000: 11 s of one core)."""
 
 

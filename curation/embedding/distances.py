@@ -27,7 +27,9 @@ LARGEST = 1e18
 """No feature may be further from 0, so that squares are finite in float32."""
 
 _BLOCK_VALUES = {"cpu": 1 << 24, "other": 1 << 28}
-_EXACT_VALUES = 1 << 22
+_GROUP = 6
+_EXACT_SHARE = 64
+"""Exact distances are made in blocks smaller by so much, which a processor's cache holds."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Distances:
     def _bounds(self, rows: Tensor) -> Tensor:
         """Return lower bounds of squared distances less the query's own part, rows×N; inf for points of its owner."""
         bounds = self._buffer[: len(rows) * len(self.points)].view(len(rows), -1)
-        torch.mm(self.left[rows], self.right, out=bounds)
+        torch.mm(self.left.index_select(0, rows), self.right, out=bounds)
         bounds[self.owners.pairs(rows)] = math.inf
         return bounds
 
@@ -159,11 +161,13 @@ class Distances:
     def _exact(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the distances of pairs, float32; the squares of the differences are summed in float64."""
         wide = torch.float32 if self.device.type == "mps" else torch.float64
-        parts = []
-        for mine, theirs in zip(*(side.split(self._pairs) for side in (rows, columns)), strict=True):
-            apart = torch.linalg.vector_norm(self.queries[mine] - self.points[theirs], dim=1, dtype=wide)
-            parts.append((apart.square() / 2 if self.metric == "cosine" else apart).float())
-        return torch.cat(parts) if parts else torch.empty(0, device=self.device)
+        together = max(1, self._block // _EXACT_SHARE // self.points.shape[1])
+        parts = [torch.empty(0, device=self.device)]
+        for mine, theirs in zip(rows.split(together), columns.split(together), strict=True):
+            change = (self.queries.index_select(0, mine) - self.points.index_select(0, theirs)).to(wide)
+            squares = torch.linalg.vecdot(change, change)
+            parts.append((squares / 2 if self.metric == "cosine" else squares.sqrt()).float())
+        return torch.cat(parts)
 
     @cached_property
     def _buffer(self) -> Tensor:
@@ -173,10 +177,6 @@ class Distances:
     @property
     def _block(self) -> int:
         return _BLOCK_VALUES.get(self.device.type, _BLOCK_VALUES["other"])
-
-    @property
-    def _pairs(self) -> int:
-        return max(1, _EXACT_VALUES // self.points.shape[1])
 
 
 def checked(features: np.ndarray, name: str) -> np.ndarray:
@@ -205,22 +205,18 @@ def _directions(features: Tensor, bare: bool) -> Tensor:
 def _smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Return each row's smallest values in any order, and their columns.
 
-    They lie in the ``count`` groups of columns with the smallest minima, and minima cost far less than a selection.
+    They lie in the ``count`` groups of columns with the smallest minima, which are found the same way: minima cost far
+    less than a selection.
     """
     width = values.shape[1]
     if count >= width:
         return values, torch.arange(width, device=values.device).expand_as(values)
-    each = max(1, math.isqrt(width // count))
-    groups = width // each
-    grouped = values[:, : each * groups].unflatten(1, (each, groups))
-    best = grouped.amin(1).topk(count, largest=False, sorted=False).indices
-    steps = torch.arange(each, device=values.device) * groups
-    columns = torch.cat(
-        [
-            (best[:, None, :] + steps[:, None]).flatten(1),
-            torch.arange(each * groups, width, device=values.device).expand(len(values), -1),
-        ],
-        dim=1,
-    )
+    if width <= 2 * _GROUP * count:
+        return values.topk(count, largest=False, sorted=False)
+    groups = width // _GROUP
+    rest = torch.arange(groups * _GROUP, width, device=values.device)
+    _, best = _smallest(values[:, : groups * _GROUP].unflatten(1, (_GROUP, groups)).amin(1), count)
+    members = best[:, None, :] + groups * torch.arange(_GROUP, device=values.device)[:, None]
+    columns = torch.cat([members.flatten(1), rest.expand(len(values), -1)], dim=1)
     kept, at = values.gather(1, columns).topk(count, largest=False, sorted=False)
     return kept, columns.gather(1, at)

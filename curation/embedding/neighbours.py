@@ -81,7 +81,7 @@ def nearest_neighbours(
         find = _lists(distances)
     else:
         find = distances.nearest
-    pending, keep, done = torch.arange(total), min(size, count + count // 8 + 8), 0
+    pending, keep, done = torch.arange(total), min(size, count + 8), 0
     on_progress(0, total)
     while len(pending):
         unclear = []
