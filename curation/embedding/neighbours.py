@@ -52,7 +52,7 @@ def nearest_neighbours(
 ) -> Neighbours:
     """Find the nearest points of each query.
 
-    Exact, in memory of four times the points' own and 0.5 GB more (on other devices than a CPU 4 GB), however many
+    Exact, in memory of five times the points' own and 0.5 GB more (on other devices than a CPU 2 GB), however many
     there are. Approximate on a CPU above ``EXACT_POINTS``: FAISS' inverted lists (k-means with a fixed seed; of the
     lists 1 in 32 is searched), the distances of what they find exact as ever; benchmarks/neighbours.py says how much
     of the truth they find.
