@@ -17,6 +17,8 @@ from scipy.spatial.distance import cdist
 from curation.coverage import (
     assign,
     cluster_sizes,
+    compilation,
+    compiled,
     coverage_curve,
     facility_location,
     greedy,
@@ -27,7 +29,6 @@ from curation.coverage import (
     suggest_radius,
     within_radius_counts,
 )
-from curation.coverage import points as points_module
 from curation.coverage.points import Points
 from curation.embedding.neighbours import nearest_neighbours
 from curation.errors import CurationError
@@ -91,7 +92,7 @@ def pairs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 @pytest.fixture
 def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work distances out as on an accelerator, by matrix products, on the CPU."""
-    monkeypatch.setattr(points_module, "_CpuPoints", Points)
+    monkeypatch.setattr(compiled, "CompiledPoints", Points)
 
 
 @settings(deadline=None, max_examples=80)
@@ -407,27 +408,39 @@ def test_matrix_products_lead_to_the_same_choices(pairs: int) -> None:
 @pytest.mark.parametrize("metric", ["l2", "cosine"])
 def test_both_ways_to_work_out_distances_agree(metric: str) -> None:
     points = np.concatenate([BLOBS, np.zeros((2, 5), np.float32)])
-    compiled = Points.of(points, metric=metric, device="cpu")  # type: ignore[arg-type]
-    plain = Points(compiled.values, metric=metric, device="cpu")  # type: ignore[arg-type]
+    fast = Points.of(points, metric=metric, device="cpu")  # type: ignore[arg-type]
+    plain = Points(fast.values, metric=metric, device="cpu")  # type: ignore[arg-type]
     some, reach = np.array([3, 400, len(points) - 1]), np.linspace(0.01, 2, len(points)).astype(np.float32)
-    np.testing.assert_allclose(compiled.block(some), plain.block(some), rtol=1e-4, atol=1e-6)
-    (sums, widest), (plain_sums, plain_widest) = compiled.totals(int), plain.totals(int)
+    np.testing.assert_allclose(fast.block(some), plain.block(some), rtol=1e-4, atol=1e-6)
+    (sums, widest), (plain_sums, plain_widest) = fast.totals(int), plain.totals(int)
     np.testing.assert_allclose(sums, plain_sums, rtol=1e-5)
     assert widest == pytest.approx(plain_widest, rel=1e-5)
     for counting in (False, True):
-        mine, theirs = (which.gains(some, reach, counting=counting) for which in (compiled, plain))
+        mine, theirs = (which.gains(some, reach, counting=counting) for which in (fast, plain))
         np.testing.assert_allclose(mine, theirs, rtol=1e-4)
-        graphs = [which.graph(some, reach, counting=counting, most=10_000, told=int) for which in (compiled, plain)]
+        graphs = [which.graph(some, reach, counting=counting, most=10_000, told=int) for which in (fast, plain)]
         for position in some:
             parts = [graph.index[graph.start[position] : graph.stop[position]] for graph in graphs]  # type: ignore[union-attr]
             assert parts[0].tolist() == parts[1].tolist()
             assert (np.diff(parts[0]) > 0).all()
-        assert compiled.graph(some, reach, counting=counting, most=3, told=int) is None
+        assert fast.graph(some, reach, counting=counting, most=3, told=int) is None
         assert plain.graph(some, reach, counting=counting, most=3, told=int) is None
     lowered, plainly = np.full((2, len(points)), 1.0, np.float32)
-    compiled.lower(3, lowered)
+    fast.lower(3, lowered)
     plain.lower(3, plainly)
     np.testing.assert_allclose(lowered, plainly, rtol=1e-4, atol=1e-6)
+
+
+def test_what_was_compiled_need_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only installation may have nowhere to keep it."""
+
+    def compiling(*, cache: bool = False, **flags: object) -> Callable[[object], object]:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compilation.numba, "njit", compiling)
+    assert compilation.compiled()(len) is len
 
 
 class Stopped(Exception):

@@ -105,6 +105,8 @@ def facility_location(
 
 
 _ROUNDING = 1 + 1e-6
+"""A matrix product may round otherwise in another block."""
+
 _GUARANTEES = {
     "lazy": "at least 63 % (1 − 1/e) of the best possible value (Nemhauser, Wolsey & Fisher 1978)",
     "stochastic": "expected: at least 1 − 1/e − {:g} of the best possible value (Mirzasoleiman et al. 2015)",
@@ -117,11 +119,13 @@ def _of_neighbours(neighbours: Neighbours, size: int) -> tuple[Graph, float]:
         raise CurationError(
             f"there are neighbours of {len(neighbours.index):,} points, but {size:,} points; find them for these points"
         )
-    known = neighbours.index >= 0
-    rows = np.concatenate([np.arange(size), np.nonzero(known)[0]])
-    by = np.concatenate([np.arange(size), neighbours.index[known]])
-    apart = np.concatenate([np.zeros(size, np.float32), neighbours.distance[known]])
-    table = scipy.sparse.coo_array((apart, (by, rows)), shape=(size, size)).tocsr()
-    table.sort_indices()
+    itself = np.arange(size, dtype=np.int32)[:, None]
+    by = np.hstack([itself, neighbours.index.astype(np.int32)])
+    apart = np.hstack([np.zeros((size, 1), np.float32), neighbours.distance])
+    known = by >= 0
+    served = np.broadcast_to(itself, by.shape)[known]
+    table = scipy.sparse.coo_array((apart[known], (by[known], served)), shape=(size, size)).tocsr()
     start = table.indptr.astype(np.int64)
-    return Graph(start[:-1], start[1:], table.indices.astype(np.int32), table.data), float(apart.max())
+    return Graph(start[:-1], start[1:], table.indices.astype(np.int32, copy=False), table.data), float(
+        apart[known].max()
+    )

@@ -77,21 +77,21 @@ class Greedy:
 
         Source: Minoux 1978, "Accelerated greedy algorithms for maximizing submodular set functions".
         """
-        from curation.coverage import kernels  # compiles
+        from curation.coverage import graph_kernels  # compiles
 
         while self._done < self._count and self._find_graph() is None:
             best, at = self._best()
             if at < 0 or (self._counting and best == 0):
                 return
             self.take(at, best)
-        self._on_graph(kernels.lazy, self.bounds)
+        self._on_graph(graph_kernels.lazy, self.bounds)
 
     def stochastic(self, *, epsilon: float, seed: int) -> None:
         """Choose each time the best of N/k · ln(1/ε) open candidates drawn at random.
 
         Source: Mirzasoleiman et al. 2015, "Lazier than lazy greedy" (draws with replacement).
         """
-        from curation.coverage import kernels  # compiles
+        from curation.coverage import graph_kernels  # compiles
 
         size = min(len(self.reach), math.ceil(len(self.reach) / self._count * math.log(1 / epsilon)))
         seeds = stream_seeds(seed, np.arange(self._count), "stochastic greedy")
@@ -101,11 +101,11 @@ class Greedy:
             gains = self._evaluated(some)
             best = int(gains.argmax())
             self.take(int(some[best]), float(gains[best]))
-        self._on_graph(kernels.stochastic, draws)
+        self._on_graph(graph_kernels.stochastic, draws)
 
     def take(self, position: int, gain: float) -> None:
         """Choose one."""
-        from curation.coverage import kernels  # compiles
+        from curation.coverage import graph_kernels  # compiles
 
         apart = self._points.block(np.array([position]))[0].cpu().numpy()
         if self._counting:
@@ -113,7 +113,7 @@ class Greedy:
         else:
             np.minimum(self.reach, apart, out=self.reach)
         choice = self._choice
-        kernels.shut(position, choice.owner, choice.members, choice.begins, self._slot, self._open)
+        graph_kernels.shut(position, choice.owner, choice.members, choice.begins, self._slot, self._open)
         self._chosen[self._done], self._gains[self._done] = position, gain
         self._done += 1
         self._told()

@@ -1,4 +1,4 @@
-"""The inner loops on a CPU, compiled at the first call: distances in tiles, and greedy choice on a sparse graph.
+"""The inner loops over distances on a CPU: in tiles, used at once, never all kept.
 
 They run without Python's lock, one thread each: callers share the work out. A distance is the same to the last bit
 whatever tile it is worked out in and in whichever direction. Gains are sums of float32 numbers in float64, exact but
@@ -8,12 +8,9 @@ worked out does not show.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
+
+from curation.coverage.compilation import compiled
 
 ROWS = 128
 """Points of one tile: their number is a multiple of it, the last ones made up."""
@@ -28,17 +25,7 @@ WIDTH = 16
 _TOGETHER = 64
 
 
-def _compiled(**flags: Any) -> Callable[[Callable[..., Any]], Any]:
-    def decorate(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(nogil=True, cache=True, **flags)(function)
-        except RuntimeError:  # nowhere to keep what was compiled: a read-only installation without a home
-            return numba.njit(nogil=True, **flags)(function)
-
-    return decorate
-
-
-@_compiled(fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def tile(points: np.ndarray, lanes: np.ndarray, out: np.ndarray) -> None:
     """Write squared distances, points × lanes: 2 × 4 pairs at a time stay in registers."""
     width = points.shape[1]
@@ -63,7 +50,7 @@ def tile(points: np.ndarray, lanes: np.ndarray, out: np.ndarray) -> None:
             out[i + 1, j], out[i + 1, j + 1], out[i + 1, j + 2], out[i + 1, j + 3] = b0, b1, b2, b3
 
 
-@_compiled()
+@compiled()
 def distances(points: np.ndarray, lanes: np.ndarray, cosine: bool, out: np.ndarray) -> None:
     """Write distances, points × lanes; cosine: of unit vectors, half the squared distance."""
     tile(points, lanes, out)
@@ -72,7 +59,7 @@ def distances(points: np.ndarray, lanes: np.ndarray, cosine: bool, out: np.ndarr
             out[i, j] = out[i, j] * np.float32(0.5) if cosine else np.sqrt(out[i, j])
 
 
-@_compiled()
+@compiled()
 def block(points: np.ndarray, lanes: np.ndarray, cosine: bool, out: np.ndarray) -> None:
     """Write all distances, lanes × points; ``out`` may be narrower than the points by those made up."""
     some = np.empty((ROWS, len(lanes)), np.float32)
@@ -83,7 +70,7 @@ def block(points: np.ndarray, lanes: np.ndarray, cosine: bool, out: np.ndarray) 
                 out[j, first + i] = some[i, j]
 
 
-@_compiled()
+@compiled()
 def totals(points: np.ndarray, size: int, lanes: np.ndarray, cosine: bool, out: np.ndarray) -> float:
     """Write each lane's summed distance to the first ``size`` points, float64; return the largest distance."""
     some = np.empty((ROWS, len(lanes)), np.float32)
@@ -98,7 +85,7 @@ def totals(points: np.ndarray, size: int, lanes: np.ndarray, cosine: bool, out: 
     return most.max()
 
 
-@_compiled()
+@compiled()
 def gains(
     points: np.ndarray, reach: np.ndarray, lanes: np.ndarray, cosine: bool, counting: bool, out: np.ndarray
 ) -> None:
@@ -119,7 +106,7 @@ def gains(
                     out[j] += max(np.float64(far) - np.float64(some[i, j]), 0.0)
 
 
-@_compiled()
+@compiled()
 def columns(
     points: np.ndarray,
     reach: np.ndarray,
@@ -151,7 +138,7 @@ def columns(
                     counts[j] += 1
 
 
-@_compiled()
+@compiled()
 def nearest(
     points: np.ndarray, lanes: np.ndarray, count: int, cosine: bool, index: np.ndarray, distance: np.ndarray
 ) -> None:
@@ -174,7 +161,7 @@ def nearest(
                     index[first + i] = begin + at
 
 
-@_compiled()
+@compiled()
 def first_within(
     points: np.ndarray, lanes: np.ndarray, count: int, cosine: bool, radius: float, index: np.ndarray
 ) -> None:
@@ -193,7 +180,7 @@ def first_within(
                         break
 
 
-@_compiled()
+@compiled()
 def lower(points: np.ndarray, lane: np.ndarray, cosine: bool, apart: np.ndarray) -> None:
     """Lower each point's distance to that from a lane; ``apart`` may be shorter than the points by those made up."""
     some = np.empty((2, ROWS), np.float32)
@@ -203,137 +190,3 @@ def lower(points: np.ndarray, lane: np.ndarray, cosine: bool, apart: np.ndarray)
         distances(both, points[first : first + ROWS], cosine, some)
         for i in range(min(ROWS, len(apart) - first)):
             apart[first + i] = min(apart[first + i], some[0, i])
-
-
-@_compiled()
-def shut(
-    position: int, owner: np.ndarray, members: np.ndarray, begins: np.ndarray, slot: np.ndarray, open_: np.ndarray
-) -> None:
-    """Take a candidate and all others of its owner off the list of open ones.
-
-    Args: members, begins: int64, the candidates by owner; slot: int64 N, where in the list a candidate is, −1: shut;
-        open_: int64 N + 1, the list, its length the last entry.
-    """
-    for at in range(begins[owner[position]], begins[owner[position] + 1]):
-        place = slot[members[at]]
-        if place >= 0:
-            open_[-1] -= 1
-            last = open_[open_[-1]]
-            open_[place], slot[last] = last, place
-            slot[members[at]] = -1
-
-
-@_compiled()
-def _gain(
-    position: int,
-    start: np.ndarray,
-    stop: np.ndarray,
-    index: np.ndarray,
-    distance: np.ndarray,
-    reach: np.ndarray,
-    counting: bool,
-) -> float:
-    total = 0.0
-    for at in range(start[position], stop[position]):
-        far = reach[index[at]]
-        if counting:
-            total += distance[at] <= far
-        else:
-            total += max(np.float64(far) - np.float64(distance[at]), 0.0)
-    return total
-
-
-@_compiled()
-def _serve(
-    position: int,
-    start: np.ndarray,
-    stop: np.ndarray,
-    index: np.ndarray,
-    distance: np.ndarray,
-    reach: np.ndarray,
-    counting: bool,
-) -> None:
-    for at in range(start[position], stop[position]):
-        if counting:
-            reach[index[at]] = -1
-        else:
-            reach[index[at]] = min(reach[index[at]], distance[at])
-
-
-@_compiled()
-def lazy(
-    start: np.ndarray,
-    stop: np.ndarray,
-    index: np.ndarray,
-    distance: np.ndarray,
-    reach: np.ndarray,
-    counting: bool,
-    owner: np.ndarray,
-    members: np.ndarray,
-    begins: np.ndarray,
-    slot: np.ndarray,
-    open_: np.ndarray,
-    bounds: np.ndarray,
-    chosen: np.ndarray,
-    added: np.ndarray,
-    done: int,
-    until: int,
-) -> int:
-    """Choose greedily until ``until`` are chosen or, counting, nothing is left to gain; return how many are.
-
-    Args: start … distance: the graph by candidate; reach, slot, open_, bounds: what is so far, brought up to date;
-        chosen, added: int64 and float64, written from ``done`` on.
-    """
-    heap = [(-bounds[j], j) for j in open_[: open_[-1]]]
-    heapq.heapify(heap)
-    seen = np.full(len(bounds), -1)
-    while done < until and len(heap):
-        best, j = heap[0]
-        if slot[j] < 0:
-            heapq.heappop(heap)
-        elif seen[j] < done:
-            seen[j] = done
-            bounds[j] = _gain(j, start, stop, index, distance, reach, counting)
-            heapq.heapreplace(heap, (-bounds[j], j))
-        elif counting and best == 0:
-            break
-        else:
-            _serve(j, start, stop, index, distance, reach, counting)
-            shut(j, owner, members, begins, slot, open_)
-            chosen[done], added[done] = j, -best
-            done += 1
-    return done
-
-
-@_compiled()
-def stochastic(
-    start: np.ndarray,
-    stop: np.ndarray,
-    index: np.ndarray,
-    distance: np.ndarray,
-    reach: np.ndarray,
-    counting: bool,
-    owner: np.ndarray,
-    members: np.ndarray,
-    begins: np.ndarray,
-    slot: np.ndarray,
-    open_: np.ndarray,
-    draws: np.ndarray,
-    chosen: np.ndarray,
-    added: np.ndarray,
-    done: int,
-    until: int,
-) -> int:
-    """Choose the best of some random open candidates at a time; draws: float64 in [0, 1), a row a choice."""
-    while done < until and open_[-1] > 0:
-        best, most = -1, -1.0
-        for draw in draws[done]:
-            j = open_[int(draw * open_[-1])]
-            gain = _gain(j, start, stop, index, distance, reach, counting)
-            if gain > most or (gain == most and j < best):
-                best, most = j, gain
-        _serve(best, start, stop, index, distance, reach, counting)
-        shut(best, owner, members, begins, slot, open_)
-        chosen[done], added[done] = best, most
-        done += 1
-    return done

@@ -34,7 +34,7 @@ def set_cover(
     rest are those farthest from all chosen ones, which add nothing to the value.
 
     Memory: see ``facility_location``. Args: radius: a point is in a ball when it is at most so far from its centre;
-    the others as ``facility_location`` has them; progress counts points in balls where ``count`` is None.
+    the others as ``facility_location`` has them.
 
     Returns: with a note where no ball holds more than its own centre, or one holds everything.
     Raises: CurationError: a radius not above 0, more points to choose than there are, broken points.
