@@ -54,8 +54,8 @@ def nearest_neighbours(
 
     Exact, in memory of five times the points' own and 0.5 GB more (on other devices than a CPU 2 GB), however many
     there are. Approximate on a CPU above ``EXACT_POINTS``: FAISS' inverted lists (k-means with a fixed seed; of the
-    lists 1 in 32 is searched), the distances of what they find exact as ever; benchmarks/neighbours.py says how much
-    of the truth they find.
+    lists 1 in 32 is searched), the distances of what they find exact as ever. Of 240,000 points' 15 neighbours they
+    find 99.9 % (benchmarks/neighbours.py).
 
     Args:
         points: float32 N×D.
