@@ -119,12 +119,13 @@ def wrong(options: argparse.Namespace) -> None:
         heads += [f"{name}: AP", f"P@{FIRST:,}"]
         best = max((key for key in figures if key.startswith("cleanlab")), key=lambda key: figures[key][0])
         gain = figures["combined"][0] - figures[best][0]
+        low, high = interval(found["combined"], found[best], bad, options.seed)
         learnt = (evidence.probabilities.argmax(1) == true).mean()
         right = (looks["suggested"] == true)[bad].mean()
         print(
-            f"{name}: {bad.mean():.1%} of {len(bad):,} labels wrong; combined is {gain:+.3f} from the best of "
-            f"cleanlab's ({best}); networks that did not learn an image are right on {learnt:.1%}; of wrong labels "
-            f"{right:.1%} get the true class suggested; gathered in {seconds:.0f} s",
+            f"{name}: {bad.mean():.1%} of {len(bad):,} labels wrong; combined has an AP {gain:+.3f} ({low:+.3f} … "
+            f"{high:+.3f}) from the best of cleanlab's ({best}); networks that did not learn an image are right on "
+            f"{learnt:.1%}; of wrong labels {right:.1%} get the true class suggested; gathered in {seconds:.0f} s",
             flush=True,
         )
     print(f"\n| score | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
@@ -196,6 +197,14 @@ def judged(suspicion: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
     """Return average precision, and the share of wrong labels among the most suspicious."""
     first = np.argsort(-suspicion, kind="stable")[:FIRST]
     return float(average_precision_score(bad, suspicion)), float(bad[first].mean())
+
+
+def interval(one: np.ndarray, other: np.ndarray, bad: np.ndarray, seed: int) -> tuple[float, float]:
+    """Return 95 % of the differences in average precision over 500 bootstraps of the images."""
+    draws = np.random.default_rng(seed).integers(0, len(bad), (500, len(bad)))
+    gains = [average_precision_score(bad[at], one[at]) - average_precision_score(bad[at], other[at]) for at in draws]
+    low, high = np.quantile(gains, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def people(options: argparse.Namespace) -> None:
