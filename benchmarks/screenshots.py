@@ -1,4 +1,4 @@
-"""Take the README's pictures, and all pages wide, narrow, light and dark: `python benchmarks/screenshots.py [OUT]`."""
+"""Take the README's pictures, and all pages wide, narrow, light and dark: `python -m benchmarks.screenshots [OUT]`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ PAGES = {
     "workspace": ("workspace?w=demo", "Goal model"),
     "boundary": ("boundary?w=demo&family=Adversarial", "Chosen"),
     "map": ("map?w=demo", "hardest first"),
+    "map-clusters": ("map?w=demo&map-view=Clusters", "commonest label"),
+    "map-similar": ("map?w=demo&map-view=Similar&sample=8", "Similar"),
+    "labels": ("labels?w=demo", "looked at"),
+    "labels-overview": ("labels?w=demo&look-at=Overview", "looks like"),
     "variants": ("variants?w=demo&sample=8", "Entropy by severity"),
     "variants-live": ("variants?w=demo&sample=8&view=Live+attack", "pass by pass"),
     "variants-across": ("variants?w=demo&view=Across+samples", "of 4,000 images"),
@@ -34,6 +38,7 @@ def main(out: Path) -> None:
     for command in (
         ["demo", "--no-dashboard"],
         ["run", *demo, "--overwrite", "--out", exported],
+        ["labels", *demo],
         ["variants", *demo, "--attack", "apgd epsilon=0.1", "--attack", "deepfool"],
         ["evaluate", *demo, "--settings", "evaluations/demo.yaml"],
         ["tune", *demo, "--settings", "evaluations/demo.yaml", "--trials", "16", "--samples", "150"],
