@@ -34,7 +34,7 @@ class LabelCheck(Settings):
         default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
         description="how it is trained, from scratch",
     )
-    neighbours: int = Field(20, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
+    neighbours: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
 
 
 def check_labels(pipeline: Pipeline, report: Report) -> None:

@@ -12,6 +12,7 @@ from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError, unknown_name
 from curation.image_set import ImageSet
 from curation.label_check import LabelCheck
+from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.samples import Samples
@@ -292,7 +293,8 @@ class Plan:
     def suspects(self, check: LabelCheck) -> Shards:
         """The table of suspicious labels, one row a sample. Raises: CurationError when a fold or the features miss."""
         about = [self.folds(check).digest(), self.map_table("pca").digest(), self.features().digest()]
-        return self.workspace.label_checks(fingerprint(["suspects", check.neighbours, *about]), 1)
+        versions = [[score.name, score.version] for score in LABEL_SCORES]
+        return self.workspace.label_checks(fingerprint(["suspects", check.neighbours, versions, *about]), 1)
 
     def map_table(self, method: Literal["pca", "umap"]) -> Shards:
         """The table of x, y and cluster for the clean samples, one row a sample."""

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import uuid
@@ -228,6 +229,14 @@ class Rows:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """What all of it would take in memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
 
     def __getitem__(self, rows: np.ndarray | slice) -> np.ndarray:
         """Return some rows, in the order asked."""
