@@ -146,6 +146,42 @@ def test_a_lasso_shows_its_samples_and_stays_in_the_link(visit: Visit) -> None:
     )
 
 
+def test_a_lasso_becomes_a_slice_and_a_point_its_neighbours(visit: Visit) -> None:
+    page = visit.page
+    visit.open("map?layout=pca", expect="hardest first")
+    box = page.locator("canvas.points").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    for x, y in ((0.7, 0.3), (0.7, 0.7), (0.3, 0.7)):
+        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=8)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    visit.settle(expect="samples in the lasso")
+    counted = page.get_by_text("samples in the lasso").first.inner_text().split(" samples")[0]
+
+    page.get_by_role("button", name="Make this a slice").click()
+    page.get_by_role("textbox", name="Name").fill("the middle")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    visit.settle(expect="in the slice “the middle”")
+    assert page.get_by_text("in the slice “the middle”").first.inner_text().startswith(counted)
+    page.reload()
+    visit.settle(expect="in the slice “the middle”")
+    page.get_by_role("button", name="Leave the slice").click()
+    page.wait_for_function("() => !location.search.includes('lasso')")
+    visit.settle()
+
+    page.get_by_role("listbox").first.get_by_role("option").first.click()
+    visit.settle(expect="Predicted")
+    page.get_by_role("link", name="What is similar").click()
+    visit.settle(expect="nearest samples have its label")
+    sample = re.search(r"sample=(\d+)", page.url)
+    page.get_by_role("listbox").first.get_by_role("option").first.click()
+    page.wait_for_function("sample => !location.search.includes(sample)", arg=sample[0])
+    visit.settle(expect="nearest samples have its label")
+
+
 def test_a_gallery_key_excludes_an_image(visit: Visit) -> None:
     page = visit.page
     visit.open("boundary?family=Clean", expect="Enter / leave")

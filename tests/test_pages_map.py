@@ -237,7 +237,7 @@ def test_the_set_is_made_up_of_its_slices(cache: Path, drawn: Pipeline) -> None:
     table = at.dataframe[0].value.set_index("name")
     assert table["samples"].tolist() == [1300, 0, 0]
     assert table["images"].tolist() == [500, 0, 0]
-    assert table["share"].tolist() == [1, 0, 0]
+    assert table["share"].tolist() == [100, 0, 0]
 
 
 def test_points_are_coloured_by_what_the_pool_tells(cache: Path, shown: dict[str, Any], computed: Pipeline) -> None:

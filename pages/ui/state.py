@@ -53,6 +53,9 @@ def workspace() -> Workspace | None:
 
 def open_workspace(name: str, *, keep_view: bool = False) -> None:
     """Make a workspace the session's; its newest recipe, or with ``keep_view`` the URL's, becomes the working one."""
+    for key in [str(key) for key in st.session_state] if not keep_view else []:
+        if key == "polygon" or key.startswith("linked-"):  # what was looked at is another one's
+            del st.session_state[key]
     st.session_state["workspace"] = name
     st.session_state["revision"] = int(st.query_params.get("r", 0)) if keep_view else 0
     st.session_state["changes"] = _decode(st.query_params.get("d", "")) if keep_view else {}

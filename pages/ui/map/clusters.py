@@ -36,7 +36,8 @@ def draw(opened: Opened) -> None:
         return
     at = np.flatnonzero(drawn.clusters == looked)
     st.subheader(cluster_name(opened, looked))
-    part.draw(drawn, at, key="cluster", where="in this cluster", more=lambda: _more(looked))
+    part.head(drawn, at, key="cluster", where="in this cluster", more=lambda: _more(looked))
+    part.gallery(drawn, at, key="cluster", where="in this cluster")
 
 
 def rename(names: dict[int, str]) -> None:
@@ -88,7 +89,7 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
     def clicked() -> None:
         state.set_linked("cluster", str(numbers[st.session_state["cluster-show"]["row"]]))
 
-    address = thumbnails.offer(f"clusters-{key}", _strips(drawn, table), number=len(table))
+    address = thumbnails.offer(f"clusters-{drawn.key}", _strips(drawn, table), number=len(table))
     chosen = np.bincount(drawn.clusters + 1, drawn.chosen, drawn.count + 1)[table["cluster"] + 1]
     classes = opened.pipeline.samples.classes
     shown = pd.DataFrame(

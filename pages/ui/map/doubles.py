@@ -41,12 +41,12 @@ def draw(opened: Opened) -> None:
     if pairs is None:
         return
     every, ids = _groups(opened, pairs), opened.pipeline.samples.sample_ids
-    _tested(opened)
     if not every:
         st.success(
             f"Of the {len(ids):,} samples no two are the same, exactly or nearly (also mirrored or brighter).",
             icon=":material/check_circle:",
         )
+        _tested(opened)
         return
     dropped = set(opened.recipe.selection.edits.drop)
     left = [np.array([row for row in group.rows if int(ids[row]) not in dropped], np.int64) for group in every]
@@ -57,6 +57,7 @@ def draw(opened: Opened) -> None:
         f"**{images:,}** of {len(ids):,} samples are in **{len(every):,}** groups of one image, exactly or nearly; "
         f"**{differ:,}** of these with more than one label, **{is_open.count(True):,}** open"
     )
+    _tested(opened)
     _at_once(opened, every, left)
     show = kept(
         st.segmented_control, "Show", list(SHOWN), key="doubles-show", default="open", format_func=SHOWN.__getitem__,

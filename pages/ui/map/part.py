@@ -13,8 +13,8 @@ from pages.ui.browse import browse
 from pages.ui.map.drawn import Drawn
 
 
-def draw(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[], None] = lambda: None) -> None:
-    """Draw the counts and the pictures of a part of the samples.
+def head(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[], None] = lambda: None) -> None:
+    """Draw the counts of a part of the samples, and what decides about all of them.
 
     Args:
         at: int64, positions among the samples.
@@ -29,7 +29,7 @@ def draw(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
             for action, words, icon in (
                 ("include", "Include all", ":material/add:"),
                 ("exclude", "Exclude all", ":material/remove:"),
-                ("clear", "Clear", ":material/backspace:"),
+                ("clear", "Take back", ":material/backspace:"),
             ):
                 st.button(
                     words,
@@ -47,7 +47,6 @@ def draw(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
         st.plotly_chart(
             figures.class_counts(counts, classes, height_px=120), config={"displayModeBar": False}, key=f"{key}-classes"
         )
-    gallery(drawn, at, key=key, where=where)
 
 
 _HELP = {

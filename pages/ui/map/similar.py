@@ -17,7 +17,7 @@ from pages.ui.map.query import Query
 from pages.ui.opened import Opened
 
 METRICS: dict[Metric, str] = {"l2": "Euclidean", "cosine": "Cosine"}
-SIDE_PX = 320
+SIDE_PX, SMALL_PX = 320, 72
 
 
 def draw(opened: Opened) -> None:
@@ -39,8 +39,7 @@ def draw(opened: Opened) -> None:
     it = uploaded or query.candidate(opened, sample_id, variant)
     if it is None:
         return
-    with st.container(key="browse-similar"):
-        left, right = st.columns([5, 3], gap="medium")
+    left, right = st.columns([5, 3], gap="medium")
     with right:
         if it.row is None:
             _picture(opened, it)
@@ -57,7 +56,9 @@ def _neighbours(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     near, apart = found.index[0], found.distance[0]
     near, apart = near[near >= 0], apart[near >= 0]
     labels, classes = labels_of(opened)[near], samples.classes
-    st.markdown(_agreement(labels, it.label, classes))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(enlarged(it.image, side_px=SMALL_PX), width=SMALL_PX)
+        st.markdown(_agreement(labels, it.label, classes))
     rows = clean_rows(opened)[near]
     pool = opened.pool
 

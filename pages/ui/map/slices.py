@@ -15,6 +15,11 @@ from pages.ui.map import part
 from pages.ui.map.drawn import Corners, Drawn, Layout, open_drawn, ready
 
 LONGEST_NAME = 40
+SHARES = {
+    "share": ("Part of the set", "Images of the set that are of its samples."),
+    "entropy": ("Mean entropy", "Share of the maximum, ln K."),
+    "purity": ("Purity", "Share of the commonest label."),
+}
 SHOW, DELETE = ":material/visibility: Show", ":material/delete: Delete"
 
 
@@ -74,14 +79,14 @@ def delete(name: str) -> None:
 def show(name: str) -> None:
     """Draw a slice's outline on its map and look at its samples; for callbacks."""
     one = state.recipe().slices[name]
-    st.session_state["layout"] = one.layout
+    state.set_linked("layout", one.layout)
     state.set_polygon(_corners(one))
     state.set_linked("only", None)
 
 
 def composition(drawn: Drawn) -> pd.DataFrame:
     """Return one row a slice: name, samples, chosen (clean images of them), images (of the set that are of them, in any
-    family) and their share of the set, entropy (mean, share of ln K), label and purity.
+    family), label (the commonest), share (of the set), entropy (mean, share of ln K), purity (share of that label).
 
     A slice that was drawn on a map which is not computed has none of these numbers.
     """
@@ -102,7 +107,7 @@ def composition(drawn: Drawn) -> pd.DataFrame:
                 label, purity = part.commonest(drawn, at)
                 row |= {"entropy": drawn.entropy[at].mean(), "label": samples.classes[label], "purity": purity}
         rows.append(row)
-    return pd.DataFrame(rows, columns=["name", "samples", "chosen", "images", "share", "entropy", "label", "purity"])
+    return pd.DataFrame(rows, columns=["name", "samples", "chosen", "images", "label", "share", "entropy", "purity"])
 
 
 def table(drawn: Drawn) -> None:
@@ -123,8 +128,8 @@ def table(drawn: Drawn) -> None:
     found = composition(drawn)
     found.insert(1, "show", SHOW)
     found["delete"] = DELETE
+    found[list(SHARES)] *= 100
     columns = st.column_config
-    st.subheader("Slices")
     st.data_editor(
         found,
         key=key,
@@ -137,10 +142,11 @@ def table(drawn: Drawn) -> None:
             "samples": columns.NumberColumn("Samples", format="localized"),
             "chosen": columns.NumberColumn("Chosen", format="localized", help="Clean images of them in the set."),
             "images": columns.NumberColumn("Images", format="localized", help="Of the set, clean ones and copies."),
-            "share": columns.ProgressColumn("Part of the set", format="percent", max_value=1.0),
-            "entropy": columns.NumberColumn("Mean entropy", format="percent", help="Share of the maximum, ln K."),
             "label": columns.TextColumn("Commonest label"),
-            "purity": columns.NumberColumn("Its share", format="percent"),
+            **{
+                name: columns.ProgressColumn(title, format="%.0f %%", max_value=100.0, help=said, width=115)
+                for name, (title, said) in SHARES.items()
+            },
             "delete": columns.ButtonColumn(
                 "", type="tertiary", on_click=clicked, args=("slice-delete",), key="slice-delete"
             ),

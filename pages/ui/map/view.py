@@ -21,21 +21,10 @@ HEIGHT_PX = 560
 def draw(opened: Opened) -> None:
     """Draw the view."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        asked = st.segmented_control(
-            "Layout",
-            ["umap", "pca"],
-            format_func=str.upper,
-            default="umap",
-            key="layout",
-            bind="query-params",
-            required=True,
-            on_change=state.set_polygon,
-            args=(None,),
-        )
+        wanted = _layout()
         copies.choose(opened)
         st.space("stretch")
         settings.form(opened)
-    wanted = cast(Layout, asked or "umap")
     drawn = open_drawn(opened, wanted) if ready(opened, wanted) else required(opened)
     _wait(opened, drawn, wanted)
     polygon = state.polygon() if drawn.layout == wanted else None
@@ -46,19 +35,30 @@ def draw(opened: Opened) -> None:
 
     looked = at[inside[at]] if polygon else at
     name = slices.shown(opened.recipe.slices, drawn.layout, polygon)
+    where = "of the map" if only is None else f"of {cluster_name(opened, only)}"
     if polygon:
-        part.draw(
-            drawn,
-            looked,
-            key="map",
-            where=f"in the slice “{name}”" if name else "in the lasso",
-            more=lambda: _lassoed(drawn.layout, polygon, name),
-        )
+        where = f"in the slice “{name}”" if name else "in the lasso"
+        part.head(drawn, looked, key="map", where=where, more=lambda: _lassoed(drawn.layout, polygon, name))
     else:
         st.caption("Draw a lasso or a box on the map to look at those samples only, decide about them, and name them.")
-        of = "the map" if only is None else cluster_name(opened, only)
-        part.gallery(drawn, looked, key="map", where=f"of {of}")
     slices.table(drawn)
+    part.gallery(drawn, looked, key="map", where=where)
+
+
+def _layout() -> Layout:
+    """Draw the choice of a layout and return it; on another one, a lasso would hold other samples."""
+
+    def changed() -> None:
+        state.set_linked("layout", st.session_state["map-layout"])
+        state.set_polygon(None)
+
+    st.session_state["map-layout"] = "pca" if state.linked("layout") == "pca" else "umap"
+    return cast(
+        Layout,
+        st.segmented_control(
+            "Layout", ["umap", "pca"], format_func=str.upper, key="map-layout", required=True, on_change=changed
+        ),
+    )
 
 
 def _wait(opened: Opened, drawn: Drawn, wanted: Layout) -> None:
@@ -116,6 +116,7 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
     ids = opened.pool["candidate_id"].to_numpy()
 
     def drawn_around() -> None:
+        state.set_linked("layout", drawn.layout)  # the other may have been asked for before it is there
         state.set_polygon(st.session_state["map"]["polygon"])
         st.session_state["map-changed"] = True
 
