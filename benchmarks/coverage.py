@@ -197,7 +197,7 @@ class Contest:
             print(f"{library:18} did not finish in {self.limit_s} s")
             return None
         if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["killed, most likely for memory"])[-1]
+            why = (done.stderr.strip().splitlines() or [f"exit {done.returncode}, nothing said"])[-1]
             print(f"{library:18} failed: {why}")
             return None
         with np.load(target) as kept:

@@ -425,6 +425,11 @@ def test_both_ways_to_work_out_distances_agree(metric: str) -> None:
             assert (np.diff(parts[0]) > 0).all()
         assert fast.graph(some, reach, counting=counting, most=3, told=int) is None
         assert plain.graph(some, reach, counting=counting, most=3, told=int) is None
+    wanted = np.array([len(points) - 1, 5, 200])
+    for which in (fast, plain):
+        at, away = which.nearest(some, of=wanted)
+        assert at.tolist() == which.nearest(some)[0][wanted].tolist()
+        assert away.tolist() == which.nearest(some)[1][wanted].tolist()
     lowered, plainly = np.full((2, len(points)), 1.0, np.float32)
     fast.lower(3, lowered)
     plain.lower(3, plainly)

@@ -36,24 +36,26 @@ class CompiledPoints(Points):
         self._each(candidates, _TOGETHER, work)
         return torch.from_numpy(out)
 
-    def nearest(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        distance, index = np.full(len(self._padded), np.inf, np.float32), np.zeros(len(self._padded), np.int64)
-        lanes = self._lanes(chosen)
+    def nearest(self, chosen: np.ndarray, *, of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        points = self._padded if of is None else self._values_of(of, kernels.ROWS)
+        size = self.size if of is None else len(of)
+        distance, index = np.full(len(points), np.inf, np.float32), np.zeros(len(points), np.int64)
+        lanes = self._values_of(chosen, kernels.LANES)
 
         def work(part: slice) -> None:
-            kernels.nearest(self._padded[part], lanes, len(chosen), self.cosine, index[part], distance[part])
+            kernels.nearest(points[part], lanes, len(chosen), self.cosine, index[part], distance[part])
 
-        self._shared(work, self._stretches())
-        return index[: self.size], distance[: self.size]
+        self._shared(work, _stretches(len(points)))
+        return index[:size], distance[:size]
 
     def first_within(self, chosen: np.ndarray, radius: float) -> np.ndarray:
         first = np.full(len(self._padded), len(chosen))
-        lanes = self._lanes(chosen)
+        lanes = self._values_of(chosen, kernels.LANES)
 
         def work(part: slice) -> None:
             kernels.first_within(self._padded[part], lanes, len(chosen), self.cosine, np.float32(radius), first[part])
 
-        self._shared(work, self._stretches())
+        self._shared(work, _stretches(len(self._padded)))
         return first[: self.size]
 
     def lower(self, position: int, apart: np.ndarray) -> None:
@@ -62,7 +64,7 @@ class CompiledPoints(Points):
         def work(part: slice) -> None:
             kernels.lower(self._padded[part], lane, self.cosine, apart[part])
 
-        self._shared(work, self._stretches(_LEAST_STRETCH))
+        self._shared(work, _stretches(len(self._padded), least=_LEAST_STRETCH))
 
     def totals(self, told: Callable[[], object]) -> tuple[np.ndarray, float]:
         sums, most = np.empty(self.size), np.zeros(self.size)
@@ -128,17 +130,12 @@ class CompiledPoints(Points):
         """Share candidates out among threads: ``work`` gets the lanes of some, and which."""
         together = min(together, -(-len(candidates) // torch.get_num_threads()))
         parts = [slice(first, first + together) for first in range(0, len(candidates), together)]
-        self._shared(lambda part: work(self._lanes(candidates[part]), part), parts, told)
+        self._shared(lambda part: work(self._values_of(candidates[part], kernels.LANES), part), parts, told)
 
-    def _lanes(self, candidates: np.ndarray) -> np.ndarray:
-        """Return the values of candidates, made up to ``LANES`` by the last one."""
-        more = up(len(candidates), kernels.LANES) - len(candidates)
-        return self._padded[np.append(candidates, np.repeat(candidates[-1:], more))]
-
-    def _stretches(self, least: int = 1) -> list[slice]:
-        """Return parts of the points, whole tiles: one a thread, or fewer where they are short."""
-        length = up(max(least, -(-len(self._padded) // torch.get_num_threads())), kernels.ROWS)
-        return [slice(first, first + length) for first in range(0, len(self._padded), length)]
+    def _values_of(self, positions: np.ndarray, step: int) -> np.ndarray:
+        """Return the values of some points, made up to a multiple of ``step`` by the last one."""
+        more = up(len(positions), step) - len(positions)
+        return self._padded[np.append(positions, np.repeat(positions[-1:], more))]
 
     def _shared(
         self, work: Callable[[slice], None], parts: list[slice], told: Callable[[], object] = lambda: None
@@ -156,6 +153,12 @@ class CompiledPoints(Points):
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+def _stretches(size: int, *, least: int = 1) -> list[slice]:
+    """Return parts of so many points, whole tiles: one a thread, or fewer where they are short."""
+    length = up(max(least, -(-size // torch.get_num_threads())), kernels.ROWS)
+    return [slice(first, first + length) for first in range(0, size, length)]
 
 
 def up(number: int, step: int) -> int:

@@ -92,7 +92,10 @@ def facility_location(
     else:
         greedy.stochastic(epsilon=epsilon, seed=seed)
     value = float((widest - greedy.reach).sum(dtype=np.float64))
-    far = greedy.reach if graph is None else values.nearest(np.append(choice.given, greedy.chosen))[1]
+    far = greedy.reach.copy()
+    unserved = np.flatnonzero(far == np.float32(widest))
+    if graph is not None and len(unserved):
+        far[unserved] = values.nearest(np.append(choice.given, greedy.chosen), of=unserved)[1]
     return Cover(
         chosen=greedy.chosen,
         gains=greedy.gains,

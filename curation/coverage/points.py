@@ -131,13 +131,18 @@ class Points:
         stop[candidates] = counts[candidates].cumsum()
         return Graph(stop - counts, stop, index, distance)
 
-    def nearest(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return each point's nearest of some: its position among them, int64 N, and the distance, float32 N."""
-        distance = torch.full((self.size,), torch.inf, device=self.device)
-        index = torch.zeros(self.size, dtype=torch.int64, device=self.device)
+    def nearest(self, chosen: np.ndarray, *, of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return each point's nearest of some: its position among them, int64 N, and the distance, float32 N.
+
+        Args: of: positions of the points, int64 M, whose nearest are wanted; None: all.
+        """
+        mine = torch.arange(self.size) if of is None else torch.from_numpy(of)
+        mine = mine.to(self.device)
+        distance = torch.full((len(mine),), torch.inf, device=self.device)
+        index = torch.zeros(len(mine), dtype=torch.int64, device=self.device)
         before = 0
         for some, apart in self.blocks(chosen):
-            least, at = apart.min(0)
+            least, at = apart[:, mine].min(0)
             nearer = least < distance
             index[nearer] = at[nearer] + before
             distance = torch.minimum(distance, least)
