@@ -289,6 +289,26 @@ def test_clusters_have_names_that_people_gave(cache: Path) -> None:
     assert "Only ones" in [button.label for button in at.button]
 
 
+def test_samples_in_no_cluster_are_told_apart(cache: Path, drawn: Pipeline, shown: dict[str, Any]) -> None:
+    dense = {"map.cluster_by": "hdbscan"}
+    table = drawn.map_table("umap").table(0)
+    table.loc[:99, "cluster"] = -1
+    with_noise = Pipeline(drawn.recipe.with_changes(**dense), Workspace(cache / "small"), device="cpu")
+    with_noise.map_table("umap").write(0, table)
+    at = open_page("Clusters", changes=dense, cluster="-1")
+    assert "**5** clusters on the UMAP map" in words(at)
+    assert "**100** samples are in none" in words(at)
+    assert "**100 of 1,300** samples in no cluster" in words(at)
+    assert at.dataframe[0].value["name"].iloc[-1] == "In no cluster"
+    open_page(changes=dense)
+    column = next(one for one in shown["columns"] if one.name == "cluster")
+    assert (column.names[0], column.missing, int((np.asarray(column.values) < 0).sum())) == (
+        "Cluster 0",
+        "in no cluster",
+        100,
+    )
+
+
 def test_the_neighbours_of_a_copy_are_other_samples(cache: Path) -> None:
     at = open_page("Similar", sample="18", variant="fog/3")
     assert "of 24** nearest samples have its label" in words(at)

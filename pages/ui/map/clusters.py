@@ -36,8 +36,9 @@ def draw(opened: Opened) -> None:
         return
     at = np.flatnonzero(drawn.clusters == looked)
     st.subheader(cluster_name(opened, looked))
-    part.head(drawn, at, key="cluster", where="in this cluster", more=lambda: _more(looked))
-    part.gallery(drawn, at, key="cluster", where="in this cluster")
+    where = "in no cluster" if looked < 0 else "in this cluster"
+    part.head(drawn, at, key="cluster", where=where, more=lambda: _more(looked))
+    part.gallery(drawn, at, key="cluster", where=where)
 
 
 def rename(names: dict[int, str]) -> None:
@@ -79,7 +80,7 @@ def _summary(drawn: Drawn, table: pd.DataFrame) -> None:
 def _table(drawn: Drawn, table: pd.DataFrame) -> None:
     opened = drawn.opened
     numbers = table["cluster"].tolist()
-    names = ["in none" if number < 0 else cluster_name(opened, number) for number in numbers]
+    names = [cluster_name(opened, number) for number in numbers]
     key = f"clusters-{fingerprint([drawn.key, names])}"
 
     def renamed() -> None:
@@ -111,7 +112,7 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
         on_change=renamed,
         hide_index=True,
         row_height=44,
-        height=min(44 * len(shown) + 46, 480),
+        height=min(44 * len(shown) + 37, 477),
         disabled=list(shown.columns.drop("name").astype(str)),
         column_config={
             "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, key="cluster-show", width=80),

@@ -67,8 +67,8 @@ def _inside(key: str, _xy: np.ndarray, _polygon: Corners | None) -> np.ndarray:
 
 
 def cluster_name(opened: Opened, number: int) -> str:
-    """Return what people call a cluster."""
-    return opened.recipe.map.names.get(number) or f"Cluster {number}"
+    """Return what people call a cluster; a negative number is none."""
+    return "In no cluster" if number < 0 else opened.recipe.map.names.get(number) or f"Cluster {number}"
 
 
 def ready(opened: Opened, layout: Layout) -> bool:

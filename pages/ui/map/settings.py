@@ -14,13 +14,16 @@ from pages.ui.forms import settings_form
 from pages.ui.map.drawn import STAGES
 from pages.ui.opened import Opened
 
+_OF_THEIR_OWN = ("copies", "names")
+
 
 def form(opened: Opened) -> None:
     """Draw the settings behind a button; what is submitted goes to the recipe, and the job starts."""
     recipe = opened.recipe
     now = recipe.map.model_dump(mode="json")
-    with st.popover("Settings", icon=":material/tune:", key="map-settings"), st.form("map-form", border=False):
-        asked = settings_form(MapSettings, now, key=f"map-form-{fingerprint(now)}", leave_out=("copies", "names"))
+    key = fingerprint({name: value for name, value in now.items() if name not in _OF_THEIR_OWN})
+    with st.popover("Settings", icon=":material/tune:", key=f"map-settings-{key}"), st.form("map-form", border=False):
+        asked = settings_form(MapSettings, now, key=f"map-form-{key}", leave_out=_OF_THEIR_OWN)
         notes = ["Computed in the background; what was computed for other settings is kept."]
         if recipe.map.names:
             notes.append("Other clusters lose the names that were given to these.")
