@@ -308,6 +308,7 @@ class Pipeline(Plan):
 
     def _place_copies(self, report: Report) -> None:
         """Find where the asked-for copies land on the UMAP map."""
+        self.require_copies()
         missing = [images for images in self.copied() if not self.placed(images)]
         finished = [replace(images, pixels=images.pixels.freeze()) for images in missing]
         self._run_shards("map", [self._embedding(images, "features", self.epoch) for images in finished], report)

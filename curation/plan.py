@@ -306,12 +306,19 @@ class Plan:
         return self.workspace.map(key)
 
     def copied(self) -> list[ImageSet]:
-        """The sets of variants drawn on the map. Raises: UsageError naming one that the recipe does not make."""
-        made = {f"{s.kind}/{s.severity}" if s.severity else s.kind: s for s in [*self.corrupted(), *self.attacked()]}
+        """The sets of variants drawn on the map: those of ``map.copies`` that the recipe makes."""
+        made = self._named()
+        return [made[name] for name in dict.fromkeys(self.recipe.map.copies) if name in made]
+
+    def require_copies(self) -> None:
+        """Raises: UsageError naming one of ``map.copies`` that the recipe does not make."""
+        made = self._named()
         for name in self.recipe.map.copies:
             if name not in made:
                 raise UsageError(f"map.copies: {unknown_name('variant', name, made)}; make it a variant of the recipe")
-        return [made[name] for name in dict.fromkeys(self.recipe.map.copies)]
+
+    def _named(self) -> dict[str, ImageSet]:
+        return {f"{s.kind}/{s.severity}" if s.severity else s.kind: s for s in [*self.corrupted(), *self.attacked()]}
 
     def placed(self, images: ImageSet) -> bool:
         """Whether it is known where a finished set of variants lands on the UMAP map."""

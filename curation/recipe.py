@@ -347,14 +347,15 @@ class Recipe(Settings):
     def candidates(self) -> dict[str, Any]:
         """Return the parts, as plain data, that determine the candidates and the map."""
         value = self.to_dict()
+        del value["map"]["names"]
         return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map", "label_check")}
 
     def computed(self) -> dict[str, Any]:
         """Return the parts, as plain data, on which stages depend; the others only select and export."""
-        value, parts = self.to_dict(), list(self.candidates())
+        value, parts = self.to_dict() | self.candidates(), list(self.candidates())
         if self.selection.strategy == "self_correction":
             parts += ["selection", "self_correction"]
-        elif SELECTORS[self.selection.strategy].covers or self.weights.asked:
+        if SELECTORS[self.selection.strategy].covers or self.weights.asked:
             parts += ["selection", "weights"]
         return {key: value[key] for key in parts if key in value}
 

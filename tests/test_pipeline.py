@@ -262,3 +262,12 @@ def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipe
     assert by_family["adversarial"] > 0.5  # of the attacked images themselves it would be wrong nearly always
     for _, same in curated.manifest.groupby("sample_id"):
         assert len(np.unique(curated.label_rows[same.index], axis=0)) == 1
+
+
+def test_copies_that_the_recipe_no_longer_makes_are_named_when_the_map_is_drawn(computed: Pipeline) -> None:
+    recipe = computed.recipe.with_changes(**{"map.copies": ["fog/3", "fog/5"]})
+    pipeline = computed.with_recipe(recipe)
+    assert [images.kind for images in pipeline.copied()] == ["fog"]
+    assert states(pipeline)["map"] == "missing"
+    with pytest.raises(UsageError, match=r"map\.copies: unknown variant 'fog/5'; did you mean 'fog/3'"):
+        pipeline.require_copies()
