@@ -23,7 +23,7 @@ from curation.selection.pool import CODE_BITS
 Points = Callable[[np.ndarray], np.ndarray]
 """From rows of the pool, int64 M, to where they lie, float32 M×D."""
 
-DENSE_POINTS = 20_000
+DENSE_POINTS = 50_000
 """Facility location compares every point with every other up to so many; above, with its nearest neighbours only."""
 
 NEIGHBOURS = 100
