@@ -64,7 +64,7 @@ class ClusterSampler(Sampler[int]):
 
     Clusters are those of the export (``weights.radius`` of its recipe). With weights by cluster size, each image stands
     for its whole cluster.
-    Source: reference, section 5, "training with clusters".
+    Source: Cai, Cao & Liu, "An Empirical Study of Robust Deep Models", training with clusters.
     """
 
     def __init__(self, dataset: CuratedDataset, *, seed: int = 0) -> None:

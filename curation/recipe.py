@@ -81,6 +81,19 @@ def kept_epochs(epochs: int) -> list[int]:
     return [epochs * part // kept for part in range(1, kept + 1)]
 
 
+def require_epoch(epoch: int, *, checkpoint: str | None, train: Training) -> None:
+    """Raises: ValueError where the weights after an epoch are not kept."""
+    if checkpoint is not None:
+        raise ValueError(f"a checkpoint has no epochs to choose from; leave epoch out, got {epoch}")
+    kept = kept_epochs(train.epochs)
+    if epoch not in kept:
+        listed = ", ".join(map(str, kept))
+        raise ValueError(
+            f"of a training of {train.epochs} epochs the weights after {listed} are kept; choose one of them, or null "
+            f"for the last, got {epoch}"
+        )
+
+
 class Dropout(Settings):
     """Monte Carlo dropout: how much the goal model's answers vary while parts of its last features are dropped."""
 
@@ -108,23 +121,12 @@ class GoalModel(Settings):
     )
     dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
 
-    @model_validator(mode="after")
-    def _kept(self) -> GoalModel:
-        if self.epoch is not None:
-            self.require_epoch(self.epoch)
-        return self
-
-    def require_epoch(self, epoch: int) -> None:
-        """Raises: ValueError where the weights after an epoch are not kept."""
-        if self.checkpoint is not None:
-            raise ValueError(f"a checkpoint has no epochs to choose from; leave epoch out, got {epoch}")
-        kept = kept_epochs(self.train.epochs)
-        if epoch not in kept:
-            listed = ", ".join(map(str, kept))
-            raise ValueError(
-                f"of a training of {self.train.epochs} epochs the weights after {listed} are kept; choose one of them, "
-                f"or null for the last, got {epoch}"
-            )
+    @field_validator("epoch")
+    @classmethod
+    def _kept(cls, epoch: int | None, info: ValidationInfo) -> int | None:
+        if epoch is not None and "train" in info.data:
+            require_epoch(epoch, checkpoint=info.data["checkpoint"], train=info.data["train"])
+        return epoch
 
 
 class CorruptionSet(Settings):
@@ -290,7 +292,7 @@ class Recipe(Settings):
             )
         if goal:
             for epoch in selection.coverage.epochs:
-                goal.require_epoch(epoch)
+                require_epoch(epoch, checkpoint=goal.checkpoint, train=goal.train)
         return selection
 
     @classmethod

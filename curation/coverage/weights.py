@@ -58,7 +58,8 @@ def within_radius_counts(
 ) -> np.ndarray:
     """Return how many points lie within a radius of each chosen one, itself included, float32 k.
 
-    Raises: as ``coverage_curve``. Source: the weights for label noise of [ES], "points within r".
+    Raises: as ``coverage_curve``. Source: "points within r" of Cai, Cao & Liu, "An Empirical Study of Robust Deep
+        Models".
     """
     values, radius = Points.of(points, metric=metric, device=device), checked_radius(radius)
     reach = np.full(values.size, radius, np.float32)
@@ -80,7 +81,7 @@ def label_agreement(
 
     Args: labels, clusters: integers k, such as the chosen ones' labels and 0 … k − 1; member_labels, member_clusters:
         integers M, every point's label and what it is ``assign``\\ ed to.
-    Returns: in [0, 1]; 0 for a cluster without members. Source: the weights inside clusters of [ES].
+    Returns: in [0, 1]; 0 for a cluster without members. Source: the same study, weights inside clusters.
     """
     classes = 1 + max((int(side.max()) for side in (labels, member_labels) if len(side)), default=0)
     count = 1 + max((int(side.max()) for side in (clusters, member_clusters) if len(side)), default=0)

@@ -49,7 +49,11 @@ class Coverage(Settings):
         [], description="kept epochs of the goal model whose spaces are joined; empty: its own epoch"
     )
     metric: Literal["l2", "cosine"] = Field("l2", description="distance: Euclidean, or 1 − cosine similarity")
-    classwise: bool = Field(True, description="cover every class by itself, with a quota by its size")
+    classwise: bool = Field(
+        True,
+        description="cover every class by itself, with a quota by its size; by the labels as they are: off where many "
+        "are wrong",
+    )
     radius: float | None = Field(
         None, gt=0, description="of set cover, in the space's unit; None: as wide as the quota's balls need to be"
     )

@@ -19,7 +19,8 @@ class Weights(Settings):
     by: Literal["none", "cluster_size", "within_radius", "label_agreement"] = Field(
         "none",
         description="none: all 1; cluster_size: how many its cluster holds; within_radius: how many candidates of its "
-        "family lie within the radius; label_agreement: the share of its cluster with its label",
+        "family lie within the radius (one radius favours dense classes); label_agreement: the share of its cluster "
+        "with its label",
     )
     radius: float | None = Field(
         None,
@@ -59,7 +60,8 @@ def weigh(
     """Weigh the chosen ones of some points.
 
     Args: points: float32 N×D; labels: integers N; chosen: int64 M, different positions.
-    Sources: cluster_size: CRAIG (Mirzasoleiman, Bilmes & Leskovec 2020); the others: reference, section 5.
+    Sources: cluster_size: CRAIG (Mirzasoleiman, Bilmes & Leskovec 2020); the others: Cai, Cao & Liu,
+        "An Empirical Study of Robust Deep Models".
     """
     clusters: np.ndarray | None = None
     if settings.radius is None:
