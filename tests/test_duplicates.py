@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.duplicates import groups, near_duplicates
-from curation.evaluation import leakage
-from curation.evaluation.leakage import BRIGHTNESS, NEAR
+from curation import duplicates
+from curation.duplicates import BRIGHTNESS, NEAR, groups, near_duplicates
 
 
 def by_hand(images: np.ndarray) -> dict[tuple[int, int], float]:
@@ -52,8 +51,7 @@ def test_it_does_not_depend_on_how_many_are_compared_at_once(monkeypatch: pytest
     draws = np.random.default_rng(0)
     images = draws.integers(40, 216, (60, 9, 9, 1), dtype=np.uint8)[draws.integers(0, 60, 150)]
     whole, told = near_duplicates(images), []
-    monkeypatch.setattr("curation.duplicates.VALUES", 700)
-    monkeypatch.setattr(leakage, "VALUES", 700)
+    monkeypatch.setattr(duplicates, "_VALUES", 700)
     pd.testing.assert_frame_equal(near_duplicates(images, on_progress=lambda *how_far: told.append(how_far)), whole)
     assert told[0] == (0, 300)
     assert told[-1] == (300, 300)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from curation.duplicates import groups, near_duplicates
+from curation.duplicates import BRIGHTNESS, NEAR, duplicates, groups, near_duplicates
 from curation.errors import CurationError
-from curation.evaluation.leakage import BRIGHTNESS, NEAR, duplicates, guard
+from curation.evaluation.leakage import guard
 from curation.evaluation.part import Part, Suite
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe

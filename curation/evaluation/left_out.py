@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curation.duplicates import NEAR, duplicates
 from curation.errors import CurationError
-from curation.evaluation.leakage import NEAR, duplicates
 from curation.plugin import fingerprint
 from curation.samples import Samples
 from curation.storage import Rows
@@ -23,7 +23,7 @@ LeftOut = list[dict[str, float]]
 
 
 def make_left_out(workspace: Workspace, test: Samples, train: Samples, *, device: str) -> None:
-    """Look for test images among all training samples (see ``leakage.duplicates``), unless that was done before."""
+    """Look for test images among all training samples (see ``duplicates``), unless that was done before."""
     key = _key(test, train)
     if workspace.suite(key) is None:
         images, others = (Rows(samples.pixels, samples.starts) for samples in (test, train))
