@@ -11,6 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # One job runs on a device at a time, by a lock in the temporary folder: workers need not wait for each other.
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{os.environ['PYTEST_XDIST_WORKER']}-")
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ SMALL: dict[str, Any] = {
     "selection": {"budget": 500, "mix": {"clean": 9, "corruption": 6, "adversarial": 10}},
     "map": {"clusters": 5},
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The bits of every later test depend on the number of threads: none may leave another one behind."""
+    yield
+    assert torch.get_num_threads() == 1
 
 
 @pytest.fixture

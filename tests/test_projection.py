@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from curation.embedding.projection import place, project
 from curation.errors import CurationError
@@ -27,6 +29,22 @@ def plane(digits: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     return project(digits[0], method="umap", seed=3)
 
 
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """For what calls UMAP itself, which sets torch's number of threads."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_umap_leaves_the_number_of_threads_of_torch(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    before = torch.get_num_threads()
+    plane = project(digits[0][:100], method="umap", seed=0)
+    place(digits[1][:10], reference=digits[0][:100], plane=plane, method="umap", seed=0)
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.usefixtures("threads")
 @pytest.mark.filterwarnings("ignore:n_jobs value")
 def test_points_land_where_the_fitted_model_would_bring_them(digits: tuple[np.ndarray, np.ndarray]) -> None:
     from sklearn.decomposition import PCA
