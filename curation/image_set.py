@@ -29,6 +29,11 @@ class ImageSet:
     starts: np.ndarray
 
     @property
+    def name(self) -> str:
+        """As in the recipe: clean, fog/3, pgd."""
+        return f"{self.kind}/{self.severity}" if self.severity else self.kind
+
+    @property
     def sizes(self) -> np.ndarray:
         """Images in each shard, int64."""
         return np.diff(self.starts)

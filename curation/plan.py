@@ -318,7 +318,7 @@ class Plan:
                 raise UsageError(f"map.copies: {unknown_name('variant', name, made)}; make it a variant of the recipe")
 
     def _named(self) -> dict[str, ImageSet]:
-        return {f"{s.kind}/{s.severity}" if s.severity else s.kind: s for s in [*self.corrupted(), *self.attacked()]}
+        return {images.name: images for images in [*self.corrupted(), *self.attacked()]}
 
     def placed(self, images: ImageSet) -> bool:
         """Whether it is known where a finished set of variants lands on the UMAP map."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from curation.errors import CurationError, UsageError
+from curation.errors import CurationError
 from curation.image_set import ImageSet
 from curation.selection.pool import CODE_BITS, variant_code
 from curation.storage import Shards
@@ -41,7 +41,7 @@ class Placed:
 def choose(opened: Opened) -> None:
     """Draw the choice of the copies that are drawn."""
     pipeline = opened.pipeline
-    made = {_name(images): images for images in [*pipeline.attacked(), *pipeline.corrupted()]}
+    made = {images.name: images for images in [*pipeline.attacked(), *pipeline.corrupted()]}
     if not made:
         return
     if any(name not in made for name in opened.recipe.map.copies):
@@ -58,7 +58,7 @@ def choose(opened: Opened) -> None:
 
 def unplaced(opened: Opened) -> list[str]:
     """Return the copies that are asked for and not on the UMAP map yet."""
-    return [_name(images) for images in _asked(opened) if not _there(opened, images)]
+    return [images.name for images in opened.pipeline.copied() if not _there(opened, images)]
 
 
 def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | None:
@@ -69,7 +69,7 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
         among: bool N: only the copies of these samples are wanted; None: of all.
     """
     opened = drawn.opened
-    sets = [images for images in _asked(opened) if _there(opened, images)][:MOST_KINDS]
+    sets = [images for images in opened.pipeline.copied() if _there(opened, images)][:MOST_KINDS]
     if drawn.layout != "umap" or not sets:
         return None
     wanted = np.zeros(len(drawn), bool)
@@ -82,7 +82,7 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
     left_out, some = len(xy) - most, np.arange(most) * len(xy) // max(most, 1)
     xy, rows, kinds = xy[some], rows[some], kinds[some]
     pictures = [replace(images, pixels=images.pixels.freeze()) for images in sets]
-    names = [_name(images) for images in sets]
+    names = [images.name for images in sets]
     address = thumbnails.offer(
         f"copies-{digest(rows, kinds, names, drawn.key)}",
         lambda j: pictures[kinds[j]].gather(rows[j : j + 1])[0],
@@ -93,17 +93,6 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
     return Placed(
         Copies(xy, np.searchsorted(at, rows), kinds, names, address), (ids << CODE_BITS) + codes[kinds], left_out
     )
-
-
-def _name(images: ImageSet) -> str:
-    return f"{images.kind}/{images.severity}" if images.severity else images.kind
-
-
-def _asked(opened: Opened) -> list[ImageSet]:
-    try:
-        return opened.pipeline.copied()
-    except UsageError:  # one that the recipe does not make any more; the choice leaves it out
-        return []
 
 
 def _there(opened: Opened, images: ImageSet) -> bool:
