@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from curation.errors import CurationError
 from curation.storage import Rows
@@ -109,6 +110,13 @@ class Samples:
         """int64 N."""
         return self.table["label"].to_numpy(np.int64)
 
+    @property
+    def truly_wrong(self) -> np.ndarray | None:
+        """Where label noise was put in: which labels it made wrong, bool N; else None."""
+        if "true_label" not in self.table:
+            return None
+        return self.table["true_label"].to_numpy() != self.table["label"].to_numpy()
+
     @cached_property
     def sample_ids(self) -> np.ndarray:
         """int64 N, rising."""
@@ -116,12 +124,17 @@ class Samples:
 
     def rows(self, sample_ids: np.ndarray) -> np.ndarray:
         """Return the rows of some sample ids. Raises: CurationError naming an id that is not there."""
-        sample_ids = np.asarray(sample_ids, dtype=np.int64)
-        rows = np.searchsorted(self.sample_ids, sample_ids).clip(max=len(self) - 1)
-        wrong = self.sample_ids[rows] != sample_ids
-        if wrong.any():
-            raise CurationError(f"there is no sample {int(sample_ids[wrong][0])} in this workspace")
+        rows, here = self.known(sample_ids)
+        if not here.all():
+            raise CurationError(f"there is no sample {int(np.asarray(sample_ids)[~here][0])} in this workspace")
         return rows
+
+    def known(self, sample_ids: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of those of M sample ids that are here, int64, and which ones these are, bool M."""
+        wanted = np.asarray(sample_ids, dtype=np.int64)
+        rows = np.searchsorted(self.sample_ids, wanted).clip(max=len(self) - 1)
+        here: np.ndarray = self.sample_ids[rows] == wanted
+        return rows[here], here
 
     def images(self, rows: np.ndarray) -> np.ndarray:
         """Return pixels, uint8 M×H×W×C, of some rows in any order."""

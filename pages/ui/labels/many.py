@@ -41,7 +41,7 @@ def draw(found: Review, queue: Queue) -> None:
     would = rows[is_open & (checked.suggested[rows] != checked.given[rows]) & (checked.confidence[rows] >= sure)]
     done = st.session_state.get("labels-bulk", [])
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        truth = checked.truly_wrong
+        truth = found.pipeline.samples.truly_wrong
         right = ""
         if truth is not None and len(would):
             true = found.pipeline.samples.table["true_label"].to_numpy()[would]

@@ -91,7 +91,7 @@ def _pairs(found: Review) -> None:
 
 def _spread(found: Review, score: str) -> None:
     """Draw the histogram of a score; where noise was put in, of right and of wrong labels."""
-    values, truth = found.checked.scores[score], found.checked.truly_wrong
+    values, truth = found.checked.scores[score], found.pipeline.samples.truly_wrong
     edges = np.linspace(values.min(), max(values.max(), values.min() + 1e-9), BINS + 1)
     groups = {"": (values, ACCENT)}
     if truth is not None:

@@ -70,7 +70,7 @@ def explained(score: str) -> str:
 
 
 def _queue(review: Review, score: str, given: int | None, looks: int | None, which: str) -> Queue:
-    found, ids = review.checked, review.pipeline.samples.sample_ids
+    found, samples = review.checked, review.pipeline.samples
     rows = found.order(score)
     if given is not None:
         rows = rows[found.given[rows] == given]
@@ -85,24 +85,17 @@ def _queue(review: Review, score: str, given: int | None, looks: int | None, whi
             st.session_state["labels-asked"] = asked
             st.session_state["labels-before"] = sorted(decided)
         listed = [one for one in st.session_state["labels-before"] if one in decided or which == "decided"]
-        mask = np.zeros(len(ids), bool)
-        mask[_rows(ids, listed)[0]] = True
+        mask = np.zeros(len(samples), bool)
+        mask[samples.known(listed)[0]] = True
         rows = rows[mask[rows] == (which == "decided")]
     key = fingerprint([found.key, score, given, looks, which, listed])
     return Queue(key, score, rows, which, given, looks, decided)
 
 
-def _rows(ids: np.ndarray, sample_ids: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows of those sample ids that are here, and bool M, which ones these are."""
-    rows = np.searchsorted(ids, sample_ids).clip(max=len(ids) - 1)
-    here = ids[rows] == sample_ids
-    return rows[here], here
-
-
 def progress(review: Review, queue: Queue) -> None:
     """Draw how many are looked at, what came of it, and whether it is still worth while."""
-    ids, total = review.pipeline.samples.sample_ids, len(review.checked.given)
-    rows, here = _rows(ids, list(queue.decided))
+    samples, total = review.pipeline.samples, len(review.checked.given)
+    rows, here = samples.known(list(queue.decided))
     outcomes = [what for what, one_of_these in zip(queue.decided.values(), here, strict=True) if one_of_these]
     dropped, relabelled = outcomes.count("dropped"), sum(isinstance(what, int) for what in outcomes)
     parts = [f"**{len(rows):,}** of {total:,} looked at", f"{relabelled:,} relabelled", f"{dropped:,} dropped"]
@@ -113,7 +106,7 @@ def progress(review: Review, queue: Queue) -> None:
         of = f"the last {LAST} by this score" if len(last) == LAST else f"these {len(last)}"
         parts.append(f"**{int(wrong[last].sum())}** of {of} were wrong")
     st.markdown(" · ".join(parts))
-    truth = review.checked.truly_wrong
+    truth = samples.truly_wrong
     if truth is not None:
         first = review.checked.order(queue.score)[:100]
         noise = review.recipe.source.noise

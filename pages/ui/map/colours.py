@@ -95,9 +95,8 @@ def _of_labels(drawn: Drawn) -> list[Column]:
     if recipe.label_check is not None:
         with suppress(CurationError):  # not worked out, or for other settings
             found += _suspicion(pipeline.suspects(recipe.label_check).folder.name, drawn)
-    if "true_label" in pipeline.samples.table:
-        table = pipeline.samples.table
-        wrong = table["true_label"].to_numpy() != table["label"].to_numpy()
+    wrong = pipeline.samples.truly_wrong
+    if wrong is not None:
         found.append(Column("noise", "Label made wrong", wrong, "flag", ["no", "yes"]))
     return found
 
