@@ -148,16 +148,13 @@ def unfinished(opened: Opened) -> None:
                 if opened.provisional
                 else ":orange[:material/pending:] The weights are not worked out for these settings."
             )
-            if panel.active_job(opened.workspace) is None:
-                st.button(
-                    "Work it out",
-                    type="primary",
-                    icon=":material/play_arrow:",
-                    on_click=panel.start,
-                    args=(FOR_SELECTION,),
-                    key="work-out",
-                    help="In the background; where the images lie is computed once, later settings take seconds.",
-                )
+            panel.offer(
+                opened.workspace,
+                FOR_SELECTION,
+                "Work it out",
+                key="work-out",
+                help="where the images lie is computed once, later settings take seconds",
+            )
         panel.job_strip(opened.workspace)
 
 

@@ -97,16 +97,9 @@ def _compute(found: Workspace, why: str) -> NoReturn:
     with st.container(border=True):
         st.subheader("Not ready yet")
         st.write(f"{why[:1].upper()}{why[1:]}.")
-        if panel.active_job(found) is None:
-            st.button(
-                "Compute what is missing",
-                type="primary",
-                icon=":material/play_arrow:",
-                on_click=panel.start,
-                args=(FOR_SELECTION,),
-                key="compute-missing",
-                help="In the background; finished parts are reused.",
-            )
+        panel.offer(
+            found, FOR_SELECTION, "Compute what is missing", key="compute-missing", help="finished parts are reused"
+        )
         panel.job_strip(found)
         st.page_link("workspace.py", label="Open the Workspace page", icon=":material/database:")
     raise Done

@@ -146,6 +146,20 @@ def start(stages: tuple[str, ...]) -> None:
     jobs.submit(found, state.recipe(), stages)
 
 
+def offer(found: Workspace, stages: tuple[str, ...], words: str, *, key: str, help: str) -> None:
+    """Draw a button that computes some stages in the background, unless a job runs already."""
+    if active_job(found) is None:
+        st.button(
+            words,
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=start,
+            args=(stages,),
+            key=key,
+            help=f"In the background, also when you close this page; {help}.",
+        )
+
+
 def job_strip(found: Workspace) -> None:
     """Draw the progress of the job that runs, and how the last one ended; refreshes itself only while one runs."""
     running = active_job(found)
