@@ -123,15 +123,19 @@ class Covering:
         ranks: list[np.ndarray] = []
         for label, count in self._parts(labels, owners, given, need, one_per_sample=group.one_per_sample):
             mine = np.arange(len(positions)) if label is None else np.flatnonzero(labels == label)
+            radius = self.settings.radius or fitting_radius(
+                points[mine], count=count, metric=self.settings.metric, device=self.device
+            )
             cover = self._cover(
                 selector,
                 points[mine],
+                settings=self.settings.model_copy(update={"radius": radius}),
                 count=count,
                 given=np.flatnonzero(given[mine]),
                 owners=owners[mine] if group.one_per_sample else None,
                 seed=seed,
             )
-            self._note(group.family.name, label, points[mine], cover, seed=seed)
+            self._note(group.family.name, label, points[mine], cover, radius=radius, seed=seed)
             found.append(mine[cover.chosen])
             ranks.append((np.arange(len(cover.chosen)) + 0.5) / max(len(cover.chosen), 1))
         order = np.full(len(positions), NEVER, dtype=np.uint32)
@@ -169,20 +173,19 @@ class Covering:
         def report(done: int, total: int) -> None:
             self.on_progress(min(before + count * done // max(total, 1), self.total), self.total)
 
-        cover = selector.cover(
-            points, settings=self.settings, count=count, device=self.device, on_progress=report, **more
-        )
+        cover = selector.cover(points, count=count, device=self.device, on_progress=report, **more)
         self.done += count
         return cover
 
-    def _note(self, family: str, label: int | None, points: np.ndarray, cover: Cover, *, seed: int) -> None:
-        settings, count = self.settings, len(cover.chosen)
-        radius = settings.radius or fitting_radius(points, count=count, metric=settings.metric, device=self.device)
+    def _note(
+        self, family: str, label: int | None, points: np.ndarray, cover: Cover, *, radius: float, seed: int
+    ) -> None:
+        count, metric = len(cover.chosen), self.settings.metric
         draws = stream_seeds(seed, np.arange(len(points)), "covered by chance", family, str(label)).numpy()
         chance = np.argsort(draws, kind="stable")[:count]
         steps = np.unique(np.linspace(0, count, min(count, _CURVE) + 1).round().astype(np.int64))
         curves = [
-            coverage_curve(points, chosen, radius=radius, metric=settings.metric, device=self.device)[steps]
+            coverage_curve(points, chosen, radius=radius, metric=metric, device=self.device)[steps]
             for chosen in (cover.chosen, chance)
         ]
         self.covered.append(Covered(family, label, len(points), cover, radius, steps, *curves))
@@ -265,9 +268,8 @@ class SetCover(CoverageSelector):
 
     def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
         """Choose the centres of balls, greedily; see ``CoverageSelector.cover``."""
-        metric, device = settings.metric, more["device"]
-        radius = settings.radius or fitting_radius(points, count=count, metric=metric, device=device)
-        return set_cover(points, radius=radius, count=count, metric=metric, **more)
+        assert settings.radius is not None, "worked out before, where the recipe leaves it open"
+        return set_cover(points, radius=settings.radius, count=count, metric=settings.metric, **more)
 
 
 class KCenter(CoverageSelector):
