@@ -354,12 +354,12 @@ class Recipe(Settings):
 
     def computed(self) -> dict[str, Any]:
         """Return the parts, as plain data, on which stages depend; the others only select and export."""
-        value, parts = self.to_dict() | self.candidates(), list(self.candidates())
+        value, parts = self.to_dict(), []
         if self.selection.strategy == "self_correction":
             parts += ["selection", "self_correction"]
         if SELECTORS[self.selection.strategy].covers or self.weights.asked:
             parts += ["selection", "weights"]
-        return {key: value[key] for key in parts if key in value}
+        return self.candidates() | {key: value[key] for key in parts if key in value}
 
     def fingerprint(self) -> str:
         """Return a hash of everything that determines the curated set (name, note and slices do not)."""

@@ -102,7 +102,8 @@ class Edits(Settings):
         both = set(self.include).intersection(self.exclude)
         if both:
             raise ValueError(f"candidate {min(both)} is both included and excluded; remove it from one of the two")
-        dropped = next((name for name in self.include if parse_candidate(name).sample_id in self.drop), None)
+        drop = set(self.drop)
+        dropped = next((name for name in self.include if parse_candidate(name).sample_id in drop), None)
         if dropped:
             raise ValueError(f"candidate {dropped} is included and its sample is dropped; remove one of the two")
         return self
