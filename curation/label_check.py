@@ -13,7 +13,7 @@ from pydantic import Field
 from curation.embedding.neighbours import nearest_neighbours
 from curation.errors import CurationError
 from curation.label_errors.base import Evidence
-from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit
+from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit, softmax
 from curation.label_errors.suspects import suspects
 from curation.models.architectures import build
 from curation.plugin import Settings
@@ -78,6 +78,15 @@ def check_labels(pipeline: Pipeline, report: Report) -> None:
             report(Progress("labels", whole, whole, note="neighbours and ranking"))
             out.write(0, _suspects(pipeline, check, found))
     report(Progress("labels", whole, whole))
+
+
+def held_out_probabilities(pipeline: Pipeline, check: LabelCheck) -> np.ndarray:
+    """Return what the network that did not learn a sample says of it, float32 N×K. Raises: CurationError."""
+    folds = pipeline.folds(check)
+    logits = np.empty((len(pipeline.samples), len(pipeline.samples.classes)), dtype=np.float32)
+    for found in (_fold(folds, index) for index in range(folds.count)):
+        logits[found["held_out"]] = found["logits"]
+    return softmax(logits)
 
 
 def _suspects(pipeline: Pipeline, check: LabelCheck, found: CrossFit) -> pd.DataFrame:

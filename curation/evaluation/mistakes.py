@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 
 from curation import stages
+from curation.embedding.neighbours import nearest_neighbours
 from curation.errors import CurationError
 from curation.evaluation.metrics import APART, PARTS, by_class, by_severity
 from curation.evaluation.suite import Part, Suite
@@ -112,15 +112,9 @@ def nearest(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tuple[np.nd
     Returns: rows of the samples, int64, the nearest first, at most ``count``; cosines of the features, float32.
     Raises: CurationError when the samples' features are not computed.
     """
-    shards = pipeline.features()
-    if not shards.complete():
+    if not pipeline.features().complete():
         raise CurationError("the features of the training images are not computed yet; run “Features and clusters”")
-    own = torch.from_numpy(stages.features(image[None], pipeline.model))
-    cosines = np.concatenate(
-        [
-            F.cosine_similarity(torch.from_numpy(np.array(shards.array(index))), own).numpy()
-            for index in range(shards.count)
-        ]
-    )
-    rows = np.argsort(-cosines, kind="stable")[:count]
-    return rows, cosines[rows]
+    seen = pipeline.all_features()
+    own = stages.features(image[None], pipeline.model)
+    near = nearest_neighbours(seen, queries=own, count=min(count, len(seen)), metric="cosine", device=pipeline.device)
+    return near.index[0], 1 - near.distance[0]

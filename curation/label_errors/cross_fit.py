@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import torch
 from torch import nn
 
 from curation.errors import CurationError, UsageError
@@ -39,8 +40,13 @@ class CrossFit:
     @property
     def probabilities(self) -> np.ndarray:
         """Softmax of the logits, float32 N×K."""
-        powers = np.exp((self.logits - self.logits.max(1, keepdims=True)).astype(np.float64))
-        return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+        return softmax(self.logits)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities, float32 N×K, of logits N×K; worked out in float64."""
+    found: np.ndarray = torch.from_numpy(logits).double().softmax(1).float().numpy()
+    return found
 
 
 def cross_fit(

@@ -68,6 +68,16 @@ def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: st
     return _selected(fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")]), it, table)
 
 
+def features(of: Pipeline) -> np.ndarray:
+    """Return the clean samples' features, float32 N×D; treat as read-only. Raises: CurationError."""
+    return _features(f"{of.features().folder.name} {of.samples.digest}", of)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _features(key: str, _pipeline: Pipeline) -> np.ndarray:
+    return _pipeline.all_features()
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def thumbnails(key: str, _images: Callable[[], np.ndarray]) -> np.ndarray:
     """Pixels, uint8 M×H×W×C, computed once a key; treat as read-only."""

@@ -11,12 +11,12 @@ import streamlit as st
 
 from curation.embedding.neighbours import nearest_neighbours
 from curation.errors import CurationError
+from curation.label_check import held_out_probabilities
 from curation.label_errors import LABEL_SCORES
+from pages.ui import resources
 from pages.ui.opened import Prepared
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from curation.label_check import LabelCheck
     from curation.pipeline import Pipeline
 
@@ -66,13 +66,7 @@ class Checked:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """What the network that did not learn a sample says of it, float32 N×K."""
-        folds = self._pipeline.folds(self._check)
-        found = np.zeros((len(self.given), len(self._pipeline.samples.classes)))
-        for table in map(folds.table, range(folds.count)):
-            held = table["held_out"].to_numpy()
-            found[held] = table.loc[held, [name for name in table if str(name).startswith("logit_")]].to_numpy()
-        powers = np.exp(found - found.max(1, keepdims=True))
-        return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+        return held_out_probabilities(self._pipeline, self._check)
 
     @cached_property
     def typical(self) -> list[list[int]]:
@@ -82,10 +76,6 @@ class Checked:
         labels = self.given[agreeing]
         return [agreeing[labels == label][:TYPICAL].tolist() for label in range(len(self._pipeline.samples.classes))]
 
-    @cached_property
-    def _features(self) -> np.ndarray:
-        return self._pipeline.all_features()
-
     def nearest(self, rows: np.ndarray, *, ahead: np.ndarray) -> np.ndarray:
         """Return the rows nearest to some rows in the goal model's features, int64 M×k.
 
@@ -94,9 +84,10 @@ class Checked:
         if not self._nearest.keys() >= set(rows.tolist()):
             new = np.array([row for row in np.union1d(rows, ahead).tolist() if row not in self._nearest])
             ids = np.array(self._pipeline.samples.sample_ids)  # a copy that torch may share
+            features = resources.features(self._pipeline)
             near = nearest_neighbours(
-                self._features,
-                queries=self._features[new],
+                features,
+                queries=features[new],
                 count=min(NEAREST, len(ids) - 1),
                 metric="cosine",
                 owners=ids,
@@ -105,12 +96,6 @@ class Checked:
             )
             self._nearest.update(zip(new.tolist(), near.index, strict=True))
         return np.stack([self._nearest[row] for row in rows.tolist()])
-
-    @property
-    def truly_wrong(self) -> np.ndarray | None:
-        """Where noise was put in, which labels are wrong, bool N; else None."""
-        table: pd.DataFrame = self._pipeline.samples.table
-        return None if "true_label" not in table else table["true_label"].to_numpy() != table["label"].to_numpy()
 
 
 @dataclass(frozen=True)

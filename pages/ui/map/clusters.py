@@ -8,9 +8,9 @@ import streamlit as st
 
 from curation.embedding.clusters import cluster_table
 from curation.plugin import fingerprint
-from pages.ui import state, thumbnails
+from pages.ui import resources, state, thumbnails
 from pages.ui.map import part
-from pages.ui.map.drawn import Drawn, cluster_name, features, required
+from pages.ui.map.drawn import Drawn, cluster_name, required
 from pages.ui.opened import Opened
 
 STRIP = 6
@@ -59,7 +59,7 @@ def found(drawn: Drawn) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=8, show_spinner="Looking into the clusters …")
 def _found(key: str, _drawn: Drawn) -> pd.DataFrame:
-    seen = features(_drawn.opened.pipeline)
+    seen = resources.features(_drawn.opened.pipeline)
     return cluster_table(_drawn.clusters, labels=_drawn.labels, entropy=_drawn.entropy, features=seen, shown=STRIP)
 
 

@@ -18,7 +18,6 @@ from pages.ui.opened import Done, Opened
 if TYPE_CHECKING:
     import pandas as pd
 
-    from curation.pipeline import Pipeline
 
 Layout = Literal["umap", "pca"]
 Corners = list[list[float]]
@@ -112,21 +111,9 @@ def labels_of(opened: Opened) -> np.ndarray:
     """Return the samples' labels, int64 N, as the recipe has them: relabelled ones with their new class."""
     samples, relabel = opened.pipeline.samples, opened.recipe.selection.edits.relabel
     labels: np.ndarray = np.array(samples.labels)
-    asked = np.array(list(relabel), np.int64)
-    at = np.searchsorted(samples.sample_ids, asked).clip(max=len(samples) - 1)
-    here = samples.sample_ids[at] == asked
-    labels[at[here]] = np.array(list(relabel.values()), np.int64)[here]
+    rows, here = samples.known(list(relabel))
+    labels[rows] = np.array(list(relabel.values()), np.int64)[here]
     return labels
-
-
-def features(pipeline: Pipeline) -> np.ndarray:
-    """Return the clean samples' features, float32 N×D; treat as read-only. Raises: CurationError."""
-    return _features(f"{pipeline.features().folder.name} {pipeline.samples.digest}", pipeline)
-
-
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _features(key: str, _pipeline: Pipeline) -> np.ndarray:
-    return _pipeline.all_features()
 
 
 def required(opened: Opened) -> Drawn:
@@ -146,14 +133,5 @@ def missing(opened: Opened, why: str, *, stages: tuple[str, ...] = STAGES, words
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":orange[:material/pending:] {why}")
-            if panel.active_job(opened.workspace) is None:
-                st.button(
-                    words,
-                    type="primary",
-                    icon=":material/play_arrow:",
-                    on_click=panel.start,
-                    args=(stages,),
-                    key="map-compute",
-                    help="In the background; it goes on if you close this page.",
-                )
+            panel.offer(opened.workspace, stages, words, key="map-compute", help="finished parts are reused")
         panel.job_strip(opened.workspace)

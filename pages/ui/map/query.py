@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+import torch
 from PIL import Image, ImageOps
 
 from curation import stages
@@ -153,5 +154,4 @@ def as_seen(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, li
 def _seen(key: str, _opened: Opened, _image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the goal model's features of one picture, float32 D, and its probabilities, float32 K."""
     seen, logits = stages.features_and_logits(_image[None], _opened.pipeline.model)
-    powers = np.exp(logits[0] - logits[0].max())
-    return seen[0], powers / powers.sum()
+    return seen[0], torch.from_numpy(logits[0]).softmax(0).numpy()

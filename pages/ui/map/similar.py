@@ -12,7 +12,7 @@ from pages.ui import detail, edits, resources
 from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
-from pages.ui.map.drawn import clean_rows, features, labels_of, missing
+from pages.ui.map.drawn import clean_rows, labels_of, missing
 from pages.ui.map.query import Query
 from pages.ui.opened import Opened
 
@@ -90,7 +90,7 @@ def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int)
     ids = np.array(_opened.pipeline.samples.sample_ids)  # a copy that torch may share
     own = None if _it.owner is None else np.array([_it.owner])
     return nearest_neighbours(
-        features(_opened.pipeline),
+        resources.features(_opened.pipeline),
         queries=_it.features[None],
         count=count,
         metric=_metric,
