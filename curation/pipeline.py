@@ -363,7 +363,7 @@ class Pipeline(Plan):
 
     def all_features(self) -> np.ndarray:
         """Return the clean samples' features, float32 N×D. Raises: CurationError when they are not computed."""
-        features = self.features()
+        features = self.features().freeze()
         return np.concatenate([features.array(index) for index in range(features.count)])
 
     # Selection and export

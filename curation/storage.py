@@ -93,25 +93,24 @@ class Shards:
         self.folder = folder
         self.count = count
         self.kind = kind
-        self._known: dict[int, Path] | None = None
+        self._known: dict[int, str] | None = None
 
-    def present(self) -> dict[int, Path]:
-        """Return the shards on disk by index, contents unchecked."""
-        found: dict[int, Path] = {}
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for path in sorted(self.folder.iterdir(), key=lambda path: path.name):
-                match = _SHARD.fullmatch(path.name)
-                if match and match[3] == self.kind and int(match[1]) < self.count:
-                    found.setdefault(int(match[1]), path)
+    def present(self) -> dict[int, str]:
+        """Return the file names of the shards on disk by index, contents unchecked."""
+        found: dict[int, str] = {}
+        for name in sorted(_names(self.folder)):
+            match = _SHARD.fullmatch(name)
+            if match and match[3] == self.kind and int(match[1]) < self.count:
+                found.setdefault(int(match[1]), name)
         return found
 
     def missing(self, *, verify: bool = False) -> list[int]:
         """Return the indices still to be computed; with ``verify`` a shard whose bytes do not match is removed."""
         present = self.present()
         if verify:
-            for path in list(present.values()):
-                if not _intact(path):
-                    path.unlink(missing_ok=True)
+            for name in present.values():
+                if not _intact(self.folder / name):
+                    (self.folder / name).unlink(missing_ok=True)
             present = self.present()
         return [index for index in range(self.count) if index not in present]
 
@@ -121,7 +120,8 @@ class Shards:
 
     def digest(self) -> str:
         """Return a hash of all contents. Raises: CurationError when a shard is missing."""
-        return fingerprint([self._path(index).name for index in range(self.count)])
+        frozen = self.freeze()
+        return fingerprint([frozen._name(index) for index in range(self.count)])
 
     def write(self, index: int, value: np.ndarray | pd.DataFrame) -> None:
         """Write one shard: an array as ``.npy``, a table as Parquet. Raises: CurationError."""
@@ -201,10 +201,13 @@ class Shards:
             raise self._damaged(path) from error
 
     def _path(self, index: int) -> Path:
-        path = (self.present() if self._known is None else self._known).get(index)
-        if path is None:
+        return self.folder / self._name(index)
+
+    def _name(self, index: int) -> str:
+        name = (self.present() if self._known is None else self._known).get(index)
+        if name is None:
             raise CurationError(f"{self.folder} lacks shard {index}; run the recipe again to compute it")
-        return path
+        return name
 
     def freeze(self) -> Shards:
         """Return the same shards with their file names looked up once, for many reads of a finished result."""
@@ -242,6 +245,14 @@ class Rows:
         """Return some rows, in the order asked."""
         picked = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
         return self._shards.gather(picked, self._starts)
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the names of the files in a folder, none where there is none."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        # A thousand path objects take longer to make than their names to list.
+        return os.listdir(folder) if isinstance(folder, os.PathLike) else [path.name for path in folder.iterdir()]  # noqa: PTH208
+    return []
 
 
 def _intact(path: Path) -> bool:

@@ -210,7 +210,7 @@ def test_what_results_cost_is_kept_with_them(first: Pipeline, copy: Workspace, t
     after = again.cost()
     assert after["embed"] > 0
     assert {**after, "embed": 0} == cost
-    Path(again.attacked()[0].pixels.present()[1]).unlink()
+    (again.attacked()[0].pixels.folder / again.attacked()[0].pixels.present()[1]).unlink()
     again.run(FOR_SELECTION)
     assert again.cost()["adversarial"] > cost["adversarial"]
     assert again.cost()["corruption"] == cost["corruption"]

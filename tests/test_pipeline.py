@@ -71,7 +71,7 @@ def test_a_damaged_shard_is_made_anew_and_only_that(
     computed: Pipeline, tmp_path: Path, damage: str, copy_workspace: Callable[[], Pipeline]
 ) -> None:
     pipeline = copy_workspace()
-    target = pipeline.attacked()[0].pixels.present()[1]
+    target = pipeline.attacked()[0].pixels.folder / pipeline.attacked()[0].pixels.present()[1]
     before = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
     content = bytearray(Path(target).read_bytes())
     if damage == "delete":

@@ -62,6 +62,18 @@ def test_a_partial_file_of_a_killed_writer_is_not_a_shard(tmp_path: Path) -> Non
     assert Shards(local_or_remote(tmp_path), 1, "npy").missing() == [0]
 
 
+def test_a_digest_reads_the_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rerun of a page asks for it: looking each of a thousand shards up in the folder took seconds."""
+    shards = Shards(local_or_remote(tmp_path), 20, "npy")
+    for index in range(20):
+        shards.write(index, np.full(3, index))
+    listed: list[object] = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [listed.append(folder), *listdir(folder)][1:])
+    shards.digest()
+    assert len(listed) == 1
+
+
 def test_tables_keep_types(tmp_path: Path) -> None:
     shards = Shards(local_or_remote(tmp_path), 2, "parquet")
     table = pd.DataFrame({"a": np.array([1, 2], np.int32), "b": ["x", "y"]})
