@@ -334,7 +334,8 @@ function create(root, send) {
     const quiet = style.dark ? "#5b606b" : "#b9bec8";
     view.colours = { ...style, quiet, inkUnit: share(style.text), groundUnit: share(style.background) };
     if (view.copies) {
-      view.copies.colours = view.copies.names.map((name, kind) => THEME.families[name] ?? categorical(kind));
+      // Ink, for every other hue is a class's; their shape tells four kinds apart, the accent four more.
+      view.copies.colours = view.copies.names.map((_, kind) => (kind < 4 ? style.text : style.accent));
       view.copies.tints = view.copies.colours.map(share);
     }
     return style.background !== before?.background || style.accent !== before?.accent;

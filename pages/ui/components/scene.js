@@ -29,7 +29,7 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
   }
 
   // Marks shrink where there are many, and grow as one looks closer.
-  const markSize = (many, size) => clamp(30 * many ** -0.165, Math.max(6.5, size + 4), 18);
+  const markSize = (many, size) => clamp(24 * many ** -0.165, Math.max(5.5, size + 3), 18);
   const ratio = () => canvas.width / camera.width;
   const tints = (colourOf) => ({ tints: Float32Array.from({ length: 24 }, (_, i) => colourOf(Math.floor(i / 3))[i % 3]) });
 

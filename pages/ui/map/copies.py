@@ -19,8 +19,8 @@ from pages.ui.map.drawn import Drawn
 from pages.ui.opened import Opened
 
 MOST_KINDS = 8
-MOST, MOST_IN_LASSO = 500, 20_000
-"""More copies than these are too many lines to tell apart; a lasso shows all of its own."""
+MOST, MOST_IN_LASSO = 300, 1000
+"""More copies than these hide the map; a lasso round fewer samples shows all of its own."""
 
 _FEW = 8
 

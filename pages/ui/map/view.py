@@ -152,9 +152,9 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
         on_copy=copy_picked,
     )
     if placed is not None and placed.left_out:
-        st.caption(
-            f"{len(placed.candidate_ids):,} of the copies are drawn, evenly spaced; a lasso shows all of its own."
-        )
+        shown = len(placed.candidate_ids)
+        total = shown + placed.left_out
+        st.caption(f"{shown:,} of {total:,} copies are drawn, evenly spaced; a small lasso shows all of its own.")
     if st.session_state.pop("map-changed", False):
         st.rerun()
 
