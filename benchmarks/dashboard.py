@@ -1,6 +1,7 @@
 """How fast the dashboard answers, in a real browser: `python -m benchmarks.dashboard [--samples 50000]`.
 
-Builds a workspace of that many FashionMNIST images (once, in a temporary cache), then prints medians over several
+Builds a workspace of that many FashionMNIST images with two copies of each (once, in a temporary cache; an attack's
+copies lie in shards of 64), then prints medians over several
 tries, with the bytes the server sent. Times depend on the machine; bytes do not.
 """
 
@@ -16,14 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.browser import ROOT, Visit, chromium, dashboard, server
+from benchmarks.map import lasso, painted
 
 APP = ("-m", "curation.cli", "app", "--no-browser")
 RECIPE = """
 name: benchmark
 source: {{reader: fashion_mnist, split: train, limit: {samples}}}
 goal_model: {{architecture: tiny_resnet, train: {{epochs: 1}}}}
-variants: {{corruption: null, adversarial: null}}
-selection: {{budget: {budget}, mix: {{clean: 1}}, offset: {{clean: 0.05}}}}
+variants: {{corruption: {{kinds: [gaussian_noise], severities: [3]}}, adversarial: {{attack: gaussian}}}}
+selection: {{budget: {budget}, mix: {{clean: 2, corruption: 1, adversarial: 1}}, offset: {{clean: 0.05}}}}
 """
 
 
@@ -35,7 +37,8 @@ def build(cache: Path, samples: int) -> None:
     code = f"""
 from curation import Pipeline, Recipe, Workspace
 p = Pipeline(Recipe.load({str(recipe)!r}), Workspace({str(cache / "benchmark")!r}))
-p.run(("ingest", "goal_model", "score", "embed")); p.workspace.save_revision(p.recipe.to_yaml())
+p.run(("ingest", "goal_model", "corruption", "adversarial", "score", "embed", "map"))
+p.workspace.save_revision(p.recipe.to_yaml())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -152,6 +155,23 @@ def main() -> None:
         line("page change", timed(2 * len(names), turn), 1000, sum(visit.down) / (2 * len(names)))
         for complaint in visit.complaints:
             print("console:", complaint)
+        visit.context.close()
+        paints, lassos, sent = [], [], 0.0
+        for _ in range(min(options.tries, 5)):
+            visit = Visit(browser, address)
+            start = time.perf_counter()
+            visit.page.goto(f"{address}/map")
+            painted(visit.page, ".stage")
+            paints.append(time.perf_counter() - start)
+            visit.settle()
+            sent = sum(visit.down)
+            lasso(visit.page)
+            start = time.perf_counter()
+            visit.page.get_by_role("button", name="Include all").wait_for(timeout=60_000)
+            lassos.append(time.perf_counter() - start)
+            visit.context.close()
+        line("Map page, UMAP: navigation to painted", paints, 3000, sent)
+        line("… lasso release to counts and buttons", lassos, 1000)
     print("server log:", log.read_text() or "(empty)")
 
 

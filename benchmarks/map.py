@@ -96,8 +96,8 @@ def drag(page: Any, selector: str) -> list[float]:
     return np.diff(page.evaluate("clock.frames")).tolist()
 
 
-def lasso(page: Any) -> list[float]:
-    """Return the milliseconds from the release of a lasso to the browser's own count, and to Python's."""
+def lasso(page: Any) -> None:
+    """Draw a lasso round the middle of the map."""
     box = page.locator(".stage").bounding_box()
     centre = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
     page.keyboard.down("Shift")
@@ -109,7 +109,6 @@ def lasso(page: Any) -> list[float]:
             page.mouse.down()
     page.mouse.up()
     page.keyboard.up("Shift")
-    return page.evaluate(LASSO)
 
 
 def measure(browser: Any, address: str, renderer: str, points: int, tries: int) -> list[str]:
@@ -139,7 +138,8 @@ def measure(browser: Any, address: str, renderer: str, points: int, tries: int) 
         frames += drag(visit.page, PLACES[renderer])
         if renderer == "ours":
             visit.page.wait_for_timeout(500)
-            here, there = lasso(visit.page)
+            lasso(visit.page)
+            here, there = visit.page.evaluate(LASSO)
             browsers.append(here)
             pythons.append(there)
         for complaint in visit.complaints:

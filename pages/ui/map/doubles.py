@@ -10,7 +10,8 @@ import streamlit as st
 
 from curation.duplicates import groups, near_duplicates
 from curation.plugin import fingerprint
-from pages.ui import edits, resources
+from curation.progress import Meter, Progress
+from pages.ui import edits, panel, resources
 from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
@@ -89,12 +90,13 @@ def _pairs(opened: Opened) -> pd.DataFrame | None:
         ):  # fmt: skip
             st.caption("Looks for images that the set holds twice: copies, mirrored or brighter ones, saved anew.")
             return None
-        bar = st.progress(0.0, text="Comparing the images …")
-        found["pairs"] = near_duplicates(
-            samples.array(),
-            device=pipeline.device,
-            on_progress=lambda done, total: bar.progress(done / max(total, 1), text="Comparing the images …"),
-        )
+        bar, meter = st.progress(0.0), Meter()
+
+        def on_progress(done: int, total: int) -> None:
+            words = panel.progress_text(meter(Progress("duplicates", done, total, "images, as they are and mirrored")))
+            bar.progress(done / max(total, 1), text=f"{words}; any other click stops it")
+
+        found["pairs"] = near_duplicates(samples.array(), device=pipeline.device, on_progress=on_progress)
         bar.empty()
     return found["pairs"]
 
