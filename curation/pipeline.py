@@ -316,9 +316,8 @@ class Pipeline(Plan):
             drawn, total = self.recipe.map, len(images.rows)
             report(Progress("map", 0, total, note=f"where {images.kind} copies land"))
             start, table = time.monotonic(), self.copies_table(images)
-            points = self.points(images, epoch=self.epoch)
             xy = place(
-                np.concatenate([points.array(index) for index in range(points.count)]),
+                self.points(images, epoch=self.epoch).whole_array(),
                 reference=self.all_features(),
                 plane=self.map_table("umap").table(0)[["x", "y"]].to_numpy(np.float32),
                 method="umap",
@@ -363,8 +362,7 @@ class Pipeline(Plan):
 
     def all_features(self) -> np.ndarray:
         """Return the clean samples' features, float32 N×D. Raises: CurationError when they are not computed."""
-        features = self.features().freeze()
-        return np.concatenate([features.array(index) for index in range(features.count)])
+        return self.features().whole_array()
 
     # Selection and export
 

@@ -84,7 +84,8 @@ class Samples:
     @cached_property
     def starts(self) -> np.ndarray:
         """First row of each shard, and the number of rows; int64 shards + 1."""
-        rows = [int(self._tables.table(index)["read"].sum()) for index in range(self.header.shards)]
+        tables = self._tables.freeze()
+        rows = [int(tables.table(index)["read"].sum()) for index in range(self.header.shards)]
         return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
 
     @cached_property

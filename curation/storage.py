@@ -147,6 +147,11 @@ class Shards:
         """Return a shard's table. Raises: CurationError."""
         return self._table(index).to_pandas()
 
+    def whole_array(self) -> np.ndarray:
+        """Return all shards' arrays, one after the other. Raises: CurationError."""
+        frozen = self.freeze()
+        return np.concatenate([frozen.array(index) for index in range(self.count)])
+
     def whole_table(self) -> pd.DataFrame:
         """Return all shards' tables, one under the other. Raises: CurationError."""
         frozen = self.freeze()
