@@ -12,6 +12,8 @@ import torch
 from curation.embedding.projection import place, project
 from curation.errors import CurationError
 
+pytestmark = pytest.mark.xdist_group("projection")  # one worker loads UMAP, for ten seconds
+
 DRAWS = np.random.default_rng(0)
 
 

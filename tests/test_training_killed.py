@@ -15,6 +15,8 @@ from curation.models.architectures import build
 from curation.training.settings import Training
 from curation.training.trainer import train
 
+pytestmark = pytest.mark.xdist_group("training_killed")  # one worker kills the trainings for all
+
 VARIETIES = {
     "plain": {"flip": True, "dropout": 0.2},
     "averaged": {"average": 0.9, "decay_norms": False},
