@@ -15,7 +15,7 @@ PAGES = {
     "map": ("map?w=demo", "hardest first"),
     "map-clusters": ("map?w=demo&map-view=Clusters", "commonest label"),
     "map-similar": ("map?w=demo&map-view=Similar&sample=8", "Similar"),
-    "labels": ("labels?w=demo", "looked at"),
+    "labels": ("labels?w=demo", "decided"),
     "labels-overview": ("labels?w=demo&look-at=Overview", "looks like"),
     "variants": ("variants?w=demo&sample=8", "Entropy by severity"),
     "variants-live": ("variants?w=demo&sample=8&view=Live+attack", "pass by pass"),

@@ -9,6 +9,7 @@ from curation import figures
 from curation.errors import UsageError
 from curation.figures import FAMILY_WORDS
 from curation.recipe import Recipe
+from curation.selection import SELECTORS
 from pages.ui import coverage, edits, ranking, state
 from pages.ui.fields import bound, set_field
 from pages.ui.opened import open_selection, warn_of_shortages
@@ -81,7 +82,7 @@ with controls:
                 format="%.1f %%",
                 help="This share of the family, the hardest, is passed over.",
             )
-    with st.expander("How images are chosen"):
+    with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].covers, key="how-chosen"):
         coverage.strategy(opened)
         bound(
             st.selectbox,
@@ -129,8 +130,8 @@ with result:
                 f":red[:material/logout:] **{len(leave):,}** leave"
             )
         for path, value in st.session_state.get("changes", {}).items():
-            before = ranking.saved_value(path)
-            st.caption(f"`{path}`: {before} → **{value}**")
+            for words in ranking.changed(path, ranking.saved_value(path), value):
+                st.caption(words)
     names, chosen, offered = ranking.by_kind(opened)
     if len(names):
         with st.expander("Which corruptions were chosen"):

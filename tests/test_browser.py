@@ -280,7 +280,7 @@ def searched(cache: Path, computed: Pipeline) -> str:
 
 def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:
     page = visit.page
-    visit.open(searched, expect="of 1,300 looked at")
+    visit.open(searched, expect="of 1,300 decided")
     about, place = page.locator(".review .about"), page.locator(".review .place")
     place.get_by_text("1 of 1,300").wait_for()
     page.wait_for_timeout(500)
@@ -295,10 +295,10 @@ def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:
         assert sum(visit.down) <= 40_000
         assert sum(visit.up) <= 5_000
     assert len(set(seen)) == 5
-    visit.settle(expect="4 of 1,300 looked at")
+    visit.settle(expect="4 of 1,300 decided")
     page.keyboard.press("u")
     assert about.inner_text() == seen[3]
-    visit.settle(expect="3 of 1,300 looked at")
+    visit.settle(expect="3 of 1,300 decided")
     page.keyboard.press("ArrowLeft")
     assert about.inner_text() == seen[2]
     assert "→ 5" in page.locator(".review .badge").inner_text()
@@ -307,7 +307,7 @@ def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:
     visit.settle()
 
     page.reload()
-    visit.settle(expect="3 of 1,300 looked at")
+    visit.settle(expect="3 of 1,300 decided")
     about.wait_for()
     assert about.inner_text() == seen[3], "a link shows the same suspect"
     page.get_by_text("Overview", exact=True).click()
@@ -316,9 +316,9 @@ def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:
     place.get_by_text("5 of 1,297").wait_for()
     page.keyboard.press("x")
     place.get_by_text("6 of 1,297").wait_for()
-    visit.settle(expect="4 of 1,300 looked at")
+    visit.settle(expect="4 of 1,300 decided")
     page.get_by_role("button", name="Undo").first.click()
-    visit.settle(expect="3 of 1,300 looked at")
+    visit.settle(expect="3 of 1,300 decided")
 
 
 @pytest.mark.parametrize(("path", "expect"), [("workspace", "Goal model"), ("evaluate", "reaches R")])

@@ -153,7 +153,7 @@ def test_other_settings_make_the_results_stale_and_undo_brings_them_back(cache: 
     at = open_page(w="noisy", d='{"label_check":{"folds":5}}')
     assert "but for another source, goal model, seed or other settings" in words(at)
     at = open_page(w="noisy")
-    assert "looked at" in words(at)
+    assert "decided" in words(at)
 
 
 def test_what_is_kept_of_a_broken_search_is_resumed(cache: Path, found: Pipeline) -> None:
@@ -177,7 +177,7 @@ def test_every_view_draws(cache: Path, view: str, which: str) -> None:
     at = open_page(**{"look-at": view, "which": which})
     assert not at.error
     assert at.segmented_control(key="look-at").value == view
-    assert "0** of 300 looked at" in words(at)
+    assert "0** of 300 decided" in words(at)
 
 
 def test_the_ranking_is_measured_against_noise_that_was_put_in(cache: Path, found: Pipeline) -> None:
@@ -207,7 +207,7 @@ def test_decisions_land_in_the_recipe_and_each_is_undone(shown: dict[str, Any], 
     queue = shown["queue"]
     decide(at, (first, "confirm", None), (second, "relabel", 3), (third, "drop", None), queue=queue, place=3)
     assert edits(at) == {"confirmed": [first], "relabel": {str(second): 3}, "drop": [third]}
-    assert "**3** of 300 looked at · 1 relabelled · 1 dropped · **2** of these 3 were wrong" in words(at)
+    assert "**3** of 300 decided · 1 relabelled · 1 dropped · **2** of the 3 looked at were wrong" in words(at)
     assert shown["states"] == {first: "confirmed", second: 3, third: "dropped"}
     assert at.session_state["labels-at"] == fourth
     assert shown["queue"] == queue, "what was decided stays where it is, to go back to"
@@ -221,7 +221,7 @@ def test_a_decision_is_taken_back_and_made_anew(shown: dict[str, Any], found: Pi
     at = open_page()
     decide(at, (first, "drop", None), (first, "open", None))
     assert edits(at) == {}
-    assert "**0** of 300 looked at" in words(at)
+    assert "**0** of 300 decided" in words(at)
     at = decide(open_page(), (first, "relabel", 4), (first, "confirm", None), (first, "relabel", 5))
     assert edits(at) == {"relabel": {str(first): 5}}
 
@@ -239,7 +239,7 @@ def test_a_decision_that_the_recipe_refuses_changes_nothing(shown: dict[str, Any
     at = open_page(w="noisy", d=json.dumps({"selection.edits": {"include": [str(first)]}}))
     decide(at, (first, "drop", None))
     assert any("is included and its sample is dropped" in toast.value for toast in at.toast)
-    assert "**0** of 300 looked at" in words(at)
+    assert "**0** of 300 decided" in words(at)
 
 
 def test_what_is_decided_is_told_apart_from_what_is_open(shown: dict[str, Any], found: Pipeline) -> None:

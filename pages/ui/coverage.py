@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -155,7 +156,7 @@ def unfinished(opened: Opened) -> None:
                 key="work-out",
                 help="where the images lie is computed once, later settings take seconds",
             )
-        panel.job_strip(opened.workspace)
+        panel.job_strip(opened.workspace, done=False)
 
 
 def result(opened: Opened) -> None:
@@ -167,7 +168,13 @@ def result(opened: Opened) -> None:
         return
     st.markdown("**How well the chosen cover the candidates**")
     st.plotly_chart(figures.coverage_curves(groups), config={"displayModeBar": False}, key="coverage-curves")
-    st.caption(f"Guarantee: {groups[0]['guarantee']}. Dashed: as many images drawn at random.")
+    for family in dict.fromkeys(group["family"] for group in groups):
+        st.markdown(_covers([group for group in groups if group["family"] == family]))
+    radius = opened.recipe.selection.coverage.radius
+    st.caption(
+        f"Guarantee: {groups[0]['guarantee']}. Dashed: as many images drawn at random. The radius is "
+        + (f"{radius:g}, the recipe's." if radius else "such that so many balls can hold most candidates of a group.")
+    )
     classes = opened.pipeline.samples.classes
     table = pd.DataFrame(
         {
@@ -184,7 +191,7 @@ def result(opened: Opened) -> None:
         }
     )
     share = partial(st.column_config.NumberColumn, format="percent")
-    with st.expander(f"{len(groups)} groups, {table['Seconds'].sum():.1f} s"):
+    with st.expander(f"Value and coverage by family and class ({table['Seconds'].sum():.1f} s of choosing)"):
         st.dataframe(
             table,
             hide_index=True,
@@ -202,3 +209,18 @@ def result(opened: Opened) -> None:
             key="keep-radius",
             disabled=opened.recipe.selection.coverage.radius is not None,
         )
+
+
+def _covers(groups: list[dict[str, Any]]) -> str:
+    """Return in words how well a family is covered; its groups count by their candidates."""
+    offered = [group["offered"] for group in groups]
+
+    def mean(values: list[float]) -> float:
+        return float(np.average(values, weights=offered))
+
+    parts = [
+        f"**{mean([group['curve'][-1] for group in groups]):.0%}** of the candidates within the radius of a chosen one",
+        f"{mean([group['by_chance'][-1] for group in groups]):.0%} by chance",
+        f"value **{mean([group['share'] for group in groups]):.1%}** of what all would reach",
+    ]
+    return f"{FAMILY_WORDS[groups[0]['family']]}: {' · '.join(parts)}"

@@ -76,7 +76,8 @@ def open_selection() -> Opened:
     pool = resources.pool(key, pipeline)
     selected = resources.selected(recipe, pipeline, pool, key)
     opened = Opened(found, recipe, pipeline, key, pool, selected, pipeline.unordered())
-    coverage.unfinished(opened)
+    with st.container():  # there also when empty: what comes after it on the page keeps its place
+        coverage.unfinished(opened)
     return opened
 
 
@@ -100,7 +101,7 @@ def _compute(found: Workspace, why: str) -> NoReturn:
         panel.offer(
             found, FOR_SELECTION, "Compute what is missing", key="compute-missing", help="finished parts are reused"
         )
-        panel.job_strip(found)
+        panel.job_strip(found, done=False)
         st.page_link("workspace.py", label="Open the Workspace page", icon=":material/database:")
     raise Done
 

@@ -160,8 +160,11 @@ def offer(found: Workspace, stages: tuple[str, ...], words: str, *, key: str, he
         )
 
 
-def job_strip(found: Workspace) -> None:
-    """Draw the progress of the job that runs, and how the last one ended; refreshes itself only while one runs."""
+def job_strip(found: Workspace, *, done: bool = True) -> None:
+    """Draw the progress of the job that runs, and how the last one ended; refreshes itself only while one runs.
+
+    Args: done: also say that the last one was done; not beside what is missing, which it did not compute.
+    """
     running = active_job(found)
 
     @st.fragment(key="job-strip", run_every=1.0 if running else None)
@@ -173,7 +176,7 @@ def job_strip(found: Workspace) -> None:
             last = next(iter(jobs.jobs(found)), None)
             if last is not None and last.state in ("failed", "lost", "cancelled"):
                 explain(found, last)
-            elif last is not None and last.state == "done" and st.session_state.get("job-watched") == last.id:
+            elif done and last is not None and last.state == "done" and st.session_state.get("job-watched") == last.id:
                 st.markdown(f":green[:material/check_circle:] Done in {duration(sum(last.seconds.values()))}.")
             return
         st.session_state["job-watched"] = job.id

@@ -16,6 +16,8 @@ from pages.ui import resources, state
 from pages.ui.components import Band
 from pages.ui.opened import Opened
 
+_FEW = 6
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -147,3 +149,17 @@ def saved_value(path: str) -> Any:
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
+
+
+def changed(path: str, before: Any, after: Any) -> list[str]:
+    """Return in words what is another value in two parts of a recipe: only what differs, lists by their length."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            words
+            for key in dict.fromkeys([*before, *after])
+            if before.get(key) != after.get(key)
+            for words in changed(f"{path}.{key}", before.get(key), after.get(key))
+        ]
+    if any(isinstance(value, list) and len(value) > _FEW for value in (before, after)) or path == "slices":
+        return [f"`{path}`: {len(before or [])} → **{len(after or [])}** entries"]
+    return [f"`{path}`: {before} → **{after}**"]

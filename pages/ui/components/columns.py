@@ -59,6 +59,7 @@ class Copies:
         kinds: M, integers in [0, len(kind_names)); at most eight kinds.
         kind_names: for example ``("corruption", "adversarial")``.
         thumbnails: address from ``pages.ui.thumbnails.offer`` under which picture j is that of copy j; "" for none.
+        said: M words, read where a copy is hovered; none for none.
     """
 
     xy: NDArray[Any]
@@ -66,6 +67,7 @@ class Copies:
     kinds: NDArray[Any]
     kind_names: Sequence[str]
     thumbnails: str = ""
+    said: Sequence[str] = ()
 
 
 def digest(*parts: Any) -> str:
@@ -186,15 +188,16 @@ def send_copies(copies: Copies, number: int) -> tuple[str, bytes]:
     Raises:
         CurationError: columns of different length, owners that are no points, coordinates that are not finite.
     """
-    names = list(copies.kind_names)
-    identity = f"v-{digest(*(np.asarray(part) for part in (copies.xy, copies.owners, copies.kinds)), names)}"
+    words = [list(copies.kind_names), list(copies.said)]
+    identity = f"v-{digest(*(np.asarray(part) for part in (copies.xy, copies.owners, copies.kinds)), words)}"
     return identity, _copies(identity, copies, number)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _copies(identity: str, _copies: Copies, _number: int) -> bytes:
     xy, owners, kinds = (np.asarray(array) for array in (_copies.xy, _copies.owners, _copies.kinds))
-    if xy.shape != (len(owners), 2) or len(kinds) != len(owners) or not np.isfinite(xy).all():
+    told = len(_copies.said) in (0, len(owners))
+    if xy.shape != (len(owners), 2) or len(kinds) != len(owners) or not told or not np.isfinite(xy).all():
         raise CurationError(
             f"the map's copies need finite coordinates M×2 and one owner and kind each, got coordinates "
             f"{'×'.join(map(str, xy.shape))}, {len(owners)} owners and {len(kinds)} kinds"
@@ -206,5 +209,9 @@ def _copies(identity: str, _copies: Copies, _number: int) -> bytes:
         raise CurationError(f"the kinds of the map's copies must be in 0…{len(names) - 1}, with at most eight names")
     box, places = quantised(xy)
     return pack_columns(
-        identity, {**box, "names": names}, xy=places, owners=owners.astype(np.uint32), kinds=kinds.astype(np.uint8)
+        identity,
+        {**box, "names": names, "said": list(_copies.said)},
+        xy=places,
+        owners=owners.astype(np.uint32),
+        kinds=kinds.astype(np.uint8),
     )

@@ -111,7 +111,7 @@ function create(root, send) {
     }
     const fact = (number, words) => element("span", {}, element("b", {}, count(number)), ` ${words}`);
     const facts = [fact(shown, `of ${count(flags.length)} shown`)];
-    if (selected) facts.push(fact(chosen, "selected"));
+    if (selected) facts.push(fact(chosen, "chosen, the others pale"));
     if (view.polygon.length > 2) {
       const clear = element("button", { type: "button", title: "Clear the lasso (Escape)" }, "Clear");
       clear.addEventListener("click", () => setPolygon([], true));
@@ -141,7 +141,11 @@ function create(root, send) {
       {
         key: `${owner} ${copy} ${read.map((one) => one.name)}`,
         heading: kind ? `${kind} of ${name}` : name,
-        lines: read.map((one) => [one.title, one.text(one.codes[owner])]),
+        // The columns are the point's own: of a copy they hold what cannot differ, its label, and Python says the rest.
+        lines: [
+          ...read.filter((one) => !kind || one.name === "label").map((one) => [one.title, one.text(one.codes[owner])]),
+          ...(kind && view.copies.said.length ? [["Seen as", view.copies.said[copy]]] : []),
+        ],
         pictures,
       },
       px,

@@ -165,7 +165,7 @@ def _colour(key: str, argument: str | None, written: str | None, names: Sequence
     value, argued, wrote = st.session_state.get(f"{key}-colouring", (None, None, None))
     if argument != argued:
         value = argument
-    elif written != wrote:
+    elif written is not None and written != wrote:  # a map that comes back to the page has nothing written
         value = written
     st.session_state[f"{key}-colouring"] = (value, argument, written)
     return value if value in names else names[0]

@@ -302,7 +302,8 @@ function create(root, send) {
       const digits = classes.classes.length <= 10 ? ` · 0–${classes.classes.length - 1} that class` : "";
       keys.textContent = `a or Enter keeps the label · r relabels${digits} · d drops · u takes back · ← → move`;
       draw();
-      if (first && (!document.activeElement || document.activeElement === document.body)) root.focus({ preventScroll: true });
+      const held = document.activeElement; // the link that led here, or nothing: its keys are of no use any more
+      if (first && (!held || held === document.body || held.closest("a"))) root.focus({ preventScroll: true });
     },
     destroy: () => clearTimeout(resting),
   };

@@ -52,7 +52,7 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
     const layers = [];
     const own = copies && tints((kind) => copies.tints[kind] ?? [0, 0, 0]);
     if (copies && !hidden.lines) {
-      const solid = clamp(8 / Math.sqrt(copies.owners.length), 0.05, 0.5);
+      const solid = clamp(4 / Math.sqrt(copies.owners.length), 0.05, 0.4);
       const uniforms = { float: { solid }, int: { hidden: hidden.kinds }, colours: own };
       layers.push({ name: "lines", program: "lines", primitive: "LINES", box: WHOLE, number: 2 * copies.owners.length, uniforms });
     }

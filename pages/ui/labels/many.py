@@ -38,7 +38,8 @@ def draw(found: Review, queue: Queue) -> None:
         )
     rows = queue.rows[: int(first)]
     is_open = np.array([int(one) not in queue.decided for one in ids[rows]], bool)
-    would = rows[is_open & (checked.suggested[rows] != checked.given[rows]) & (checked.confidence[rows] >= sure)]
+    other = is_open & (checked.suggested[rows] != checked.given[rows])
+    would = rows[other & (checked.confidence[rows] >= sure)]
     done = st.session_state.get("labels-bulk", [])
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         truth = found.pipeline.samples.truly_wrong
@@ -70,7 +71,8 @@ def draw(found: Review, queue: Queue) -> None:
         grid(found, would[(page - 1) * PAGE : page * PAGE], queue.decided, key="labels-many")
         st.caption("Given → the new label · click or Enter opens it in “One by one”")
     else:
-        st.info("None of them: ask for more, for less confidence, or take a filter back.", icon=":material/search_off:")
+        surest = f"the surest is {checked.confidence[rows[other]].max():.0%}; " if other.any() else ""
+        st.info(f"None of them: {surest}ask for more, for less, or take a filter back.", icon=":material/search_off:")
 
 
 def _relabel(sample_ids: list[int], labels: list[int]) -> None:

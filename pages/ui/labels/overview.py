@@ -82,7 +82,7 @@ def _pairs(found: Review) -> None:
         if points and points[0]["x"] in classes and points[0]["y"] in classes and points[0]["x"] != points[0]["y"]:
             queues.show(str(points[0]["y"]), str(points[0]["x"]))
 
-    figure = evaluation_figures.confusion(counts, classes, ink=ink())
+    figure = evaluation_figures.confusion(counts, classes, by_row=False, ink=ink())
     figure.data[-1].hovertemplate = "given %{y}, looks like %{x}: %{customdata[0]:,}<extra></extra>"
     st.plotly_chart(
         figure, config={"displayModeBar": False}, key="labels-pairs", on_select=picked, selection_mode="points"

@@ -98,12 +98,13 @@ def progress(review: Review, queue: Queue) -> None:
     rows, here = samples.known(list(queue.decided))
     outcomes = [what for what, one_of_these in zip(queue.decided.values(), here, strict=True) if one_of_these]
     dropped, relabelled = outcomes.count("dropped"), sum(isinstance(what, int) for what in outcomes)
-    parts = [f"**{len(rows):,}** of {total:,} looked at", f"{relabelled:,} relabelled", f"{dropped:,} dropped"]
-    if outcomes:
-        places = review.checked.places(queue.score)[rows]
-        wrong = np.array([what != "confirmed" for what in outcomes])
+    parts = [f"**{len(rows):,}** of {total:,} decided", f"{relabelled:,} relabelled", f"{dropped:,} dropped"]
+    unseen = np.isin(samples.sample_ids[rows], st.session_state.get("labels-bulk", []))
+    if not unseen.all():
+        places = review.checked.places(queue.score)[rows[~unseen]]
+        wrong = np.array([what != "confirmed" for what in outcomes])[~unseen]
         last = np.argsort(places)[-LAST:]
-        of = f"the last {LAST} by this score" if len(last) == LAST else f"these {len(last)}"
+        of = f"the last {LAST} looked at, by this score," if len(last) == LAST else f"the {len(last)} looked at"
         parts.append(f"**{int(wrong[last].sum())}** of {of} were wrong")
     st.markdown(" · ".join(parts))
     truth = samples.truly_wrong

@@ -89,10 +89,18 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
         number=len(rows),
     )
     codes = np.array([variant_code(images.kind, images.severity) for images in sets], np.int64)
-    ids = opened.pipeline.samples.sample_ids[rows]
-    return Placed(
-        Copies(xy, np.searchsorted(at, rows), kinds, names, address), (ids << CODE_BITS) + codes[kinds], left_out
-    )
+    ids = (opened.pipeline.samples.sample_ids[rows] << CODE_BITS) + codes[kinds]
+    said = _seen(f"{drawn.key} {digest(ids)}", opened, ids)
+    return Placed(Copies(xy, np.searchsorted(at, rows), kinds, names, address, said), ids, left_out)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _seen(key: str, _opened: Opened, _candidate_ids: np.ndarray) -> list[str]:
+    """Return how the goal model sees some candidates, in words."""
+    pool, classes = _opened.pool, _opened.pipeline.samples.classes
+    mine = pool[np.isin(pool["candidate_id"].to_numpy(), _candidate_ids)].set_index("candidate_id").loc[_candidate_ids]
+    shares = mine["entropy"] / np.log(len(classes))
+    return [f"{classes[label]}, entropy {share:.0%}" for label, share in zip(mine["prediction"], shares, strict=True)]
 
 
 def _there(opened: Opened, images: ImageSet) -> bool:

@@ -134,4 +134,4 @@ def missing(opened: Opened, why: str, *, stages: tuple[str, ...] = STAGES, words
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":orange[:material/pending:] {why}")
             panel.offer(opened.workspace, stages, words, key="map-compute", help="finished parts are reused")
-        panel.job_strip(opened.workspace)
+        panel.job_strip(opened.workspace, done=False)

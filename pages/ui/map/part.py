@@ -51,7 +51,7 @@ def head(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
 
 _HELP = {
     "include": "Force these clean images into the set, within their family's quota.",
-    "exclude": "Keep these clean images out of the set.",
+    "exclude": "Keep these clean images out of the set; their corrupted and adversarial copies stay.",
     "clear": "Take back what was decided about these clean images.",
 }
 
@@ -84,6 +84,11 @@ def facts(drawn: Drawn, at: np.ndarray, where: str) -> str:
         return said
     parts = [f"{said}, **{int(drawn.chosen[at].sum()):,}** of them chosen"]
     parts.append(f"mean entropy **{drawn.entropy[at].mean():.0%}** of the maximum")
+    pool, samples = drawn.opened.pool, drawn.opened.pipeline.samples
+    chosen = samples.rows(pool["sample_id"].to_numpy()[drawn.opened.selected.rows])
+    copies = int(np.isin(chosen, at).sum()) - int(drawn.chosen[at].sum())
+    if copies:
+        parts.append(f"**{copies:,}** of their copies in the set")
     label, share = commonest(drawn, at)
     parts.append(f"**{share:.0%}** are {drawn.opened.pipeline.samples.classes[label]}")
     return " · ".join(parts)

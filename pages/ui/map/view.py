@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from curation.selection import SELECTORS
-from pages.ui import panel, state, thumbnails
+from pages.ui import edits, panel, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.components.columns import digest
 from pages.ui.map import colours, copies, part, settings, slices
@@ -155,6 +155,8 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
         shown = len(placed.candidate_ids)
         total = shown + placed.left_out
         st.caption(f"{shown:,} of {total:,} copies are drawn, evenly spaced; a small lasso shows all of its own.")
+    for name in edits.names(opened.pool, np.flatnonzero(ids == st.session_state.get("map-open", -1))):
+        st.caption(f":material/arrow_downward: **{name}** is open below.")
     if st.session_state.pop("map-changed", False):
         st.rerun()
 
