@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit
 from components_app.synthetic import make_columns, make_pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from curation.errors import CurationError
 from pages.ui import thumbnails
 from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, points_in_polygon
 from pages.ui.components.columns import identify, send_column, send_copies, send_places
+from pages.ui.components.map import _colour
 from pages.ui.components.sprite import make_sprite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -462,6 +464,7 @@ def test_a_million_points_travel_in_few_bytes_and_come_back() -> None:
         ({"kinds": np.array([0, 2])}, "at most eight names"),
         ({"xy": np.full((2, 2), np.nan)}, "finite coordinates"),
         ({"owners": np.array([0])}, "one owner and kind each"),
+        ({"said": ["seen as a"]}, "one owner and kind each"),
     ],
 )
 def test_copies_that_belong_nowhere_are_refused(change: dict[str, Any], words: str) -> None:
@@ -469,6 +472,16 @@ def test_copies_that_belong_nowhere_are_refused(change: dict[str, Any], words: s
     assert send_copies(Copies(**good), 3)
     with pytest.raises(CurationError, match=words):
         send_copies(Copies(**{**good, **change}), 3)
+
+
+def test_a_map_that_comes_back_to_the_page_keeps_its_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamlit, "session_state", {})
+    names = ["label", "entropy"]
+    assert _colour("map", "label", None, names) == "label"
+    assert _colour("map", "label", "entropy", names) == "entropy", "the user chose"
+    assert _colour("map", "entropy", "entropy", names) == "entropy", "the page has heard of it"
+    assert _colour("map", "entropy", None, names) == "entropy", "mounted anew: nothing is written"
+    assert _colour("map", "label", None, names) == "label", "the page chose"
 
 
 def test_a_category_without_a_name_is_refused() -> None:

@@ -199,8 +199,9 @@ def _copies(identity: str, _copies: Copies, _number: int) -> bytes:
     told = len(_copies.said) in (0, len(owners))
     if xy.shape != (len(owners), 2) or len(kinds) != len(owners) or not told or not np.isfinite(xy).all():
         raise CurationError(
-            f"the map's copies need finite coordinates M×2 and one owner and kind each, got coordinates "
-            f"{'×'.join(map(str, xy.shape))}, {len(owners)} owners and {len(kinds)} kinds"
+            f"the map's copies need finite coordinates M×2 and one owner and kind each, and words for all or none, got "
+            f"coordinates {'×'.join(map(str, xy.shape))}, {len(owners)} owners, {len(kinds)} kinds and "
+            f"{len(_copies.said)} words"
         )
     if len(owners) and not 0 <= owners.min() <= owners.max() < _number:
         raise CurationError(f"the owners of the map's copies must be points in 0…{_number - 1}")
