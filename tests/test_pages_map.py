@@ -340,8 +340,16 @@ def test_an_uploaded_picture_finds_itself(cache: Path, drawn: Pipeline, kind: st
     assert not at.exception
     assert "mine." in words(at)
     assert "Labels of the **24** nearest samples" in words(at)
+    assert not at.warning
     at.button(key="similar-take-away").click().run()
     assert "Labels of the" not in words(at)
+
+
+def test_a_picture_that_is_unlike_the_samples_is_told(cache: Path, drawn: Pipeline) -> None:
+    digit = drawn.samples.images(np.array([40]))[0, ..., 0]
+    at = open_page("Similar")
+    at.file_uploader[0].set_value(("inverted.png", picture(255 - digit, "PNG"), "image/png")).run()
+    assert "Unlike the samples" in at.warning[0].value
 
 
 def test_a_picture_of_another_size_and_colour_is_brought_to_the_set(drawn: Pipeline) -> None:

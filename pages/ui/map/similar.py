@@ -18,6 +18,7 @@ from pages.ui.opened import Opened
 
 METRICS: dict[Metric, str] = {"l2": "Euclidean", "cosine": "Cosine"}
 SIDE_PX, SMALL_PX = 320, 72
+PROBES = 500
 
 
 def draw(opened: Opened) -> None:
@@ -59,6 +60,13 @@ def _neighbours(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(enlarged(it.image, side_px=SMALL_PX), width=SMALL_PX)
         st.markdown(_agreement(labels, it.label, classes))
+    usual = _usual(fingerprint([opened.pool_key, metric]), opened, metric)
+    if it.row is None and len(apart) and apart[0] > usual:
+        st.warning(
+            f"Unlike the samples, so that what the goal model says of it means little: the nearest is {apart[0]:.3g} "
+            f"away, while 99 % of the samples have another one within {usual:.3g}. Perhaps it is inverted?",
+            icon=":material/not_listed_location:",
+        )
     rows = clean_rows(opened)[near]
     pool = opened.pool
 
@@ -98,6 +106,23 @@ def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int)
         query_owners=own,
         device=_opened.pipeline.device,
     )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _usual(key: str, _opened: Opened, metric: Metric) -> float:
+    """Return the distance within which 99 % of the samples have another one, by some of them, evenly spaced."""
+    seen, ids = resources.features(_opened.pipeline), np.array(_opened.pipeline.samples.sample_ids)
+    some = np.unique(np.linspace(0, len(ids) - 1, PROBES).astype(np.int64))
+    found = nearest_neighbours(
+        seen,
+        queries=seen[some],
+        count=1,
+        metric=metric,
+        owners=ids,
+        query_owners=ids[some],
+        device=_opened.pipeline.device,
+    )
+    return float(np.quantile(found.distance, 0.99))
 
 
 def _agreement(labels: np.ndarray, label: int | None, classes: list[str]) -> str:
