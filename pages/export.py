@@ -41,10 +41,11 @@ with controls:
     default = (
         state.cache_folder().resolve().parent / "exports" / found.name / f"{recipe.name}-{recipe.fingerprint()[:8]}"
     )
+    place = f"destination-{default.name}"
     destination = st.text_input(
         "Destination",
         value=str(default),
-        key=f"destination-{default.name}",
+        key=place,
         help="A folder on the machine that runs this server.",
     )
 
@@ -58,8 +59,10 @@ with result:
     name = jobs.job_id(recipe, (), destination)
 
     def begin() -> None:
-        found.save_revision(recipe.to_yaml())
-        jobs.submit(found, recipe, (), destination=destination)
+        # Not what this run has read: a destination that was typed last arrives together with the click.
+        now = state.recipe()
+        found.save_revision(now.to_yaml())
+        jobs.submit(found, now, (), destination=st.session_state[place])
 
     job = jobs.status(found, name)
     working = job.active
