@@ -136,10 +136,10 @@ class Points:
 
         Args: of: positions of the points, int64 M, whose nearest are wanted; None: all.
         """
-        mine = torch.arange(self.size) if of is None else torch.from_numpy(of)
-        mine = mine.to(self.device)
-        distance = torch.full((len(mine),), torch.inf, device=self.device)
-        index = torch.zeros(len(mine), dtype=torch.int64, device=self.device)
+        mine = slice(None) if of is None else torch.from_numpy(of).to(self.device)
+        size = self.size if of is None else len(of)
+        distance = torch.full((size,), torch.inf, device=self.device)
+        index = torch.zeros(size, dtype=torch.int64, device=self.device)
         before = 0
         for some, apart in self.blocks(chosen):
             least, at = apart[:, mine].min(0)
