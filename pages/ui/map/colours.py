@@ -31,14 +31,13 @@ def _columns(drawn: Drawn) -> list[Column]:
     opened = drawn.opened
     samples, count = opened.pipeline.samples, drawn.count
     names = [cluster_name(opened, number) for number in range(count)]
-    sample_rows = samples.rows(opened.pool["sample_id"].to_numpy()[opened.selected.rows])
     edits = opened.recipe.selection.edits
     return [
         Column("label", "Label", drawn.labels, "category", samples.classes),
         Column("entropy", "Entropy", drawn.entropy, unit="%"),
         *([Column("cluster", "Cluster", drawn.clusters, "category", names, missing="in no cluster")] if count else []),
         *_of_pool(opened.pool_key, drawn),
-        Column("images", "Images of it in the set", np.bincount(sample_rows, minlength=len(drawn)).astype(float)),
+        Column("images", "Images of it in the set", drawn.images.astype(float)),
         *_of_labels(drawn),
         *([Column("dropped", "Dropped", np.isin(samples.sample_ids, edits.drop), "flag")] if edits.drop else []),
     ]

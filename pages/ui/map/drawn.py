@@ -18,7 +18,6 @@ from pages.ui.opened import Done, Opened
 if TYPE_CHECKING:
     import pandas as pd
 
-
 Layout = Literal["umap", "pca"]
 Corners = list[list[float]]
 
@@ -49,6 +48,13 @@ class Drawn:
     def labels(self) -> np.ndarray:
         """int64 N, as the recipe has them; see ``labels_of``."""
         return labels_of(self.opened)
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """How many images of the set, clean ones and copies, are of each sample; int64 N."""
+        opened = self.opened
+        of = opened.pipeline.samples.rows(opened.pool["sample_id"].to_numpy()[opened.selected.rows])
+        return np.bincount(of, minlength=len(self))
 
     @cached_property
     def count(self) -> int:

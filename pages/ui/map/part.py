@@ -84,9 +84,7 @@ def facts(drawn: Drawn, at: np.ndarray, where: str) -> str:
         return said
     parts = [f"{said}, **{int(drawn.chosen[at].sum()):,}** of them chosen"]
     parts.append(f"mean entropy **{drawn.entropy[at].mean():.0%}** of the maximum")
-    pool, samples = drawn.opened.pool, drawn.opened.pipeline.samples
-    chosen = samples.rows(pool["sample_id"].to_numpy()[drawn.opened.selected.rows])
-    copies = int(np.isin(chosen, at).sum()) - int(drawn.chosen[at].sum())
+    copies = int(drawn.images[at].sum()) - int(drawn.chosen[at].sum())
     if copies:
         parts.append(f"**{copies:,}** of their copies in the set")
     label, share = commonest(drawn, at)

@@ -91,8 +91,7 @@ def composition(drawn: Drawn) -> pd.DataFrame:
     A slice that was drawn on a map which is not computed has none of these numbers.
     """
     opened = drawn.opened
-    samples = opened.pipeline.samples
-    images = np.bincount(samples.rows(opened.pool["sample_id"].to_numpy()[opened.selected.rows]), minlength=len(drawn))
+    samples, images = opened.pipeline.samples, drawn.images
     rows: list[dict[str, Any]] = []
     maps: dict[Layout, Drawn] = {drawn.layout: drawn}
     for name, one in opened.recipe.slices.items():
