@@ -60,13 +60,8 @@ def _neighbours(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(enlarged(it.image, side_px=SMALL_PX), width=SMALL_PX)
         st.markdown(_agreement(labels, it.label, classes))
-    usual = _usual(fingerprint([opened.pool_key, metric]), opened, metric)
-    if it.row is None and len(apart) and apart[0] > usual:
-        st.warning(
-            f"Unlike the samples, so that what the goal model says of it means little: the nearest is {apart[0]:.3g} "
-            f"away, while 99 % of the samples have another one within {usual:.3g}. Perhaps it is inverted?",
-            icon=":material/not_listed_location:",
-        )
+    if it.row is None and len(apart):
+        _warn_of_unlike(opened, metric, float(apart[0]))
     rows = clean_rows(opened)[near]
     pool = opened.pool
 
@@ -106,6 +101,16 @@ def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int)
         query_owners=own,
         device=_opened.pipeline.device,
     )
+
+
+def _warn_of_unlike(opened: Opened, metric: Metric, nearest: float) -> None:
+    usual = _usual(fingerprint([opened.pool_key, metric]), opened, metric)
+    if nearest > usual:
+        st.warning(
+            f"Unlike the samples, so that what the goal model says of it means little: the nearest is {nearest:.3g} "
+            f"away, while 99 % of the samples have another one within {usual:.3g}. Perhaps it is inverted?",
+            icon=":material/not_listed_location:",
+        )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
