@@ -165,10 +165,11 @@ def confusion(counts: np.ndarray, classes: Sequence[str], *, by_row: bool = True
     """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
 
     Colour is the share of the row, the diagonal left out, so that a class's usual confusions stand out; unless
-    ``by_row``, of all.
+    ``by_row``, of the largest cell.
     """
     total = np.maximum(counts.sum(1, keepdims=True), 1)
-    shares = counts * (1 - np.eye(len(counts))) / (total if by_row else max(counts.sum(), 1))
+    wrong = counts * (1 - np.eye(len(counts)))
+    shares = wrong / (total if by_row else max(1, wrong.max(initial=0)))
     few = len(classes) <= 25
     return _table(
         shares,
@@ -176,7 +177,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str], *, by_row: bool = True
         classes,
         text=np.where(counts > 0, counts.astype(str), "") if few else None,
         colours=_MORE,
-        limits=(0, max(0.01 if by_row else 0.0, float(shares.max(initial=0.0))) or 1.0),
+        limits=(0, max(0.01, float(shares.max(initial=0.0)))),
         cells=np.stack([counts, counts / total], axis=-1),
         hover="%{y} taken for %{x}: %{customdata[0]:,} (%{customdata[1]:.1%} of the row)",
         ink=ink,
