@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from curation.samples import Samples
+from curation.selection.pool import variant_name
 from curation.storage import Shards
 
 
@@ -31,7 +32,7 @@ class ImageSet:
     @property
     def name(self) -> str:
         """As in the recipe: clean, fog/3, pgd."""
-        return f"{self.kind}/{self.severity}" if self.severity else self.kind
+        return variant_name(self.kind, self.severity)
 
     @property
     def sizes(self) -> np.ndarray:

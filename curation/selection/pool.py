@@ -35,11 +35,14 @@ def variant_code(kind: str, severity: int) -> int:
     return int.from_bytes(hashlib.blake2b(kind.encode(), digest_size=2).digest(), "little") * 16 + severity
 
 
+def variant_name(kind: str, severity: int) -> str:
+    """Return how people and recipes write a variant: ``clean``, ``fog/3`` or ``pgd``."""
+    return f"{kind}/{severity}" if severity else kind
+
+
 def candidate_name(sample_id: int, kind: str, severity: int) -> str:
     """Return how people and recipes write a candidate: ``17`` (clean), ``17/fog/3`` or ``17/pgd``."""
-    if kind == "clean":
-        return str(sample_id)
-    return f"{sample_id}/{kind}/{severity}" if severity else f"{sample_id}/{kind}"
+    return str(sample_id) if kind == "clean" else f"{sample_id}/{variant_name(kind, severity)}"
 
 
 class Candidate(NamedTuple):

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from curation import stages
 from curation.plugin import fingerprint
 from curation.readers.pixels import Unreadable, decode
-from curation.selection.pool import candidate_name
+from curation.selection.pool import variant_name
 from curation.storage import digest
 from pages.ui import state
 from pages.ui.opened import Opened
@@ -58,8 +58,7 @@ def choose(opened: Opened) -> tuple[int, str]:
         )
     mine = pool[pool["sample_id"].to_numpy() == sample_id]
     names = [
-        candidate_name(0, str(kind), int(severity)).partition("/")[2] or CLEAN
-        for kind, severity in zip(mine["kind"], mine["severity"], strict=True)
+        variant_name(str(kind), int(severity)) for kind, severity in zip(mine["kind"], mine["severity"], strict=True)
     ]
     asked = state.linked("variant") or ""
     st.session_state["similar-variant"] = asked if asked in names else CLEAN
