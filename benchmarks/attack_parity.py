@@ -82,7 +82,7 @@ def compare(setup: Setup, model: nn.Module, images: Tensor, labels: Tensor, foun
     ours = setup.ours()
     if ours is not None:
         seeds = stream_seeds(0, np.arange(len(images)), "parity")
-        made = ours(model, images, labels, seeds=seeds, batch_size=batch_size, quantise=False)
+        made = ours(model, images, labels, seeds=seeds, batch_size=batch_size, quantize=False)
         results["ours"], results["8 bit"] = made, settled(ours, model, made, images, labels)
     for library in found:
         run = theirs(library, setup, model, batch_size=batch_size)
@@ -101,7 +101,7 @@ def steps(setup: Setup) -> str:
 
 @torch.enable_grad()
 def settled(attack: Attack, model: nn.Module, made: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-    """Return what the attack returns with ``quantise``, without a second search."""
+    """Return what the attack returns with ``quantize``, without a second search."""
     return attack.settle(Classify(model, attack=attack.name), made, images, labels).detach()
 
 
@@ -157,8 +157,8 @@ def transfer_table(count: int, data: Path, beside: bool) -> None:
         "logit loss alone": Transfer.model_validate(plain),
         "+ momentum": Transfer.model_validate(plain | {"momentum": 1}),
         "+ momentum, diversity": Transfer.model_validate(plain | {"momentum": 1, "diversity": 0.7}),
-        "the same, cross entropy, normalised": Transfer.model_validate(
-            plain | {"momentum": 1, "diversity": 0.7, "loss": "ce", "normalise": True}
+        "the same, cross entropy, normalized": Transfer.model_validate(
+            plain | {"momentum": 1, "diversity": 0.7, "loss": "ce", "normalize": True}
         ),
         "+ …, resnet32": Transfer.model_validate(plain | {"momentum": 1, "diversity": 0.7, "surrogates": [other]}),
         "+ …, smoothing": Transfer.model_validate({"l2_epsilon": None, "surrogates": [other]}),

@@ -1,7 +1,7 @@
 """How fast the attacks are beside other libraries': the same network, images, steps, device and threads.
 
 Every contender runs in turn, several times over; the shortest CPU time (on an accelerator: the shortest wall time,
-synchronised) counts, which on a busy machine is what the work costs. The parameters of the network are frozen, which
+synchronized) counts, which on a busy machine is what the work costs. The parameters of the network are frozen, which
 spares the libraries gradients that nobody needs. ``folded`` is the network with its batch norms folded, ``early`` stops
 each image once it is fooled: compare its time at the accuracy left, in %. The ratio is to the fastest library.
 Run: python -m benchmarks.attacks [--models resnet20] [--attacks pgd,deepfool] [--images 64] [--device cuda] [--compile]
@@ -81,7 +81,7 @@ def own(setup: Setup, model: nn.Module, batch_size: int, compiled: bool) -> dict
 def _run(attack: Attack, model: nn.Module, batch_size: int) -> Attacked:
     def run(images: Tensor, labels: Tensor) -> Tensor:
         seeds = stream_seeds(0, np.arange(len(images)), "speed")
-        return attack(model, images, labels, seeds=seeds, batch_size=batch_size, quantise=False)
+        return attack(model, images, labels, seeds=seeds, batch_size=batch_size, quantize=False)
 
     return run
 

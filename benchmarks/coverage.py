@@ -1,7 +1,7 @@
 """How fast facility location is beside other libraries': the same points, similarities, number to choose and cores.
 
 The points are CIFAR-10's training images, their pixels projected to 64 dimensions by PCA. Three problems: every class
-by itself, all pairs; all images on a graph of nearest neighbours; all images, all pairs, where the others would need
+by itself, all pairs; all images on a graph of nearest neighbors; all images, all pairs, where the others would need
 N² × 8 bytes. The others are handed similarities, and only their choosing is timed; ours works the distances out in its
 time, but for the graph's, which all are handed. Every run is a process of its own, warmed up on a tiny problem. CPU
 seconds are the measure: on a busy machine wall seconds tell of the others on it. ``ratio`` is CPU seconds, ``value`` is
@@ -32,7 +32,7 @@ from benchmarks import coverage_libraries, sprites
 from benchmarks.coverage_libraries import Problem, similarities
 from curation.coverage import assign
 from curation.coverage.points import Points
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 64
@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Facility location speed beside other libraries.")
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--count", type=int, default=5_000)
-    parser.add_argument("--neighbours", type=int, default=100)
+    parser.add_argument("--neighbors", type=int, default=100)
     parser.add_argument("--parts", default="class,graph,all")
     parser.add_argument("--oracle", default=sys.executable, help="an interpreter that has the other libraries")
     parser.add_argument("--threads", type=int, default=2)
@@ -62,7 +62,7 @@ def main() -> None:
                 options.oracle,
                 libraries,
                 options.count,
-                options.neighbours,
+                options.neighbors,
                 options.threads,
                 options.limit,
             )
@@ -107,11 +107,11 @@ def each_class(points: np.ndarray, labels: np.ndarray, contest: Contest) -> None
 
 
 def graph(points: np.ndarray, labels: np.ndarray, contest: Contest) -> None:
-    """All points on a graph of nearest neighbours."""
+    """All points on a graph of nearest neighbors."""
     begun, cpu = time.perf_counter(), time.process_time()
-    found = nearest_neighbours(points, count=contest.neighbours)
+    found = nearest_neighbors(points, count=contest.neighbors)
     wall_s, cpu_s = time.perf_counter() - begun, time.process_time() - cpu
-    print(f"\nAll on a graph of {contest.neighbours} neighbours (found in {wall_s:.1f} s, {cpu_s:.1f} s of CPU)")
+    print(f"\nAll on a graph of {contest.neighbors} neighbors (found in {wall_s:.1f} s, {cpu_s:.1f} s of CPU)")
     problem = {"count": np.array(contest.count), "points": points, "index": found.index, "distance": found.distance}
     near = similarities(problem)
 
@@ -162,7 +162,7 @@ class Contest:
     oracle: str
     libraries: list[str]
     count: int
-    neighbours: int
+    neighbors: int
     threads: int
     limit_s: int
 

@@ -17,13 +17,13 @@ import numpy as np
 from scipy import sparse
 
 Problem = dict[str, np.ndarray]
-"""count; and points (float32 N×D), or distance (float32 N×N), or index and distance (N×k) of nearest neighbours."""
+"""count; and points (float32 N×D), or distance (float32 N×N), or index and distance (N×k) of nearest neighbors."""
 
 Choose = Callable[[Problem], np.ndarray]
 
 
 def similarities(problem: Problem) -> np.ndarray | sparse.csr_matrix:
-    """Return c − distance, float64, of all pairs or of neighbours: a row a candidate, whom it serves in the columns."""
+    """Return c − distance, float64, of all pairs or of neighbors: a row a candidate, whom it serves in the columns."""
     apart = problem["distance"].astype(np.float64)
     if "index" not in problem:
         return apart.max() - apart
@@ -75,16 +75,16 @@ def submodlib() -> Callable[[Problem], Choose]:
 
 
 def ours(**more: str) -> Callable[[Problem], Choose]:
-    """Ours, from the points themselves, so distances are part of the time; or on neighbours that it is handed."""
+    """Ours, from the points themselves, so distances are part of the time; or on neighbors that it is handed."""
     from curation.coverage import facility_location
-    from curation.embedding.neighbours import Neighbours
+    from curation.embedding.neighbors import Neighbors
 
     def prepare(problem: Problem) -> Choose:
-        found = Neighbours(problem["index"], problem["distance"]) if "index" in problem else None
+        found = Neighbors(problem["index"], problem["distance"]) if "index" in problem else None
 
         def choose(problem: Problem) -> np.ndarray:
             count = int(problem["count"])
-            return facility_location(problem["points"], count=count, neighbours=found, **more).chosen  # type: ignore[arg-type]
+            return facility_location(problem["points"], count=count, neighbors=found, **more).chosen  # type: ignore[arg-type]
 
         return choose
 

@@ -2,7 +2,7 @@
 
 Over 1,000 images, imgaug's averaged over several draws and ours over three times as many: the mean change, the mean
 |change|, its spread and its power in five radial bands of frequency (below 1/16, 1/8, 1/4, 3/8 cycles a pixel, and
-above; of the grey change); then CPU time on one thread, imgaug's one image at a time as the published code works, and
+above; of the gray change); then CPU time on one thread, imgaug's one image at a time as the published code works, and
 as one list. Without the package ``imaug`` (and ``imagecorruptions-imaug``) importable, ours alone. The images are
 CIFAR-10's first test images where ``../shared`` has them, otherwise smooth synthetic pictures.
 Run: python -m benchmarks.imgaug_parity [--images 1000] [--draws 2] [--kinds rain snowflakes …]
@@ -89,7 +89,7 @@ def imgaug_operation(name: str, seed: int) -> Any:
         "snowflakes": lambda: iaa.Snowflakes(flake_size=0.3, speed=0.01, seed=seed),
         "gaussian_noise": lambda: iaa.AdditiveGaussianNoise(scale=15, per_channel=True, seed=seed),
         "elastic_transform": lambda: iaa.ElasticTransformation(alpha=0.625, sigma=0.25, seed=seed),
-        "colour_quantisation": lambda: iaa.KMeansColorQuantization(n_colors=12, seed=seed),
+        "color_quantization": lambda: iaa.KMeansColorQuantization(n_colors=12, seed=seed),
         "gaussian_blur": lambda: iaa.GaussianBlur(sigma=1.0, seed=seed),
         "motion_blur": lambda: iaa.imgcorruptlike.MotionBlur(severity=1, seed=seed),
         "jpeg_compression": lambda: iaa.JpegCompression(compression=70, seed=seed),

@@ -2,7 +2,7 @@
 
 ``wrong``: on CIFAR-10N, the human labels of CIFAR-10's training images. Networks are cross-fitted on the labels of one
 annotation; every score then ranks them, and is judged by the true labels, which nothing else sees: average precision,
-and how many of the first 1,000 are wrong. Cleanlab's own scores get the same probabilities. Neighbours are those in the
+and how many of the first 1,000 are wrong. Cleanlab's own scores get the same probabilities. Neighbors are those in the
 features of one network trained on all of the annotation's labels, as a goal model is. What trainings found is kept in
 --cache, so that scoring again takes seconds.
 
@@ -36,7 +36,7 @@ from torch import nn
 
 from benchmarks import sprites
 from curation.embedding.clusters import clusters
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.label_errors import LABEL_SCORES, Evidence
 from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit
 from curation.label_errors.suspects import suspects
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny_resnet")
     parser.add_argument("--epochs", type=int, default=12, help="of the preset fast, of each training")
     parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--neighbours", type=int, default=30)
+    parser.add_argument("--neighbors", type=int, default=30)
     parser.add_argument("--clusters", type=int, default=50)
     parser.add_argument("--passes", type=int, default=20, help="of Monte Carlo dropout, at a rate of 0.2")
     parser.add_argument("--seed", type=int, default=0)
@@ -120,12 +120,12 @@ def wrong(options: argparse.Namespace) -> None:
         best = max((key for key in figures if key.startswith("cleanlab")), key=lambda key: figures[key][0])
         gain = figures["combined"][0] - figures[best][0]
         low, high = interval(found["combined"], found[best], bad, options.seed)
-        learnt = (evidence.probabilities.argmax(1) == true).mean()
+        learned = (evidence.probabilities.argmax(1) == true).mean()
         right = (looks["suggested"] == true)[bad].mean()
         print(
             f"{name}: {bad.mean():.1%} of {len(bad):,} labels wrong; combined has an AP {gain:+.3f} ({low:+.3f} … "
             f"{high:+.3f}) from the best of cleanlab's ({best}); networks that did not learn an image are right on "
-            f"{learnt:.1%}; of wrong labels {right:.1%} get the true class suggested; gathered in {seconds:.0f} s",
+            f"{learned:.1%}; of wrong labels {right:.1%} get the true class suggested; gathered in {seconds:.0f} s",
             flush=True,
         )
     print(f"\n| score | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
@@ -168,11 +168,11 @@ def gathered(images: np.ndarray, given: np.ndarray, name: str, rows: slice, opti
             pass
         np.save(kept, features_of(model, images, options.device))
     features = np.load(kept)
-    nearest = nearest_neighbours(features, count=options.neighbours, metric="cosine", device=options.device)
+    nearest = nearest_neighbors(features, count=options.neighbors, metric="cosine", device=options.device)
     return Evidence(
         labels=given,
         probabilities=fitted.probabilities,
-        neighbours=nearest.index,
+        neighbors=nearest.index,
         distances=nearest.distance,
         clusters=clusters(features, count=options.clusters, seed=options.seed),
         area_under_margin=fitted.area_under_margin,

@@ -52,7 +52,7 @@ LASSO = """() => new Promise((done) => {
 })"""
 
 
-def colourful(picture: bytes) -> bool:
+def colorful(picture: bytes) -> bool:
     """Whether a picture shows more than axes and a toolbar."""
     pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
     return bool(((pixels.max(-1) - pixels.min(-1)) > 40).mean() > 0.02)
@@ -74,7 +74,7 @@ def painted(page: Any, selector: str) -> bool:
                 }
                 # A page that is busy for half a minute answers no screenshot.
                 with suppress(TimeoutError):
-                    if colourful(page.screenshot(clip=middle)):
+                    if colorful(page.screenshot(clip=middle)):
                         return True
         page.wait_for_timeout(20)
     return False
@@ -99,12 +99,12 @@ def drag(page: Any, selector: str) -> list[float]:
 def lasso(page: Any) -> None:
     """Draw a lasso round the middle of the map."""
     box = page.locator(".stage").bounding_box()
-    centre = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    center = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
     page.keyboard.down("Shift")
     for step in range(60):
         angle = step * 2 * np.pi / 60
         radius = (0.28 + 0.06 * np.sin(5 * angle)) * box["height"]
-        page.mouse.move(*(centre + radius * np.array([np.cos(angle), np.sin(angle)])))
+        page.mouse.move(*(center + radius * np.array([np.cos(angle), np.sin(angle)])))
         if step == 0:
             page.mouse.down()
     page.mouse.up()

@@ -28,7 +28,7 @@ def clustered(number: int) -> dict[str, np.ndarray]:
     blob = generator.choice(blobs, number, p=shares)
     labels = np.arange(blobs) % 10
     homes = 5.5 * np.stack([np.cos(labels * 0.63), np.sin(labels * 0.63)], 1)
-    centres = homes + generator.normal(0, 1.5, (blobs, 2))
+    centers = homes + generator.normal(0, 1.5, (blobs, 2))
     along = generator.normal(0, 0.75, number) * (0.4 + generator.random(blobs))[blob]
     across = generator.normal(0, 0.16, number) * (0.5 + generator.random(blobs))[blob]
     across = across + generator.normal(0, 0.5, blobs)[blob] * along**2
@@ -36,7 +36,7 @@ def clustered(number: int) -> dict[str, np.ndarray]:
     turned = [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)]
     wrong = generator.random(number) < 0.07
     return {
-        "xy": (centres[blob] + np.stack(turned, 1)).astype(np.float32),
+        "xy": (centers[blob] + np.stack(turned, 1)).astype(np.float32),
         "label": np.where(wrong, generator.integers(0, 10, number), labels[blob]),
         "prediction": labels[blob],
         "entropy": np.clip(np.abs(across) + 0.5 * wrong + generator.gamma(0.4, 0.2, number), 0, 2.3),
@@ -78,9 +78,9 @@ def deckgl(points: dict[str, np.ndarray]) -> None:
     import pandas as pd
     import pydeck
 
-    colours = np.array([[int(name[i : i + 2], 16) for i in (1, 3, 5)] for name in theme.CATEGORICAL])
+    colors = np.array([[int(name[i : i + 2], 16) for i in (1, 3, 5)] for name in theme.CATEGORICAL])
     x, y = points["xy"].T.round(4)
-    red, green, blue = colours[points["label"]].T
+    red, green, blue = colors[points["label"]].T
     table = pd.DataFrame({"x": x, "y": y, "r": red, "g": green, "b": blue})
     layer = pydeck.Layer(
         "ScatterplotLayer",
@@ -110,7 +110,7 @@ export default async ({ data, parentElement }) => {
   const number = columns.length / 3;
   const [x, y, category] = [0, 1, 2].map((part) => columns.subarray(part * number, (part + 1) * number));
   const plot = createScatterplot.default({
-    canvas, width: "auto", height: HEIGHT, pointSize: 2, colorBy: "category", pointColor: COLOURS, opacity: 0.5,
+    canvas, width: "auto", height: HEIGHT, pointSize: 2, colorBy: "category", pointColor: COLORS, opacity: 0.5,
     spatialIndexUseWorker: false, // its worker fails in version 1.16
   });
   plot.draw({ x, y, z: category });
@@ -121,7 +121,7 @@ export default async ({ data, parentElement }) => {
 def _regl(folder: str) -> object:
     files = ["pub-sub-es/dist/index.js", "regl/dist/regl.min.js", "regl-scatterplot/dist/regl-scatterplot.min.js"]
     sources = json.dumps([(Path(folder) / file).read_text() for file in files])
-    code = REGL.replace("HEIGHT", str(HEIGHT_PX)).replace("COLOURS", json.dumps(theme.CATEGORICAL))
+    code = REGL.replace("HEIGHT", str(HEIGHT_PX)).replace("COLORS", json.dumps(theme.CATEGORICAL))
     return st.components.v2.component("regl", js=code.replace("SOURCES", sources))
 
 

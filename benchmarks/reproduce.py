@@ -8,7 +8,7 @@ python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: Wang & Fang 2022, table 1,
 one strategy added at a time, for the paper's recipe and for the released code's. ``--only exploiting``: Zhong et al.
-2022, table 1, each target on the original and on the optimised set. ``--only beyond``: what gains more here.
+2022, table 1, each target on the original and on the optimized set. ``--only beyond``: what gains more here.
 ``coverage``: see ``reproduce_coverage``.
 The first two tables' figures are contest scores, or R on tests made of images that contestants could train on; ours are
 R on held-out images, with attacks on held-out surrogates: expect smaller figures, compare signs and order.
@@ -46,10 +46,10 @@ EXPLOITING = {
     "vgg16_bn": (66.67, 80.24),
     "mobilenet_v2": (63.61, 68.10),
 }
-"""Target → published R on the original and on the optimised set, %. Source: Zhong et al. 2022, table 1."""
+"""Target → published R on the original and on the optimized set, %. Source: Zhong et al. 2022, table 1."""
 
 FOURTEEN = """rain/3 snow/2 frost/2 saturate/4 dropout/3 coarse_dropout/3 snowflakes/3 gaussian_noise/3
-elastic_transform/3 colour_quantisation/3 gaussian_blur/3 motion_blur/1 jpeg_compression/3 pixelate/1""".split()
+elastic_transform/3 color_quantization/3 gaussian_blur/3 motion_blur/1 jpeg_compression/3 pixelate/1""".split()
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ def released(size: Size, samples: int) -> dict[str, Recipe]:
 
 
 def exploiting(size: Size) -> dict[str, Recipe]:
-    """Return the optimised set of Zhong et al.: 0:4:1 at random, their 14 corruptions, their transfer attack."""
-    recipe = _recipe(size, "optimised").with_changes(
+    """Return the optimized set of Zhong et al.: 0:4:1 at random, their 14 corruptions, their transfer attack."""
+    recipe = _recipe(size, "optimized").with_changes(
         **{
             "variants.corruption": {"constants": "imgaug", "kinds": FOURTEEN},
             "variants.adversarial": {"attack": "transfer", "loss": "logit", "steps": size.steps},
@@ -191,7 +191,7 @@ def exploiting(size: Size) -> dict[str, Recipe]:
             "selection.variants_per_sample": "one",
         }
     )
-    return {"optimised": recipe}
+    return {"optimized": recipe}
 
 
 def beyond(size: Size) -> dict[str, Recipe]:
@@ -265,13 +265,13 @@ def steps_table(results: Results, prefix: str = "") -> None:
 
 
 def targets_table(results: Results) -> None:
-    """Print R of each target on the original and on the optimised set, beside the published figures."""
-    print("\n| target | original R | optimised R | gain | clean | published |")
+    """Print R of each target on the original and on the optimized set, beside the published figures."""
+    print("\n| target | original R | optimized R | gain | clean | published |")
     print("|---|---|---|---|---|---|")
     gains = []
     for target in results.evaluation.targets:
         table = results.leaderboard(target=target).set_index("set").to_dict("index")
-        before, after = table["clean"], table["optimised"]
+        before, after = table["clean"], table["optimized"]
         gains.append(after["R"] - before["R"])
         published = "–"
         if target in EXPLOITING:

@@ -163,11 +163,11 @@ def ingest(
     """Read a source into a workspace, and write a first recipe for it."""
     with sentences():
         from curation.pipeline import Pipeline
-        from curation.readers import recognise
+        from curation.readers import recognize
         from curation.recipe import Recipe
         from curation.workspace import Workspace
 
-        reader = recognise(source)
+        reader = recognize(source)
         block = {**reader, "split": split, "limit": limit}
         recipe = Recipe.parse({"name": Path(source).stem or source, "source": block, "selection": {"budget": 1}})
         folder = workspace or CACHE / safe_name(Path(source).stem or source)

@@ -31,7 +31,7 @@ def labels(
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
-    """Look for wrong labels: train networks that did not learn a sample, ask its neighbours, and rank the suspects.
+    """Look for wrong labels: train networks that did not learn a sample, ask its neighbors, and rank the suspects.
 
     Finished folds are kept: run it again after a stop. Decide on the page Labels, or with selection.edits in a recipe.
     """

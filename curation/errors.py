@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 
@@ -20,3 +21,12 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ";"
     return f"unknown {what} {name!r}{hint} known: {', '.join(names)}"
+
+
+class RenamedWarning(FutureWarning):
+    """A recipe uses a former name; it is read as the present one."""
+
+
+def note_renamed(what: str, former: str, present: str) -> None:
+    """Warn that a name is a former one, in one sentence for people."""
+    warnings.warn(f"the {what} {former!r} is now called {present!r}", RenamedWarning, stacklevel=2)

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from curation.figures import ACCENT, FAMILY_COLOURS, FAMILY_WORDS, plain
+from curation.figures import ACCENT, FAMILY_COLORS, FAMILY_WORDS, plain
 
 GREY = "#8b93a1"
 """Of what is there to compare with, such as a baseline."""
@@ -21,10 +21,10 @@ PART_WORDS = {**FAMILY_WORDS, "held_out": "Held-out corruptions", "white_box": "
 PART_SHORT = {**PART_WORDS, "held_out": "Held out"}
 """The same where there is little room."""
 
-PART_COLOURS = {
-    **FAMILY_COLOURS,
-    "held_out": FAMILY_COLOURS["corruption"],
-    "white_box": FAMILY_COLOURS["adversarial"],
+PART_COLORS = {
+    **FAMILY_COLORS,
+    "held_out": FAMILY_COLORS["corruption"],
+    "white_box": FAMILY_COLORS["adversarial"],
 }
 
 _ERRORS = [[0.0, "rgba(225,50,20,.65)"], [0.5, "rgba(230,120,60,.4)"], [1.0, "rgba(128,128,128,.08)"]]
@@ -93,9 +93,9 @@ def parts(table: pd.DataFrame, figures: Sequence[str], *, height_px: int | None 
             mode="markers",
             name=words,
             marker={
-                "symbol": "diamond" if main else "circle" if part in FAMILY_COLOURS else "circle-open",
+                "symbol": "diamond" if main else "circle" if part in FAMILY_COLORS else "circle-open",
                 "size": 13 if main else 10,
-                "color": ACCENT if main else PART_COLOURS[part],
+                "color": ACCENT if main else PART_COLORS[part],
             },
             error_x={"array": high - value, "arrayminus": value - low, "thickness": 1, "width": 3},
             hovertemplate=f"%{{y}}, {words}: %{{x:.1%}}<extra></extra>",
@@ -128,7 +128,7 @@ def grid(
 
     Errors stand out in an accuracy; a difference is green where it is above 0, red below. Cells can be selected.
 
-    Args: counts: M×C, of how many images each is; ink: colour of the numbers; None: that of the page's charts.
+    Args: counts: M×C, of how many images each is; ink: color of the numbers; None: that of the page's charts.
     """
     most = max(0.01, float(np.nanmax(np.abs(values), initial=0.01))) if difference else 1.0
     digits = [
@@ -140,7 +140,7 @@ def grid(
         rows,
         columns,
         text=digits,
-        colours=_DIFFERENCE if difference else _ERRORS,
+        colors=_DIFFERENCE if difference else _ERRORS,
         limits=(-most if difference else 0, most),
         cells=_told(values, counts, difference),
         hover="%{y} %{x}: %{customdata}",
@@ -164,7 +164,7 @@ def _told(values: np.ndarray, counts: np.ndarray, difference: bool) -> np.ndarra
 def confusion(counts: np.ndarray, classes: Sequence[str], *, by_row: bool = True, ink: str | None = None) -> go.Figure:
     """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
 
-    Colour is the share of the row, the diagonal left out, so that a class's usual confusions stand out; unless
+    Color is the share of the row, the diagonal left out, so that a class's usual confusions stand out; unless
     ``by_row``, of the largest cell.
     """
     total = np.maximum(counts.sum(1, keepdims=True), 1)
@@ -176,7 +176,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str], *, by_row: bool = True
         classes,
         classes,
         text=np.where(counts > 0, counts.astype(str), "") if few else None,
-        colours=_MORE,
+        colors=_MORE,
         limits=(0, max(0.01, float(shares.max(initial=0.0)))),
         cells=np.stack([counts, counts / total], axis=-1),
         hover="%{y} taken for %{x}: %{customdata[0]:,} (%{customdata[1]:.1%} of the row)",
@@ -192,7 +192,7 @@ def shares(values: np.ndarray, names: Sequence[str], *, ink: str | None = None) 
         names,
         names,
         text=np.where(np.isnan(values), "", np.char.mod("%.0f", 100 * np.nan_to_num(values))),
-        colours=_MORE,
+        colors=_MORE,
         limits=(0, 1),
         cells=values,
         hover="%{y} and %{x}: %{customdata:.1%}",
@@ -207,7 +207,7 @@ def _table(
     columns: Sequence[str],
     *,
     text: Any,
-    colours: Any,
+    colors: Any,
     limits: tuple[float, float],
     cells: np.ndarray,
     hover: str,
@@ -227,7 +227,7 @@ def _table(
             y=list(rows),
             zmin=limits[0],
             zmax=limits[1],
-            colorscale=colours,
+            colorscale=colors,
             showscale=False,
             hoverinfo="skip",
             xgap=1,
@@ -263,7 +263,7 @@ def steps(
 ) -> go.Figure:
     """Return a staircase: R of the first set, then what each further step adds, with its interval.
 
-    A step whose interval takes in 0 is grey. The axis begins at the lowest that is shown, in round numbers.
+    A step whose interval takes in 0 is gray. The axis begins at the lowest that is shown, in round numbers.
 
     Args: values: float S, R in [0, 1]; low, high: float S, bounds of the step's gain, NaN of the first.
     """
@@ -272,7 +272,7 @@ def steps(
     ends = before + 100 * low, before + 100 * high
     first = max(0.0, 10 * np.floor((np.nanmin([reached, ends[0]], initial=100.0) - 2) / 10))
     change = reached - before
-    clear = np.where(low > 0, FAMILY_COLOURS["clean"], np.where(high < 0, "#bd1f01", GREY))
+    clear = np.where(low > 0, FAMILY_COLORS["clean"], np.where(high < 0, "#bd1f01", GREY))
     figure = go.Figure(
         go.Bar(
             x=list(names),

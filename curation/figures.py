@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-FAMILY_COLOURS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
-"""One colour a family, legible on the light and on the dark background and distinct without red-green vision."""
+FAMILY_COLORS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
+"""One color a family, legible on the light and on the dark background and distinct without red-green vision."""
 
 FAMILY_WORDS = {"clean": "Clean", "corruption": "Corrupted", "adversarial": "Adversarial"}
 ACCENT = "#4f46e5"
@@ -47,7 +47,7 @@ def composition(counts: Mapping[str, np.ndarray], classes: Sequence[str], *, hei
                 x=list(classes),
                 y=values,
                 name=FAMILY_WORDS[family],
-                marker_color=FAMILY_COLOURS[family],
+                marker_color=FAMILY_COLORS[family],
                 hovertemplate=f"%{{x}}, {FAMILY_WORDS[family].lower()}: %{{y:,}}<extra></extra>",
             )
             for family, values in counts.items()
@@ -66,7 +66,7 @@ def kinds(names: Sequence[str], chosen: np.ndarray, offered: np.ndarray, *, heig
             x=share,
             y=[name.replace("_", " ") for name in names],
             orientation="h",
-            marker_color=FAMILY_COLOURS["corruption"],
+            marker_color=FAMILY_COLORS["corruption"],
             customdata=np.column_stack([chosen, offered]),
             hovertemplate="%{y}: %{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
         )
@@ -82,7 +82,7 @@ def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) ->
     figure = go.Figure(
         [
             go.Scatter(
-                x=epochs, y=[row["loss"] for row in history], name="Loss", line_color=FAMILY_COLOURS["corruption"]
+                x=epochs, y=[row["loss"] for row in history], name="Loss", line_color=FAMILY_COLORS["corruption"]
             ),
             go.Scatter(
                 x=epochs, y=[row["accuracy"] for row in history], name="Accuracy", yaxis="y2", line_color=ACCENT
@@ -109,7 +109,7 @@ def severity_curves(
             mode="lines+markers" if strong else "lines",
             name=name.replace("_", " "),
             line={
-                "color": FAMILY_COLOURS["corruption"] if strong else "rgba(128,128,128,.45)",
+                "color": FAMILY_COLORS["corruption"] if strong else "rgba(128,128,128,.45)",
                 "width": 3 if strong else 1.2,
             },
             hovertemplate=f"{name.replace('_', ' ')} %{{x}}: %{{y:.3f}}<extra></extra>",
@@ -137,7 +137,7 @@ def coverage_curves(groups: Sequence[Mapping[str, Any]], *, height_px: int = 260
                 x=grid * most,
                 y=np.average(curves, axis=0, weights=offered),
                 name=FAMILY_WORDS[family] + (" at random" if name == "by_chance" else ""),
-                line={"color": FAMILY_COLOURS[family], "dash": dash, "width": 1.5 if dash == "dash" else 2.5},
+                line={"color": FAMILY_COLORS[family], "dash": dash, "width": 1.5 if dash == "dash" else 2.5},
                 hovertemplate="%{x:.1%} chosen cover %{y:.1%}<extra></extra>",
             )
     figure.update_xaxes(title="share of the candidates chosen", tickformat=".0%", rangemode="tozero")
@@ -150,7 +150,7 @@ def attack_path(entropies: np.ndarray, probabilities: np.ndarray, *, top: float,
     passes = np.arange(1, len(entropies) + 1)
     figure = go.Figure(
         [
-            go.Scatter(x=passes, y=entropies, name="Entropy, nats", line_color=FAMILY_COLOURS["adversarial"]),
+            go.Scatter(x=passes, y=entropies, name="Entropy, nats", line_color=FAMILY_COLORS["adversarial"]),
             go.Scatter(x=passes, y=probabilities, name="P(true class)", yaxis="y2", line_color=ACCENT),
         ]
     )
@@ -175,7 +175,7 @@ def class_rates(rates: np.ndarray, classes: Sequence[str], *, family: str, heigh
         go.Bar(
             x=list(classes),
             y=rates,
-            marker_color=FAMILY_COLOURS[family],
+            marker_color=FAMILY_COLORS[family],
             hovertemplate="%{x}: %{y:.1%}<extra></extra>",
         )
     )

@@ -72,7 +72,7 @@ def fit(
     return history
 
 
-def serialised(network: nn.Module) -> bytes:
+def serialized(network: nn.Module) -> bytes:
     """Return a network's weights as a safetensors file's bytes."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "weights"

@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from curation.errors import CurationError
-from curation.fitting import History, fit, serialised
+from curation.fitting import History, fit, serialized
 from curation.models.architectures import build
 from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
@@ -44,7 +44,7 @@ def make_goal_model(plan: Plan, report: Report) -> None:
                 network.to(plan.device)
             else:
                 history = _train(plan, network, kept, report)
-            weights = serialised(network.eval())
+            weights = serialized(network.eval())
             measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
             history[-1:] = [row | measured for row in history[-1:]]
             about = {
@@ -96,7 +96,7 @@ def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> H
 def _weights(epoch: Epoch, twin: nn.Module) -> bytes:
     """Return an epoch's weights (their average, where there is one) as a file's bytes, and load them into ``twin``."""
     twin.load_state_dict(epoch.state["average"] or epoch.state["model"])
-    return serialised(twin.eval())
+    return serialized(twin.eval())
 
 
 class _Accuracies:

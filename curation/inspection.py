@@ -164,7 +164,7 @@ def _one_thread() -> Iterator[None]:
 def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:
     """Return the power of the change by frequency, uint8 H×W: zero frequency in the middle, on a logarithmic scale.
 
-    Black is a millionth (−60 dB) of the strongest frequency or less, white the strongest. Grey mean over channels.
+    Black is a millionth (−60 dB) of the strongest frequency or less, white the strongest. Gray mean over channels.
     """
     change = (variant.astype(np.float64) - original.astype(np.float64)).mean(axis=2)
     power = np.abs(np.fft.fftshift(np.fft.fft2(change))) ** 2
@@ -176,7 +176,7 @@ def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:
 
 
 def magnified(original: np.ndarray, variant: np.ndarray, *, factor: float) -> np.ndarray:
-    """Return the perturbation around mid-grey, ``factor`` times as strong; all uint8, same shape."""
+    """Return the perturbation around mid-gray, ``factor`` times as strong; all uint8, same shape."""
     change = variant.astype(np.float32) - original.astype(np.float32)
     return np.clip(np.rint(127.5 + change * factor), 0, 255).astype(np.uint8)
 

@@ -1,16 +1,16 @@
-"""The search for wrong labels: networks that did not learn a sample, and its neighbours, say what it looks like."""
+"""The search for wrong labels: networks that did not learn a sample, and its neighbors, say what it looks like."""
 
 from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
 from curation.label_errors.base import Evidence
 from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit, softmax
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 class LabelCheck(Settings):
     """How wrong labels are looked for."""
 
+    former_fields: ClassVar = {"neighbours": "neighbors"}
+
     folds: int = Field(4, ge=2, le=20, description="trainings; each sample is held out of one of them")
     architecture: str = Field("tiny_resnet", description="the network of every training")
     train: Training = Field(
         default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
         description="how it is trained, from scratch",
     )
-    neighbours: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
+    neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
 
 
 def check_labels(pipeline: Pipeline, report: Report) -> None:
@@ -75,7 +77,7 @@ def check_labels(pipeline: Pipeline, report: Report) -> None:
         )
         out = pipeline.suspects(check)
         if out.missing(verify=True):
-            report(Progress("labels", whole, whole, note="neighbours and ranking"))
+            report(Progress("labels", whole, whole, note="neighbors and ranking"))
             out.write(0, _suspects(pipeline, check, found))
     report(Progress("labels", whole, whole))
 
@@ -92,14 +94,14 @@ def held_out_probabilities(pipeline: Pipeline, check: LabelCheck) -> np.ndarray:
 def _suspects(pipeline: Pipeline, check: LabelCheck, found: CrossFit) -> pd.DataFrame:
     samples = pipeline.samples
     features = pipeline.all_features()
-    near = nearest_neighbours(
-        features, count=min(check.neighbours, len(features) - 1), metric="cosine", device=pipeline.device
+    near = nearest_neighbors(
+        features, count=min(check.neighbors, len(features) - 1), metric="cosine", device=pipeline.device
     )
     table = suspects(
         Evidence(
             labels=samples.labels,
             probabilities=found.probabilities,
-            neighbours=near.index,
+            neighbors=near.index,
             distances=near.distance,
             clusters=pipeline.map_table("pca").table(0)["cluster"].to_numpy(),
             area_under_margin=found.area_under_margin,
@@ -127,5 +129,5 @@ def _fold(folds: Shards, index: int) -> Fold:
     table = folds.table(index)
     held = table["held_out"].to_numpy()
     logits = table[[name for name in table if str(name).startswith("logit_")]].to_numpy(np.float32)
-    learnt = {name: table[name].to_numpy(np.float32)[~held] for name in ("area_under_margin", "forgetting")}
-    return {"held_out": np.flatnonzero(held), "logits": logits[held], **learnt}
+    learned = {name: table[name].to_numpy(np.float32)[~held] for name in ("area_under_margin", "forgetting")}
+    return {"held_out": np.flatnonzero(held), "logits": logits[held], **learned}

@@ -294,7 +294,7 @@ class Plan:
         """The table of suspicious labels, one row a sample. Raises: CurationError when a fold or the features miss."""
         about = [self.folds(check).digest(), self.map_table("pca").digest(), self.features().digest()]
         versions = [[score.name, score.version] for score in LABEL_SCORES]
-        return self.workspace.label_checks(fingerprint(["suspects", check.neighbours, versions, *about]), 1)
+        return self.workspace.label_checks(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
 
     def map_table(self, method: Literal["pca", "umap"]) -> Shards:
         """The table of x, y and cluster for the clean samples, one row a sample."""

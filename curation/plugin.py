@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, model_validator
 
-from curation.errors import UsageError, unknown_name
+from curation.errors import UsageError, note_renamed, unknown_name
 
 
 def _parse_fraction(value: Any) -> Any:
@@ -35,6 +35,20 @@ class Settings(BaseModel):
     """Immutable, typed parameters: unknown fields, NaN and infinity are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    former_fields: ClassVar[Mapping[str, str]] = {}
+    """Former names of fields, each with the present one: read with a note, never written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_present_names(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not cls.former_fields.keys() & value.keys():
+            return value
+        renamed = dict(value)
+        for former, present in cls.former_fields.items():
+            if former in renamed and present not in renamed:
+                note_renamed("field", former, present)
+                renamed[present] = renamed.pop(former)
+        return renamed
 
     @classmethod
     def parse(cls, value: Any, *, where: str | None = None) -> Self:
@@ -63,6 +77,8 @@ class Plugin(Settings):
     name: ClassVar[str]
     title: ClassVar[str]
     version: ClassVar[int] = 1
+    former_names: ClassVar[tuple[str, ...]] = ()
+    """Names under which older recipes know it, the first one first: read with a note, never written."""
 
     def identity(self) -> dict[str, Any]:
         """Return what determines this plug-in's output, as plain JSON: name, version and parameters."""
@@ -70,7 +86,7 @@ class Plugin(Settings):
 
 
 def fingerprint(value: Any) -> str:
-    """Return 16 hexadecimal digits (64 bits of BLAKE2b) of a JSON-serialisable value; key order is irrelevant."""
+    """Return 16 hexadecimal digits (64 bits of BLAKE2b) of a JSON-serializable value; key order is irrelevant."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -85,15 +101,22 @@ class Registry(Generic[P]):
         """Args: what: the family's noun, used in error sentences ("corruption"); members: the plug-in classes."""
         self.what = what
         self._members = {member.name: member for member in members}
+        self._former = {former: member.name for member in members for former in member.former_names}
         if len(self._members) != len(members):
             raise ValueError(f"two {what} plug-ins share a name")
 
     def __getitem__(self, name: str) -> type[P]:
         """Return the class registered under ``name``. Raises: UsageError naming the nearest right name."""
-        try:
-            return self._members[name]
-        except KeyError:
-            raise UsageError(unknown_name(self.what, name, self._members)) from None
+        return self._members[self.present_name(name)]
+
+    def present_name(self, name: str) -> str:
+        """Return a member's name, given it or a former one. Raises: UsageError naming the nearest right name."""
+        if name in self._members:
+            return name
+        if name not in self._former:
+            raise UsageError(unknown_name(self.what, name, self._members))
+        note_renamed(self.what, name, self._former[name])
+        return self._former[name]
 
     def __iter__(self) -> Iterator[type[P]]:
         return iter(self._members.values())

@@ -19,7 +19,7 @@ from pydantic import (
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS, kinds_of
 from curation.corruptions.base import Constants, Corruption
-from curation.errors import UsageError, unknown_name
+from curation.errors import UsageError
 from curation.exporters import EXPORTERS
 from curation.label_check import LabelCheck
 from curation.plugin import Plugin, Settings, fingerprint, plugin_field
@@ -143,13 +143,18 @@ class CorruptionSet(Settings):
     @field_validator("kinds")
     @classmethod
     def _known(cls, kinds: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
-        for kind in () if kinds == "all" else kinds:
-            name, _, severity = kind.partition("/")
-            if name not in CORRUPTIONS:
-                raise ValueError(unknown_name("corruption", name, CORRUPTIONS.names))
+        if kinds == "all":
+            return kinds
+        present = []
+        for kind in kinds:
+            name, slash, severity = kind.partition("/")
+            try:
+                present.append(f"{CORRUPTIONS.present_name(name)}{slash}{severity}")
+            except UsageError as error:
+                raise ValueError(str(error)) from None
             if severity not in ("", "1", "2", "3", "4", "5") or kind.endswith("/"):
                 raise ValueError(f"{kind!r}: after the slash comes a severity, 1 to 5, e.g. {name}/3")
-        return kinds
+        return present
 
     @field_validator("severities")
     @classmethod
@@ -239,7 +244,7 @@ class Labels(Settings):
 class MapSettings(Settings):
     """The two-dimensional map of the clean samples and their clusters."""
 
-    neighbors: int = Field(15, ge=2, le=200, description="UMAP's neighbourhood: small shows detail, large shows shape")
+    neighbors: int = Field(15, ge=2, le=200, description="UMAP's neighborhood: small shows detail, large shows shape")
     min_dist: float = Field(0.1, ge=0, lt=1, description="UMAP's smallest distance between points")
     clusters: int = Field(20, ge=2, le=20_000, description="number of k-means clusters in feature space")
     cluster_by: Literal["k_means", "hdbscan"] = Field(

@@ -17,7 +17,7 @@ from pydantic import Field
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.prediction import predict
-from curation.neighbours import Read, nearest
+from curation.neighbors import Read, nearest
 from curation.plugin import Settings, fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.randomness import stream_seeds
@@ -73,7 +73,7 @@ def correct(
     family more than there are such samples, are classified, and none of theirs is ever chosen. A part of every quota is
     taken at random. Each round trains a network on what is chosen and adds, in every family, an equal part of what is
     left: for each misclassified image the k nearest candidates of its class that are not chosen yet, k being the
-    smallest that suffices; nearest neighbours come before second nearest, and so on. What cannot be filled so, because
+    smallest that suffices; nearest neighbors come before second nearest, and so on. What cannot be filled so, because
     nothing is misclassified or those classes have no more candidates, is filled at random and counted in ``history``.
 
     Args:

@@ -150,7 +150,8 @@ def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
 def variant_seeds(plugin: Corruption | Attack, seed: int, sample_ids: np.ndarray) -> Tensor:
     """Return the seed, int64 M, from which all that is random in each sample's variant comes."""
     stream = (plugin.severity,) if isinstance(plugin, Corruption) else ()
-    return stream_seeds(seed, sample_ids, plugin.name, *stream)
+    first_name = (*plugin.former_names, plugin.name)[0]  # a new name draws the same numbers
+    return stream_seeds(seed, sample_ids, first_name, *stream)
 
 
 @torch.inference_mode()

@@ -8,11 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from curation.evaluation_figures import GREY
-from curation.figures import ACCENT, FAMILY_COLOURS, plain
+from curation.figures import ACCENT, FAMILY_COLORS, plain
 
 
 def search(
-    values: np.ndarray, reached: np.ndarray, *, name: str, colour: str, share: bool = True, height_px: int = 240
+    values: np.ndarray, reached: np.ndarray, *, name: str, color: str, share: bool = True, height_px: int = 240
 ) -> go.Figure:
     """Return R of each try against one searched number.
 
@@ -23,7 +23,7 @@ def search(
             x=values,
             y=reached,
             mode="markers",
-            marker={"color": colour, "size": 10, "opacity": 0.75},
+            marker={"color": color, "size": 10, "opacity": 0.75},
             hovertemplate=f"{name} %{{x:{'.1%' if share else '.3g'}}}: R %{{y:.1%}}<extra></extra>",
         )
     )
@@ -66,7 +66,7 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
 def mixes(
     shares: np.ndarray, reached: np.ndarray, *, marked: Mapping[str, int] | None = None, height_px: int = 320
 ) -> go.Figure:
-    """Return the triangle of mixes, coloured by R.
+    """Return the triangle of mixes, colored by R.
 
     shares: float T×3, of clean, corrupted and adversarial images; reached: float T in [0, 1]; marked: rings by what
     they are called and the try they are around.
@@ -102,7 +102,7 @@ def mixes(
                 "symbol": "circle-open",
                 "size": 19 + 8 * ring,
                 "line": {"width": 2.5},
-                "color": (ACCENT, FAMILY_COLOURS["corruption"])[ring % 2],
+                "color": (ACCENT, FAMILY_COLORS["corruption"])[ring % 2],
             },
             hoverinfo="skip",
             cliponaxis=False,

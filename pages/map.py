@@ -1,4 +1,4 @@
-"""The samples as the goal model sees them: a map to colour and lasso, its clusters, what is alike, what is double."""
+"""The samples as the goal model sees them: a map to color and lasso, its clusters, what is alike, what is double."""
 
 from pages.ui import views
 from pages.ui.map import clusters, doubles, similar, view

@@ -50,7 +50,7 @@ with data:
         left, middle, right = st.columns(3)
         left.metric("Samples", f"{len(samples):,}")
         middle.metric("Classes", f"{len(samples.classes):,}")
-        right.metric("Image", f"{width}×{height}{' grey' if channels == 1 else ''}")
+        right.metric("Image", f"{width}×{height}{' gray' if channels == 1 else ''}")
         rows = np.arange(min(STRIP, len(samples))) * len(samples) // min(STRIP, len(samples))
         gallery(
             resources.thumbnails(f"strip-{samples.digest}", partial(samples.images, rows)),

@@ -12,7 +12,7 @@ from curation.evaluation.evaluate import begin
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite, make_suite
 from curation.evaluation.trials import predictions_shards, trials_of
-from curation.fitting import serialised
+from curation.fitting import serialized
 from curation.models.architectures import build
 from curation.recipe import Recipe
 from curation.storage import digest
@@ -46,7 +46,7 @@ def keep_evaluation(workspace: Workspace, recipe: Recipe, *, name: str = "kept",
     begin({"recipe": recipe}, evaluation, workspace, name=name)
     suite = make_suite(evaluation.suite, recipe, workspace, device="cpu")
     network = build("tiny_resnet", classes=10, shape=suite.shape, seed=0)
-    weights = serialised(network.eval())
+    weights = serialized(network.eval())
     record = {**(workspace.evaluation(name) or {}), "suite": suite.key, "about_suite": suite.about}
     history = [{"epoch": at, "loss": 2 / at, "accuracy": 1 - 0.5 / at, "seconds": 1.0} for at in (1, 2, 3)]
     for title, right in RIGHT.items():

@@ -298,7 +298,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "parquet: images are text": (parquet(["a", "b"], [0, 1]), "column 'image' is string; expected encoded image bytes"),
     "parquet: labels are fractions": (parquet(cells(*TWO), [0.5, 1]), "column 'label' is double; expected integers"),
     "parquet: one class": (parquet(cells(*TWO), [1, 1]), "has only one class, 1"),
-    "parquet: unlabelled": (
+    "parquet: unlabeled": (
         parquet(cells(*TWO * 2), [0, 1, -1, 0]),
         r"train-0.parquet row 2 has label -1, out of range",
     ),

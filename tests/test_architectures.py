@@ -18,7 +18,7 @@ from curation.models.loading import load_weights, save_weights
 from curation.models.wide_resnet import WideResNet
 from curation.models.wide_resnet_silu import WideResNetSilu
 
-GREY, COLOUR = (28, 28, 1), (32, 32, 3)
+GREY, COLOR = (28, 28, 1), (32, 32, 3)
 
 PARAMETERS = {
     "tiny_resnet": 174_274,
@@ -110,7 +110,7 @@ def test_silu_networks_pad_as_their_published_weights_expect() -> None:
     assert seen[0][0, 0, 8, 8] == seen[1][0, 0, 0, 0] == seen[1][0, 0, 8, 8] == 0
 
 
-def test_torchvision_models_work_on_grey_images() -> None:
+def test_torchvision_models_work_on_gray_images() -> None:
     model = build("torchvision/resnet18", classes=4, shape=(32, 32, 1)).eval()
     with torch.inference_mode():
         logits, features = logits_and_features(model, torch.rand(2, 1, 32, 32))
@@ -120,7 +120,7 @@ def test_torchvision_models_work_on_grey_images() -> None:
 def test_timm_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(UsageError, match="needs the package timm"):
-        build("timm/resnet18", classes=4, shape=COLOUR)
+        build("timm/resnet18", classes=4, shape=COLOR)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_timm_is_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("tiny_resnt", 10, GREY, "did you mean 'tiny_resnet'"),
         ("keras/resnet50", 10, GREY, "unknown architecture 'keras/resnet50'"),
-        ("torchvision/resnet17", 10, COLOUR, "nearest: resnet18"),
+        ("torchvision/resnet17", 10, COLOR, "nearest: resnet18"),
         ("torchvision/vgg11", 10, (20, 20, 3), "does not take images of 20×20 .* for small images, such as resnet18"),
         ("tiny_resnet", 1, GREY, "at least 2 classes"),
         ("tiny_resnet", 10, (8, 8, 3), "at least 16 px"),
@@ -148,9 +148,9 @@ def test_a_model_without_a_last_linear_layer_has_no_features() -> None:
 
 @pytest.mark.parametrize("name", ["tiny_convnet", "resnet4b", "densenet121", "mobilenet_v2"])
 def test_every_kind_of_head_tells_another_class_count(name: str, tmp_path: Path) -> None:
-    save_weights(build(name, classes=100, shape=COLOUR), tmp_path / "hundred.safetensors")
+    save_weights(build(name, classes=100, shape=COLOR), tmp_path / "hundred.safetensors")
     with pytest.raises(CurationError, match="tells 100 classes apart, the data have 10"):
-        load_weights(build(name, classes=10, shape=COLOUR), tmp_path / "hundred.safetensors")
+        load_weights(build(name, classes=10, shape=COLOR), tmp_path / "hundred.safetensors")
 
 
 @pytest.mark.parametrize("network", [WideResNet, WideResNetSilu])
@@ -172,9 +172,9 @@ def test_wide_networks_tell_another_class_count(
     ],
 )
 def test_weights_of_a_similar_architecture_do_not_load(saved: str, asked: str, words: str, tmp_path: Path) -> None:
-    save_weights(build(saved, classes=10, shape=COLOUR), tmp_path / "other.safetensors")
+    save_weights(build(saved, classes=10, shape=COLOR), tmp_path / "other.safetensors")
     with pytest.raises(CurationError, match=rf"{words}.*; and \d+ more; choose the architecture it was trained with"):
-        load_weights(build(asked, classes=10, shape=COLOUR), tmp_path / "other.safetensors")
+        load_weights(build(asked, classes=10, shape=COLOR), tmp_path / "other.safetensors")
 
 
 def test_layers_that_the_trades_code_never_runs_are_passed_over(tmp_path: Path) -> None:

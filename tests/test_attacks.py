@@ -66,7 +66,7 @@ every_attack = pytest.mark.parametrize(("member", "chosen"), cases())
 
 
 def shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey 16×16 images of four classes, a bright bar in one of four places under noise: learnt in a second."""
+    """Gray 16×16 images of four classes, a bright bar in one of four places under noise: learned in a second."""
     draws = np.random.default_rng(seed)
     labels = draws.integers(0, 4, count)
     images = draws.integers(0, 120, (count, 16, 16, 1))

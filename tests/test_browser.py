@@ -144,7 +144,7 @@ def test_a_lasso_shows_its_samples_and_stays_in_the_link(visit: Visit) -> None:
     )
 
 
-def test_a_lasso_becomes_a_slice_and_a_point_its_neighbours(visit: Visit) -> None:
+def test_a_lasso_becomes_a_slice_and_a_point_its_neighbors(visit: Visit) -> None:
     page = visit.page
     visit.open("map?layout=pca", expect="hardest first")
     box = page.locator("canvas.points").bounding_box()
@@ -232,11 +232,11 @@ def test_turning_a_gallery_page_is_light(visit: Visit, path: str, expect: str, b
     assert sum(visit.down) <= budget
 
 
-def test_recolouring_the_map_sends_no_columns_again(visit: Visit) -> None:
+def test_recoloring_the_map_sends_no_columns_again(visit: Visit) -> None:
     visit.open("map?layout=pca", expect="hardest first")
     visit.page.wait_for_timeout(500)
     visit.forget_traffic()
-    visit.page.get_by_label("Colour points by").select_option("cluster")
+    visit.page.get_by_label("Color points by").select_option("cluster")
     visit.page.wait_for_timeout(300)
     visit.settle()
     assert sum(visit.down) <= 10_000

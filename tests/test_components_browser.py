@@ -30,7 +30,7 @@ from curation.errors import CurationError
 from pages.ui import thumbnails
 from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, points_in_polygon
 from pages.ui.components.columns import identify, send_column, send_copies, send_places
-from pages.ui.components.map import _colour
+from pages.ui.components.map import _color
 from pages.ui.components.sprite import make_sprite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,11 +119,11 @@ def test_map_sends_columns_once_and_takes_a_lasso(visit: Visit) -> None:
     page = visit.page
     visit.says("of 50,000 shown")
     first = sum(visit.down)
-    # Eight bytes for places, masks and what hovering reads, one for what is coloured.
+    # Eight bytes for places, masks and what hovering reads, one for what is colored.
     assert first <= 9 * POINTS, f"first load {first / POINTS:.2f} B a point"
 
     drawn = page.locator("canvas.points").screenshot()
-    assert len(set(drawn)) > 200, "the map is one flat colour"
+    assert len(set(drawn)) > 200, "the map is one flat color"
 
     for run in (2, 3):
         visit.forget_traffic()
@@ -177,7 +177,7 @@ def test_map_picks_a_point_and_isolates_a_class(visit: Visit) -> None:
 def test_map_fetches_a_column_once_and_a_picture_without_python(visit: Visit) -> None:
     page = visit.page
     visit.says("of 50,000 shown")
-    menu = page.get_by_label("Colour points by")
+    menu = page.get_by_label("Color points by")
     visit.forget_traffic()
     menu.select_option("fine")
     visit.wait_for_run(2)
@@ -251,7 +251,7 @@ def test_gallery_keys_and_page_flip(visit: Visit) -> None:
     for key in ("ArrowRight", "ArrowRight", "i", "ArrowRight", "x", "ArrowRight", "7"):
         page.keyboard.press(key)
     assert "included" in cells.nth(2).get_attribute("class"), "the badge waits for Python"
-    assert "relabelled" in cells.nth(4).get_attribute("class")
+    assert "relabeled" in cells.nth(4).get_attribute("class")
     visit.says("heard include:2:None exclude:3:None relabel:4:7")
     page.keyboard.press("Enter")
     visit.says("opened 4")
@@ -260,7 +260,7 @@ def test_gallery_keys_and_page_flip(visit: Visit) -> None:
     page.wait_for_function(
         "/opened \\d\\d?/.test(document.body.innerText) && !document.body.innerText.includes('opened 4')"
     )
-    assert "relabelled" in cells.nth(4).get_attribute("class"), "Python's state does not confirm the badge"
+    assert "relabeled" in cells.nth(4).get_attribute("class"), "Python's state does not confirm the badge"
     visit.forget_traffic()
     page.get_by_label("page", exact=True).fill("1")
     page.keyboard.press("Enter")
@@ -351,19 +351,19 @@ def gallery_events(script: AppTest) -> tuple[Edit, ...]:
     return script.session_state["edits"]
 
 
-def test_user_and_page_take_turns_at_the_colour(script: AppTest) -> None:
+def test_user_and_page_take_turns_at_the_color(script: AppTest) -> None:
     script.query_params["show"] = "map"
     script.query_params["points"] = "3000"
-    assert "colour label" in texts(script.run())
-    script.session_state["map"] = {"colour": "margin"}
-    assert "colour margin" in texts(script.run())
-    script.session_state["colour"] = "cluster"
-    assert "colour cluster" in texts(script.run()), "the page's own choice does not count"
-    assert "colour cluster" in texts(script.run()), "an old choice came back"
-    script.session_state["map"] = {"colour": "wrong"}
-    assert "colour wrong" in texts(script.run())
-    script.session_state["map"] = {"colour": "nonsense"}
-    assert "colour label" in texts(script.run())
+    assert "color label" in texts(script.run())
+    script.session_state["map"] = {"color": "margin"}
+    assert "color margin" in texts(script.run())
+    script.session_state["color"] = "cluster"
+    assert "color cluster" in texts(script.run()), "the page's own choice does not count"
+    assert "color cluster" in texts(script.run()), "an old choice came back"
+    script.session_state["map"] = {"color": "wrong"}
+    assert "color wrong" in texts(script.run())
+    script.session_state["map"] = {"color": "nonsense"}
+    assert "color label" in texts(script.run())
 
 
 def test_columns_of_different_length_are_refused() -> None:
@@ -391,7 +391,7 @@ def test_points_in_polygon_agrees_with_the_winding_of_a_star_and_is_fast() -> No
     start = time.perf_counter()
     inside = points_in_polygon(xy, star.tolist())
     elapsed_ms = 1000 * (time.perf_counter() - start)
-    # In polar coordinates, each sector of the star is a triangle with the centre.
+    # In polar coordinates, each sector of the star is a triangle with the center.
     angle = np.mod(np.arctan2(xy[:, 1], xy[:, 0]), 2 * np.pi)
     first = (angle // (2 * np.pi / 256)).astype(int) % 256
     a, b = star[first], star[(first + 1) % 256]
@@ -474,14 +474,14 @@ def test_copies_that_belong_nowhere_are_refused(change: dict[str, Any], words: s
         send_copies(Copies(**{**good, **change}), 3)
 
 
-def test_a_map_that_comes_back_to_the_page_keeps_its_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_that_comes_back_to_the_page_keeps_its_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streamlit, "session_state", {})
     names = ["label", "entropy"]
-    assert _colour("map", "label", None, names) == "label"
-    assert _colour("map", "label", "entropy", names) == "entropy", "the user chose"
-    assert _colour("map", "entropy", "entropy", names) == "entropy", "the page has heard of it"
-    assert _colour("map", "entropy", None, names) == "entropy", "mounted anew: nothing is written"
-    assert _colour("map", "label", None, names) == "label", "the page chose"
+    assert _color("map", "label", None, names) == "label"
+    assert _color("map", "label", "entropy", names) == "entropy", "the user chose"
+    assert _color("map", "entropy", "entropy", names) == "entropy", "the page has heard of it"
+    assert _color("map", "entropy", None, names) == "entropy", "mounted anew: nothing is written"
+    assert _color("map", "label", None, names) == "label", "the page chose"
 
 
 def test_a_category_without_a_name_is_refused() -> None:

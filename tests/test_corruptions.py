@@ -45,7 +45,7 @@ DETERMINISTIC = {
     "saturate",
 }
 ROUNDED_BY_REFERENCE = {"pixelate", "jpeg_compression"}
-OF_IMGAUG = {"rain", "snowflakes", "dropout", "coarse_dropout", "colour_quantisation"}
+OF_IMGAUG = {"rain", "snowflakes", "dropout", "coarse_dropout", "color_quantization"}
 """Not in the reference outputs; tests/test_imgaug_kinds.py has their parity."""
 RANDOM = [name for name in CORRUPTIONS.names if name not in DETERMINISTIC | OF_IMGAUG]
 CPU = torch.device("cpu")
@@ -240,7 +240,7 @@ def test_higher_severity_changes_more(kind: type[Corruption]) -> None:
 def test_any_size_any_picture(
     name: str, severity: int, choice: int, channels: int, height: int, width: int, flat: float | None
 ) -> None:
-    """Flat black, grey and white pictures (no edge, no spread, no mean to divide by) and odd sides are no exception."""
+    """Flat black, gray and white pictures (no edge, no spread, no mean to divide by) and odd sides are no exception."""
     images = photos(2, channels, height, width) if flat is None else torch.full((2, channels, height, width), flat)
     sets = sets_of(CORRUPTIONS[name])
     corruption = CORRUPTIONS.build(name, {"severity": severity, "constants": sets[choice % len(sets)]})
@@ -250,12 +250,12 @@ def test_any_size_any_picture(
     assert 0 <= corrupted.min() <= corrupted.max() <= 1
 
 
-def test_grey_is_what_colour_makes_of_equal_channels() -> None:
-    grey = photos(4, 1, 32, 32)
+def test_gray_is_what_color_makes_of_equal_channels() -> None:
+    gray = photos(4, 1, 32, 32)
     for name in ("defocus_blur", "motion_blur", "glass_blur", "snow", "fog", "brightness", "contrast", "pixelate"):
         corruption = CORRUPTIONS.build(name, {"severity": 4})
-        colour = corruption(grey.expand(-1, 3, -1, -1), seeds=seeds_of(4))
-        assert torch.allclose(corruption(grey, seeds=seeds_of(4)).expand_as(colour), colour, atol=1e-6), name
+        color = corruption(gray.expand(-1, 3, -1, -1), seeds=seeds_of(4))
+        assert torch.allclose(corruption(gray, seeds=seeds_of(4)).expand_as(color), color, atol=1e-6), name
 
 
 # Parity with the published code

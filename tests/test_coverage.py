@@ -30,7 +30,7 @@ from curation.coverage import (
     within_radius_counts,
 )
 from curation.coverage.points import Points
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
 
 BLOBS = np.concatenate(
@@ -164,28 +164,28 @@ def test_threads_change_nothing(threads: int) -> None:
     assert cover.gains.tolist() == expected.gains.tolist()
 
 
-def test_all_neighbours_are_the_same_as_all_points() -> None:
+def test_all_neighbors_are_the_same_as_all_points() -> None:
     whole = facility_location(BLOBS, count=50)
-    cover = facility_location(BLOBS, count=50, neighbours=len(BLOBS) - 1)
+    cover = facility_location(BLOBS, count=50, neighbors=len(BLOBS) - 1)
     assert cover.chosen.tolist() == whole.chosen.tolist()
     assert cover.value == pytest.approx(whole.value, rel=1e-5)
     assert cover.radius == pytest.approx(whole.radius, rel=1e-5)
 
 
 @pytest.mark.parametrize("fixed", [[], [5, 300]])
-def test_few_neighbours_serve_none_but_them(fixed: list[int]) -> None:
-    found = nearest_neighbours(BLOBS, count=10)
+def test_few_neighbors_serve_none_but_them(fixed: list[int]) -> None:
+    found = nearest_neighbors(BLOBS, count=10)
     widest = found.distance.max()
     distances = np.full((len(BLOBS), len(BLOBS)), widest, np.float32)
     np.put_along_axis(distances, found.index, found.distance, 1)
     np.fill_diagonal(distances, 0)
     chosen, _ = plain_greedy(distances, 40, fixed=fixed)
-    cover = facility_location(BLOBS, count=40, neighbours=found, given=np.array(fixed, np.int64))
+    cover = facility_location(BLOBS, count=40, neighbors=found, given=np.array(fixed, np.int64))
     assert cover.chosen.tolist() == chosen
     nearest = distances[:, fixed + chosen].min(1)
     assert cover.value == pytest.approx((widest - nearest).sum(), rel=1e-5)
     assert cover.radius == pytest.approx(cdist(BLOBS, BLOBS[fixed + chosen]).min(1).max(), rel=1e-5)
-    counted = facility_location(BLOBS, count=40, neighbours=10, given=np.array(fixed, np.int64))
+    counted = facility_location(BLOBS, count=40, neighbors=10, given=np.array(fixed, np.int64))
     assert counted.chosen.tolist() == chosen
 
 
@@ -214,7 +214,7 @@ def test_points_that_are_all_the_same(count: int) -> None:
     same = np.ones((7, 3), np.float32)
     for cover in (
         facility_location(same, count=count),
-        facility_location(same, count=count, neighbours=2),
+        facility_location(same, count=count, neighbors=2),
         k_center(same, count=count),
         set_cover(same, radius=1.0, count=count),
     ):
@@ -230,7 +230,7 @@ def test_choosing_all() -> None:
     for cover in (
         facility_location(BLOBS[:40], count=40),
         facility_location(BLOBS[:40], count=40, method="stochastic"),
-        facility_location(BLOBS[:40], count=40, neighbours=3),
+        facility_location(BLOBS[:40], count=40, neighbors=3),
         k_center(BLOBS[:40], count=40),
         k_means(BLOBS[:40], count=40),
         set_cover(BLOBS[:40], radius=3.0, count=40),
@@ -456,7 +456,7 @@ class Stopped(Exception):
     "choose",
     [
         lambda tell: facility_location(BLOBS, count=20, on_progress=tell),
-        lambda tell: facility_location(BLOBS, count=20, neighbours=5, on_progress=tell),
+        lambda tell: facility_location(BLOBS, count=20, neighbors=5, on_progress=tell),
         lambda tell: facility_location(BLOBS, count=20, method="stochastic", on_progress=tell),
         lambda tell: set_cover(BLOBS, radius=2.0, count=20, on_progress=tell),
         lambda tell: k_center(BLOBS, count=20, on_progress=tell),
@@ -494,9 +494,9 @@ def wrong() -> Iterator[tuple[str, Callable[[], object]]]:
     yield r"epsilon must be in \(0, 1\), got 1", lambda: facility_location(ten, count=1, epsilon=1)
     yield r"positions must be in \[0, 10\), got 10", lambda: facility_location(ten, count=1, given=np.array([10]))
     yield r"owners of 3 points, but 10", lambda: facility_location(ten, count=1, owners=np.arange(3))
-    yield r"12 neighbours of each", lambda: facility_location(ten, count=1, neighbours=12)
-    found = nearest_neighbours(ten, count=2)
-    yield r"neighbours of 10 points, but 9", lambda: facility_location(ten[:9], count=1, neighbours=found)
+    yield r"12 neighbors of each", lambda: facility_location(ten, count=1, neighbors=12)
+    found = nearest_neighbors(ten, count=2)
+    yield r"neighbors of 10 points, but 9", lambda: facility_location(ten[:9], count=1, neighbors=found)
     for radius in (0, -1, math.nan, math.inf):
         yield r"radius must be a number above 0", partial(set_cover, ten, radius=radius)
         yield r"radius must be a number above 0", partial(coverage_curve, ten, np.array([0]), radius=radius)

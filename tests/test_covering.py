@@ -31,8 +31,8 @@ COVERING = [selector.name for selector in SELECTORS if selector.covers]
 def places(pool: pd.DataFrame, seed: int = 0) -> np.ndarray:
     """A place in five dimensions for every candidate, near that of its class."""
     random = np.random.default_rng(seed)
-    centres = random.normal(size=(10, 5)) * 4
-    return (centres[pool["label"]] + random.normal(size=(len(pool), 5))).astype(np.float32)
+    centers = random.normal(size=(10, 5)) * 4
+    return (centers[pool["label"]] + random.normal(size=(len(pool), 5))).astype(np.float32)
 
 
 def chosen(pool: pd.DataFrame, **fields: Any) -> tuple[Any, Covering]:

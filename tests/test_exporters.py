@@ -71,7 +71,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @FORMATS
 @pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
-@pytest.mark.parametrize("shape", [(32, 32, 3), (9, 7, 1)], ids=["colour", "grey"])
+@pytest.mark.parametrize("shape", [(32, 32, 3), (9, 7, 1)], ids=["color", "gray"])
 def test_what_is_exported_is_what_is_loaded(
     tmp_path: Path, format_name: str, soft: bool, shape: tuple[int, int, int]
 ) -> None:
@@ -103,7 +103,7 @@ def test_every_export_has_its_papers_and_sums_that_others_can_check(tmp_path: Pa
     out = export(make_set(), built(format_name), tmp_path / "out")
     assert (out / "recipe.yaml").read_text() == "name: test\n"
     text = (out / "datasheet.md").read_text()
-    assert "130 images of 32×32 pixels, colour, 3 classes" in text
+    assert "130 images of 32×32 pixels, color, 3 classes" in text
     assert "| clean | 0.0" in text
     assert "| fog | 3 | 43 |" in text
     names = [line.split("  ", 1)[1] for line in (out / "SHA256SUMS").read_text().splitlines()]
@@ -145,8 +145,8 @@ def test_npy_passes_the_contests_own_checks(tmp_path: Path) -> None:
     assert images.dtype == np.uint8
     assert images.shape[0] <= 50_000
     assert images.shape[1:] == (32, 32, 3)
-    normalised = labels / labels.sum(axis=1, keepdims=True)
-    np.testing.assert_array_equal(normalised, np.eye(3)[make_set().labels])
+    normalized = labels / labels.sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(normalized, np.eye(3)[make_set().labels])
     assert labels.dtype == np.float32
     config: dict[str, Any] = {}
     exec((out / "config.py").read_text(), config)

@@ -138,7 +138,7 @@ def test_stopping_early_fools_the_same_samples(
     if "restarts" in STOPPING[name].model_fields:
         chosen["restarts"] = more
     early, full = (STOPPING[name](stop_early=stop, **chosen) for stop in (True, False))
-    found = [attack(model, images, labels, seeds=seeds, quantise=False) for attack in (early, full)]
+    found = [attack(model, images, labels, seeds=seeds, quantize=False) for attack in (early, full)]
     assert torch.equal(wrong(model, found[0], labels), wrong(model, found[1], labels))
     # On the grid the full run may lose what it found by rounding; stopping early makes sure of it.
     kept = [wrong(model, attack(model, images, labels, seeds=seeds), labels) for attack in (early, full)]
@@ -214,7 +214,7 @@ def test_apgd_is_the_published_algorithm(model: nn.Module, batch: Batch) -> None
     epsilon, steps = 0.06, 30
     starts = random_far_point(images, SampleRandom(seeds), "linf", epsilon)
     attack = APGD(epsilon=epsilon, steps=steps, loss="dlr")
-    found = attack(model, images, labels, seeds=seeds, quantise=False)
+    found = attack(model, images, labels, seeds=seeds, quantize=False)
     for i in range(len(images)):
         one = slice(i, i + 1)
         expected = plain_apgd(model, images[one], labels[one], starts[one], epsilon=epsilon, steps=steps)
@@ -251,10 +251,10 @@ def test_targeted_apgd_leads_to_the_likeliest_other_class(model: nn.Module, batc
 # Members
 
 
-def test_mim_without_momentum_is_bim_and_with_it_adds_normalised_gradients(model: nn.Module, batch: Batch) -> None:
+def test_mim_without_momentum_is_bim_and_with_it_adds_normalized_gradients(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    plain = MIM(steps=4, decay=0)(model, images, labels, seeds=seeds, quantise=False)
-    assert torch.equal(plain, BIM(steps=4)(model, images, labels, seeds=seeds, quantise=False))
+    plain = MIM(steps=4, decay=0)(model, images, labels, seeds=seeds, quantize=False)
+    assert torch.equal(plain, BIM(steps=4)(model, images, labels, seeds=seeds, quantize=False))
     gradients = torch.tensor([3.0, -1.0]).reshape(1, 1, 1, 2)
     momentum = MIM(decay=0.5).direction(gradients, torch.tensor([1.0, 1.0]).reshape(1, 1, 1, 2))
     assert momentum.flatten().tolist() == pytest.approx([1.25, 0.25])
@@ -274,7 +274,7 @@ def test_more_work_finds_higher_losses(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
 
     def reached(attack: Attack) -> Tensor:
-        return losses("ce", model, attack(model, images, labels, seeds=seeds, quantise=False), labels)
+        return losses("ce", model, attack(model, images, labels, seeds=seeds, quantize=False), labels)
 
     fast, basic = reached(FGSM(epsilon=0.06)), reached(BIM(epsilon=0.06, steps=10))
     once = reached(PGD(epsilon=0.06, steps=10, loss="ce"))
@@ -308,7 +308,7 @@ def test_square_sees_through_a_masked_gradient(model: nn.Module, batch: Batch) -
 
 def test_square_moves_to_the_corners_of_the_ball(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    out = Square(epsilon=0.1, steps=30, stop_early=False)(model, images, labels, seeds=seeds, quantise=False)
+    out = Square(epsilon=0.1, steps=30, stop_early=False)(model, images, labels, seeds=seeds, quantize=False)
     inside = (images > 0.1) & (images < 0.9)
     assert torch.allclose((out - images)[inside].abs(), torch.tensor(0.1))
     square = Square(steps=1000)
@@ -322,7 +322,7 @@ def test_square_takes_images_of_any_shape(norm: Norm, shape: tuple[int, int, int
     network = nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), 3))
     images, labels = torch.rand(5, *shape), torch.zeros(5, dtype=torch.int64)
     attack = Square(norm=norm, epsilon=0.3, steps=60, stop_early=False)
-    out = attack(network, images, labels, seeds=torch.arange(5), quantise=False)
+    out = attack(network, images, labels, seeds=torch.arange(5), quantize=False)
     assert losses("cw", network, out, labels).mean() > losses("cw", network, images, labels).mean()
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from benchmarks.imgaug_parity import SPRITE, batch_of, draw_ours, first_thousand, published, statistics, whole
 from curation.corruptions import CORRUPTIONS, kinds_of
 from curation.corruptions.precipitation import _drawn_out, _grains
-from curation.corruptions.quantisation import _lab_of, _membership, _rgb_of
+from curation.corruptions.quantization import _lab_of, _membership, _rgb_of
 from curation.randomness import SampleRandom, stream_seeds
 
-NEW = ("rain", "snowflakes", "dropout", "coarse_dropout", "colour_quantisation")
+NEW = ("rain", "snowflakes", "dropout", "coarse_dropout", "color_quantization")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,7 +54,7 @@ def test_all_is_the_fifteen_or_the_fourteen() -> None:
     assert {kind.name for kind in kinds_of("imgaug")} == {
         *("snow", "frost", "saturate", "rain"),
         *("dropout", "coarse_dropout", "snowflakes"),
-        *("gaussian_noise", "elastic_transform", "colour_quantisation"),
+        *("gaussian_noise", "elastic_transform", "color_quantization"),
         *("gaussian_blur", "motion_blur", "jpeg_compression", "pixelate"),
     }
 
@@ -74,7 +74,7 @@ IMGAUG = {
     "snowflakes": [0.024363, 0.024363, 0.09631, 133.32, 29.827, 21.003, 11.179, 3.4461],
     "dropout": [-0.035869, 0.035869, 0.14355, 193.50, 22.284, 20.628, 20.372, 20.305],
     "coarse_dropout": [-0.035835, 0.035835, 0.14343, 179.59, 8.8013, 7.1735, 6.9532, 6.9086],
-    "colour_quantisation": [-0.0015064, 0.029326, 0.040182, 6.6382, 3.3125, 1.4931, 0.93227, 0.71006],
+    "color_quantization": [-0.0015064, 0.029326, 0.040182, 6.6382, 3.3125, 1.4931, 0.93227, 0.71006],
 }
 """Measured with imaug 0.4.3 and OpenCV 4.11 over the same images, averaged over 6 to 28 seeds.
 
@@ -154,7 +154,7 @@ def test_dropout_blackens_its_share(severity: int, channels: int, height: int, s
             assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
 
 
-# Colour quantisation
+# Color quantization
 
 
 @settings(deadline=None, max_examples=25)
@@ -162,20 +162,20 @@ def test_dropout_blackens_its_share(severity: int, channels: int, height: int, s
     severity=st.integers(1, 5),
     channels=st.sampled_from([1, 3]),
     side_px=st.sampled_from([16, 31, 140]),
-    colours=st.integers(1, 400),
+    colors=st.integers(1, 400),
     seed=st.integers(0, 99),
 )
-def test_at_most_so_many_colours(severity: int, channels: int, side_px: int, colours: int, seed: int) -> None:
-    """Whatever the picture: of one colour, of fewer colours than asked for, larger than the grid that chooses them."""
+def test_at_most_so_many_colors(severity: int, channels: int, side_px: int, colors: int, seed: int) -> None:
+    """Whatever the picture: of one color, of fewer colors than asked for, larger than the grid that chooses them."""
     generator = np.random.default_rng(seed)
-    palette = generator.integers(0, 256, (colours, channels)) / 255
-    chosen = palette[generator.integers(0, colours, (2, side_px, side_px))]
+    palette = generator.integers(0, 256, (colors, channels)) / 255
+    chosen = palette[generator.integers(0, colors, (2, side_px, side_px))]
     images = torch.from_numpy(chosen.astype(np.float32)).permute(0, 3, 1, 2)
-    kind = CORRUPTIONS.build("colour_quantisation", {"severity": severity})
+    kind = CORRUPTIONS.build("color_quantization", {"severity": severity})
     for image in kind(images, seeds=seeds_of(2, seed=seed)):
         found = (image * 255).round().flatten(1).unique(dim=1)
         assert found.shape[1] <= kind.strength
-    if colours == 1:  # as it was, or, where colours are clustered in Lab, as 8-bit Lab can say it: up to 26 levels off
+    if colors == 1:  # as it was, or, where colors are clustered in Lab, as 8-bit Lab can say it: up to 26 levels off
         levels = (images * 255).round()
         ways = [levels]
         if channels == 3:
@@ -185,15 +185,15 @@ def test_at_most_so_many_colours(severity: int, channels: int, side_px: int, col
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_membership_is_the_nearest_centre(channels: int) -> None:
+def test_membership_is_the_nearest_center(channels: int) -> None:
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (3, channels, 500), generator=generator).float()
-    centres = torch.randint(-90, 350, (3, 24, channels), generator=generator).float()
-    member = _membership(pixels, centres)
-    distance = ((pixels[:, None].double() - centres[..., None].double()) ** 2).sum(dim=2)
+    centers = torch.randint(-90, 350, (3, 24, channels), generator=generator).float()
+    member = _membership(pixels, centers)
+    distance = ((pixels[:, None].double() - centers[..., None].double()) ** 2).sum(dim=2)
     assert torch.equal(member.sum(dim=1), torch.ones(3, 500))
     assert torch.equal((member * distance).sum(dim=1), distance.amin(dim=1))
-    # Of equally near centres the first.
+    # Of equally near centers the first.
     assert torch.equal(member.argmax(dim=1), distance.argmin(dim=1))
 
 
@@ -206,5 +206,5 @@ def test_lab_goes_and_comes() -> None:
     assert lab.tolist() == [list(map(float, value)) for value in known.values()]
     assert (_rgb_of(lab) - rgb).abs().max() <= 8
     assert (_rgb_of(lab) - rgb).abs().mean() <= 1
-    grey = torch.arange(256.0)
-    assert (_rgb_of(_lab_of(grey.expand(1, 3, 1, -1))[0, :, 0].T) - grey[:, None]).abs().max() <= 1
+    gray = torch.arange(256.0)
+    assert (_rgb_of(_lab_of(gray.expand(1, 3, 1, -1))[0, :, 0].T) - gray[:, None]).abs().max() <= 1

@@ -57,7 +57,7 @@ def evidence(count: int = 60, *, seed: int = 0) -> Evidence:
     return Evidence(
         labels=labels,
         probabilities=(powers / powers.sum(1, keepdims=True)).astype(np.float32),
-        neighbours=(np.arange(count)[:, None] + offsets) % count,
+        neighbors=(np.arange(count)[:, None] + offsets) % count,
         distances=np.sort(draws.random((count, 7)).astype(np.float32), axis=1),
         clusters=draws.integers(-1, 5, count),
         area_under_margin=draws.normal(size=count).astype(np.float32),
@@ -227,11 +227,11 @@ def test_scores_do_not_depend_on_the_order_of_samples(score: type[LabelScore]) -
     whole = evidence()
     order = np.random.default_rng(3).permutation(60)
     parts = {field.name: getattr(whole, field.name)[order] for field in dataclasses.fields(whole)}
-    parts["neighbours"] = np.argsort(order)[parts["neighbours"]]
+    parts["neighbors"] = np.argsort(order)[parts["neighbors"]]
     np.testing.assert_allclose(score()(Evidence(**parts)), score()(whole)[order], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["self_confidence", "normalised_margin"])
+@pytest.mark.parametrize("name", ["self_confidence", "normalized_margin"])
 def test_plain_confidence_is_cleanlabs(name: str) -> None:
     rank = pytest.importorskip("cleanlab.rank")
     whole = evidence()
@@ -251,25 +251,25 @@ def test_a_class_that_networks_are_unsure_of_is_not_suspicious_as_such() -> None
     assert LABEL_SCORES["confident_learning"]()(whole).argmax() == 0
 
 
-def test_neighbours_near_by_count_more() -> None:
+def test_neighbors_near_by_count_more() -> None:
     labels = np.array([0, 0, 1, 1])
     whole = Evidence(
         labels=labels,
         probabilities=np.full((4, 2), 0.5, np.float32),
-        neighbours=np.array([[1, 2], [2, 0], [3, 0], [2, 0]]),
+        neighbors=np.array([[1, 2], [2, 0], [3, 0], [2, 0]]),
         distances=np.array([[0, 1], [0.5, 1], [0, 0], [1, 1]], np.float32),
     )
     far, near = np.exp(-1), np.exp(-0.25)
     expected = np.array([far / (1 + far), near / (near + far), 0.5, 0.5])
-    np.testing.assert_allclose(LABEL_SCORES["neighbour_disagreement"]()(whole), expected, rtol=1e-6)
+    np.testing.assert_allclose(LABEL_SCORES["neighbor_disagreement"]()(whole), expected, rtol=1e-6)
     np.testing.assert_allclose(votes(dataclasses.replace(whole, distances=None))[0], [0.5, 0.5])
 
 
-def test_where_there_is_no_neighbour_probabilities_speak() -> None:
+def test_where_there_is_no_neighbor_probabilities_speak() -> None:
     whole = Evidence(
         labels=np.array([0, 1, 1]),
         probabilities=np.array([[0.2, 0.8], [0.5, 0.5], [0.5, 0.5]], np.float32),
-        neighbours=np.array([[-1, -1], [2, -1], [1, 0]]),
+        neighbors=np.array([[-1, -1], [2, -1], [1, 0]]),
         distances=np.array([[np.inf, np.inf], [3, np.inf], [0, 0]], np.float32),
     )
     np.testing.assert_allclose(votes(whole), np.array([[0.2, 0.8], [0, 1], [0.5, 0.5]]), rtol=1e-6)
@@ -296,10 +296,10 @@ def test_a_sample_in_no_cluster_gets_the_mean_of_the_others() -> None:
             {"probabilities": np.full((59, 4), 0.25)},
             r"probabilities must be N×columns for the 60 labels, got \(59, 4\)",
         ),
-        ({"neighbours": np.full((60, 7), 60)}, "positions in 0 … 59, or −1 for none, got 60 … 60"),
-        ({"neighbours": np.full((60, 7), 3)}, "row 3 names itself; leave it out"),
-        ({"neighbours": np.zeros((60, 0), int)}, "with k at least 1"),
-        ({"distances": np.ones((60, 2))}, r"one for each of \(60, 7\) neighbours, got \(60, 2\)"),
+        ({"neighbors": np.full((60, 7), 60)}, "positions in 0 … 59, or −1 for none, got 60 … 60"),
+        ({"neighbors": np.full((60, 7), 3)}, "row 3 names itself; leave it out"),
+        ({"neighbors": np.zeros((60, 0), int)}, "with k at least 1"),
+        ({"distances": np.ones((60, 2))}, r"one for each of \(60, 7\) neighbors, got \(60, 2\)"),
         ({"clusters": np.zeros(3, int)}, r"clusters must be N for the 60 labels, got \(3,\)"),
         ({"area_under_margin": np.full(60, np.nan)}, "area_under_margin is not finite in row 0"),
     ],
@@ -320,7 +320,7 @@ def test_suspects_are_ranked_with_what_they_look_like(separable: tuple[np.ndarra
         Evidence(
             labels=labels,
             probabilities=found.probabilities,
-            neighbours=nearest,
+            neighbors=nearest,
             distances=np.take_along_axis(distances, nearest, axis=1).astype(np.float32),
             area_under_margin=found.area_under_margin,
         )

@@ -38,7 +38,7 @@ every_minimal_attack = pytest.mark.parametrize("attack", MINIMAL, ids=["deepfool
 
 
 def shapes(count: int, seed: int) -> Batch:
-    """Grey 16×16 images of four classes, a bright bar in one of four places under noise: learnt in a second."""
+    """Gray 16×16 images of four classes, a bright bar in one of four places under noise: learned in a second."""
     draws = np.random.default_rng(seed)
     labels = draws.integers(0, 4, count)
     pixels = draws.integers(0, 120, (count, 1, 16, 16))
@@ -106,7 +106,7 @@ def test_deepfool_finds_a_linear_models_exact_distance(attack: DeepFool, seed: i
     labels = logits.argmax(1)
     steepness = (weights[labels][:, None] - weights).double().norm(p=1 if attack.norm == "linf" else 2, dim=2) * scale
     exact = ((logits.gather(1, labels[:, None]) - logits) / steepness).nan_to_num(torch.inf).amin(1)
-    out = attack(model, images, labels, seeds=torch.arange(5), quantise=False)
+    out = attack(model, images, labels, seeds=torch.arange(5), quantize=False)
     found = lengths((out - images).double(), attack.norm)
     assert is_fooled(model, out, labels).all()
     assert (found >= exact - 1e-6).all()
@@ -131,7 +131,7 @@ def test_carlini_wagner_finds_a_linear_models_exact_distance(
     bias = (weight * images.flatten()).sum() + slope * distance
     model = Linear(torch.stack([torch.zeros(192), weight]), torch.stack([torch.zeros(()), -bias]))
     label = torch.zeros(1, dtype=torch.int64)
-    out = CarliniWagner(initial_c=initial_c)(model, images, label, seeds=label, quantise=False)
+    out = CarliniWagner(initial_c=initial_c)(model, images, label, seeds=label, quantize=False)
     assert is_fooled(model, out, label).all()
     assert lengths(out - images).item() == pytest.approx(distance, rel=0.02)
 
@@ -143,19 +143,19 @@ def test_the_nearest_wrong_image_is_nearer_than_an_attack_in_a_ball_finds(
     images, labels, seeds = batch
     norm: Norm = "linf" if attack == MINIMAL[1] else "l2"
     right = ~is_fooled(model, images, labels)
-    out = attack(model, images, labels, seeds=seeds, quantise=False)
+    out = attack(model, images, labels, seeds=seeds, quantize=False)
     assert is_fooled(model, out, labels).all()
     assert torch.equal(out[~right], images[~right])
     # In a ball of their median distance, about half can be fooled; where PGD fools many more, the distances are long.
     epsilon = min(lengths(out - images, norm)[right].median().item(), 1)
-    rival = PGD(norm=norm, epsilon=epsilon, steps=20)(model, images, labels, seeds=seeds, quantise=False)
+    rival = PGD(norm=norm, epsilon=epsilon, steps=20)(model, images, labels, seeds=seeds, quantize=False)
     assert is_fooled(model, rival, labels).float().mean() < 0.8
 
 
 def test_carlini_wagner_is_nearer_than_deepfool(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
     near, nearer = (
-        lengths(attack(model, images, labels, seeds=seeds, quantise=False) - images).mean()
+        lengths(attack(model, images, labels, seeds=seeds, quantize=False) - images).mean()
         for attack in (DeepFool(), CarliniWagner(steps=60))
     )
     assert nearer < near
@@ -163,7 +163,7 @@ def test_carlini_wagner_is_nearer_than_deepfool(model: nn.Module, batch: Batch) 
 
 def test_more_confidence_goes_further(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    sure = CarliniWagner(steps=60, confidence=1)(model, images, labels, seeds=seeds, quantise=False)
+    sure = CarliniWagner(steps=60, confidence=1)(model, images, labels, seeds=seeds, quantize=False)
     with torch.inference_mode():
         logits = model(sure)
     others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
@@ -176,7 +176,7 @@ def test_the_published_variant_without_a_search_over_c_makes_its_steps(model: nn
     passes: list[bool] = []
     hook = model.register_forward_hook(lambda _module, _inputs, output: passes.append(output.requires_grad))
     attack = CarliniWagner(steps=100, binary_search_steps=1, initial_c=1)
-    out = attack(model, images, labels, seeds=seeds, quantise=False)
+    out = attack(model, images, labels, seeds=seeds, quantize=False)
     hook.remove()
     assert sum(passes) == 101
     assert is_fooled(model, out, labels).all()
@@ -185,7 +185,7 @@ def test_the_published_variant_without_a_search_over_c_makes_its_steps(model: nn
 def test_deepfool_looks_at_more_classes_only_where_they_are_nearer(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
     two, all_of_them = (
-        lengths(DeepFool(candidates=count)(model, images, labels, seeds=seeds, quantise=False) - images).mean()
+        lengths(DeepFool(candidates=count)(model, images, labels, seeds=seeds, quantize=False) - images).mean()
         for count in (2, 4)
     )
     assert all_of_them <= two + 1e-6
@@ -195,10 +195,10 @@ def test_samples_that_are_done_cost_nothing_more(model: nn.Module, batch: Batch)
     images, labels, seeds = batch
     rows: list[int] = []
     hook = model.register_forward_hook(lambda _module, inputs, _output: rows.append(len(inputs[0])))
-    DeepFool()(model, images, labels, seeds=seeds, quantise=False)
+    DeepFool()(model, images, labels, seeds=seeds, quantize=False)
     deepfools = sum(rows)
     rows.clear()
-    CarliniWagner(steps=50)(model, images, labels, seeds=seeds, quantise=False)
+    CarliniWagner(steps=50)(model, images, labels, seeds=seeds, quantize=False)
     hook.remove()
     assert deepfools < 8 * len(images)
     assert sum(rows) < 0.5 * 50 * 9 * len(images)
@@ -210,7 +210,7 @@ def test_samples_that_are_done_cost_nothing_more(model: nn.Module, batch: Batch)
 @every_minimal_attack
 def test_rounding_loses_no_success_and_little_nearness(attack: Attack, model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    found = attack(model, images, labels, seeds=seeds, quantise=False)
+    found = attack(model, images, labels, seeds=seeds, quantize=False)
     kept = attack(model, images, labels, seeds=seeds)
     assert torch.equal(kept, kept.mul(255).round().clamp(0, 255) / 255)
     assert is_fooled(model, kept, labels).all()
@@ -321,11 +321,11 @@ def test_donors_that_do_not_fit_are_explained(model: nn.Module, batch: Batch) ->
 def test_a_sample_alone_is_the_same_to_the_bit(attack: Attack, model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
     attack = attack.with_donors(*shapes(20, 7)[:2])
-    for quantise in (True, False):
-        whole = attack(model, images, labels, seeds=seeds, quantise=quantise)
+    for quantize in (True, False):
+        whole = attack(model, images, labels, seeds=seeds, quantize=quantize)
         for i in (0, 13):
             one = slice(i, i + 1)
-            alone = attack(model, images[one], labels[one], seeds=seeds[one], quantise=quantise)
+            alone = attack(model, images[one], labels[one], seeds=seeds[one], quantize=quantize)
             assert torch.equal(alone, whole[one])
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -365,5 +365,5 @@ def test_a_published_network_is_fooled_as_near_as_other_libraries_do() -> None:
     images, labels = images[right][:32], labels[right][:32]
     for norm, nearest in nearest_known.items():
         attack = DeepFool(norm=norm)
-        out = attack(network, images, labels, seeds=torch.arange(32), quantise=False)
+        out = attack(network, images, labels, seeds=torch.arange(32), quantize=False)
         assert lengths(out - images, norm).mean().item() == pytest.approx(nearest, rel=0.01)

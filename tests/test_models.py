@@ -23,7 +23,7 @@ from curation.models.loading import load_weights, save_weights
 from curation.models.prediction import evaluate
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-GREY, COLOUR = (28, 28, 1), (32, 32, 3)
+GREY, COLOR = (28, 28, 1), (32, 32, 3)
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is not beside the repository")
 
 
@@ -33,7 +33,7 @@ def tiny(seed: int, *, classes: int = 10, shape: tuple[int, int, int] = GREY) ->
     return model
 
 
-def test_saved_weights_come_back_with_their_normalisation(tmp_path: Path) -> None:
+def test_saved_weights_come_back_with_their_normalization(tmp_path: Path) -> None:
     saved, loaded = tiny(1), tiny(2)
     saved.mean.fill_(0.25)
     save_weights(saved, tmp_path / "model.safetensors")
@@ -46,7 +46,7 @@ def as_data_parallel(state: dict[str, Tensor]) -> object:
     return {"state_dict": {f"module.{name}": value for name, value in state.items()}, "epoch": 3}
 
 
-def as_sequential_with_normalisation(state: dict[str, Tensor]) -> object:
+def as_sequential_with_normalization(state: dict[str, Tensor]) -> object:
     return {"0.mu": torch.full((1, 1, 1), 0.25), **{f"1.{name}": value for name, value in state.items()}}
 
 
@@ -54,14 +54,14 @@ def without_counters(state: dict[str, Tensor]) -> object:
     return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
 
 
-@pytest.mark.parametrize("wrap", [dict, as_data_parallel, as_sequential_with_normalisation, without_counters])
+@pytest.mark.parametrize("wrap", [dict, as_data_parallel, as_sequential_with_normalization, without_counters])
 def test_weights_of_a_bare_network_are_found_under_any_wrapper(
     tmp_path: Path, wrap: Callable[[dict[str, Tensor]], object]
 ) -> None:
     saved, loaded = tiny(1), tiny(2)
     torch.save(wrap(saved.network.state_dict()), tmp_path / "weights.pt")
     load_weights(loaded, tmp_path / "weights.pt")
-    if wrap is as_sequential_with_normalisation:
+    if wrap is as_sequential_with_normalization:
         assert loaded.mean.item() == 0.25
         saved.mean.fill_(0.25)
     images = torch.rand(3, 1, 28, 28)
@@ -69,15 +69,15 @@ def test_weights_of_a_bare_network_are_found_under_any_wrapper(
 
 
 def test_a_misfit_names_the_layers_and_changes_nothing(tmp_path: Path) -> None:
-    save_weights(tiny(1, shape=COLOUR), tmp_path / "colour.safetensors")
-    grey = tiny(2)
-    before = {name: value.clone() for name, value in grey.state_dict().items()}
+    save_weights(tiny(1, shape=COLOR), tmp_path / "color.safetensors")
+    gray = tiny(2)
+    before = {name: value.clone() for name, value in gray.state_dict().items()}
     with pytest.raises(CurationError, match=r"stem\.0\.weight should be 24×1×3×3 and is 24×3×3×3"):
-        load_weights(grey, tmp_path / "colour.safetensors")
+        load_weights(gray, tmp_path / "color.safetensors")
     torch.save({"state_dict": build("resnet20", classes=10, shape=GREY).state_dict()}, tmp_path / "other.pt")
     with pytest.raises(CurationError, match=r"other\.pt does not fit .* is missing; and \d+ more"):
-        load_weights(grey, tmp_path / "other.pt")
-    assert all(torch.equal(before[name], value) for name, value in grey.state_dict().items())
+        load_weights(gray, tmp_path / "other.pt")
+    assert all(torch.equal(before[name], value) for name, value in gray.state_dict().items())
 
 
 def test_another_class_count_is_said_as_such(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_published_weights_reach_their_accuracy(name: str, file: str, count: int
     """The larger networks on every fifth test image, for the sake of time: within 1.5 points of all 10,000."""
     pixels, labels = held_out()
     every = len(pixels) // count
-    model = build(name, classes=10, shape=COLOUR)
+    model = build(name, classes=10, shape=COLOR)
     load_weights(model, DATA / "weights" / file)
     accuracy = evaluate(folded(model), pixels[::every], labels[::every], batch_size=250)
     assert accuracy == pytest.approx(published, abs=0.015 if every > 1 else 0.0006)
@@ -178,7 +178,7 @@ CONTEXTS = [lambda model: dropout(model, 0.3), lambda model: drop_block(model, 0
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", ["tiny_resnet", "tiny_convnet", "resnet20"])
-def test_dropout_regularises_training_and_leaves_no_trace(
+def test_dropout_regularizes_training_and_leaves_no_trace(
     context: Callable[[nn.Module], AbstractContextManager[None]], name: str
 ) -> None:
     model = build(name, classes=4, shape=GREY, seed=1)

@@ -118,7 +118,7 @@ def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted
     assert "checked before" in words(at)
     at.number_input(key="labels-folds").set_value(3)
     at.number_input(key="labels-epochs").set_value(5).run()
-    assert [metric.value for metric in at.metric[:2]] == ["3", "3,000"], "300 samples, 5 epochs, each learnt by 2 of 3"
+    assert [metric.value for metric in at.metric[:2]] == ["3", "3,000"], "300 samples, 5 epochs, each learned by 2 of 3"
     assert at.metric[2].value != "not known yet", "the goal model's training was timed"
     at.button(key="labels-find").click().run()
     assert not at.exception
@@ -207,7 +207,7 @@ def test_decisions_land_in_the_recipe_and_each_is_undone(shown: dict[str, Any], 
     queue = shown["queue"]
     decide(at, (first, "confirm", None), (second, "relabel", 3), (third, "drop", None), queue=queue, place=3)
     assert edits(at) == {"confirmed": [first], "relabel": {str(second): 3}, "drop": [third]}
-    assert "**3** of 300 decided · 1 relabelled · 1 dropped · **2** of the 3 looked at were wrong" in words(at)
+    assert "**3** of 300 decided · 1 relabeled · 1 dropped · **2** of the 3 looked at were wrong" in words(at)
     assert shown["states"] == {first: "confirmed", second: 3, third: "dropped"}
     assert at.session_state["labels-at"] == fourth
     assert shown["queue"] == queue, "what was decided stays where it is, to go back to"
@@ -251,14 +251,14 @@ def test_what_is_decided_is_told_apart_from_what_is_open(shown: dict[str, Any], 
         assert shown["total"] == total
 
 
-def test_many_are_relabelled_and_taken_back_in_one_step(cache: Path, found: Pipeline) -> None:
+def test_many_are_relabeled_and_taken_back_in_one_step(cache: Path, found: Pipeline) -> None:
     at = open_page(**{"look-at": "Many at once"})
     at.number_input(key="labels-first").set_value(60)
     at.number_input(key="labels-confidence").set_value(0.3).run()
     first = suspects(found).iloc[:60]
     would = first[(first["suggested"] != first["given"]) & (first["confidence"] >= 0.3)]
     assert len(would) > 5
-    assert f"**{len(would)}** of the first 60 of this list would be relabelled" in words(at)
+    assert f"**{len(would)}** of the first 60 of this list would be relabeled" in words(at)
     wanted = {str(row.sample_id): row.suggested for row in would.itertuples()}
     at.button(key="labels-relabel").click().run()
     assert not at.exception

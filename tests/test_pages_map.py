@@ -240,7 +240,7 @@ def test_the_set_is_made_up_of_its_slices(cache: Path, drawn: Pipeline) -> None:
     assert table["share"].tolist() == [100, 0, 0]
 
 
-def test_points_are_coloured_by_what_the_pool_tells(cache: Path, shown: dict[str, Any], computed: Pipeline) -> None:
+def test_points_are_colored_by_what_the_pool_tells(cache: Path, shown: dict[str, Any], computed: Pipeline) -> None:
     open_page(changes={"selection.edits": {"drop": [int(computed.samples.sample_ids[3])]}})
     columns = {column.name: column for column in shown["columns"]}
     assert {"label", "entropy", "gini", "margin", "true_probability", "right", "cluster", "images"} <= columns.keys()
@@ -309,7 +309,7 @@ def test_samples_in_no_cluster_are_told_apart(cache: Path, drawn: Pipeline, show
     )
 
 
-def test_the_neighbours_of_a_copy_are_other_samples(cache: Path) -> None:
+def test_the_neighbors_of_a_copy_are_other_samples(cache: Path) -> None:
     at = open_page("Similar", sample="18", variant="fog/3")
     assert "of 24** nearest samples have its label" in words(at)
     assert any(element.value.startswith("**18/fog/3**") for element in at.markdown)
@@ -352,7 +352,7 @@ def test_a_picture_that_is_unlike_the_samples_is_told(cache: Path, drawn: Pipeli
     assert "Unlike the samples" in at.warning[0].value
 
 
-def test_a_picture_of_another_size_and_colour_is_brought_to_the_set(drawn: Pipeline) -> None:
+def test_a_picture_of_another_size_and_color_is_brought_to_the_set(drawn: Pipeline) -> None:
     from pages.ui.map.query import as_seen
 
     photo = np.zeros((60, 90, 3), np.uint8)
@@ -360,7 +360,7 @@ def test_a_picture_of_another_size_and_colour_is_brought_to_the_set(drawn: Pipel
     image, notes = as_seen(picture(photo, "JPEG"), drawn.samples.shape)
     assert image.shape == drawn.samples.shape
     assert image.dtype == np.uint8
-    assert "colour turned grey" in notes
+    assert "color turned gray" in notes
     wide, _ = as_seen(picture(photo, "PNG"), (10, 30, 3))
     assert wide.shape == (10, 30, 3)
 

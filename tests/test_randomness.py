@@ -60,7 +60,7 @@ def test_integers_cover_their_range_evenly() -> None:
 
 
 @pytest.mark.parametrize("axis", ["samples", "elements", "draws", "streams"])
-def test_neighbours_are_uncorrelated(axis: str) -> None:
+def test_neighbors_are_uncorrelated(axis: str) -> None:
     random = SampleRandom(seeds(300))
     first = random.uniform(300)
     second = random.uniform(300)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from curation.errors import CurationError, UsageError
-from curation.readers import READERS, Source, recognise
+from curation.readers import READERS, Source, recognize
 
 
 def opened(recipe: dict[str, Any]) -> Source:
@@ -90,9 +90,9 @@ def test_what_is_converted_is_said(content: bytes, note: str | None, pixel: list
     assert note in chunk.notes.get(1, "") if note else chunk.notes == {}
 
 
-def test_a_colour_image_in_a_grey_set_is_noted(tmp_path: Path) -> None:
+def test_a_color_image_in_a_gray_set_is_noted(tmp_path: Path) -> None:
     files = bad.PAIR | {"dog/c.png": bad.png((250, 10, 10), "RGB")}
-    assert bad.run(bad.write_folder(tmp_path, files) | {"channels": "grey"}).notes == {2: "colour turned grey"}
+    assert bad.run(bad.write_folder(tmp_path, files) | {"channels": "gray"}).notes == {2: "color turned gray"}
     assert opened(bad.write_folder(tmp_path, files)).shape == (12, 12, 3)
 
 
@@ -210,7 +210,7 @@ def test_cifar_100_takes_fine_labels(tmp_path: Path) -> None:
     meta = {"fine_label_names": [f"fine{i}" for i in range(100)], "coarse_label_names": []}
     for name, value in (("train", content), ("test", content), ("meta", meta)):
         (tmp_path / name).write_bytes(pickle.dumps(value, protocol=2))
-    assert recognise(str(tmp_path)) == {"reader": "cifar100", "path": str(tmp_path)}
+    assert recognize(str(tmp_path)) == {"reader": "cifar100", "path": str(tmp_path)}
     assert bad.run({"reader": "cifar100", "path": str(tmp_path)}).labels.tolist() == [7, 99]
 
 
@@ -302,7 +302,7 @@ def test_parquet_of_the_hub(tmp_path: Path) -> None:
         (tmp_path / "data").mkdir(exist_ok=True)
         contents = bad.cells(*(pictures[row] for row in rows))
         bad.write_parquet(tmp_path / "data", contents, [row % 3 for row in rows], f"{part}.parquet", names=names)
-    recipe = recognise(str(tmp_path))
+    recipe = recognize(str(tmp_path))
     assert recipe["reader"] == "parquet"
     train, test = (bad.run(recipe | {"split": split}) for split in ("train", "test"))
     assert train.images[:, 0, 0, 0].tolist() == [10, 20, 30, 40]
@@ -440,8 +440,8 @@ def test_a_stream_is_read_forward_in_one_pass(tmp_path: Path, monkeypatch: pytes
     ("typed", "reader"),
     [("digits", "digits"), ("Fashion-MNIST", "fashion_mnist"), ("cifar-10", "cifar10"), ("CIFAR100", "cifar100")],
 )
-def test_names_of_data_sets_are_recognised(typed: str, reader: str) -> None:
-    assert recognise(typed) == {"reader": reader}
+def test_names_of_data_sets_are_recognized(typed: str, reader: str) -> None:
+    assert recognize(typed) == {"reader": reader}
 
 
 @pytest.mark.parametrize(
@@ -456,9 +456,9 @@ def test_names_of_data_sets_are_recognised(typed: str, reader: str) -> None:
         lambda root: bad.write_idx((root / "fashion").mkdir() or root / "fashion", bad.IMAGES[..., 0], bad.LABELS),
     ],
 )
-def test_paths_are_recognised(write: bad.Case, tmp_path: Path) -> None:
+def test_paths_are_recognized(write: bad.Case, tmp_path: Path) -> None:
     recipe = write(tmp_path)
-    assert recognise(recipe["path"]) == recipe
+    assert recognize(recipe["path"]) == recipe
 
 
 @pytest.mark.parametrize(
@@ -469,10 +469,10 @@ def test_paths_are_recognised(write: bad.Case, tmp_path: Path) -> None:
         ("{}/some.txt", r"some\.txt is in no known format; known: NumPy archive"),
     ],
 )
-def test_what_is_not_recognised_is_said(typed: str, sentence: str, tmp_path: Path) -> None:
+def test_what_is_not_recognized_is_said(typed: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "some.txt").write_text("text")
     with pytest.raises(UsageError, match=sentence):
-        recognise(typed.format(tmp_path))
+        recognize(typed.format(tmp_path))
 
 
 @pytest.mark.parametrize("reader", list(READERS), ids=lambda reader: reader.name)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.corruptions import kinds_of
-from curation.errors import UsageError
+from curation.errors import RenamedWarning, UsageError
 from curation.recipe import Recipe
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -178,3 +178,26 @@ def test_variants_are_added_to_a_recipe_and_never_replaced() -> None:
     assert mine.plus(block(corruption=None, adversarial=None)) == mine
     with pytest.raises(UsageError, match="keep to one"):
         mine.plus(block(corruption={"kinds": ["snow"], "constants": "imagenet"}))
+
+
+def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> None:
+    written = {
+        "source": {"reader": "digits"},
+        "selection": {"budget": 10},
+        "label_check": {"neighbours": 7},
+        "variants": {
+            "corruption": {"kinds": ["colour_quantisation/3"], "constants": "imgaug"},
+            "adversarial": {"attack": "transfer", "normalise": True},
+        },
+    }
+    with pytest.warns(RenamedWarning) as notes:
+        recipe = Recipe.parse(written)
+    assert {str(note.message) for note in notes} == {
+        "the field 'neighbours' is now called 'neighbors'",
+        "the corruption 'colour_quantisation' is now called 'color_quantization'",
+        "the field 'normalise' is now called 'normalize'",
+    }
+    assert recipe.label_check is not None and recipe.label_check.neighbors == 7
+    text = recipe.to_yaml()
+    assert "color_quantization/3" in text and "normalize: true" in text and "neighbours" not in text
+    assert Recipe.from_yaml(text) == recipe

@@ -86,7 +86,7 @@ def test_values_over_passes_by_hand() -> None:
 
 
 @pytest.mark.parametrize("score", scores_of(passes=False), ids=lambda score: score.name)
-def test_hardness_rises_towards_the_boundary(score: type[Score]) -> None:
+def test_hardness_rises_toward_the_boundary(score: type[Score]) -> None:
     logits = torch.tensor([[9.0, 0, 0], [3.0, 0, 0], [1.0, 0, 0], [0.2, 0, 0], [0.0, 0, 0]])
     hardness = score.hardness(score()(logits))
     assert (hardness.diff() > 0).all()

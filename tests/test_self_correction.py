@@ -15,7 +15,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from curation.errors import CurationError
-from curation.neighbours import nearest
+from curation.neighbors import nearest
 from curation.progress import Cancelled, Progress
 from curation.readers.digits import Digits
 from curation.selection.family import NEVER
@@ -137,7 +137,7 @@ def test_what_cannot_be_done_is_a_sentence(digits: Digits300, corrected: Any, ch
 
 
 def test_where_nothing_is_wrong_the_rest_is_random(digits: Digits300) -> None:
-    """Labels that are all 0 are learnt at once; a class of its own is needed for a second one."""
+    """Labels that are all 0 are learned at once; a class of its own is needed for a second one."""
     easy = Digits300()
     easy.pool = easy.pool.assign(label=0)
     found = easy.correct(settings=SelfCorrection.model_validate({"rounds": 2, "train": {"epochs": 4}}))
@@ -146,7 +146,7 @@ def test_where_nothing_is_wrong_the_rest_is_random(digits: Digits300) -> None:
     assert last["at_random"] == last["added"] > 0
 
 
-# Neighbours
+# Neighbors
 
 
 def test_the_nearest_of_known_features() -> None:

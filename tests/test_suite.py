@@ -263,7 +263,7 @@ def test_your_own_p_in_one_archive_leaves_out_what_is_trained_on(tmp_path: Path)
     }
 
 
-def colour(root: Path) -> None:
+def color(root: Path) -> None:
     images, labels = digits(20)
     for part in ("clean", "adversarial", "corruption"):
         as_npy(root / part, np.repeat(images, 3, axis=3), labels)
@@ -292,7 +292,7 @@ def empty_kind(root: Path) -> None:
         (lambda root: None, "does not exist"),
         (lambda root: root.write_text("x"), "expected a folder or an .npz file"),
         (no_adversarial, "lacks its part adversarial: add a folder or file adversarial; it holds: clean, corruption"),
-        (colour, "clean has images of 28×28×3, the training images are 28×28×1"),
+        (color, "clean has images of 28×28×3, the training images are 28×28×1"),
         (other_classes, "a class 'one' that the training images have not"),
         (empty_kind, "holds no images: expected data.npy"),
     ],

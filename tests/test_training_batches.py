@@ -98,7 +98,7 @@ def test_noise_has_its_standard_deviation_and_stays_in_range() -> None:
     chosen = Training(batch_size=40, augment=False, noise=0.1)
     made = Batches(images, np.arange(40), None, settings=chosen, classes=40, device=torch.device("cpu"))
     (batch,) = made.epoch(draws(0))
-    grey = batch.images[batch.targets > 0]
-    assert grey.std().item() == pytest.approx(0.1, rel=0.03)
-    assert grey.mean().item() == pytest.approx(128 / 255, abs=0.01)
+    gray = batch.images[batch.targets > 0]
+    assert gray.std().item() == pytest.approx(0.1, rel=0.03)
+    assert gray.mean().item() == pytest.approx(128 / 255, abs=0.01)
     assert batch.images.max().item() == 1

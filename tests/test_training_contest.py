@@ -72,7 +72,7 @@ def test_the_rate_rises_evenly_then_falls_to_nearly_nothing(warm_up: float) -> N
 
 
 def test_an_epoch_is_the_contests_loop() -> None:
-    """Its loss and optimiser, as its template writes them, on the batches that ``train`` draws."""
+    """Its loss and optimizer, as its template writes them, on the batches that ``train`` draws."""
     numbers = np.random.default_rng(0)
     images = numbers.integers(0, 256, (600, 16, 16, 3), dtype=np.uint8)
     labels = numbers.dirichlet(np.full(4, 0.3), 600).astype(np.float32)

@@ -70,7 +70,7 @@ def test_free_training_is_its_algorithm(few: tuple[np.ndarray, np.ndarray]) -> N
 
 
 def test_trades_is_its_objective(few: tuple[np.ndarray, np.ndarray]) -> None:
-    """Its loss on the worst neighbours; each step moves the running statistics once, by the adversarial images."""
+    """Its loss on the worst neighbors; each step moves the running statistics once, by the adversarial images."""
     chosen = Training(method="trades", steps=4, epsilon=0.1, beta=6, batch_size=60, epochs=1, precision="float32")
     ours, theirs = small(), small()
     (epoch,) = train(ours, *few, settings=chosen, seed=0)
@@ -134,7 +134,7 @@ class Narrow(nn.Module):
 
 @pytest.mark.parametrize("error", [RuntimeError, torch.cuda.OutOfMemoryError, MemoryError])
 @pytest.mark.parametrize("how", [{}, {"method": "free"}, {"method": "trades"}, {"mixup": 1.0}], ids=str)
-def test_a_batch_that_does_not_fit_is_learnt_in_parts(
+def test_a_batch_that_does_not_fit_is_learned_in_parts(
     how: dict[str, Any], error: type[Exception], few: tuple[np.ndarray, np.ndarray]
 ) -> None:
     wide, narrow = Narrow(1000), Narrow(17, error)

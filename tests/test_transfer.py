@@ -29,7 +29,7 @@ ATTACK = Registry("attack", (Transfer,))
 SHAPE = (16, 16, 1)
 SETTINGS: list[dict[str, Any]] = [
     {},
-    {"joint": True, "normalise": True, "translation_kernel_px": 3},
+    {"joint": True, "normalize": True, "translation_kernel_px": 3},
     {"l2_epsilon": None, "linf_epsilon": 0.05, "loss": "ce", "diversity_side": 0.8, "diversity": 1},
     {"linf_epsilon": None, "momentum": 0, "translation_kernel_px": 0, "diversity": 0},
 ]
@@ -37,7 +37,7 @@ every_setting = pytest.mark.parametrize("parameters", SETTINGS, ids=["published"
 
 
 def stripes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey 16×16 images of four classes, noisy stripes in one of four directions: learnt in half a second."""
+    """Gray 16×16 images of four classes, noisy stripes in one of four directions: learned in half a second."""
     draws = np.random.default_rng(seed)
     labels = draws.integers(0, 4, count)
     down, right = np.array([(1, 0), (0, 1), (0.7, 0.7), (0.7, -0.7)]).T[:, labels, None, None]
@@ -161,7 +161,7 @@ def test_the_path_is_the_published_one(models: list[nn.Module], checkpoints: lis
         own_weight=0.6,
         surrogates=(surrogate(checkpoints[1], 0.4),),
     )
-    out = attack(first, images, labels, seeds=seeds, quantise=False)
+    out = attack(first, images, labels, seeds=seeds, quantize=False)
     # A gradient within rounding of 0 may change its sign.
     assert (out - total.clamp(0, 1)).abs().gt(1e-4).float().mean() < 0.005
 
@@ -193,14 +193,14 @@ def test_it_keeps_the_contract(parameters: dict, models: list[nn.Module], checkp
     assert attack(models[0], images[:0], labels[:0], seeds=seeds[:0]).shape == (0, 1, 16, 16)
 
 
-@pytest.mark.parametrize("quantise", [True, False])
+@pytest.mark.parametrize("quantize", [True, False])
 @pytest.mark.parametrize(("linf", "l2", "joint"), [(0.03, None, False), (None, 0.6, False), (0.05, 0.5, True)])
 def test_the_bounds_hold(
-    linf: float | None, l2: float | None, joint: bool, quantise: bool, models: list[nn.Module]
+    linf: float | None, l2: float | None, joint: bool, quantize: bool, models: list[nn.Module]
 ) -> None:
     images, labels, seeds = batch(16)
     attack = Transfer(steps=12, linf_epsilon=linf, linf_step=0.02, l2_epsilon=l2, l2_step=0.2, joint=joint)
-    out = attack(models[0], images, labels, seeds=seeds, quantise=quantise)
+    out = attack(models[0], images, labels, seeds=seeds, quantize=quantize)
     change = (out - images).flatten(1)
     if linf:
         assert change.abs().max() <= linf + 1e-6
@@ -213,10 +213,10 @@ def test_without_joint_the_two_perturbations_add_up(models: list[nn.Module]) -> 
     images, labels, seeds = batch(8)
     shared: dict[str, Any] = {"steps": 5, "linf_step": 0.02, "l2_step": 0.2, "diversity": 0}
     apart = [
-        Transfer(linf_epsilon=linf, l2_epsilon=l2, **shared)(models[0], images, labels, seeds=seeds, quantise=False)
+        Transfer(linf_epsilon=linf, l2_epsilon=l2, **shared)(models[0], images, labels, seeds=seeds, quantize=False)
         for linf, l2 in ((0.05, None), (None, 0.5))
     ]
-    both = Transfer(linf_epsilon=0.05, l2_epsilon=0.5, **shared)(models[0], images, labels, seeds=seeds, quantise=False)
+    both = Transfer(linf_epsilon=0.05, l2_epsilon=0.5, **shared)(models[0], images, labels, seeds=seeds, quantize=False)
     torch.testing.assert_close(both, (apart[0] + apart[1] - images).clamp(0, 1))
 
 

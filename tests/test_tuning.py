@@ -201,7 +201,7 @@ def test_settings_name_the_wrong_field_and_survive_json() -> None:
     with pytest.raises(UsageError, match=r"unknown field 'trails'.*trials"):
         Tuning.parse({"trails": 3})
     with pytest.raises(UsageError, match="search"):
-        Tuning.parse({"search": ["colour"]})
+        Tuning.parse({"search": ["color"]})
     assert Tuning.parse(tiny().to_dict()) == tiny()
 
 

@@ -1,4 +1,4 @@
-"""Auto-PGD: steps that shorten by themselves; and its form towards each of the likeliest other classes."""
+"""Auto-PGD: steps that shorten by themselves; and its form toward each of the likeliest other classes."""
 
 from __future__ import annotations
 
@@ -73,29 +73,29 @@ class APGD(AutoStepped):
 
 
 class APGDTargeted(AutoStepped):
-    """APGD towards each of the likeliest other classes in turn, by the targeted DLR loss; needs 4 classes.
+    """APGD toward each of the likeliest other classes in turn, by the targeted DLR loss; needs 4 classes.
 
     Source: Croce & Hein 2020, section 4.2 (APGD-T).
     """
 
     name: ClassVar[str] = "apgd_targeted"
-    title: ClassVar[str] = "APGD, targeted (towards the likeliest classes)"
+    title: ClassVar[str] = "APGD, targeted (toward the likeliest classes)"
 
     targets: int = Field(
         9, ge=1, le=999, description="how many other classes, the likeliest first; each gets all steps"
     )
 
     def runs(self, classify: Classify, search: Search) -> Iterator[LossOf]:
-        """Return the loss towards each target; the images' own logits rank them."""
+        """Return the loss toward each target; the images' own logits rank them."""
         with torch.no_grad():
             logits = self.logits(classify, search.images)
         others = logits.scatter(1, search.labels[:, None], -torch.inf)
         ranked = others.sort(dim=1, descending=True, stable=True).indices
 
-        def towards(place: int) -> LossOf:
+        def toward(place: int) -> LossOf:
             return lambda logits, labels: dlr_targeted(logits, labels, ranked[search.rows, place])
 
-        return map(towards, range(min(self.targets, logits.shape[1] - 1)))
+        return map(toward, range(min(self.targets, logits.shape[1] - 1)))
 
     def most_passes(self, classes: int) -> int:
         """Return what the steps cost, for each target, and the first look at the image."""

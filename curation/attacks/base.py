@@ -40,7 +40,7 @@ class Attack(Plugin):
         *,
         seeds: Tensor,
         batch_size: int = 128,
-        quantise: bool = True,
+        quantize: bool = True,
         multiple: int = MULTIPLE,
         on_step: OnStep | None = None,
     ) -> Tensor:
@@ -56,13 +56,13 @@ class Attack(Plugin):
             batch_size: images worked on at a time, rounded up to a multiple of 8. It bounds memory and does not change
                 the result; neither do order and number of the images (on a CPU, to the bit). Where memory runs out all
                 the same, it is halved by itself.
-            quantise: bring the result onto the 8-bit grid; without, it is what the search found, to be compared with
+            quantize: bring the result onto the 8-bit grid; without, it is what the search found, to be compared with
                 other libraries.
             multiple: passes are padded to a multiple of so many images. 1 is fastest for a single image, and its last
                 bits may then differ from the same image's in a batch.
             on_step: see ``OnStep``.
 
-        Returns: float32, same shape and device, in [0, 1]; values k/255 where ``quantise``.
+        Returns: float32, same shape and device, in [0, 1]; values k/255 where ``quantize``.
         Raises: CurationError for images, labels or seeds that do not fit, a model that returns something else than
             finite logits, or memory too small for 8 images.
         """
@@ -86,7 +86,7 @@ class Attack(Plugin):
                 )
                 try:
                     found = self.perturb(classify, some, theirs, random).detach()
-                    if quantise:
+                    if quantize:
                         found = self.settle(classify, found, some, theirs)
                 except RuntimeError as error:
                     if not _out_of_memory(error):

@@ -37,7 +37,7 @@ DECAY, DECAY_OF_SQUARES, SMALLEST = 0.9, 0.999, 1e-8
 
 
 class CarliniWagner(MinimalAttack):
-    """Minimises |x′ − x|² + c · max(margin, −confidence) in tanh space, for the smallest c that succeeds.
+    """Minimizes |x′ − x|² + c · max(margin, −confidence) in tanh space, for the smallest c that succeeds.
 
     Each sample has its own search over c: tenfold up until one succeeds, then halved in the logarithm, and in the last
     round the smallest that succeeded again. It leaves each round, and the batch, by itself: a round ends early where
@@ -47,7 +47,7 @@ class CarliniWagner(MinimalAttack):
     The nearest misclassified point of all rounds is kept; without any, the one of the largest margin. A sample that is
     misclassified from the start, with that confidence, is returned unchanged. Rounding may cost some of the confidence.
 
-    Source: Carlini & Wagner 2017, "Towards Evaluating the Robustness of Neural Networks", section VI-A, objective f6.
+    Source: Carlini & Wagner 2017, "Toward Evaluating the Robustness of Neural Networks", section VI-A, objective f6.
     Tan, Gao & Li 2022 use initial_c 1, binary_search_steps 1 and 100 steps.
     """
 
@@ -104,7 +104,7 @@ class CarliniWagner(MinimalAttack):
         return self._shortened(classify, best, images, labels, lengths.isfinite())
 
     def _shortened(self, classify: Classify, best: Tensor, images: Tensor, labels: Tensor, which: Tensor) -> Tensor:
-        """Return the points with those asked for drawn back towards their images, as far as they stay misclassified."""
+        """Return the points with those asked for drawn back toward their images, as far as they stay misclassified."""
         if not which.any():
             return best
         nearest, images, labels = best.clone(), images[which], labels[which]

@@ -1,4 +1,4 @@
-"""DeepFool: straight to the nearest decision boundary of the linearised model, again and again."""
+"""DeepFool: straight to the nearest decision boundary of the linearized model, again and again."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def cw(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the margin max_{i≠y} z_i − z_y, float N: above 0 once the sample is misclassified.
 
     Args: logits: N×K; labels: int64 N.
-    Source: Carlini & Wagner 2017, "Towards Evaluating the Robustness of Neural Networks", objective f6 without a bound.
+    Source: Carlini & Wagner 2017, "Toward Evaluating the Robustness of Neural Networks", objective f6 without a bound.
     """
     return _best_other(logits, labels) - _at(logits, labels)
 
@@ -61,7 +61,7 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def dlr_targeted(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
-    """Return the ratio towards a target class, −(z_y − z_t) / (z_π1 − ½(z_π3 + z_π4) + 1e-12), float N.
+    """Return the ratio toward a target class, −(z_y − z_t) / (z_π1 − ½(z_π3 + z_π4) + 1e-12), float N.
 
     Args: logits: N×K, K ≥ 4; labels, targets: int64 N.
     Raises: CurationError for fewer than 4 classes.

@@ -20,7 +20,7 @@ from curation.plugin import PixelFloat
 class PGD(SteppedAttack):
     """Steps of steepest ascent, projected into the ball after each; the best point of each sample is kept.
 
-    Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks"; with the DLR loss as in
+    Source: Madry et al. 2018, "Toward Deep Learning Models Resistant to Adversarial Attacks"; with the DLR loss as in
     Wang & Fang 2022, "Goal-Oriented Data-Centric Robust Learning".
     """
 

@@ -1,4 +1,4 @@
-"""Style transfer: the image drawn towards another class's deep features while its own shallow ones are held."""
+"""Style transfer: the image drawn toward another class's deep features while its own shallow ones are held."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from curation.randomness import SampleRandom
 
 
 class StyleTransfer(Attack):
-    """SGD on the image towards the deepest features of an image of another class, holding its own shallow features.
+    """SGD on the image toward the deepest features of an image of another class, holding its own shallow features.
 
     Both are compared by their mean square difference. It is not style transfer in the usual sense, which compares Gram
     matrices of the features; the name is the source's. Which image of which other class is lent is drawn for each

@@ -30,7 +30,7 @@ class Transfer(Attack):
     Of the published code two bugs are not repeated: labels overwritten after the first batch, so that later gradients
     were zero, and surrogates with 1,000 outputs for 10 classes. Each sample draws its own size and place (there: one a
     batch), and the canvas is the largest size as in the text (there: one pixel more). The published attack takes 300
-    steps, ``normalise`` in the text and not in the code; 20 steps are the default, for CPUs.
+    steps, ``normalize`` in the text and not in the code; 20 steps are the default, for CPUs.
 
     Source: Zhong et al. 2022, "Exploiting the Potential of Datasets", and its released code; momentum and ensembles of
     logits: Dong et al. 2018, MI-FGSM; translation invariance: Dong et al. 2019, TI-FGSM; input diversity: Xie et al.
@@ -39,6 +39,7 @@ class Transfer(Attack):
 
     name: ClassVar[str] = "transfer"
     title: ClassVar[str] = "Transfer (momentum, translation, diversity, ensemble)"
+    former_fields: ClassVar = {"normalise": "normalize"}
 
     loss: LossName = Field("logit", description="what is driven up; logit: the label's own logit, down")
     steps: int = Field(20, ge=1, le=10_000, description="gradient steps for each norm; the published attack takes 300")
@@ -52,7 +53,7 @@ class Transfer(Attack):
     l2_step: float = Field(0.025, gt=0, le=1000, description="length of a step of the L2 perturbation")
     joint: bool = Field(False, description="bring the sum of both perturbations into both bounds")
     momentum: float = Field(1.0, ge=0, le=2, description="factor of the gradients so far; 0: none")
-    normalise: bool = Field(False, description="divide each gradient by its L1 norm before it is added")
+    normalize: bool = Field(False, description="divide each gradient by its L1 norm before it is added")
     translation_kernel_px: int | None = Field(
         5, ge=0, le=99, description="side of the Gaussian that smooths each gradient, odd; 0: none"
     )
@@ -162,14 +163,14 @@ class Transfer(Attack):
     def _gradients(
         self, models: list[tuple[Classify, float]], points: Tensor, labels: Tensor, random: SampleRandom
     ) -> Tensor:
-        """Return the gradient of the ensemble's loss, smoothed and normalised as asked for."""
+        """Return the gradient of the ensemble's loss, smoothed and normalized as asked for."""
         points = points.detach().requires_grad_()
         logits = sum(weight * self._logits(model, points, random) for model, weight in models)
         assert isinstance(logits, Tensor)
         (gradients,) = torch.autograd.grad(LOSSES[self.loss](logits, labels).sum(), points)
         if self.translation_kernel_px:
             gradients = smoothed(gradients, self.translation_kernel_px)
-        return unit_l1(gradients) if self.normalise else gradients
+        return unit_l1(gradients) if self.normalize else gradients
 
     def _logits(self, classify: Classify, points: Tensor, random: SampleRandom) -> Tensor:
         """Return one model's logits, for some samples of the image resized and shifted on a canvas."""

@@ -6,7 +6,7 @@ from curation.corruptions.digital import Contrast, ElasticTransform, JpegCompres
 from curation.corruptions.dropout import CoarseDropout, Dropout
 from curation.corruptions.noise import GaussianNoise, ImpulseNoise, ShotNoise, SpeckleNoise
 from curation.corruptions.precipitation import Rain, Snowflakes
-from curation.corruptions.quantisation import ColourQuantisation
+from curation.corruptions.quantization import ColorQuantization
 from curation.corruptions.weather import Brightness, Fog, Frost, Snow, Spatter
 from curation.plugin import Registry
 
@@ -36,7 +36,7 @@ CORRUPTIONS: Registry[Corruption] = Registry(
         Snowflakes,
         Dropout,
         CoarseDropout,
-        ColourQuantisation,
+        ColorQuantization,
     ),
 )
 

@@ -33,7 +33,7 @@ class DefocusBlur(Corruption):
 
 
 class GlassBlur(Corruption):
-    """Frosted glass: pixels take the place of near neighbours, between two light blurs.
+    """Frosted glass: pixels take the place of near neighbors, between two light blurs.
 
     Source: Hendrycks & Dietterich 2019, ``glass_blur``; (σ, reach d, rounds). Pixels are visited from the bottom right;
     each takes the current value of the one at an offset from {−d, …, d−1}². (The published code means to swap the two,
@@ -68,7 +68,7 @@ def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int) 
     there = offset[:, 0].mul_(width).add_(offset[:, 1]).mul_(moves).flatten(1).add_(here)
     if reach_px == 1:
         return there
-    # A neighbour visited before has itself changed: follow it, by ever longer jumps, to a pixel with an old value.
+    # A neighbor visited before has itself changed: follow it, by ever longer jumps, to a pixel with an old value.
     changed = moves.flatten().expand_as(there).gather(1, there) & (there > here)
     follow, before = torch.where(changed, there, here), here
     while not torch.equal(follow, before):
@@ -97,7 +97,7 @@ class MotionBlur(Corruption):
 
 
 class ZoomBlur(Corruption):
-    """The camera moved towards its object: the mean of ever larger copies.
+    """The camera moved toward its object: the mean of ever larger copies.
 
     Source: Hendrycks & Dietterich 2019, ``zoom_blur``; (end, step) of the zoom factors, from 1.
     """
@@ -115,7 +115,7 @@ class ZoomBlur(Corruption):
         end, step = self.strength
         factors = np.arange(1, end, step)
         total = images.clone()
-        # On small images neighbouring factors cut and grow to the same whole pixels: one zoom serves them all.
+        # On small images neighboring factors cut and grow to the same whole pixels: one zoom serves them all.
         turned = images.transpose(2, 3).contiguous()
         for factor, times in _alike(factors, images.shape[2:]):
             columns_zoomed = filters.zoomed_rows(turned, factor).transpose(2, 3).contiguous()

@@ -14,7 +14,7 @@ from curation.randomness import SampleRandom
 
 
 class Contrast(Corruption):
-    """Less contrast: every channel is drawn towards its own mean.
+    """Less contrast: every channel is drawn toward its own mean.
 
     Source: Hendrycks & Dietterich 2019, ``contrast``.
     """
@@ -69,11 +69,11 @@ class ElasticTransform(Corruption):
             len(images), -1, width
         )
         if jitter_px:
-            images = _sample(images, *_jittered(random, x, y, jitter_px), edge_is_pixel_centre=True)
+            images = _sample(images, *_jittered(random, x, y, jitter_px), edge_is_pixel_center=True)
         if alpha_px:
             noise = random.uniform(2, height, width, low=-1, high=1)
             shift_px = filters.gaussian_blur(noise, sigma_px=sigma_px, truncate=3, border="symmetric") * alpha_px
-            images = _sample(images, x + shift_px[:, 0], y + shift_px[:, 1], edge_is_pixel_centre=False)
+            images = _sample(images, x + shift_px[:, 0], y + shift_px[:, 1], edge_is_pixel_center=False)
         return images
 
 
@@ -93,28 +93,28 @@ def _shuffled(images: Tensor, random: SampleRandom, *, alpha_px: float, sigma_px
 def _jittered(random: SampleRandom, x: Tensor, y: Tensor, jitter_px: float) -> tuple[Tensor, Tensor]:
     """Return where each pixel comes from under the affine map that moves three points of the image at random."""
     height, width = x.shape[1:]
-    centre_x, centre_y, arm = width // 2, height // 2, min(height, width) // 3
+    center_x, center_y, arm = width // 2, height // 2, min(height, width) // 3
     noise = random.uniform(3, 2, low=-jitter_px, high=jitter_px)[..., None, None]
-    right_low = noise[:, 0] + noise.new_tensor([centre_x + arm, centre_y + arm])[:, None, None]
-    right_high = noise[:, 1] + noise.new_tensor([centre_x + arm, centre_y - arm])[:, None, None]
-    left_high = noise[:, 2] + noise.new_tensor([centre_x - arm, centre_y - arm])[:, None, None]
+    right_low = noise[:, 0] + noise.new_tensor([center_x + arm, center_y + arm])[:, None, None]
+    right_high = noise[:, 1] + noise.new_tensor([center_x + arm, center_y - arm])[:, None, None]
+    left_high = noise[:, 2] + noise.new_tensor([center_x - arm, center_y - arm])[:, None, None]
     along_x, along_y = (right_high - left_high) / (2 * arm), (right_low - right_high) / (2 * arm)
     determinant = along_x[:, 0] * along_y[:, 1] - along_x[:, 1] * along_y[:, 0]
     to_x, to_y = x - right_high[:, 0], y - right_high[:, 1]
-    source_x = centre_x + arm + (along_y[:, 1] * to_x - along_y[:, 0] * to_y) / determinant
-    source_y = centre_y - arm + (along_x[:, 0] * to_y - along_x[:, 1] * to_x) / determinant
+    source_x = center_x + arm + (along_y[:, 1] * to_x - along_y[:, 0] * to_y) / determinant
+    source_y = center_y - arm + (along_x[:, 0] * to_y - along_x[:, 1] * to_x) / determinant
     return source_x, source_y
 
 
-def _sample(images: Tensor, x: Tensor, y: Tensor, *, edge_is_pixel_centre: bool) -> Tensor:
-    """Return the images read bilinearly at (x, y) in px, mirrored at the outer pixels' centres or outer edges."""
+def _sample(images: Tensor, x: Tensor, y: Tensor, *, edge_is_pixel_center: bool) -> Tensor:
+    """Return the images read bilinearly at (x, y) in px, mirrored at the outer pixels' centers or outer edges."""
     height, width = images.shape[2:]
-    if edge_is_pixel_centre:
+    if edge_is_pixel_center:
         grid = torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
     else:
         grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
     return functional.grid_sample(
-        images, grid, mode="bilinear", padding_mode="reflection", align_corners=edge_is_pixel_centre
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=edge_is_pixel_center
     )
 
 
@@ -148,11 +148,11 @@ def _box_means(levels: Tensor, share: float) -> Tensor:
     side_px = levels.shape[2]
     small_px = int(side_px * share)
     scale = side_px / small_px
-    centre = (np.arange(small_px) + 0.5) * scale
-    row = (centre - scale / 2 + 0.5).astype(int) + np.arange(int(scale) + 2)[:, None]
+    center = (np.arange(small_px) + 0.5) * scale
+    row = (center - scale / 2 + 0.5).astype(int) + np.arange(int(scale) + 2)[:, None]
     # PIL's own words, so that a row on the border of two blocks falls to the same one.
-    place = (row - centre + 0.5) * (1 / scale)
-    inside = (place > -0.5) & (place <= 0.5) & (row < (centre + scale / 2 + 0.5).astype(int))
+    place = (row - center + 0.5) * (1 / scale)
+    inside = (place > -0.5) & (place <= 0.5) & (row < (center + scale / 2 + 0.5).astype(int))
     rows = torch.from_numpy(np.minimum(row, side_px - 1)).to(levels.device)
     shares = torch.from_numpy(inside).to(levels)[..., None]
     total = torch.zeros_like(levels[:, :, :small_px])
@@ -179,10 +179,10 @@ class JpegCompression(Corruption):
 
 
 class Saturate(Corruption):
-    """Paler or stronger colours; grey images stay as they are. Held out for testing.
+    """Paler or stronger colors; gray images stay as they are. Held out for testing.
 
-    Source: Hendrycks & Dietterich 2019, ``saturate``; HSV saturation × a + b. A grey pixel of a
-    colour image has hue 0, so b tints it red. Constants imgaug: transferable-example curation uses severity 4.
+    Source: Hendrycks & Dietterich 2019, ``saturate``; HSV saturation × a + b. A gray pixel of a
+    color image has hue 0, so b tints it red. Constants imgaug: transferable-example curation uses severity 4.
     """
 
     name = "saturate"

@@ -41,7 +41,7 @@ def correlate(images: Tensor, kernel: np.ndarray, *, border: Border) -> Tensor:
 
     Args:
         images: float32 N×C×H×W.
-        kernel: float h×w, both odd, centred.
+        kernel: float h×w, both odd, centered.
         border: what lies beyond the edge.
 
     Returns: float32 N×C×H×W.
@@ -65,7 +65,7 @@ def correlate_symmetric(images: Tensor, kernel: np.ndarray, *, border: Border) -
 
     Args:
         images: float32 N×C×H×W.
-        kernel: float h×h, h odd, centred.
+        kernel: float h×h, h odd, centered.
         border: what lies beyond the edge.
 
     Returns: float32 N×C×H×W.
@@ -130,7 +130,7 @@ def disk_kernel(radius_px: float, alias_sigma_px: float) -> np.ndarray:
 
 
 def clipped_zoom(images: Tensor, factor: float, *, trim: Trim = "both") -> Tensor:
-    """Return the images' centres enlarged bilinearly to the old size.
+    """Return the images' centers enlarged bilinearly to the old size.
 
     Source: ``clipped_zoom`` of Hendrycks & Dietterich 2019: crop ⌈side / factor⌉, SciPy ``zoom`` of order 1, and trim
     what is more than the old size at both ends; the package ``imagecorruptions`` trims it at the end.
@@ -159,7 +159,7 @@ def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: T
         images: float32 N×C×H×W.
         radius_px: the line has 2·radius + 1 taps.
         sigma_px: of the half-Gaussian that weights the taps.
-        angle_deg: float32 N; 0 samples towards the right, 90 downwards.
+        angle_deg: float32 N; 0 samples toward the right, 90 downwards.
 
     Source: ImageMagick's ``MotionBlurImage``, edges replicated.
     """

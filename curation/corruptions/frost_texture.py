@@ -1,7 +1,7 @@
 """Frost textures of our own: procedural ice crystals, made at first use and kept in memory.
 
 No photograph is used or stored. What is taken from the six photographs of ImageNet-C is a few measured numbers each:
-quantiles of the brightness, the colour cast, and the power spectrum in octaves, tuned until random 32 px crops have the
+quantiles of the brightness, the color cast, and the power spectrum in octaves, tuned until random 32 px crops have the
 photographs' contrast and spectrum at both scales in use.
 """
 
@@ -25,12 +25,12 @@ _OCTAVES = np.arange(-9.0, 0.0)
 class _Ice(NamedTuple):
     """The measured look of one texture."""
 
-    grey: tuple[float, ...]
+    gray: tuple[float, ...]
     """Brightness at ``_QUANTILES``."""
     power: tuple[float, ...]
     """log₂ of the spectral power at 2⁻⁹ … 2⁻¹ cycles a pixel."""
     dark: tuple[float, float, float]
-    """Red, green and blue less grey, of the darkest pixels."""
+    """Red, green and blue less gray, of the darkest pixels."""
     bright: tuple[float, float, float]
     """The same of the brightest."""
 
@@ -97,7 +97,7 @@ def _grow(ice: _Ice, seed: int) -> np.ndarray:
     octave = np.log2(np.maximum(np.hypot(down, across), 2.0**-12))
     ring = np.round((octave + 12) * 4).astype(int)
     size = np.bincount(ring.ravel())
-    level = np.interp(np.linspace(0, 1, _SIDE_PX**2), _QUANTILES, ice.grey)
+    level = np.interp(np.linspace(0, 1, _SIDE_PX**2), _QUANTILES, ice.gray)
     wanted = 2.0 ** (np.interp(octave, _OCTAVES, ice.power) / 2)
     # The coarsest haze takes up the variance that is left.
     coarse = octave < -8

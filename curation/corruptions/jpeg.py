@@ -60,7 +60,7 @@ def _transform(device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _steps(table: tuple[tuple[int, ...], ...], quality: int, device: torch.device) -> Tensor:
-    """Return float64 8×8×1: the quantisation steps of a table of the standard at a quality of 1 … 100."""
+    """Return float64 8×8×1: the quantization steps of a table of the standard at a quality of 1 … 100."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     steps = torch.tensor(table, device=device).mul(percent).add(50).div(100, rounding_mode="floor").clamp(1, 255)
     return steps.to(_exact(device))[..., None]
@@ -71,7 +71,7 @@ def _descaled(scaled: Tensor) -> Tensor:
 
 
 def _through_blocks(plane: Tensor, steps: Tensor) -> Tensor:
-    """Return a plane 0 … 255, its sides multiples of 8, after transform, quantisation and all the way back."""
+    """Return a plane 0 … 255, its sides multiples of 8, after transform, quantization and all the way back."""
     number, height, width = plane.shape
     grid = (number, height // 8, 8, width // 8, 8)
     matrix = _transform(plane.device)

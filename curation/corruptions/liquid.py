@@ -21,8 +21,8 @@ _FARTHEST_PX = 20.0
 _STRAIGHT, _DIAGONAL, _KNIGHT = 1000, 1400, 2197
 
 
-def _neighbours(field: Tensor, reach_px: int, outside: float) -> Tensor:
-    """Return the view N×1×H×W×k×k of every pixel's neighbourhood."""
+def _neighbors(field: Tensor, reach_px: int, outside: float) -> Tensor:
+    """Return the view N×1×H×W×k×k of every pixel's neighborhood."""
     side = 2 * reach_px + 1
     return functional.pad(field, [reach_px] * 4, value=outside).unfold(2, side, 1).unfold(3, side, 1)
 
@@ -32,7 +32,7 @@ def canny_edges(pixels: Tensor, *, low: float, high: float) -> Tensor:
     right = filters.correlate(pixels, _SOBEL, border="replicate")
     down = filters.correlate(pixels, _SOBEL.T, border="replicate")
     strength = right.abs() + down.abs()
-    around = _neighbours(strength, 1, 0.0)
+    around = _neighbors(strength, 1, 0.0)
     tangent = 0.41421356
     level = down.abs() < tangent * right.abs()
     upright = down.abs() > (2 + tangent) * right.abs()

@@ -26,10 +26,10 @@ def plasma(random: SampleRandom, *, side_px: int, decay: float) -> Tensor:
         noise = random.uniform(3, cells, cells, low=-reach, high=reach)
         corner = height[:, ::step, ::step]
         pair = corner + corner.roll(-1, 1)
-        centre = (pair + pair.roll(-1, 2)) / 4 + noise[:, 0]
-        height[:, half::step, half::step] = centre
-        height[:, ::step, half::step] = (centre + centre.roll(1, 1) + corner + corner.roll(-1, 2)) / 4 + noise[:, 1]
-        height[:, half::step, ::step] = (centre + centre.roll(1, 2) + corner + corner.roll(-1, 1)) / 4 + noise[:, 2]
+        center = (pair + pair.roll(-1, 2)) / 4 + noise[:, 0]
+        height[:, half::step, half::step] = center
+        height[:, ::step, half::step] = (center + center.roll(1, 1) + corner + corner.roll(-1, 2)) / 4 + noise[:, 1]
+        height[:, half::step, ::step] = (center + center.roll(1, 2) + corner + corner.roll(-1, 1)) / 4 + noise[:, 2]
         step, wibble = half, wibble / decay
     low = height.amin(dim=(1, 2), keepdim=True)
     height -= low

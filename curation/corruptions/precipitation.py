@@ -20,10 +20,10 @@ _SNOWFLAKES = ((0.002, 0.025), (0.003, 0.05), (0.005, 0.075), (0.01, 0.12), (0.0
 
 
 class Rain(Corruption):
-    """Rain: one to three layers of light grey drops, drawn out by their fall.
+    """Rain: one to three layers of light gray drops, drawn out by their fall.
 
-    The layers are 8-bit pictures, cut off where imgaug cuts them. All drops are of one size and one grey; imgaug's size
-    is 1 to 2 % of a picture, which at 32 px is the same, and its grey is the same but for nearly empty pictures.
+    The layers are 8-bit pictures, cut off where imgaug cuts them. All drops are of one size and one gray; imgaug's size
+    is 1 to 2 % of a picture, which at 32 px is the same, and its gray is the same but for nearly empty pictures.
 
     Source: imgaug 0.4, ``Rain(speed=0.3)``; least and greatest density of drops. Transferable-example curation uses
     severity 3.
@@ -114,7 +114,7 @@ def _drawn_out(grains: Tensor, random: SampleRandom, *, speed: float, slant_deg:
         speed: length of the trail as a share of the longer side.
         slant_deg: the greatest angle to the vertical.
 
-    Source: imgaug 0.4, ``MotionBlur``: a line of weights from 1 to 0, turned about its centre.
+    Source: imgaug 0.4, ``MotionBlur``: a line of weights from 1 to 0, turned about its center.
     """
     angle = torch.deg2rad(random.uniform(1, 1, 1, low=-slant_deg, high=slant_deg))
     length_px = int(speed * max(grains.shape[2:]))

@@ -14,7 +14,7 @@ from curation.randomness import SampleRandom
 
 
 def luminance(images: Tensor) -> Tensor:
-    """Return N×1×H×W: the grey value of Rec. 601; grey images as they are."""
+    """Return N×1×H×W: the gray value of Rec. 601; gray images as they are."""
     if images.shape[1] == 1:
         return images
     red, green, blue = images.split(1, dim=1)
@@ -73,7 +73,7 @@ class Frost(Corruption):
     """Frost on the lens: a random crop of one of our frost textures over the darkened picture.
 
     The published corruption lays photographs of frosted windows over the image; ours are procedural
-    (``frost_texture``), drawn after the photographs' brightness, contrast, colour and spectrum.
+    (``frost_texture``), drawn after the photographs' brightness, contrast, color and spectrum.
 
     Source: Hendrycks & Dietterich 2019, ``frost``; (weight of the image, weight of the texture). Constants imgaug:
     transferable-example curation uses severity 2.
@@ -173,15 +173,15 @@ class Spatter(Corruption):
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         mean, sigma, smooth_px, threshold, strength, mud = self.strength
         liquid = filters.gaussian_blur(mean + sigma * random.normal(1, *images.shape[2:]), sigma_px=smooth_px)
-        colour = images.new_tensor([63, 42, 20] if mud else [175, 238, 238])[None, :, None, None] / 255
-        colour = luminance(colour) if images.shape[1] == 1 else colour
+        color = images.new_tensor([63, 42, 20] if mud else [175, 238, 238])[None, :, None, None] / 255
+        color = luminance(color) if images.shape[1] == 1 else color
         if mud:
             cover = filters.gaussian_blur((liquid > threshold).to(images.dtype), sigma_px=strength)
             cover = torch.where(cover < 0.8, 0.0, cover)
-            return images * (1 - cover) + colour * cover
+            return images * (1 - cover) + color * cover
         layer = torch.where(liquid < threshold, 0.0, liquid)
         # OpenCV keeps the low byte of a layer brighter than white: such drops start again from black.
         layer = (layer * 255).floor().remainder(256)
         light = layer * relief(layer)
         brightest = light.amax(dim=(2, 3), keepdim=True)
-        return images + colour * torch.where(brightest > 0, light / brightest * strength, 0.0)
+        return images + color * torch.where(brightest > 0, light / brightest * strength, 0.0)

@@ -1,4 +1,4 @@
-"""Points that stand for all: facility location, set cover, k-centre and k-means centres, and what they cover."""
+"""Points that stand for all: facility location, set cover, k-center and k-means centers, and what they cover."""
 
 from curation.coverage.cover import Cover
 from curation.coverage.facility_location import facility_location

@@ -12,7 +12,7 @@ import torch
 from curation.coverage.cover import Choice, Cover, OnProgress
 from curation.coverage.greedy import Greedy
 from curation.coverage.points import Graph, Points
-from curation.embedding.neighbours import Metric, Neighbours, nearest_neighbours
+from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
 from curation.errors import CurationError
 
 Method = Literal["lazy", "stochastic"]
@@ -23,7 +23,7 @@ def facility_location(
     *,
     count: int,
     metric: Metric = "l2",
-    neighbours: int | Neighbours | None = None,
+    neighbors: int | Neighbors | None = None,
     method: Method = "lazy",
     epsilon: float = 0.1,
     seed: int = 0,
@@ -35,17 +35,17 @@ def facility_location(
     """Choose the points to which all others have the shortest way: the greatest Σᵢ maxⱼ (c − dᵢⱼ), greedily.
 
     c is the largest distance there is, so that the value is what all points together are nearer to their nearest chosen
-    one than they could be; it is added to every choice's value alike and changes none. With ``neighbours`` a point is
-    served by itself and its nearest neighbours alone, anything else adds nothing to it, and c is the largest distance
-    of a neighbour. The value's share is that of what all points chosen together would reach, N·c.
+    one than they could be; it is added to every choice's value alike and changes none. With ``neighbors`` a point is
+    served by itself and its nearest neighbors alone, anything else adds nothing to it, and c is the largest distance
+    of a neighbor. The value's share is that of what all points chosen together would reach, N·c.
 
     Memory: as ``greedy.GRAPH_PAIRS`` says and a few copies of the points, whatever N; time grows with N² · D, with
-    ``neighbours`` with the neighbours found.
+    ``neighbors`` with the neighbors found.
 
     Args:
         points: float32 N×D.
         count: how many to choose, k.
-        neighbours: how many neighbours a point has, or these as they were found; None: all points.
+        neighbors: how many neighbors a point has, or these as they were found; None: all points.
         method: lazy chooses what plain greedy choice would, ties by position; stochastic the best of some drawn at
             random, each time N/k · ln(1/ε).
         epsilon: of the stochastic one, in (0, 1); the smaller, the better and slower.
@@ -66,14 +66,14 @@ def facility_location(
     if not 0 < epsilon < 1:
         raise CurationError(f"epsilon must be in (0, 1), got {epsilon}")
     on_progress(0, count)
-    if neighbours is None:
+    if neighbors is None:
         sums, widest = values.totals(lambda: on_progress(0, count))
         reach = np.full(values.size, widest, np.float32)
         graph = None
     else:
-        if isinstance(neighbours, int):
-            neighbours = nearest_neighbours(points, count=neighbours, metric=metric, device=device)
-        graph, widest = _of_neighbours(neighbours, values.size)
+        if isinstance(neighbors, int):
+            neighbors = nearest_neighbors(points, count=neighbors, metric=metric, device=device)
+        graph, widest = _of_neighbors(neighbors, values.size)
         reach = np.full(values.size, widest, np.float32)
     greedy = Greedy(values, choice, reach, count=count, counting=False, on_progress=on_progress, graph=graph)
     if graph is not None:
@@ -116,15 +116,15 @@ _GUARANTEES = {
 }
 
 
-def _of_neighbours(neighbours: Neighbours, size: int) -> tuple[Graph, float]:
+def _of_neighbors(neighbors: Neighbors, size: int) -> tuple[Graph, float]:
     """Return the graph of whom each may serve, itself included, and the largest distance in it."""
-    if len(neighbours.index) != size:
+    if len(neighbors.index) != size:
         raise CurationError(
-            f"there are neighbours of {len(neighbours.index):,} points, but {size:,} points; find them for these points"
+            f"there are neighbors of {len(neighbors.index):,} points, but {size:,} points; find them for these points"
         )
     itself = np.arange(size, dtype=np.int32)[:, None]
-    by = np.hstack([itself, neighbours.index.astype(np.int32)])
-    apart = np.hstack([np.zeros((size, 1), np.float32), neighbours.distance])
+    by = np.hstack([itself, neighbors.index.astype(np.int32)])
+    apart = np.hstack([np.zeros((size, 1), np.float32), neighbors.distance])
     known = by >= 0
     served = np.broadcast_to(itself, by.shape)[known]
     table = scipy.sparse.coo_array((apart[known], (by[known], served)), shape=(size, size)).tocsr()

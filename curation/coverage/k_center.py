@@ -1,4 +1,4 @@
-"""k-centre: no point is far from a chosen one."""
+"""k-center: no point is far from a chosen one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""k-means centres, as the points nearest to them."""
+"""k-means centers, as the points nearest to them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def k_means(
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
 ) -> Cover:
-    """Choose, of each of k clusters, the point nearest to its centre, largest clusters first.
+    """Choose, of each of k clusters, the point nearest to its center, largest clusters first.
 
     The value is what the squared distances to the nearest chosen one are less than those to the mean of all, its share
     that of the latter; a choice's gain is the part of those nearest to it. Clusters are found as if none were given.
     Where a cluster has no point that may be chosen, or points coincide, the farthest from all chosen ones follow.
 
-    Args: as ``facility_location``; metric: cosine clusters unit vectors; seed: of the first centres.
+    Args: as ``facility_location``; metric: cosine clusters unit vectors; seed: of the first centers.
     Raises: CurationError: more points to choose than there are, broken points.
-    Source: Lloyd 1982; Arthur & Vassilvitskii 2007 for the first centres.
+    Source: Lloyd 1982; Arthur & Vassilvitskii 2007 for the first centers.
     """
     begun = time.perf_counter()
     values = Points.of(points, metric=metric, device=device)
@@ -43,7 +43,7 @@ def k_means(
     features = values.values
     most = min(count, len(np.unique(features, axis=0)))
     found = np.unique(clusters(features, count=most, seed=seed), return_inverse=True)[1]
-    chosen = _nearest_to_centres(features, found, choice)
+    chosen = _nearest_to_centers(features, found, choice)
     served = np.append(choice.given, chosen)
     if len(chosen) < count:
         apart = values.nearest(served)[1]
@@ -60,19 +60,19 @@ def k_means(
         gains=np.bincount(at, weights=saved, minlength=len(served))[len(choice.given) :],
         value=float(saved.sum()),
         share=min(max(float(saved.sum() / spread.sum()), 0.0), 1.0) if spread.any() else 1.0,
-        guarantee="none: k-means finds a spread around its centres that is least nearby, not of all",
+        guarantee="none: k-means finds a spread around its centers that is least nearby, not of all",
         radius=float(apart.max()),
         seconds=time.perf_counter() - begun,
     )
 
 
-def _nearest_to_centres(features: np.ndarray, found: np.ndarray, choice: Choice) -> np.ndarray:
+def _nearest_to_centers(features: np.ndarray, found: np.ndarray, choice: Choice) -> np.ndarray:
     """Return of each cluster, the largest first, the point nearest to its mean that may be chosen, int64."""
     sizes = np.bincount(found)
     order = np.argsort(found, kind="stable")
     begins = sizes.cumsum() - sizes
-    centres = np.add.reduceat(features[order], begins, axis=0, dtype=np.float64) / sizes[:, None]
-    away = np.linalg.norm(features - centres[found], axis=1)
+    centers = np.add.reduceat(features[order], begins, axis=0, dtype=np.float64) / sizes[:, None]
+    away = np.linalg.norm(features - centers[found], axis=1)
     rank = np.argsort(np.argsort(-sizes, kind="stable"))
     chosen: list[int] = []
     done = -1

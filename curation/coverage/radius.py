@@ -16,7 +16,7 @@ def suggest_radius(
 ) -> tuple[float, float, float]:
     """Return the radii at which a ball holds, of half of the points, one other, 1 % and half of all points.
 
-    Below the first a ball is hardly more than its centre; beyond the last one a few hold everything. Of up to 500
+    Below the first a ball is hardly more than its center; beyond the last one a few hold everything. Of up to 500
     points, evenly spaced, all distances are measured.
 
     Raises: CurationError: broken points.

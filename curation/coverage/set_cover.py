@@ -27,16 +27,16 @@ def set_cover(
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
 ) -> Cover:
-    """Choose greedily the centres of balls that hold most points not in a ball yet; ties by position.
+    """Choose greedily the centers of balls that hold most points not in a ball yet; ties by position.
 
     The value is the number of points in balls, its share that of all points. Without ``count`` balls are chosen until
     all points (with ``owners``: all that can be) are in one. With it just so many are: where fewer hold everything, the
     rest are those farthest from all chosen ones, which add nothing to the value.
 
-    Memory: see ``facility_location``. Args: radius: a point is in a ball when it is at most so far from its centre;
+    Memory: see ``facility_location``. Args: radius: a point is in a ball when it is at most so far from its center;
     the others as ``facility_location`` has them.
 
-    Returns: with a note where no ball holds more than its own centre, or one holds everything.
+    Returns: with a note where no ball holds more than its own center, or one holds everything.
     Raises: CurationError: a radius not above 0, more points to choose than there are, broken points.
     Source: Chvátal 1979, "A greedy heuristic for the set-covering problem"; Minoux 1978.
     """
@@ -98,5 +98,5 @@ def _note(radius: float, largest: int, size: int) -> str:
     if size > 1 and largest == size:
         return f"one ball of radius {radius:g} holds all {size:,} points; choose a smaller radius"
     if size > 1 and largest <= 1:
-        return f"no ball of radius {radius:g} holds more than its own centre; choose a larger radius"
+        return f"no ball of radius {radius:g} holds more than its own center; choose a larger radius"
     return ""

@@ -1,17 +1,17 @@
-"""Where images lie in the goal model's eyes: spaces, neighbours, projections to two dimensions, and clusters."""
+"""Where images lie in the goal model's eyes: spaces, neighbors, projections to two dimensions, and clusters."""
 
 from curation.embedding.clusters import cluster_table, clusters, dense_clusters
-from curation.embedding.neighbours import Neighbours, nearest_neighbours, within_radius
+from curation.embedding.neighbors import Neighbors, nearest_neighbors, within_radius
 from curation.embedding.projection import place, project
 from curation.embedding.spaces import concatenated, space
 
 __all__ = [
-    "Neighbours",
+    "Neighbors",
     "cluster_table",
     "clusters",
     "concatenated",
     "dense_clusters",
-    "nearest_neighbours",
+    "nearest_neighbors",
     "place",
     "project",
     "space",

@@ -91,8 +91,8 @@ def cluster_table(
     names, of, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     order = np.argsort(of, kind="stable")
     starts = sizes.cumsum() - sizes
-    centres = np.add.reduceat(features[order], starts, axis=0, dtype=np.float64) / sizes[:, None]
-    apart = np.linalg.norm(features - centres[of], axis=1)
+    centers = np.add.reduceat(features[order], starts, axis=0, dtype=np.float64) / sizes[:, None]
+    apart = np.linalg.norm(features - centers[of], axis=1)
     middle = np.split(np.lexsort((apart, of)), starts[1:])
     pairs, together = np.unique(np.stack([of, labels]), axis=1, return_counts=True)
     commonest = pairs[:, np.lexsort((pairs[1], -together, pairs[0]))]

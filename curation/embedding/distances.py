@@ -34,7 +34,7 @@ _EXACT_SHARE = 64
 
 @dataclass(frozen=True)
 class Distances:
-    """Queries against points; the matrices of the bounds are centred, with norms of at most 1."""
+    """Queries against points; the matrices of the bounds are centered, with norms of at most 1."""
 
     points: Tensor
     """float32 N×D; for cosine unit vectors, as are the queries."""
@@ -64,7 +64,7 @@ class Distances:
         query_owners: np.ndarray | None,
         device: str | torch.device,
     ) -> Distances:
-        """Check the input (see ``nearest_neighbours``) and put it on the device; queries None: the points."""
+        """Check the input (see ``nearest_neighbors``) and put it on the device; queries None: the points."""
         device = torch.device(device)
         ours = torch.from_numpy(checked(points, "points"))
         asked = ours if queries is None else torch.from_numpy(checked(queries, "queries"))
@@ -114,7 +114,7 @@ class Distances:
     def nearest(self, rows: Tensor, count: int, keep: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return some queries' nearest points, looking closely at ``keep`` ≥ count of each.
 
-        Returns: positions int64 and distances float32, as in ``Neighbours``; bool, which rows are certain.
+        Returns: positions int64 and distances float32, as in ``Neighbors``; bool, which rows are certain.
         """
         bounds = self._bounds(rows)
         kept, columns = _smallest(bounds, keep)

@@ -1,4 +1,4 @@
-"""Whose points are whose: a sample's own variants are no neighbours of it."""
+"""Whose points are whose: a sample's own variants are no neighbors of it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from curation.embedding.distances import checked
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
 
 Method = Literal["pca", "umap"]
@@ -23,7 +23,7 @@ EPOCHS = 100
 """Of moving a placed point; UMAP's own transform takes 30 for more than 10,000 points."""
 
 _NEAR = 1e-3
-"""A neighbourhood is at least this share of the mean distance of its points wide."""
+"""A neighborhood is at least this share of the mean distance of its points wide."""
 
 
 def project(
@@ -72,7 +72,7 @@ def place(
 ) -> np.ndarray:
     """Return where points land on the projection of a reference, each by itself.
 
-    For UMAP they land where the fitted model's transform would bring them, but that needs no kept model, its neighbours
+    For UMAP they land where the fitted model's transform would bring them, but that needs no kept model, its neighbors
     are exact, and what it sets by a batch (epochs, the largest weight, the mean distance) is fixed, so that a point
     lands at the same place whatever it is placed with. A point of the reference lands near its own place.
 
@@ -80,7 +80,7 @@ def place(
         points: float32 M×D, e.g. of corrupted images.
         reference: float32 N×D, what was projected.
         plane: float32 N×2, where ``project`` put it, with the same method, seed, neighbors and min_dist.
-        device: where neighbours are looked for.
+        device: where neighbors are looked for.
 
     Returns: float32 M×2.
     Raises: CurationError: values that are not finite, widths or lengths that do not fit.
@@ -104,7 +104,7 @@ def place(
     if method == "pca":
         return reduce(points)
     count = min(neighbors, len(reference) - 1)
-    near = nearest_neighbours(reduce(reference), queries=reduce(points), count=count, device=device)
+    near = nearest_neighbors(reduce(reference), queries=reduce(points), count=count, device=device)
     weights = _memberships(near.distance)
     start = (weights / weights.sum(1, keepdims=True))[:, None] @ plane[near.index]
     start = np.where(near.distance[:, :1] > 0, start[:, 0], plane[near.index[:, 0]]).astype(np.float32)
@@ -132,7 +132,7 @@ def _reduction(reference: np.ndarray, *, method: Method, seed: int) -> Callable[
 
 
 def _memberships(distance: np.ndarray) -> np.ndarray:
-    """Return how strongly points belong to their neighbours: exp(−d/σ), but for the first of them log₂ k in sum.
+    """Return how strongly points belong to their neighbors: exp(−d/σ), but for the first of them log₂ k in sum.
 
     Source: ``umap.umap_.smooth_knn_dist`` with local connectivity 0 and ``compute_membership_strengths``.
     """
@@ -151,7 +151,7 @@ def _memberships(distance: np.ndarray) -> np.ndarray:
 def _moved(
     start: np.ndarray, plane: np.ndarray, index: np.ndarray, weights: np.ndarray, *, min_dist: float, seed: int
 ) -> np.ndarray:
-    """Move points by UMAP's gradient descent, drawn to their neighbours and away from others, which stay."""
+    """Move points by UMAP's gradient descent, drawn to their neighbors and away from others, which stay."""
     from umap.layouts import optimize_layout_euclidean  # imports for ten seconds, so only where it is used
     from umap.umap_ import find_ab_params
 

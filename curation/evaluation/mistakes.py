@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from curation import stages
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
 from curation.evaluation.metrics import APART, PARTS, by_class, by_severity
 from curation.evaluation.suite import Part, Suite
@@ -116,5 +116,5 @@ def nearest(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tuple[np.nd
         raise CurationError("the features of the training images are not computed yet; run “Features and clusters”")
     seen = pipeline.all_features()
     own = stages.features(image[None], pipeline.model)
-    near = nearest_neighbours(seen, queries=own, count=min(count, len(seen)), metric="cosine", device=pipeline.device)
+    near = nearest_neighbors(seen, queries=own, count=min(count, len(seen)), metric="cosine", device=pipeline.device)
     return near.index[0], 1 - near.distance[0]

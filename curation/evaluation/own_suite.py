@@ -20,7 +20,7 @@ from curation.evaluation.settings import SuiteSettings
 from curation.pipeline import Pipeline
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report
-from curation.readers import READERS, recognise
+from curation.readers import READERS, recognize
 from curation.readers.arrays import ArraySource, class_indices, image_shape
 from curation.readers.base import Reader
 from curation.readers.encoded import EncodedReader
@@ -150,7 +150,7 @@ class OwnSuite:
             return reader
         own = self.recipe.source.reader
         side_px = own.side_px if isinstance(own, EncodedReader) else None
-        channels = "grey" if self.train.samples.shape[2] == 1 else "rgb"
+        channels = "gray" if self.train.samples.shape[2] == 1 else "rgb"
         return reader.model_copy(update={"side_px": side_px, "channels": channels})
 
 
@@ -215,7 +215,7 @@ def _is_set(place: Path, classes: list[str]) -> bool:
 
 
 def _reader(place: Path) -> Reader:
-    found = recognise(str(place.resolve()))
+    found = recognize(str(place.resolve()))
     return READERS.build(found["reader"], {"path": found["path"]})
 
 

@@ -14,7 +14,7 @@ from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite
 from curation.evaluation.training_set import TrainingSet
 from curation.evaluation.white_box import kind_of, white_box
-from curation.fitting import fit, load, serialised
+from curation.fitting import fit, load, serialized
 from curation.models.architectures import build
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report
@@ -80,7 +80,7 @@ def train_trial(
             device=device,
             on_fit=on_fit,
         )
-        content = serialised(network.eval())
+        content = serialized(network.eval())
         about: dict[str, Any] = {
             "architecture": trial.target,
             "classes": len(data.classes),

@@ -20,7 +20,7 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
     if about.get("note"):
         parts.append(f"{about['note']}\n")
     parts.append(
-        f"{len(curated):,} images of {width}×{height} pixels, {'grey' if channels == 1 else 'colour'}, "
+        f"{len(curated):,} images of {width}×{height} pixels, {'gray' if channels == 1 else 'color'}, "
         f"{len(curated.classes)} classes; {exporter.title}; "
         f"{'one-hot' if curated.soft_labels is None else 'soft'} labels.\n"
     )
@@ -47,7 +47,7 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         "- Uncertainty is measured under one goal model; another would choose other images.",
         "- Adversarial images are worst cases for that goal model, not for every model.",
         "- Corruptions are synthetic; they stand for, and are not, what cameras and weather do.",
-        "- The licence and the consent of the source's images apply to this set unchanged.",
+        "- The license and the consent of the source's images apply to this set unchanged.",
         "- `recipe.yaml` makes this set again from the same source, byte for byte; `SHA256SUMS` says whether it did.",
     ]
     return "\n".join(parts) + "\n"

@@ -44,7 +44,7 @@ class _Mapped(Images):
 
 
 class Npy(Exporter):
-    """``data.npy`` uint8 N×H×W×C (grey images as N×H×W×1) and ``label.npy`` float32 N×K, rows sum to 1.
+    """``data.npy`` uint8 N×H×W×C (gray images as N×H×W×1) and ``label.npy`` float32 N×K, rows sum to 1.
 
     A set of at most 50,000 images of 32×32×3 is what the contest takes; others have the same files.
     Source: the contest's template (reference: AAAI-2022 Security AI Challenger VIII).

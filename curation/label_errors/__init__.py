@@ -1,6 +1,6 @@
 """Labels that are probably wrong: what speaks against each one, and which to look at first."""
 
-from curation.label_errors.agreement import ClusterDisagreement, NeighbourDisagreement
+from curation.label_errors.agreement import ClusterDisagreement, NeighborDisagreement
 from curation.label_errors.base import Evidence, LabelScore
 from curation.label_errors.combined import Combined
 from curation.label_errors.confidence import ConfidentLearning, NormalisedMargin, SelfConfidence
@@ -14,7 +14,7 @@ LABEL_SCORES = Registry[LabelScore](
         SelfConfidence,
         NormalisedMargin,
         ConfidentLearning,
-        NeighbourDisagreement,
+        NeighborDisagreement,
         ClusterDisagreement,
         AreaUnderMargin,
         Forgetting,

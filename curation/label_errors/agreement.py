@@ -1,4 +1,4 @@
-"""Doubt from the labels of similar samples: near neighbours, and the rest of a cluster."""
+"""Doubt from the labels of similar samples: near neighbors, and the rest of a cluster."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from curation.label_errors.base import Evidence, LabelScore
 
 
 def votes(evidence: Evidence) -> np.ndarray:
-    """Return what share of its neighbours' say each sample has for every class, float32 N×K, rows sum to 1.
+    """Return what share of its neighbors' say each sample has for every class, float32 N×K, rows sum to 1.
 
-    Where distances are known, a neighbour at distance d has the say exp(−(d / r)²), r being the farthest one's. A
-    sample without neighbours is spoken for by its probabilities.
+    Where distances are known, a neighbor at distance d has the say exp(−(d / r)²), r being the farthest one's. A
+    sample without neighbors is spoken for by its probabilities.
     """
-    assert evidence.neighbours is not None
+    assert evidence.neighbors is not None
     count, classes = evidence.probabilities.shape
-    there = evidence.neighbours >= 0
+    there = evidence.neighbors >= 0
     weights = there.astype(np.float32)
     if evidence.distances is not None:
         distances = np.where(there, evidence.distances, 0)
         farthest = distances.max(1, keepdims=True)
         weights *= np.exp(-((distances / np.where(farthest > 0, farthest, 1)) ** 2))
-    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbours]
+    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbors]
     found = np.bincount(at.ravel(), weights=weights.ravel(), minlength=count * classes).reshape(count, classes)
     total = found.sum(1, keepdims=True)
     return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities).astype(np.float32)
 
 
-class NeighbourDisagreement(LabelScore):
-    """Share of the nearest neighbours, nearer ones counting more, that have another label: 0 … 1.
+class NeighborDisagreement(LabelScore):
+    """Share of the nearest neighbors, nearer ones counting more, that have another label: 0 … 1.
 
     Source: Bahri, Jiang & Gupta 2020, "Deep k-NN for Noisy Labels", section 3.
     """
 
-    name: ClassVar[str] = "neighbour_disagreement"
-    title: ClassVar[str] = "Neighbours' disagreement"
-    uses: ClassVar[tuple[str, ...]] = ("neighbours",)
+    name: ClassVar[str] = "neighbor_disagreement"
+    title: ClassVar[str] = "Neighbors' disagreement"
+    uses: ClassVar[tuple[str, ...]] = ("neighbors",)
 
     def measure(self, evidence: Evidence) -> np.ndarray:
         """Return the share of the votes for other classes."""

@@ -14,12 +14,12 @@ from curation.plugin import Plugin
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of N labelled samples. All but labels and probabilities may be missing.
+    """What is known of N labeled samples. All but labels and probabilities may be missing.
 
     labels: int64 N in [0, K), as given.
     probabilities: float32 N×K, rows sum to 1, of networks that did not learn the sample (see ``cross_fit``).
-    neighbours: int64 N×k, the samples that lie nearest, itself left out; −1: there is none.
-    distances: float32 N×k, how far they are (see ``curation.embedding.neighbours``).
+    neighbors: int64 N×k, the samples that lie nearest, itself left out; −1: there is none.
+    distances: float32 N×k, how far they are (see ``curation.embedding.neighbors``).
     clusters: integers N; negative: in no cluster.
     area_under_margin: float32 N, in logits; forgetting: float32 N, events (see ``curation.training.dynamics``).
 
@@ -29,7 +29,7 @@ class Evidence:
 
     labels: np.ndarray
     probabilities: np.ndarray
-    neighbours: np.ndarray | None = None
+    neighbors: np.ndarray | None = None
     distances: np.ndarray | None = None
     clusters: np.ndarray | None = None
     area_under_margin: np.ndarray | None = None
@@ -39,8 +39,8 @@ class Evidence:
         self._check_lengths()
         check_labels(self.labels)
         self._check_probabilities()
-        if self.neighbours is not None:
-            self._check_neighbours(self.neighbours)
+        if self.neighbors is not None:
+            self._check_neighbors(self.neighbors)
         for name in ("area_under_margin", "forgetting"):
             values = getattr(self, name)
             if values is not None and not np.isfinite(values).all():
@@ -53,7 +53,7 @@ class Evidence:
 
     def _check_lengths(self) -> None:
         count = len(self.labels)
-        forms = {"probabilities": 2, "neighbours": 2, "distances": 2, "clusters": 1, "area_under_margin": 1}
+        forms = {"probabilities": 2, "neighbors": 2, "distances": 2, "clusters": 1, "area_under_margin": 1}
         for name, dimensions in {"labels": 1, **forms, "forgetting": 1}.items():
             value = getattr(self, name)
             if value is not None and (value.ndim != dimensions or len(value) != count):
@@ -72,31 +72,30 @@ class Evidence:
                 f"row {wrong[0]}; take the softmax of finite logits"
             )
 
-    def _check_neighbours(self, neighbours: np.ndarray) -> None:
+    def _check_neighbors(self, neighbors: np.ndarray) -> None:
         count = len(self.labels)
-        if neighbours.dtype.kind not in "iu" or not neighbours.shape[1]:
+        if neighbors.dtype.kind not in "iu" or not neighbors.shape[1]:
             raise CurationError(
-                f"neighbours must be positions, integers N×k with k at least 1, got {neighbours.dtype} "
-                f"{neighbours.shape}"
+                f"neighbors must be positions, integers N×k with k at least 1, got {neighbors.dtype} {neighbors.shape}"
             )
-        if neighbours.min() < -1 or neighbours.max() >= count:
+        if neighbors.min() < -1 or neighbors.max() >= count:
             raise CurationError(
-                f"neighbours must be positions in 0 … {count - 1}, or −1 for none, got {neighbours.min()} … "
-                f"{neighbours.max()}"
+                f"neighbors must be positions in 0 … {count - 1}, or −1 for none, got {neighbors.min()} … "
+                f"{neighbors.max()}"
             )
-        itself = np.flatnonzero((neighbours == np.arange(count)[:, None]).any(1))
+        itself = np.flatnonzero((neighbors == np.arange(count)[:, None]).any(1))
         if len(itself):
             raise CurationError(
-                f"a sample is no neighbour of itself, yet row {itself[0]} names itself; leave it out, or its label "
+                f"a sample is no neighbor of itself, yet row {itself[0]} names itself; leave it out, or its label "
                 "speaks for itself"
             )
         distances = self.distances
         if distances is not None and (
-            distances.shape != neighbours.shape
-            or not (np.isfinite(distances) & (distances >= 0) | (neighbours == -1)).all()
+            distances.shape != neighbors.shape
+            or not (np.isfinite(distances) & (distances >= 0) | (neighbors == -1)).all()
         ):
             raise CurationError(
-                f"distances must be finite, 0 or more, one for each of {neighbours.shape} neighbours, got "
+                f"distances must be finite, 0 or more, one for each of {neighbors.shape} neighbors, got "
                 f"{distances.shape}"
             )
 

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from curation.label_errors.agreement import NeighbourDisagreement
+from curation.label_errors.agreement import NeighborDisagreement
 from curation.label_errors.base import Evidence, LabelScore
 from curation.label_errors.confidence import ConfidentLearning
 from curation.label_errors.learning import AreaUnderMargin
 
-MEMBERS: tuple[type[LabelScore], ...] = (ConfidentLearning, NeighbourDisagreement, AreaUnderMargin)
-"""One of each kind of evidence: networks that never saw the label, similar samples, networks that learnt it."""
+MEMBERS: tuple[type[LabelScore], ...] = (ConfidentLearning, NeighborDisagreement, AreaUnderMargin)
+"""One of each kind of evidence: networks that never saw the label, similar samples, networks that learned it."""
 
 
 class Combined(LabelScore):

@@ -27,11 +27,11 @@ class SelfConfidence(LabelScore):
 class NormalisedMargin(LabelScore):
     """(1 + the largest other probability − p of the given label) / 2: 0 … 1, above ½ where another class is ahead.
 
-    Source: Northcutt, Jiang & Chuang 2021, "Confident Learning", section 3 (normalised margin).
+    Source: Northcutt, Jiang & Chuang 2021, "Confident Learning", section 3 (normalized margin).
     """
 
-    name: ClassVar[str] = "normalised_margin"
-    title: ClassVar[str] = "Normalised margin"
+    name: ClassVar[str] = "normalized_margin"
+    title: ClassVar[str] = "Normalized margin"
 
     def measure(self, evidence: Evidence) -> np.ndarray:
         """Return how far another class is ahead."""

@@ -29,7 +29,7 @@ class CrossFit:
     """What all folds found together.
 
     logits: float32 N×K, each row of the one network that did not learn that sample; area_under_margin (in logits) and
-    forgetting (events): float32 N, means over the trainings that learnt it; folds: int64 N, which one held it out.
+    forgetting (events): float32 N, means over the trainings that learned it; folds: int64 N, which one held it out.
     """
 
     logits: np.ndarray
@@ -90,7 +90,7 @@ def cross_fit(
         return cast(np.ndarray, _Part(images, rows))
 
     for fold in range(folds):
-        held_out, learnt = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        held_out, learned = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
         found = resume(fold) if resume else None
         if found is None:
 
@@ -100,9 +100,9 @@ def cross_fit(
 
             own = int(stream_seeds(seed, np.array([fold]), "cross_fit", "train")[0] & 0x7FFFFFFF)
             model = network(own if settings.seed is None else settings.seed)
-            dynamics = Dynamics(len(learnt))
+            dynamics = Dynamics(len(learned))
             for epoch in train(
-                model, part(learnt), labels[learnt], settings=settings, seed=own, device=device, on_step=on_step
+                model, part(learned), labels[learned], settings=settings, seed=own, device=device, on_step=on_step
             ):
                 dynamics.add(epoch.margins)
             found = {
@@ -116,7 +116,7 @@ def cross_fit(
         elif not np.array_equal(found["held_out"], held_out):
             raise CurationError(f"what was kept of fold {fold} is of other samples or another seed; start over")
         parts.append(found)
-        before += settings.epochs * len(learnt)
+        before += settings.epochs * len(learned)
         if on_progress:
             on_progress(before, total)
     return _joined(parts, fold_of)

@@ -26,7 +26,7 @@ class AreaUnderMargin(LabelScore):
 
 
 class Forgetting(LabelScore):
-    """How often training went from right to wrong on the label; one that was never learnt counts every epoch.
+    """How often training went from right to wrong on the label; one that was never learned counts every epoch.
 
     Source: Toneva et al. 2019, "An Empirical Study of Example Forgetting", section 3.
     """

@@ -14,12 +14,12 @@ def suspects(evidence: Evidence) -> pd.DataFrame:
     """Return one row a sample, the most suspicious first.
 
     Columns: row (its position in the evidence), given (its label), suggested (the class that out-of-sample
-    probabilities and, where there are any, neighbours' votes speak for, half and half; may be the given one),
+    probabilities and, where there are any, neighbors' votes speak for, half and half; may be the given one),
     confidence (their mean for that class, in [0, 1]), every score of ``LABEL_SCORES`` that the evidence can tell
     (large is suspicious), and rank (by combined, 1 first; ties by row).
     """
     opinion = evidence.probabilities
-    if evidence.neighbours is not None:
+    if evidence.neighbors is not None:
         opinion = (opinion + votes(evidence)) / 2
     scores = {score.name: score()(evidence) for score in LABEL_SCORES if score.told_by(evidence)}
     table = pd.DataFrame(

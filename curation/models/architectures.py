@@ -61,12 +61,12 @@ def wide_resnet28_4(classes: int, channels: int) -> Classifier:
 
 
 def wide_resnet28_10(classes: int, channels: int) -> Classifier:
-    """WideResNet-28-10, pixels not normalised, as in the TRADES code."""
+    """WideResNet-28-10, pixels not normalized, as in the TRADES code."""
     return classifier(WideResNet(classes=classes, channels=channels, depth=28, width=10), RAW, channels=channels)
 
 
 def wide_resnet34_10(classes: int, channels: int) -> Classifier:
-    """WideResNet-34-10, pixels not normalised, as in the TRADES code."""
+    """WideResNet-34-10, pixels not normalized, as in the TRADES code."""
     return classifier(WideResNet(classes=classes, channels=channels, depth=34, width=10), RAW, channels=channels)
 
 
@@ -83,7 +83,7 @@ def densenet121(classes: int, channels: int) -> Classifier:
 
 
 def vgg16_bn(classes: int, channels: int) -> Classifier:
-    """VGG-16 with batch normalisation for small images (one linear layer)."""
+    """VGG-16 with batch normalization for small images (one linear layer)."""
     return classifier(Vgg16(classes=classes, channels=channels), CONTEST, channels=channels)
 
 
@@ -108,7 +108,7 @@ def resnet56(classes: int, channels: int) -> Classifier:
 
 
 def resnet4b(classes: int, channels: int) -> Classifier:
-    """ResNet-4b: small and without batch normalisation, as networks with certified robustness are."""
+    """ResNet-4b: small and without batch normalization, as networks with certified robustness are."""
     return classifier(ResNet4b(classes=classes, channels=channels), CIFAR10, channels=channels)
 
 

@@ -1,4 +1,4 @@
-"""The one form of every classifier here: pixels in [0, 1] in, logits out, the normalisation inside."""
+"""The one form of every classifier here: pixels in [0, 1] in, logits out, the normalization inside."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Of ImageNet, which most published weights expect."""
 
 RAW: Statistics = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-"""No normalisation."""
+"""No normalization."""
 
 
 class Classifier(nn.Module):
-    """A network and the normalisation that it expects."""
+    """A network and the normalization that it expects."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, network: nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...], copies: int = 1) -> None:
-        """Args: mean, std: of each channel, in [0, 1]; copies: 3 for a colour network that is shown grey images."""
+        """Args: mean, std: of each channel, in [0, 1]; copies: 3 for a color network that is shown gray images."""
         super().__init__()
         self.network = network
         self.copies = copies
@@ -39,14 +39,14 @@ class Classifier(nn.Module):
         """Return logits, float32 N×K, for images float32 N×C×H×W in [0, 1]."""
         if self.copies > 1:
             images = images.expand(-1, self.copies, -1, -1)
-        normalised = (images - self.mean) / self.std
-        logits = self.network(normalised.contiguous(memory_format=torch.channels_last))
+        normalized = (images - self.mean) / self.std
+        logits = self.network(normalized.contiguous(memory_format=torch.channels_last))
         # Inception and GoogLeNet return a tuple with auxiliary heads while they train.
         return getattr(logits, "logits", logits)
 
 
 def classifier(network: nn.Module, statistics: Statistics, *, channels: int) -> Classifier:
-    """Return a network of 1 or 3 input channels with its normalisation: for grey images, the mean over the colours."""
+    """Return a network of 1 or 3 input channels with its normalization: for gray images, the mean over the colors."""
     mean, std = statistics
     if channels == 1:
         mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)

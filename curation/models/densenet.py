@@ -54,7 +54,7 @@ class DenseNet(nn.Module):
         self.linear = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         for layer in self.children():
             x = F.adaptive_avg_pool2d(x, 1).flatten(1) if layer is self.linear else x
             x = layer(x)

@@ -13,7 +13,7 @@ from curation.models.classifier import IMAGENET, Classifier, classifier
 
 
 def torchvision(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
-    """Return a torchvision model; a grey image is shown to it three times. Raises: UsageError, as ``build`` does."""
+    """Return a torchvision model; a gray image is shown to it three times. Raises: UsageError, as ``build`` does."""
     from torchvision import models
 
     names = models.list_models(module=models)
@@ -35,7 +35,7 @@ def torchvision(member: str, classes: int, shape: tuple[int, int, int]) -> Class
 
 
 def timm(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
-    """Return a timm model with its own normalisation. Raises: UsageError, as ``build`` does, or timm is absent."""
+    """Return a timm model with its own normalization. Raises: UsageError, as ``build`` does, or timm is absent."""
     try:
         import timm
     except ImportError:

@@ -22,11 +22,11 @@ PICKLED = (b"PK", b"\x80")
 """How files that ``torch.save`` or ``pickle`` wrote begin."""
 
 STATISTICS = {"mean": "mean", "mu": "mean", "std": "std", "sigma": "std"}
-"""Last part of a buffer's name → the classifier's buffer: normalisation that was saved with the weights."""
+"""Last part of a buffer's name → the classifier's buffer: normalization that was saved with the weights."""
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
-    """Write a model's parameters and buffers, normalisation included, as safetensors."""
+    """Write a model's parameters and buffers, normalization included, as safetensors."""
     from safetensors.torch import save_file
 
     save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, str(path))
@@ -38,7 +38,7 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
     Args:
         model: what ``build`` returned, or any module.
         path: safetensors, or a PyTorch state dict: bare or under a key such as ``state_dict``, its names with or
-            without a wrapper's prefix (``module.``, ``model.``, ``1.``). Normalisation that lies beside the weights is
+            without a wrapper's prefix (``module.``, ``model.``, ``1.``). Normalization that lies beside the weights is
             taken over; without it the architecture's own is kept. Layers whose names begin as one of the network's
             ``unused`` are passed over.
 

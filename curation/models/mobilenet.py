@@ -58,7 +58,7 @@ class MobileNetV2(nn.Module):
         self.linear = nn.Linear(1280, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         x = self.layers(F.relu(self.bn1(self.conv1(x))))
         x = self.relu(self.bn2(self.conv2(x)))
         return self.linear(F.adaptive_avg_pool2d(x, 1).flatten(1))

@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
 
 
 class PreActBlock(nn.Module):
-    """Normalisation and ReLU before each convolution. Source: He et al. 2016, "Identity Mappings", figure 1b."""
+    """Normalization and ReLU before each convolution. Source: He et al. 2016, "Identity Mappings", figure 1b."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class ResNet(_Stages):
         self.bn1 = nn.BatchNorm2d(64)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         return self.classify(F.relu(self.bn1(self.conv1(x))))
 
 
@@ -120,7 +120,7 @@ class PreActResNet18(_Stages):
         self.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         return self.classify(self.conv1(x))
 
 

@@ -34,6 +34,6 @@ class ResNet4b(nn.Module):
         self.linear2 = nn.Linear(100, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         x = self.layer2(self.layer1(F.relu(self.conv1(x))))
         return self.linear2(F.relu(self.linear1(F.adaptive_avg_pool2d(x, 4).flatten(1))))

@@ -26,7 +26,7 @@ class TinyConvNet(nn.Module):
         self.linear = nn.Linear(fourth, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         return self.linear(self.pool(self.layers(x)).flatten(1))
 
 

@@ -23,5 +23,5 @@ class TinyResNet(nn.Module):
         self.linear = nn.Linear(third, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         return self.linear(self.pool(self.blocks(self.stem(x))).flatten(1))

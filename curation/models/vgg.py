@@ -1,4 +1,4 @@
-"""VGG with batch normalisation in the form for small images; names as in the widely used CIFAR code."""
+"""VGG with batch normalization in the form for small images; names as in the widely used CIFAR code."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class Vgg16(nn.Module):
         self.classifier = nn.Linear(512, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         return self.classifier(F.adaptive_avg_pool2d(self.features(x), 1).flatten(1))

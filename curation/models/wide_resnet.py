@@ -11,7 +11,7 @@ from curation.models.resnet import stage
 
 
 class _Block(nn.Module):
-    """Normalisation and ReLU before each 3×3 convolution; a 1×1 shortcut where the channels change."""
+    """Normalization and ReLU before each 3×3 convolution; a 1×1 shortcut where the channels change."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class WideResNet(nn.Module):
         start(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         x = self.block3(self.block2(self.block1(self.conv1(x))))
         return self.fc(F.adaptive_avg_pool2d(self.relu(self.bn1(x)), 1).flatten(1))
 

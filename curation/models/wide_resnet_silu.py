@@ -55,7 +55,7 @@ class WideResNetSilu(nn.Module):
         start(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits N×K for normalised images N×C×H×W."""
+        """Return logits N×K for normalized images N×C×H×W."""
         x = self.relu(self.batchnorm(self.layer(self.init_conv(x))))
         return self.logits(F.adaptive_avg_pool2d(x, 1).flatten(1))
 

@@ -19,10 +19,10 @@ READERS: Registry[Reader] = Registry(
     "reader", (Digits, FashionMnist, Cifar10, Cifar100, Npz, NpyFolder, Parquet, Folder)
 )
 
-__all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "recognise"]
+__all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "recognize"]
 
 
-def recognise(source: str) -> dict[str, str]:
+def recognize(source: str) -> dict[str, str]:
     """Return the recipe's ``source`` for what a person types.
 
     Args: source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
@@ -41,7 +41,7 @@ def recognise(source: str) -> dict[str, str]:
             raise UsageError(f"{source} does not exist; check the spelling, or name a data set: {', '.join(alone)}")
         raise UsageError(f"{unknown_name('data set', source, alone)}; and no file or folder has that name")
     for reader in READERS:
-        if reader.recognises(path):
+        if reader.recognizes(path):
             return {"reader": reader.name, "path": str(path)}
     formats = "; ".join(reader.title for reader in READERS if reader.name not in alone)
     raise UsageError(f"{source} is in no known format; known: {formats}; or name a data set: {', '.join(alone)}")

@@ -93,7 +93,7 @@ class Reader(Plugin):
         """
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether an existing file or folder looks like this format, from names alone."""
         return False
 

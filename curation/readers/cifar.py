@@ -52,7 +52,7 @@ class _Cifar(Reader):
     )
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether a path holds the batches of this set."""
         layout = cls.layout
         if path.is_file():
@@ -92,7 +92,7 @@ class _Cifar(Reader):
 
 
 class Cifar10(_Cifar):
-    """60,000 colour 32×32 photographs in 10 classes; 50,000 to train on. Source: Krizhevsky 2009."""
+    """60,000 color 32×32 photographs in 10 classes; 50,000 to train on. Source: Krizhevsky 2009."""
 
     name: ClassVar[str] = "cifar10"
     title: ClassVar[str] = "CIFAR-10"
@@ -107,7 +107,7 @@ class Cifar10(_Cifar):
 
 
 class Cifar100(_Cifar):
-    """60,000 colour 32×32 photographs in 100 classes; 50,000 to train on. Source: Krizhevsky 2009."""
+    """60,000 color 32×32 photographs in 100 classes; 50,000 to train on. Source: Krizhevsky 2009."""
 
     name: ClassVar[str] = "cifar100"
     title: ClassVar[str] = "CIFAR-100"

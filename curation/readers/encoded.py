@@ -45,8 +45,8 @@ class EncodedReader(Reader):
         le=1024,
         description="height and width; None: the first readable image's shorter side, at most 224",
     )
-    channels: Literal["auto", "grey", "rgb"] = Field(
-        "auto", description="auto: grey when the images sampled at opening (up to 32) are all grey, else rgb"
+    channels: Literal["auto", "gray", "rgb"] = Field(
+        "auto", description="auto: gray when the images sampled at opening (up to 32) are all gray, else rgb"
     )
 
 
@@ -62,7 +62,7 @@ class EncodedSource(Source):
 
         Raises: CurationError when none of them can be read.
         """
-        side, seen, colour, problem = reader.side_px, 0, False, "it is empty"
+        side, seen, color, problem = reader.side_px, 0, False, "it is empty"
         with _pillow_speaks_up():
             for position in probes:
                 (result,) = (_decode(sample, side, None) for sample in self.encoded(position, position + 1))
@@ -71,13 +71,13 @@ class EncodedSource(Source):
                     continue
                 height, width, channels = result.image.shape
                 side = side or min(max(min(height, width), SMALLEST_SIDE_PX), LARGEST_AUTOMATIC_SIDE_PX)
-                colour |= channels == 3
+                color |= channels == 3
                 seen += 1
                 if seen == (_PROBED if reader.channels == "auto" else 1):
                     break
         if side is None or not seen:
             raise CurationError(f"no image in {where} could be read; {problem}; put readable images there")
-        self.shape = (side, side, 3 if reader.channels == "rgb" or (reader.channels == "auto" and colour) else 1)
+        self.shape = (side, side, 3 if reader.channels == "rgb" or (reader.channels == "auto" and color) else 1)
 
     def read(self, start: int, stop: int) -> Chunk:
         """Return the samples at positions start … stop − 1; see ``Source.read``."""

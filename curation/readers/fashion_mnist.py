@@ -26,7 +26,7 @@ CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 
 
 class FashionMnist(Reader):
-    """70,000 grey 28×28 pictures of clothing in 10 classes; 60,000 to train on. Source: Xiao, Rasul & Vollgraf 2017."""
+    """70,000 gray 28×28 pictures of clothing in 10 classes; 60,000 to train on. Source: Xiao, Rasul & Vollgraf 2017."""
 
     name: ClassVar[str] = "fashion_mnist"
     title: ClassVar[str] = "Fashion-MNIST"
@@ -38,7 +38,7 @@ class FashionMnist(Reader):
     )
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether a folder holds idx files; MNIST's have the same names, so the path must say "fashion"."""
         return path.is_dir() and "fashion" in str(path.resolve()).lower() and _pair(path, "train") is not None
 

@@ -34,7 +34,7 @@ class Folder(EncodedReader):
     path: str = Field(min_length=1, description="the folder that holds one sub-folder a class, or train/ and test/")
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether it is a folder: any that no other reader knows."""
         return path.is_dir()
 

@@ -27,7 +27,7 @@ class NpyFolder(Reader):
     path: str = Field(min_length=1, description="the folder that holds data.npy and label.npy")
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether a folder holds data.npy."""
         return (path / "data.npy").is_file()
 

@@ -33,7 +33,7 @@ class Npz(Reader):
     path: str = Field(min_length=1, description="the .npz file")
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether a file is named .npz."""
         return path.is_file() and path.suffix.lower() == ".npz"
 

@@ -42,7 +42,7 @@ class Parquet(EncodedReader):
     path: str = Field(min_length=1, description="a .parquet file, or a folder of them")
 
     @classmethod
-    def recognises(cls, path: Path) -> bool:
+    def recognizes(cls, path: Path) -> bool:
         """Say whether it is a .parquet file or a folder with some."""
         return path.suffix.lower() == ".parquet" if path.is_file() else bool(_listed(path))
 

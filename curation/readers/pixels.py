@@ -20,13 +20,13 @@ def decode(content: bytes | Path, *, side_px: int | None, channels: int | None) 
     """Decode an image, turn it upright (EXIF) and bring it to a size and number of channels.
 
     Alpha is laid on white; palettes, CMYK and the like become RGB; 16 bits are scaled to 8, floats in [0, 1] to
-    0 … 255; of an animation the first frame is taken. An image that is not ``side_px`` square is cropped to its centred
-    square and resized with antialiasing (bicubic).
+    0 … 255; of an animation the first frame is taken. An image that is not ``side_px`` square is cropped to its
+    centered square and resized with antialiasing (bicubic).
 
     Args:
         content: the encoded bytes, or the file that holds them.
         side_px: height and width wanted; None: the image's own.
-        channels: 1 grey, 3 RGB; None: the image's own.
+        channels: 1 gray, 3 RGB; None: the image's own.
 
     Returns: uint8 H×W×C, and a note for each change that a person would not expect.
     Raises: Unreadable with the reason.
@@ -86,7 +86,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _channels(image: Image.Image, channels: int | None, notes: list[str]) -> Image.Image:
-    """Grey or RGB, without alpha."""
+    """Gray or RGB, without alpha."""
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
         with_alpha = image.convert("RGBA")
@@ -98,6 +98,6 @@ def _channels(image: Image.Image, channels: int | None, notes: list[str]) -> Ima
     elif image.mode not in ("1", "L", "RGB"):
         notes.append(f"{'palette' if image.mode in ('P', 'PA') else image.mode} turned into RGB")
     if channels == 1 and mode == "RGB":
-        notes.append("colour turned grey")
+        notes.append("color turned gray")
         image, mode = image.convert("RGB"), "L"
     return image.convert("RGB" if channels == 3 else mode)

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from curation.coverage import Cover, coverage_curve, facility_location, k_center, k_means, set_cover
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError
 from curation.plugin import Settings
@@ -24,10 +24,10 @@ Points = Callable[[np.ndarray], np.ndarray]
 """From rows of the pool, int64 M, to where they lie, float32 M×D."""
 
 DENSE_POINTS = 50_000
-"""Facility location compares every point with every other up to so many; above, with its nearest neighbours only."""
+"""Facility location compares every point with every other up to so many; above, with its nearest neighbors only."""
 
-NEIGHBOURS = 100
-"""How many nearest neighbours stand for all others above ``DENSE_POINTS``."""
+NEIGHBORS = 100
+"""How many nearest neighbors stand for all others above ``DENSE_POINTS``."""
 
 _PROBED = 500
 _CURVE = 100
@@ -60,11 +60,11 @@ class Coverage(Settings):
     greedy: Literal["lazy", "stochastic"] = Field(
         "lazy", description="facility location: exact lazy greedy, or the faster one that looks at a sample each time"
     )
-    neighbours: int | None = Field(
+    neighbors: int | None = Field(
         None,
         ge=1,
-        description=f"facility location: compare with so many nearest neighbours only; None: with all up to "
-        f"{DENSE_POINTS:,} points, above with {NEIGHBOURS}",
+        description=f"facility location: compare with so many nearest neighbors only; None: with all up to "
+        f"{DENSE_POINTS:,} points, above with {NEIGHBORS}",
     )
 
     @field_validator("epochs")
@@ -197,7 +197,7 @@ def fitting_radius(points: np.ndarray, *, count: int, metric: Literal["l2", "cos
     if around < 1:
         return 1.0
     probes = points[np.arange(min(_PROBED, len(points))) * len(points) // min(_PROBED, len(points))]
-    found = nearest_neighbours(points, queries=probes, count=around + 1, metric=metric, device=device)
+    found = nearest_neighbors(points, queries=probes, count=around + 1, metric=metric, device=device)
     radius = float(np.median(found.distance[:, -1]))
     return radius if radius > 0 else float(found.distance.max()) or 1.0
 
@@ -246,14 +246,14 @@ class FacilityLocation(CoverageSelector):
         self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any
     ) -> Cover:  # fmt: skip
         """Choose by lazy or stochastic greedy; see ``CoverageSelector.cover``."""
-        neighbours = settings.neighbours or (NEIGHBOURS if len(points) > DENSE_POINTS else None)
-        if neighbours is not None and neighbours >= len(points):
-            neighbours = None
+        neighbors = settings.neighbors or (NEIGHBORS if len(points) > DENSE_POINTS else None)
+        if neighbors is not None and neighbors >= len(points):
+            neighbors = None
         return facility_location(
             points,
             count=count,
             metric=settings.metric,
-            neighbours=neighbours,
+            neighbors=neighbors,
             method=settings.greedy,
             seed=seed,
             **more,
@@ -267,7 +267,7 @@ class SetCover(CoverageSelector):
     title: ClassVar[str] = "Set cover: balls of one radius over all candidates"
 
     def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
-        """Choose the centres of balls, greedily; see ``CoverageSelector.cover``."""
+        """Choose the centers of balls, greedily; see ``CoverageSelector.cover``."""
         assert settings.radius is not None, "worked out before, where the recipe leaves it open"
         return set_cover(points, radius=settings.radius, count=count, metric=settings.metric, **more)
 
@@ -280,7 +280,7 @@ class KCenter(CoverageSelector):
     """
 
     name: ClassVar[str] = "k_center"
-    title: ClassVar[str] = "k-centre: no candidate far from a chosen one"
+    title: ClassVar[str] = "k-center: no candidate far from a chosen one"
 
     def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
         """Choose farthest first; see ``CoverageSelector.cover``."""
@@ -288,11 +288,11 @@ class KCenter(CoverageSelector):
 
 
 class KMeans(CoverageSelector):
-    """The candidates nearest to the centres of k-means."""
+    """The candidates nearest to the centers of k-means."""
 
     name: ClassVar[str] = "k_means"
-    title: ClassVar[str] = "k-means centres"
+    title: ClassVar[str] = "k-means centers"
 
     def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
-        """Choose what is nearest to each centre; see ``CoverageSelector.cover``."""
+        """Choose what is nearest to each center; see ``CoverageSelector.cover``."""
         return k_means(points, count=count, seed=seed, **more)

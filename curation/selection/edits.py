@@ -57,7 +57,7 @@ def dropped_of(family: Family, samples: np.ndarray) -> np.ndarray:
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def relabelled(families: dict[str, Family], edits: Edits, *, classes: int) -> dict[str, Family]:
+def relabeled(families: dict[str, Family], edits: Edits, *, classes: int) -> dict[str, Family]:
     """Return the families with the labels that a person gave.
 
     Raises: UsageError for a sample that is not in the pool or a label not in [0, K); CurationError for such a label in

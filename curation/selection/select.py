@@ -12,7 +12,7 @@ from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
 from curation.selection.covering import Covering
-from curation.selection.edits import find, relabelled, without
+from curation.selection.edits import find, relabeled, without
 from curation.selection.family import NEVER, Family, family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardness_at, keys, positions, sample_starts
@@ -45,7 +45,7 @@ def select(
     selectors = {name: SELECTORS.build(settings.strategy_of(name)) for name in FAMILIES}
     follows = {name: None if it.covers and covering else it.follows for name, it in selectors.items()}
     families = {name: family_of(pool, name, settings.score, follows=follows[name]) for name in FAMILIES}
-    families = relabelled(families, settings.edits, classes=classes)
+    families = relabeled(families, settings.edits, classes=classes)
     forced = find(families, settings.edits.include, where="edits.include")
     excluded = without(families, settings.edits)
     taken = [families[name].candidate_ids[forced[name]] >> CODE_BITS for name in FAMILIES if name != "clean"]

@@ -48,7 +48,7 @@ class FamilySummary:
 @dataclass(frozen=True)
 class Selected:
     """rows: int64 N, positions in the pool, by family and then by candidate_id; candidate_ids: int64 N; labels: int64 N
-    with the relabelling applied; families: by name, in order."""
+    with the relabeling applied; families: by name, in order."""
 
     rows: np.ndarray
     candidate_ids: np.ndarray

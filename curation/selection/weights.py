@@ -19,7 +19,7 @@ class Weights(Settings):
     by: Literal["none", "cluster_size", "within_radius", "label_agreement"] = Field(
         "none",
         description="none: all 1; cluster_size: how many its cluster holds; within_radius: how many candidates of its "
-        "family lie within the radius (one radius favours dense classes); label_agreement: the share of its cluster "
+        "family lie within the radius (one radius favors dense classes); label_agreement: the share of its cluster "
         "with its label",
     )
     radius: float | None = Field(

@@ -112,7 +112,7 @@ def shifted(pixels: Tensor, *, padding_px: int, flip: bool, draws: torch.Generat
 
 
 def cut_out(pixels: Tensor, *, side_px: int, draws: torch.Generator) -> Tensor:
-    """Black out one square in each image, its centre anywhere; at the border a part of it. Takes uint8 N×H×W×C.
+    """Black out one square in each image, its center anywhere; at the border a part of it. Takes uint8 N×H×W×C.
 
     Source: DeVries & Taylor 2017, "Improved Regularization of CNNs with Cutout".
     """
@@ -151,10 +151,10 @@ def mixed(batch: Batch, *, cutmix: float, mixup: float, classes: int, draws: tor
 
 
 def _box(height: int, width: int, *, area: float, draws: torch.Generator) -> tuple[slice, slice]:
-    """Return rows and columns of a box with this share of the area, its centre anywhere, cut at the border."""
+    """Return rows and columns of a box with this share of the area, its center anywhere, cut at the border."""
     slices = []
     for side in (height, width):
         half = round(side * math.sqrt(area)) // 2
-        centre = int(torch.randint(side, (), generator=draws))
-        slices.append(slice(max(centre - half, 0), min(centre + half, side)))
+        center = int(torch.randint(side, (), generator=draws))
+        slices.append(slice(max(center - half, 0), min(center + half, side)))
     return slices[0], slices[1]

@@ -1,4 +1,4 @@
-"""What trainings tell of their samples: how far each label was ahead, and how often it was learnt and lost again."""
+"""What trainings tell of their samples: how far each label was ahead, and how often it was learned and lost again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Dynamics:
         """Args: count: samples N that are trained on."""
         self._epochs = 0
         self._sum = np.zeros(count)
-        self._right, self._learnt = np.zeros(count, bool), np.zeros(count, bool)
+        self._right, self._learned = np.zeros(count, bool), np.zeros(count, bool)
         self._forgotten = np.zeros(count, np.int64)
 
     def add(self, margins: np.ndarray) -> None:
@@ -38,7 +38,7 @@ class Dynamics:
         right = margins > 0
         self._sum += margins
         self._forgotten += self._right & ~right
-        self._right, self._learnt = right, self._learnt | right
+        self._right, self._learned = right, self._learned | right
         self._epochs += 1
 
     @property
@@ -52,7 +52,7 @@ class Dynamics:
 
         One that never was right counts as forgotten in every epoch, as in the authors' ``sort_examples_by_forgetting``.
         """
-        return np.where(self._learnt, self._forgotten, self._epochs).astype(np.float32)
+        return np.where(self._learned, self._forgotten, self._epochs).astype(np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return copies of all that ``restored`` needs."""
@@ -60,7 +60,7 @@ class Dynamics:
             "epochs": np.array(self._epochs),
             "sum": self._sum.copy(),
             "right": self._right.copy(),
-            "learnt": self._learnt.copy(),
+            "learned": self._learned.copy(),
             "forgotten": self._forgotten.copy(),
         }
 
@@ -69,6 +69,6 @@ class Dynamics:
         """Return what a ``state`` was taken of."""
         found = cls(len(state["sum"]))
         found._epochs, found._sum = int(state["epochs"]), state["sum"].copy()
-        found._right, found._learnt = state["right"].copy(), state["learnt"].copy()
+        found._right, found._learned = state["right"].copy(), state["learned"].copy()
         found._forgotten = state["forgotten"].copy()
         return found

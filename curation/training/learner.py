@@ -1,4 +1,4 @@
-"""A network that learns batch by batch: its optimiser, its moving average, and what to keep of them all."""
+"""A network that learns batch by batch: its optimizer, its moving average, and what to keep of them all."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Learner:
         return self._cross_entropy(logits, targets), logits
 
     def _trades(self, images: Tensor, targets: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-        """Zhang et al. 2019, equation 5: the clean loss plus β times how far the worst neighbour's prediction is.
+        """Zhang et al. 2019, equation 5: the clean loss plus β times how far the worst neighbor's prediction is.
 
         The batch norms' running statistics are those of the adversarial images (Rebuffi et al. 2021).
         """
@@ -179,7 +179,7 @@ class Learner:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the average towards the weights and buffers; counters are copied. Early on it follows faster.
+        """Move the average toward the weights and buffers; counters are copied. Early on it follows faster.
 
         Source: Rebuffi et al. 2021, "Fixing Data Augmentation to Improve Adversarial Robustness" (its code's warm-up).
         """
@@ -208,7 +208,7 @@ class Learner:
         """Go on from a state. Raises: KeyError, TypeError, ValueError, RuntimeError: it does not fit."""
         self.model.load_state_dict(state["model"])
         for name, value in state["momenta"].items():
-            # The fused optimiser needs a momentum laid out in memory as its parameter is.
+            # The fused optimizer needs a momentum laid out in memory as its parameter is.
             buffer = torch.empty_like(self._named[name], requires_grad=False).copy_(value)
             self._optimizer.state[self._named[name]]["momentum_buffer"] = buffer
         for name, average in self._average.items():

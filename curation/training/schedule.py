@@ -10,7 +10,7 @@ from curation.training.settings import Training
 def learning_rate(settings: Training, *, step: int, steps_an_epoch: int) -> float:
     """Return the learning rate of a step.
 
-    Args: step: from 0 over all epochs; steps_an_epoch: optimisation steps in one.
+    Args: step: from 0 over all epochs; steps_an_epoch: optimization steps in one.
     Source: Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts. Without a warm-up and annealed by the epoch
     it is torch's CosineAnnealingLR with T_max = epochs, stepped after every epoch.
     """

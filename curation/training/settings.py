@@ -73,7 +73,7 @@ class Training(Settings):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each label spread over all classes")
     entropy_weight: float = Field(
-        0.0, ge=0, description="entropy regularisation: reward for the entropy of the predictions"
+        0.0, ge=0, description="entropy regularization: reward for the entropy of the predictions"
     )
     augment: bool = Field(True, description="shift the images at random, and mirror them where flip says so")
     crop_padding_px: int = Field(2, ge=0, description="largest random shift, over a black border")

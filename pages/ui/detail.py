@@ -33,7 +33,7 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
         left.image(enlarged(image[0], side_px=SIDE_PX), width="stretch")
         with right:
             st.markdown(f"**{name}**  \n:gray[{source_name}]")
-            verdict = ":green[as labelled]" if int(it["prediction"]) == label else ":red[not as labelled]"
+            verdict = ":green[as labeled]" if int(it["prediction"]) == label else ":red[not as labeled]"
             st.markdown(
                 f"Label **{classes[label]}**  \n"
                 f"Predicted **{classes[int(it['prediction'])]}**, {verdict}  \n"
@@ -55,11 +55,11 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
                     args=(pool, np.array([row]), action),
                 )
 
-        def relabelled() -> None:
+        def relabeled() -> None:
             edits.decide(pool, np.array([row]), "relabel", classes.index(st.session_state[f"{key}-label"]))
 
         st.session_state[f"{key}-label"] = classes[label]
-        st.selectbox("Relabel the sample", classes, key=f"{key}-label", on_change=relabelled)
+        st.selectbox("Relabel the sample", classes, key=f"{key}-label", on_change=relabeled)
         _similar(name)
     _relatives(opened, sample_id, row, key=key)
 

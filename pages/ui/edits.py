@@ -26,9 +26,9 @@ def names(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
 
 
 def states(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
-    """Return ``included``, ``excluded``, ``relabelled`` or nothing for some rows of the pool."""
+    """Return ``included``, ``excluded``, ``relabeled`` or nothing for some rows of the pool."""
     edits = state.recipe().selection.edits
-    included, excluded, relabelled = set(edits.include), set(edits.exclude), {int(key) for key in edits.relabel}
+    included, excluded, relabeled = set(edits.include), set(edits.exclude), {int(key) for key in edits.relabel}
     found = []
     for name, sample_id in zip(names(pool, rows), pool["sample_id"].to_numpy()[rows], strict=True):
         if name in included:
@@ -36,7 +36,7 @@ def states(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
         elif name in excluded:
             found.append("excluded")
         else:
-            found.append("relabelled" if int(sample_id) in relabelled else "")
+            found.append("relabeled" if int(sample_id) in relabeled else "")
     return found
 
 
@@ -114,7 +114,7 @@ def count_words(edits: Any) -> str:
     parts: Sequence[tuple[int, str]] = (
         (len(edits.include), "forced in"),
         (len(edits.exclude), "forced out"),
-        (len(edits.relabel), "relabelled"),
+        (len(edits.relabel), "relabeled"),
         (len(edits.drop), "dropped"),
         (len(edits.confirmed), "labels found right"),
     )

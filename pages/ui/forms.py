@@ -54,8 +54,8 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         )
         return None if number is None and optional else number
     if kind is float:
-        spelt = _spell(value) if _in_pixels(field) else "" if value is None else f"{value:g}"
-        text = st.text_input(label, value=spelt, key=key, help=explained, placeholder="automatic")
+        spelled = _spell(value) if _in_pixels(field) else "" if value is None else f"{value:g}"
+        text = st.text_input(label, value=spelled, key=key, help=explained, placeholder="automatic")
         return text.strip() or None
     text = st.text_input(label, value="" if value is None else str(value), key=key, help=explained)
     return text.strip() or (None if optional else "")

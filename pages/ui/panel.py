@@ -54,7 +54,7 @@ def job_words(job: jobs.JobStatus) -> str:
 
 
 def job_progress(job: jobs.JobStatus, *, note: str = "") -> None:
-    """Draw what a job does, and how far and how fast; note: said behind it in grey."""
+    """Draw what a job does, and how far and how fast; note: said behind it in gray."""
     st.markdown(f"**{job_words(job)}** :gray[{note}]" if note else f"**{job_words(job)}**")
     at = job.progress
     if at is None:
@@ -90,9 +90,9 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
     with st.container(border=True, gap="small"):
         for status in statuses:
             working = job is not None and current == status.stage
-            icon, colour, words = _BADGES["running" if working else status.state]
+            icon, color, words = _BADGES["running" if working else status.state]
             left, middle, right = st.columns([3, 5, 2], vertical_alignment="center")
-            left.markdown(f":{colour}[{icon}] **{TITLES[status.stage]}**")
+            left.markdown(f":{color}[{icon}] **{TITLES[status.stage]}**")
             if working and at is not None:
                 middle.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
             else:

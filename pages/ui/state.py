@@ -229,14 +229,14 @@ def set_linked(name: str, value: str | None) -> None:
         del st.query_params[name]
 
 
-def map_colour() -> str:
-    """Name of the column that colours the map, from the session or the link."""
-    return linked("colour") or "label"
+def map_color() -> str:
+    """Name of the column that colors the map, from the session or the link."""
+    return linked("color") or "label"
 
 
-def set_map_colour(name: str) -> None:
-    """Keep what colours the map in the session and in the address."""
-    set_linked("colour", name)
+def set_map_color(name: str) -> None:
+    """Keep what colors the map in the session and in the address."""
+    set_linked("color", name)
 
 
 def _decode_list(text: str) -> list[list[float]] | None:

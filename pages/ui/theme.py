@@ -1,8 +1,8 @@
-"""The colours that charts and components share; the theme of the widgets themselves is in .streamlit/config.toml."""
+"""The colors that charts and components share; the theme of the widgets themselves is in .streamlit/config.toml."""
 
 from __future__ import annotations
 
-from curation.figures import FAMILY_COLOURS as FAMILY_COLOURS
+from curation.figures import FAMILY_COLORS as FAMILY_COLORS
 
 CATEGORICAL: tuple[str, ...] = (
     "#3f90da",
@@ -16,7 +16,7 @@ CATEGORICAL: tuple[str, ...] = (
     "#717581",
     "#92dadd",
 )
-"""Ten class colours. Source: Petroff, "Accessible Color Sequences for Data Visualization", arXiv 2107.02270."""
+"""Ten class colors. Source: Petroff, "Accessible Color Sequences for Data Visualization", arXiv 2107.02270."""
 
 SEQUENTIAL: tuple[str, ...] = (
     "#0d0887",

@@ -14,7 +14,7 @@ from pages.ui import thumbnails
 from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, hardness_band
 
 PAGE = 60
-STATES = {"include": "included", "exclude": "excluded", "relabel": "relabelled", "clear": ""}
+STATES = {"include": "included", "exclude": "excluded", "relabel": "relabeled", "clear": ""}
 
 st.set_page_config(layout="wide")
 columns = st.cache_resource(make_columns)
@@ -43,7 +43,7 @@ def show_map(points: int, copies: int) -> None:
             Column("fine", "Fine cluster", pool["fine"], "category", missing="noise"),
             Column("wrong", "Wrong", pool["labels"] != pool["predictions"], "flag", ("right", "wrong")),
         ],
-        colour=st.session_state.get("colour"),
+        color=st.session_state.get("color"),
         selected=pool["scores"] > threshold,
         marked=pool["marked"] if copies else None,
         copies=Copies(**make_copies(pool, copies)) if copies else None,
@@ -54,7 +54,7 @@ def show_map(points: int, copies: int) -> None:
     st.button("forget", on_click=lambda: st.session_state.update(polygon=None))
     corners = len(events.polygon or [])
     clicked = f"picked {events.picked} copy {events.copy}"
-    st.text(f"inside {int(events.inside.sum())} corners {corners} {clicked} colour {events.colour}")
+    st.text(f"inside {int(events.inside.sum())} corners {corners} {clicked} color {events.color}")
     count_runs()
 
 

@@ -13,8 +13,8 @@ def make_columns(number: int) -> dict[str, NDArray]:
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, number)
     angles = labels * 2 * np.pi / 10
-    centres = 5 * np.stack([np.cos(angles), np.sin(angles)], 1)
-    xy = (centres + generator.normal(0, 1, (number, 2))).astype(np.float32)
+    centers = 5 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    xy = (centers + generator.normal(0, 1, (number, 2))).astype(np.float32)
     scores = generator.beta(0.6, 1.5, number).astype(np.float32)
     confused = generator.random(number) < 0.1
     fine = labels * 120 + (120 * generator.random(number) ** 2).astype(int)
@@ -31,7 +31,7 @@ def make_columns(number: int) -> dict[str, NDArray]:
 
 
 def make_copies(pool: dict[str, NDArray], number: int) -> dict:
-    """Return the arguments of ``Copies``: copies of random points, pushed towards the middle of the ring."""
+    """Return the arguments of ``Copies``: copies of random points, pushed toward the middle of the ring."""
     generator = np.random.default_rng(1)
     owners = generator.integers(0, len(pool["xy"]), number)
     shift = generator.uniform(0, 0.8, (number, 1))
@@ -44,7 +44,7 @@ def make_copies(pool: dict[str, NDArray], number: int) -> dict:
 
 
 def make_pictures(positions: NDArray) -> NDArray[np.uint8]:
-    """Return one 32×32 colour gradient for each position, uint8 N×32×32×3."""
+    """Return one 32×32 color gradient for each position, uint8 N×32×32×3."""
     rows = np.arange(32)[None, :, None, None]
     across = np.arange(32)[None, None, :, None]
     hue = np.asarray(positions)[:, None, None, None] * np.array([37, 61, 91])

@@ -2,7 +2,7 @@
 
 | function | returns | state in ``st.session_state[key]`` |
 |---|---|---|
-| ``embedding_map(xy, *, key, columns, …)`` | ``MapEvents`` | ``polygon``, ``colour``; triggers ``picked``, ``copy`` |
+| ``embedding_map(xy, *, key, columns, …)`` | ``MapEvents`` | ``polygon``, ``color``; triggers ``picked``, ``copy`` |
 | ``gallery(images, *, key, ids, labels, …)`` | ``GalleryEvents(opened, edits)`` | ``journal``; trigger ``opened`` |
 | ``matrix(images, *, key, ids, rows, columns, …)`` | the id opened, or None | trigger ``opened`` |
 | ``hardness_band(entropies, *, key, fingerprint, …)`` | ``Band(offset, floor)`` | ``band``: ``{offset, floor}`` |

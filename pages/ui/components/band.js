@@ -29,7 +29,7 @@ function create(root, send) {
   let picture = null; // decoded previews
   let band = { offset: 0, floor: null };
   let told = null; // the band in the last message from Python, as text
-  let colours = null;
+  let colors = null;
   let held = null; // the edge being dragged
   let width = 1;
   let timer = 0;
@@ -79,12 +79,12 @@ function create(root, send) {
       context.fillStyle = style;
       heights[mine].forEach((tall, i) => context.fillRect(i * step + 0.5, floor - tall, Math.max(1, step - 1), tall));
     };
-    const family = THEME.families[columns.family] ?? colours.accent;
+    const family = THEME.families[columns.family] ?? colors.accent;
     context.globalAlpha = 0.28;
     bars(family);
     const [right, left] = [xAt(band.offset), xAt(end())];
     context.globalAlpha = 0.09;
-    context.fillStyle = colours.accent;
+    context.fillStyle = colors.accent;
     context.fillRect(left, 0, right - left, floor);
     context.globalAlpha = 1;
     context.save();
@@ -100,13 +100,13 @@ function create(root, send) {
         context.lineTo(i * step, floor - tall);
         context.lineTo((i + 1) * step, floor - tall);
       });
-      context.strokeStyle = THEME.families[name] ?? colours.text;
+      context.strokeStyle = THEME.families[name] ?? colors.text;
       context.globalAlpha = 0.75;
       context.lineWidth = 1.2;
       context.stroke();
       context.globalAlpha = 1;
     });
-    context.strokeStyle = context.fillStyle = colours.text;
+    context.strokeStyle = context.fillStyle = colors.text;
     context.globalAlpha = 0.25;
     context.beginPath();
     context.moveTo(0, floor + 0.5);
@@ -114,7 +114,7 @@ function create(root, send) {
     context.lineWidth = 1;
     context.stroke();
     context.globalAlpha = 0.65;
-    context.font = `11px ${colours.font}`;
+    context.font = `11px ${colors.font}`;
     for (const tick of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
       context.textAlign = tick === 0 ? "left" : tick === 1 ? "right" : "center";
       const words = { 0: width < 480 ? "0" : "0  surely classified", 1: width < 480 ? "ln K" : "undecided  ln K" }[tick];
@@ -293,7 +293,7 @@ function create(root, send) {
 
   return {
     update(parameters, cargo) {
-      colours = themeOf(root);
+      colors = themeOf(root);
       const fresh = cargo !== columns;
       [shown, columns] = [parameters, cargo];
       if (fresh) {

@@ -1,4 +1,4 @@
-"""What a map shows of its points: columns to colour by, copies beside them; each travels once, as few bytes as it can.
+"""What a map shows of its points: columns to color by, copies beside them; each travels once, as few bytes as it can.
 
 A number travels as its place among 257 quantiles, two bytes a point: fine where values are dense, exact at both ends,
 and one far outlier costs the others nothing.
@@ -27,7 +27,7 @@ _TYPES = {"category": "iub", "number": "iufb", "flag": "b"}
 
 @dataclass(frozen=True)
 class Column:
-    """One value a point, to colour by and to read when a point is hovered.
+    """One value a point, to color by and to read when a point is hovered.
 
     Attributes:
         name: unique on the map; what the component's state calls it.
@@ -81,7 +81,7 @@ def digest(*parts: Any) -> str:
     return hashed.hexdigest()
 
 
-def quantised(xy: NDArray[Any]) -> tuple[dict[str, Any], NDArray[np.uint16]]:
+def quantized(xy: NDArray[Any]) -> tuple[dict[str, Any], NDArray[np.uint16]]:
     """Return the box of some places, and the places as shares of its sides, 0…65535."""
     low, high = (xy.min(0), xy.max(0)) if len(xy) else (np.zeros(2), np.ones(2))
     span = np.where(high > low, high - low, 1.0)
@@ -98,7 +98,7 @@ def send_places(identity: str, xy: NDArray[Any], ids: NDArray[Any] | None) -> by
 def _places(identity: str, _xy: NDArray[Any], _ids: NDArray[Any] | None) -> bytes:
     if _xy.ndim != 2 or _xy.shape[1] != 2 or not np.isfinite(_xy).all():
         raise CurationError("the map needs finite coordinates N×2; compute the embedding again")
-    box, places = quantised(_xy)
+    box, places = quantized(_xy)
     arrays: dict[str, NDArray[Any]] = {"xy": places}
     if _ids is not None:
         # Steps from id to id deflate to almost nothing; the browser adds them up again, modulo 2³².
@@ -208,7 +208,7 @@ def _copies(identity: str, _copies: Copies, _number: int) -> bytes:
     names = list(_copies.kind_names)
     if len(names) > 8 or (len(kinds) and not 0 <= kinds.min() <= kinds.max() < len(names)):
         raise CurationError(f"the kinds of the map's copies must be in 0…{len(names) - 1}, with at most eight names")
-    box, places = quantised(xy)
+    box, places = quantized(xy)
     return pack_columns(
         identity,
         {**box, "names": names, "said": list(_copies.said)},

@@ -1,6 +1,6 @@
 // The gallery: one small canvas an image, cut from the sprite; decisions show before Python has heard of them.
 
-const STATES = { include: "included", exclude: "excluded", relabel: "relabelled", clear: "" };
+const STATES = { include: "included", exclude: "excluded", relabel: "relabeled", clear: "" };
 const GAP_PX = 8;
 
 function create(root, send) {
@@ -39,8 +39,8 @@ function create(root, send) {
   function dress(i) {
     const decision = journal.findLast((entry) => entry.id === shown.ids[i]);
     const state = decision ? STATES[decision.action] : (shown.states?.[i] ?? "");
-    const relabelled = decision?.action === "relabel" ? shown.digits[decision.label] : null;
-    const badge = { included: "✓", excluded: "✕", relabelled: relabelled ? `→ ${relabelled}` : "✎" }[state];
+    const relabeled = decision?.action === "relabel" ? shown.digits[decision.label] : null;
+    const badge = { included: "✓", excluded: "✕", relabeled: relabeled ? `→ ${relabeled}` : "✎" }[state];
     const cell = cells[i];
     cell.className = `cell ${state}${columns.layout.width <= 64 ? " crisp" : ""}`;
     if (badge) cell.dataset.badge = badge;

@@ -86,7 +86,7 @@ def gallery(
         predictions: N, the goal model's classes, or None.
         entropy_shares: N, in [0, 1], shares of ln K, or None.
         families: N of ``clean``, ``corruption``, ``adversarial``, or None.
-        states: N of ``""``, ``included``, ``excluded``, ``relabelled``, or None.
+        states: N of ``""``, ``included``, ``excluded``, ``relabeled``, or None.
         notes: N short texts for the second line, such as ``fog 3``, or None.
         names: N names said of the focused image instead of its id, such as ``17/fog/3``, or None.
         selected: the id of the image that the page shows in detail, or None.

@@ -1,18 +1,18 @@
-// The side of the map: what colours the points, what the colours mean, and what else is drawn.
+// The side of the map: what colors the points, what the colors mean, and what else is drawn.
 
 const MARK_SHAPES = ["M6 1.500 10.500 6 6 10.500 1.500 6z", "M2 2h8v8H2z", "M6 1.800 10.600 10H1.400z", "M6 1.500a4.500 4.500 0 1 0 .01 0z"];
 const FEW = 12; // categories up to this number keep their own order and need no search
 const OTHERS = "others";
 
-// `asks`: colour(name), only(code, OTHERS or null), rank(whether), toggle(name of what is drawn besides).
+// `asks`: color(name), only(code, OTHERS or null), rank(whether), toggle(name of what is drawn besides).
 function createLegend(side, asks) {
-  const menu = element("select", { "aria-label": "Colour points by" });
+  const menu = element("select", { "aria-label": "Color points by" });
   const search = element("input", { type: "search", placeholder: "Find …", "aria-label": "Find a category", hidden: "" });
   const body = element("div", { class: "legend", role: "group" });
   const besides = element("div", { class: "besides", role: "group", "aria-label": "Drawn besides the points", hidden: "" });
-  side.append(element("label", { class: "by" }, element("span", {}, "Colour"), menu), search, body, besides);
+  side.append(element("label", { class: "by" }, element("span", {}, "Color"), menu), search, body, besides);
   let now = null; // what was drawn last
-  menu.addEventListener("change", () => asks.colour(menu.value));
+  menu.addEventListener("change", () => asks.color(menu.value));
   search.addEventListener("input", () => drawBody());
   search.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && search.value) {
@@ -33,23 +33,23 @@ function createLegend(side, asks) {
     button.addEventListener("click", run);
     return button;
   }
-  const disc = (colour) => element("i", { style: `--swatch:${colour}` });
-  const mark = (shape, colour) => {
-    const holder = element("i", { class: "mark", style: `--swatch:${colour}` });
+  const disc = (color) => element("i", { style: `--swatch:${color}` });
+  const mark = (shape, color) => {
+    const holder = element("i", { class: "mark", style: `--swatch:${color}` });
     holder.innerHTML = `<svg viewBox="0 0 12 12" aria-hidden="true"><path d="${MARK_SHAPES[shape]}"/></svg>`;
     return holder;
   };
 
   function categories() {
-    const { column, only, chosen, colours } = now;
+    const { column, only, chosen, colors } = now;
     const words = search.value.trim().toLowerCase();
     const order = column.present.length > FEW ? column.bySize : column.present;
     const matching = words ? order.filter((code) => column.text(code).toLowerCase().includes(words)) : order;
-    const shown = matching.slice(0, COLOURED);
+    const shown = matching.slice(0, COLORED);
     const figure = (all, ours) => (chosen ? `${count(ours)} / ${count(all)}` : count(all));
     const swatch = (code) => {
-      if (column.grey.has(code)) return code === only ? colours.accent : colours.quiet;
-      return column.kind === "flag" ? [colours.quiet, colours.accent][code] : categorical(code);
+      if (column.gray.has(code)) return code === only ? colors.accent : colors.quiet;
+      return column.kind === "flag" ? [colors.quiet, colors.accent][code] : categorical(code);
     };
     const rows = shown.map((code) =>
       row(code, disc(swatch(code)), column.text(code), figure(column.counts[code], chosen?.[code]), {
@@ -58,12 +58,12 @@ function createLegend(side, asks) {
         run: () => asks.only(code === only ? null : code),
       }),
     );
-    const rest = matching.slice(COLOURED);
+    const rest = matching.slice(COLORED);
     if (rest.length && words) rows.push(element("p", {}, `${count(rest.length)} more match`));
     else if (rest.length) {
       const sum = (counts) => rest.reduce((total, code) => total + counts[code], 0);
       rows.push(
-        row(OTHERS, disc(only === OTHERS ? colours.accent : colours.quiet), `${count(rest.length)} others`, figure(sum(column.counts), chosen && sum(chosen)), {
+        row(OTHERS, disc(only === OTHERS ? colors.accent : colors.quiet), `${count(rest.length)} others`, figure(sum(column.counts), chosen && sum(chosen)), {
           pressed: only === OTHERS,
           title: "Show only the smaller ones",
           run: () => asks.only(only === OTHERS ? null : OTHERS),
@@ -75,7 +75,7 @@ function createLegend(side, asks) {
   }
 
   function scale() {
-    const { column, byRank, colours } = now;
+    const { column, byRank, colors } = now;
     const [low, high] = [column.knots[0], column.knots[column.knots.length - 1]];
     if (low === undefined) return [element("p", {}, `No point has a value: ${column.missing}`)];
     const end = (value) => column.format(Math.abs(value) < 1e-3 * (high - low) ? 0 : value);
@@ -83,30 +83,30 @@ function createLegend(side, asks) {
     const switches = [["Value", false], ["Rank", true]].map(([words, rank]) => {
       const button = element(
         "button",
-        { type: "button", "data-id": words, "aria-pressed": String(byRank === rank), title: rank ? "Each colour on as many points" : "Colours even in value" },
+        { type: "button", "data-id": words, "aria-pressed": String(byRank === rank), title: rank ? "Each color on as many points" : "Colors even in value" },
         words,
       );
       button.addEventListener("click", () => asks.rank(rank));
       return button;
     });
     const missing = column.counts[NO_NUMBER];
-    requestAnimationFrame(() => canvas.isConnected && drawBars(canvas, column, byRank, colours));
+    requestAnimationFrame(() => canvas.isConnected && drawBars(canvas, column, byRank, colors));
     return [
       canvas,
       element("div", { class: "ends" }, element("span", {}, end(low)), element("span", {}, end(high))),
-      element("div", { class: "switch", role: "group", "aria-label": "Spread the colours by" }, ...switches),
-      ...(missing ? [element("p", {}, disc(colours.quiet), element("span", {}, column.missing), element("small", {}, count(missing)))] : []),
+      element("div", { class: "switch", role: "group", "aria-label": "Spread the colors by" }, ...switches),
+      ...(missing ? [element("p", {}, disc(colors.quiet), element("span", {}, column.missing), element("small", {}, count(missing)))] : []),
     ];
   }
 
   function drawBody() {
     const focused = body.getRootNode().activeElement?.dataset?.id;
-    const { column, colour, menu: offered } = now;
+    const { column, color, menu: offered } = now;
     body.classList.toggle("isolating", now.only !== null);
     search.hidden = !column || column.kind === "number" || column.present.length <= FEW;
     if (search.hidden) search.value = "";
-    if (!column || column.name !== colour) {
-      const title = new Map(offered).get(colour) ?? colour;
+    if (!column || column.name !== color) {
+      const title = new Map(offered).get(color) ?? color;
       body.replaceChildren(element("p", { class: "waiting" }, `Fetching ${title} …`));
       return;
     }
@@ -116,8 +116,8 @@ function createLegend(side, asks) {
   }
 
   function drawBesides() {
-    const rows = now.besides.map(({ name, shape, colour, words, figure, shown }) =>
-      row(name, shape === null ? element("i", { class: "stroke" }) : mark(shape, colour), words, figure, {
+    const rows = now.besides.map(({ name, shape, color, words, figure, shown }) =>
+      row(name, shape === null ? element("i", { class: "stroke" }) : mark(shape, color), words, figure, {
         pressed: shown,
         title: shown ? `Hide ${words}` : `Show ${words}`,
         run: () => asks.toggle(name),
@@ -130,21 +130,21 @@ function createLegend(side, asks) {
   }
 
   return {
-    // { menu, colour, column, colours, only, chosen, byRank, besides }
+    // { menu, color, column, colors, only, chosen, byRank, besides }
     draw(state) {
       now = state;
       if (String(state.menu) !== menu.dataset.names) {
         menu.dataset.names = String(state.menu);
         menu.replaceChildren(...state.menu.map(([name, title]) => element("option", { value: name }, title)));
       }
-      menu.value = state.colour;
+      menu.value = state.color;
       drawBody();
       drawBesides();
     },
   };
 }
 
-// A histogram over a number's range, each bar in the colour its points have.
+// A histogram over a number's range, each bar in the color its points have.
 function drawBars(canvas, column, byRank, { dark }) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const bins = Math.max(8, Math.floor(width / 4));

@@ -26,7 +26,7 @@ function create(root, send) {
   let arrived = {}; // messages that came besides the places, by name
   let flags = new Uint8Array(0);
   let [ids, grid, selected] = [null, null, null];
-  let shades = null; // the colour of each code of the column
+  let shades = null; // the color of each code of the column
   let wanted = null; // the column's name, which may still be on its way
   let picking = null; // the name the user chose and Python has not confirmed
   let byRank = false;
@@ -37,7 +37,7 @@ function create(root, send) {
   const unit = () => Math.max(...view.data.span);
   const toData = ([u, v]) => [view.data.low[0] + u * unit(), view.data.low[1] + v * unit()];
   const fromData = ([x, y]) => [(x - view.data.low[0]) / unit(), (y - view.data.low[1]) / unit()];
-  const quantised = ([u, v]) => [(u / view.data.box.extent[0]) * 65535, (v / view.data.box.extent[1]) * 65535];
+  const quantized = ([u, v]) => [(u / view.data.box.extent[0]) * 65535, (v / view.data.box.extent[1]) * 65535];
   const placeIn = ({ xy, box }, i) => [0, 1].map((axis) => box.origin[axis] + (xy[2 * i + axis] / 65535) * box.extent[axis]);
   const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: span.map((length) => length / unit()) });
   const visible = (point) => shades[4 * view.column.codes[point] + 3] > 0;
@@ -48,8 +48,8 @@ function create(root, send) {
     order: new Uint32Array(0), // in which points are drawn
     copies: null,
     marked: null,
-    column: null, // what colours the points
-    colours: null,
+    column: null, // what colors the points
+    colors: null,
     hidden: { marked: false, lines: false, kinds: 0 },
     anchors: [], // names of categories and where they stand
     only: null, // the one category shown
@@ -80,24 +80,24 @@ function create(root, send) {
     const rows = [];
     if (view.marked) {
       const words = asked.marked_title;
-      rows.push({ name: "marked", shape: CIRCLE, colour: view.colours.text, words, figure: count(view.data.rings), shown: !hidden.marked });
+      rows.push({ name: "marked", shape: CIRCLE, color: view.colors.text, words, figure: count(view.data.rings), shown: !hidden.marked });
     }
     copies?.names.forEach((words, kind) => {
       const figure = count(copies.counts[kind]);
-      rows.push({ name: kind, shape: kind & 3, colour: copies.colours[kind], words, figure, shown: !isHidden(kind) });
+      rows.push({ name: kind, shape: kind & 3, color: copies.colors[kind], words, figure, shown: !isHidden(kind) });
     });
     if (copies) rows.push({ name: "lines", shape: null, words: "lines to the original", figure: "", shown: !hidden.lines });
     return rows;
   }
 
   function drawLegend() {
-    const { column, colours, only } = view;
+    const { column, colors, only } = view;
     let chosen = null;
     if (selected && column && column.kind !== "number" && column.name !== SELECTION.name) {
       chosen = new Uint32Array(CODES);
       for (let i = 0; i < flags.length; i += 1) chosen[column.codes[i]] += flags[i] & SELECTED;
     }
-    legend.draw({ menu: menu(), colour: wanted, column, colours, only, chosen, byRank, besides: besides() });
+    legend.draw({ menu: menu(), color: wanted, column, colors, only, chosen, byRank, besides: besides() });
   }
 
   function describe() {
@@ -166,7 +166,7 @@ function create(root, send) {
       if (distance < closest && !isHidden(copies.kinds[j]) && visible(copies.owners[j])) [closest, copy] = [distance, j];
     }
     if (copy >= 0) return { point: copies.owners[copy], copy };
-    const found = nearest(grid, data.xy, ...quantised(at), ...quantised([reach, reach]), visible);
+    const found = nearest(grid, data.xy, ...quantized(at), ...quantized([reach, reach]), visible);
     return found < 0 ? null : { point: found, copy };
   }
 
@@ -207,9 +207,9 @@ function create(root, send) {
   });
 
   const legend = createLegend(side, {
-    colour(name) {
+    color(name) {
       [wanted, picking] = [name, name];
-      send.state("colour", name);
+      send.state("color", name);
       setColumn();
       drawLegend();
     },
@@ -261,11 +261,11 @@ function create(root, send) {
   }
 
   function repaint() {
-    const { column, only, colours } = view;
-    const shown = only === null ? null : (code) => (only === OTHERS ? column.grey.has(code) : code === only);
-    const [quiet, accent] = [rgba(colours.quiet), rgba(colours.accent)];
-    shades = paintColumn(column, { ...colours, quiet, accent }, { byRank, only: shown });
-    points.setColours(shades);
+    const { column, only, colors } = view;
+    const shown = only === null ? null : (code) => (only === OTHERS ? column.gray.has(code) : code === only);
+    const [quiet, accent] = [rgba(colors.quiet), rgba(colors.accent)];
+    shades = paintColumn(column, { ...colors, quiet, accent }, { byRank, only: shown });
+    points.setColors(shades);
     describe();
     redraw();
   }
@@ -331,16 +331,16 @@ function create(root, send) {
     camera.frame([...least, ...data.map((edge, axis) => Math.max(edge, origin[axis] + extent[axis]))]);
   }
 
-  // Returns whether the colours are others than before.
+  // Returns whether the colors are others than before.
   function setTheme() {
-    const [style, before] = [themeOf(root), view.colours];
-    const share = (colour) => rgba(colour).slice(0, 3).map((value) => value / 255);
+    const [style, before] = [themeOf(root), view.colors];
+    const share = (color) => rgba(color).slice(0, 3).map((value) => value / 255);
     const quiet = style.dark ? "#5b606b" : "#b9bec8";
-    view.colours = { ...style, quiet, inkUnit: share(style.text), groundUnit: share(style.background) };
+    view.colors = { ...style, quiet, inkUnit: share(style.text), groundUnit: share(style.background) };
     if (view.copies) {
       // Ink, for every other hue is a class's; their shape tells four kinds apart, the accent four more.
-      view.copies.colours = view.copies.names.map((_, kind) => (kind < 4 ? style.text : style.accent));
-      view.copies.tints = view.copies.colours.map(share);
+      view.copies.colors = view.copies.names.map((_, kind) => (kind < 4 ? style.text : style.accent));
+      view.copies.tints = view.copies.colors.map(share);
     }
     return style.background !== before?.background || style.accent !== before?.accent;
   }
@@ -356,7 +356,7 @@ function create(root, send) {
   function setPolygon(corners, tell) {
     view.polygon = corners;
     forgotten = false;
-    markInside(flags, INSIDE, grid, view.data.xy, corners.map((corner) => quantised(fromData(corner))));
+    markInside(flags, INSIDE, grid, view.data.xy, corners.map((corner) => quantized(fromData(corner))));
     if (tell) send.state("polygon", corners);
     showFlags();
     describe();
@@ -399,8 +399,8 @@ function create(root, send) {
       if (fresh || cargo !== before.cargo) frame();
       const shaded = setTheme();
 
-      if (parameters.colour === picking) picking = null;
-      if (picking === null) wanted = parameters.colour;
+      if (parameters.color === picking) picking = null;
+      if (picking === null) wanted = parameters.color;
       setColumn();
       if (!view.column) return drawLegend();
       if (shaded && view.column === before.column) repaint();

@@ -1,4 +1,4 @@
-"""The map: every image a point, coloured, hovered and lassoed in the browser; Python hears of polygons and clicks."""
+"""The map: every image a point, colored, hovered and lassoed in the browser; Python hears of polygons and clicks."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class MapEvents:
         inside: bool, N: the points in the polygon, as ``points_in_polygon`` finds them; treat as read-only.
         picked: the index of the point clicked just now, else None.
         copy: the index of the copy clicked just now, else None.
-        colour: the name of the column that colours the points.
+        color: the name of the column that colors the points.
     """
 
     polygon: Polygon | None
     inside: NDArray[np.bool_]
     picked: int | None
     copy: int | None
-    colour: str
+    color: str
 
 
 def embedding_map(
@@ -47,7 +47,7 @@ def embedding_map(
     key: str,
     fingerprint: str,
     columns: Sequence[Column],
-    colour: str | None = None,
+    color: str | None = None,
     hover: Sequence[str] | None = None,
     ids: NDArray[Any] | None = None,
     selected: NDArray[np.bool_] | None = None,
@@ -60,23 +60,23 @@ def embedding_map(
     on_polygon: Callable[[], None] | None = None,
     on_picked: Callable[[], None] | None = None,
     on_copy: Callable[[], None] | None = None,
-    on_colour: Callable[[], None] | None = None,
+    on_color: Callable[[], None] | None = None,
 ) -> MapEvents:
     """Draw a scatter of images that pans, zooms, isolates classes and takes a lasso or a box; for a million points too.
 
     Places travel once (4 bytes a point), each column once it is first looked at (at most 2 bytes a point); a rerun
-    sends ``selected`` and ``marked`` (a bit a point) and little else. Switching the colour to a column the browser does
+    sends ``selected`` and ``marked`` (a bit a point) and little else. Switching the color to a column the browser does
     not have reruns the script: put the map in a fragment.
     Whoever changed the polygon last wins: the page by its argument (which must follow what is returned), or the user.
-    ``st.session_state[key]`` holds ``{"polygon": …, "colour": …}`` in callbacks, and ``"picked"`` or ``"copy"`` in that
+    ``st.session_state[key]`` holds ``{"polygon": …, "color": …}`` in callbacks, and ``"picked"`` or ``"copy"`` in that
     of a click.
 
     Args:
         xy: N×2, finite; any unit, the same on both axes.
         key: unique on the page.
         fingerprint: of xy and ids; new places must have a new one. Columns, masks and copies are compared by content.
-        columns: what the user can colour by, in the order of the menu; at least one.
-        colour: the column that colours first; the user can switch, the page too, by another name. ``"selected"`` stands
+        columns: what the user can color by, in the order of the menu; at least one.
+        color: the column that colors first; the user can switch, the page too, by another name. ``"selected"`` stands
             for the mask where one is given.
         hover: the columns read when a point is hovered; they travel at once. None means the first three.
         ids: N, integers in [0, 2³²), shown when a point is hovered; None means the index.
@@ -90,7 +90,7 @@ def embedding_map(
         on_polygon: called when the user draws or clears a selection.
         on_picked: called when the user clicks a point.
         on_copy: called when the user clicks a copy.
-        on_colour: called when the user switches the colouring; the state's ``colour`` is the column's name.
+        on_color: called when the user switches the coloring; the state's ``color`` is the column's name.
 
     Raises:
         CurationError: columns of different length, coordinates that are not finite, or categories without a name.
@@ -98,7 +98,7 @@ def embedding_map(
     xy = np.asarray(xy)
     by_name = _checked(xy, columns, ids=ids, selected=selected, marked=marked)
     state = st.session_state.get(key) or {}
-    shown = _colour(key, colour, state.get("colour"), [*by_name, *(["selected"] if selected is not None else [])])
+    shown = _color(key, color, state.get("color"), [*by_name, *(["selected"] if selected is not None else [])])
     read = [name for name in (hover if hover is not None else list(by_name)[:3]) if name in by_name]
     identity = f"map-{fingerprint}-{len(xy)}{'' if ids is None else '-ids'}"
     places = send_places(identity, xy, ids)
@@ -123,7 +123,7 @@ def embedding_map(
             "columns": identity,
             "more": {name: identity for name, (identity, _) in cargo.items()},
             "menu": [[column.name, column.title] for column in columns],
-            "colour": shown,
+            "color": shown,
             "hover": read,
             "thumbnails": thumbnails,
             **({} if copies is None else {"copy_thumbnails": copies.thumbnails}),
@@ -138,7 +138,7 @@ def embedding_map(
         key=key,
         columns=places,
         more={name.replace(" ", "-").replace("__", "-"): message for name, (_, message) in cargo.items()},
-        events={"polygon": on_polygon, "picked": on_picked, "copy": on_copy, "colour": on_colour},
+        events={"polygon": on_polygon, "picked": on_picked, "copy": on_copy, "color": on_color},
     )
     remember(key, current, written)
     return MapEvents(
@@ -153,21 +153,21 @@ def embedding_map(
 def _checked(xy: NDArray[Any], columns: Sequence[Column], **masks: NDArray[Any] | None) -> dict[str, Column]:
     by_name = {column.name: column for column in columns}
     if not columns or len(by_name) < len(columns):
-        raise CurationError("the map needs at least one column to colour by, each with a name of its own")
+        raise CurationError("the map needs at least one column to color by, each with a name of its own")
     for name, values in {**{c.title: c.values for c in columns}, **masks}.items():
         if values is not None and len(values) != len(xy):
             raise CurationError(f"the map's {name} must have one entry a point: expected {len(xy)}, got {len(values)}")
     return by_name
 
 
-def _colour(key: str, argument: str | None, written: str | None, names: Sequence[str]) -> str:
-    """Return what colours the points: what the page or the user asked for last."""
-    value, argued, wrote = st.session_state.get(f"{key}-colouring", (None, None, None))
+def _color(key: str, argument: str | None, written: str | None, names: Sequence[str]) -> str:
+    """Return what colors the points: what the page or the user asked for last."""
+    value, argued, wrote = st.session_state.get(f"{key}-coloring", (None, None, None))
     if argument != argued:
         value = argument
     elif written is not None and written != wrote:  # a map that comes back to the page has nothing written
         value = written
-    st.session_state[f"{key}-colouring"] = (value, argument, written)
+    st.session_state[f"{key}-coloring"] = (value, argument, written)
     return value if value in names else names[0]
 
 

@@ -13,7 +13,7 @@ function create(root, send) {
   let cells = [];
   let focused = 0;
 
-  // Entropy is the weight of one colour over the page: none at 0, full at the maximum, alike in both themes.
+  // Entropy is the weight of one color over the page: none at 0, full at the maximum, alike in both themes.
   function dress(i) {
     const cell = cells[i];
     cell.style.setProperty("--share", `${Math.round(12 + 88 * shown.shares[i]) * (shown.shares[i] > 0.01)}%`);

@@ -31,7 +31,7 @@ def matrix(
 ) -> int | None:
     """Draw a table of thumbnails and return the id of the one opened just now, else None.
 
-    Arrows move, Enter or a click opens. A cell's ground shows the entropy, from the colour of none to that of the
+    Arrows move, Enter or a click opens. A cell's ground shows the entropy, from the color of none to that of the
     maximum; a corner mark says that the goal model is wrong.
 
     Args:

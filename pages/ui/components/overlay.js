@@ -2,12 +2,12 @@
 
 function createOverlay(canvas, camera, view) {
   function names(context) {
-    context.font = `600 11.5px ${view.colours.font}`;
+    context.font = `600 11.5px ${view.colors.font}`;
     context.textAlign = "center";
     context.lineJoin = "round";
     context.lineWidth = 3.5;
-    context.strokeStyle = view.colours.background;
-    context.fillStyle = view.colours.text;
+    context.strokeStyle = view.colors.background;
+    context.fillStyle = view.colors.text;
     const taken = [];
     for (const { code, words, share } of view.anchors) {
       if (view.only !== null && code !== view.only) continue;
@@ -25,7 +25,7 @@ function createOverlay(canvas, camera, view) {
     context.beginPath();
     outline.forEach((corner) => context.lineTo(...corner));
     context.closePath();
-    context.fillStyle = context.strokeStyle = view.colours.accent;
+    context.fillStyle = context.strokeStyle = view.colors.accent;
     context.lineWidth = 1.5;
     context.globalAlpha = 0.08;
     context.fill();
@@ -35,18 +35,18 @@ function createOverlay(canvas, camera, view) {
 
   // A point or a copy, the copies that belong to it, and the lines between.
   function outline(context, { point, copy }, width) {
-    const { copies, hidden, colours } = view;
+    const { copies, hidden, colors } = view;
     const from = camera.toScreen(view.placeIn(view.data, point));
     for (const j of copies?.of(point) ?? []) {
       if ((hidden.kinds >> copies.kinds[j]) & 1) continue;
       context.beginPath();
       context.moveTo(...from);
       context.lineTo(...camera.toScreen(view.placeIn(copies, j)));
-      context.strokeStyle = copies.colours[copies.kinds[j]];
+      context.strokeStyle = copies.colors[copies.kinds[j]];
       context.lineWidth = j === copy ? 2.5 : 1.5;
       context.stroke();
     }
-    context.strokeStyle = colours.text;
+    context.strokeStyle = colors.text;
     context.lineWidth = width;
     const radius = view.pointSize() / 2 + 4.5;
     for (const place of [from, ...(copy < 0 ? [] : [camera.toScreen(view.placeIn(copies, copy))])]) {

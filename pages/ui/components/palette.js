@@ -1,10 +1,10 @@
-// Columns and their colours. Every column is a code a point; a code looks up one of 65,536 colours, whose alpha 0 hides,
-// so that recolouring, isolating and changing a scale touch no point.
+// Columns and their colors. Every column is a code a point; a code looks up one of 65,536 colors, whose alpha 0 hides,
+// so that recoloring, isolating and changing a scale touch no point.
 
 const CODES = 65536;
 const NO_NUMBER = 65535;
 const BETWEEN_KNOTS = 255;
-const COLOURED = 100; // of more categories than that, the largest have a colour, the others share one
+const COLORED = 100; // of more categories than that, the largest have a color, the others share one
 
 // The shared ten, then hues by the golden angle in three lightnesses.
 function categorical(index) {
@@ -61,35 +61,35 @@ function readColumn(cargo, number) {
   const present = [];
   if (kind !== "number") counts.forEach((times, code) => times && present.push(code));
   const bySize = [...present].sort((a, b) => counts[b] - counts[a] || a - b);
-  const crowded = kind === "category" && present.length > COLOURED;
-  const grey = new Set([wordless, ...(crowded ? bySize.slice(COLOURED) : [])]);
-  return { name, title, kind, missing, codes, counts, knots, wordless, present, bySize, grey, value, text, format };
+  const crowded = kind === "category" && present.length > COLORED;
+  const gray = new Set([wordless, ...(crowded ? bySize.slice(COLORED) : [])]);
+  return { name, title, kind, missing, codes, counts, knots, wordless, present, bySize, gray, value, text, format };
 }
 
-// Whether the middle half of a number's points lies so close together that colours by value could not tell them apart.
+// Whether the middle half of a number's points lies so close together that colors by value could not tell them apart.
 function skewed({ kind, knots }) {
   const last = knots.length - 1;
   return kind === "number" && knots[(3 * last) / 4] - knots[last / 4] < 0.05 * (knots[last] - knots[0]);
 }
 
-// The place of a number's code on its colour scale, 0…1: by rank, or by value.
+// The place of a number's code on its color scale, 0…1: by rank, or by value.
 function shareOf({ knots, value }, code, byRank) {
   const [low, high] = [knots[0], knots[knots.length - 1]];
   if (!(high > low)) return 0.5;
   return byRank ? code / (BETWEEN_KNOTS * (knots.length - 1)) : (value(code) - low) / (high - low);
 }
 
-// The colour of every code, RGBA; `only`, where given, says of a code whether it is shown.
+// The color of every code, RGBA; `only`, where given, says of a code whether it is shown.
 function paintColumn(column, { dark, quiet, accent }, { byRank, only }) {
   const pixels = new Uint8Array(4 * CODES);
-  const colourOf = {
+  const colorOf = {
     number: (code) => rampPixel(Math.round(255 * shareOf(column, code, byRank)), dark),
     category: (code) => categoryPixel(code),
     flag: (code) => (code ? accent : quiet),
   }[column.kind];
   column.counts.forEach((times, code) => {
     if (!times || (only && !only(code))) return;
-    pixels.set(column.grey.has(code) ? (only ? accent : quiet) : colourOf(code), 4 * code);
+    pixels.set(column.gray.has(code) ? (only ? accent : quiet) : colorOf(code), 4 * code);
   });
   return pixels;
 }

@@ -1,11 +1,11 @@
 // Points, rings, copies and lines on the GPU, at once or, out of sight, a part at a time.
 
 const PLACE = `
-uniform vec2 origin, extent, centre, zoom;
-vec4 placed(vec2 share, float depth) { return vec4((origin + share * extent - centre) * zoom, depth, 1.0); }
+uniform vec2 origin, extent, center, zoom;
+vec4 placed(vec2 share, float depth) { return vec4((origin + share * extent - center) * zoom, depth, 1.0); }
 const vec4 NOWHERE = vec4(2.0, 2.0, 2.0, 1.0);
-uniform sampler2D colours;
-vec4 colourOf(float code) { int at = int(code + 0.5); return texelFetch(colours, ivec2(at & 255, at >> 8), 0); }`;
+uniform sampler2D colors;
+vec4 colorOf(float code) { int at = int(code + 0.5); return texelFetch(colors, ivec2(at & 255, at >> 8), 0); }`;
 
 const POINT_VERTEX = `#version 300 es
 layout(location = 0) in vec2 position;
@@ -14,25 +14,25 @@ layout(location = 2) in float flags;
 ${PLACE}
 uniform float size, faded, solid;
 uniform int front;
-out vec4 colour;
+out vec4 color;
 void main() {
-  vec4 own = colourOf(code);
+  vec4 own = colorOf(code);
   bool ahead = (int(flags + 0.5) & front) == front;
   gl_Position = own.a == 0.0 ? NOWHERE : placed(position, ahead ? 0.0 : 0.5);
   gl_PointSize = ahead ? size : max(1.0, size * 0.85);
   float alpha = own.a * (ahead ? solid : faded);
-  colour = vec4(own.rgb * alpha, alpha);
+  color = vec4(own.rgb * alpha, alpha);
 }`;
 
 const POINT_FRAGMENT = `#version 300 es
 precision highp float;
-in vec4 colour;
+in vec4 color;
 uniform float size;
 out vec4 pixel;
 void main() {
   float edge = size < 3.0 ? 1.0 : 1.0 - smoothstep(0.5 - 1.0 / size, 0.5, length(gl_PointCoord - 0.5));
   if (edge <= 0.0) discard;
-  pixel = colour * edge;
+  pixel = color * edge;
 }`;
 
 const KINDS = `
@@ -41,7 +41,7 @@ layout(location = 1) in float code;
 layout(location = 2) in float kind;
 uniform vec3 tints[8];
 uniform int hidden;
-bool gone(float code, int kind) { return colourOf(code).a == 0.0 || ((hidden >> kind) & 1) == 1; }`;
+bool gone(float code, int kind) { return colorOf(code).a == 0.0 || ((hidden >> kind) & 1) == 1; }`;
 
 const MARK_VERTEX = `#version 300 es
 ${PLACE}${KINDS}
@@ -81,18 +81,18 @@ void main() {
 const LINE_VERTEX = `#version 300 es
 ${PLACE}${KINDS}
 uniform float solid;
-out vec4 colour;
+out vec4 color;
 void main() {
   int own = int(kind + 0.5);
   gl_Position = gone(code, own) ? NOWHERE : placed(position, 0.0);
-  colour = vec4(tints[own] * solid, solid);
+  color = vec4(tints[own] * solid, solid);
 }`;
 
 const LINE_FRAGMENT = `#version 300 es
 precision highp float;
-in vec4 colour;
+in vec4 color;
 out vec4 pixel;
-void main() { pixel = colour; }`;
+void main() { pixel = color; }`;
 
 const SOURCES = {
   points: [POINT_VERTEX, POINT_FRAGMENT],
@@ -149,8 +149,8 @@ function createPoints(canvas) {
     gl.bindVertexArray(null);
   }
 
-  // The colour of every code: 65,536 RGBA.
-  function setColours(painted) {
+  // The color of every code: 65,536 RGBA.
+  function setColors(painted) {
     pixels = painted;
     gl.bindTexture(gl.TEXTURE_2D, texture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 256, 0, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
@@ -158,7 +158,7 @@ function createPoints(canvas) {
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   }
 
-  const kinds = { float: "uniform1f", int: "uniform1i", colour: "uniform3f", colours: "uniform3fv" };
+  const kinds = { float: "uniform1f", int: "uniform1i", color: "uniform3f", colors: "uniform3fv" };
 
   function into(target, clear) {
     gl.bindFramebuffer(gl.FRAMEBUFFER, target);
@@ -171,10 +171,10 @@ function createPoints(canvas) {
   function unseen() {
     const [width, height] = [canvas.width, canvas.height];
     if (hideout?.width === width && hideout.height === height) return hideout.frame;
-    const [frame, colour, depth] = [gl.createFramebuffer(), gl.createRenderbuffer(), gl.createRenderbuffer()];
+    const [frame, color, depth] = [gl.createFramebuffer(), gl.createRenderbuffer(), gl.createRenderbuffer()];
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
     for (const [buffer, format, place] of [
-      [colour, gl.RGBA8, gl.COLOR_ATTACHMENT0],
+      [color, gl.RGBA8, gl.COLOR_ATTACHMENT0],
       [depth, gl.DEPTH_COMPONENT16, gl.DEPTH_ATTACHMENT],
     ]) {
       gl.bindRenderbuffer(gl.RENDERBUFFER, buffer);
@@ -183,7 +183,7 @@ function createPoints(canvas) {
       hideout?.buffers.forEach((old) => gl.deleteRenderbuffer(old));
     }
     if (hideout) gl.deleteFramebuffer(hideout.frame);
-    hideout = { frame, width, height, buffers: [colour, depth] };
+    hideout = { frame, width, height, buffers: [color, depth] };
     return frame;
   }
 
@@ -198,7 +198,7 @@ function createPoints(canvas) {
       gl.useProgram(own);
       gl.uniform2f(at("origin"), ...box.origin);
       gl.uniform2f(at("extent"), ...box.extent);
-      gl.uniform2f(at("centre"), camera.x, camera.y);
+      gl.uniform2f(at("center"), camera.x, camera.y);
       gl.uniform2f(at("zoom"), (2 * camera.scale) / camera.width, (2 * camera.scale) / camera.height);
       for (const [kind, values] of Object.entries(uniforms)) {
         for (const [uniform, value] of Object.entries(values)) gl[kinds[kind]](at(uniform), ...[value].flat());
@@ -247,9 +247,9 @@ function createPoints(canvas) {
   canvas.addEventListener("webglcontextrestored", () => {
     start();
     for (const [name, layer] of layers) upload(name, layer);
-    if (pixels) setColours(pixels);
+    if (pixels) setColors(pixels);
     canvas.dispatchEvent(new Event("restored"));
   });
   start();
-  return { set, setColours, draw, prepare, present, mark, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
+  return { set, setColors, draw, prepare, present, mark, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
 }

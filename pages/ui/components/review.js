@@ -229,7 +229,7 @@ function create(root, send) {
     const name = (label) => classes.classes[label];
     const state = stateOf(item.id);
     const badge = { "": "", confirmed: "✓ label is right", dropped: "✕ dropped" }[state] ?? `→ ${name(state)}`;
-    root.dataset.state = state === "" ? "open" : typeof state === "number" ? "relabelled" : state;
+    root.dataset.state = state === "" ? "open" : typeof state === "number" ? "relabeled" : state;
     const doubt = item.looks === item.given ? "looks like it, too" : `looks like ${name(item.looks)} (${percent(item.sure, 0)})`;
     verdict.replaceChildren(
       element("b", {}, `given ${name(item.given)}`), `, ${doubt}`,

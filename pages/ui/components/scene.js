@@ -31,19 +31,19 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
   // Marks shrink where there are many, and grow as one looks closer.
   const markSize = (many, size) => clamp(24 * many ** -0.165, Math.max(5.5, size + 3), 18);
   const ratio = () => canvas.width / camera.width;
-  const tints = (colourOf) => ({ tints: Float32Array.from({ length: 24 }, (_, i) => colourOf(Math.floor(i / 3))[i % 3]) });
+  const tints = (colorOf) => ({ tints: Float32Array.from({ length: 24 }, (_, i) => colorOf(Math.floor(i / 3))[i % 3]) });
 
   function crowd(first, some, of) {
     const { size, solid } = look(of);
     const front = view.front();
-    const float = { size: size * ratio(), solid, faded: solid * (view.colours.dark ? 0.24 : 0.2) };
+    const float = { size: size * ratio(), solid, faded: solid * (view.colors.dark ? 0.24 : 0.2) };
     const uniforms = { float, int: { front } };
     return { name: "points", program: "points", box: view.data.box, first, number: some, layered: front > 0, uniforms };
   }
 
-  function marks(name, box, many, shapes, hidden, colours) {
+  function marks(name, box, many, shapes, hidden, colors) {
     const float = { size: markSize(many, look().size) * ratio(), stroke: 1.4 * ratio() };
-    const uniforms = { float, int: { shapes, hidden }, colour: { ground: view.colours.groundUnit }, colours };
+    const uniforms = { float, int: { shapes, hidden }, color: { ground: view.colors.groundUnit }, colors };
     return { name, program: "marks", box, number: many, uniforms };
   }
 
@@ -53,10 +53,10 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
     const own = copies && tints((kind) => copies.tints[kind] ?? [0, 0, 0]);
     if (copies && !hidden.lines) {
       const solid = clamp(4 / Math.sqrt(copies.owners.length), 0.05, 0.4);
-      const uniforms = { float: { solid }, int: { hidden: hidden.kinds }, colours: own };
+      const uniforms = { float: { solid }, int: { hidden: hidden.kinds }, colors: own };
       layers.push({ name: "lines", program: "lines", primitive: "LINES", box: WHOLE, number: 2 * copies.owners.length, uniforms });
     }
-    if (marked && !hidden.marked) layers.push(marks("rings", data.box, data.rings, CIRCLE, 0, tints(() => view.colours.inkUnit)));
+    if (marked && !hidden.marked) layers.push(marks("rings", data.box, data.rings, CIRCLE, 0, tints(() => view.colors.inkUnit)));
     if (copies) layers.push(marks("copies", copies.box, copies.owners.length, -1, hidden.kinds, own));
     return layers;
   }

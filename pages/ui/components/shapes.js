@@ -1,4 +1,4 @@
-// What the map computes on places: an index for hovering, lassos, and where a class is densest. Places are quantised,
+// What the map computes on places: an index for hovering, lassos, and where a class is densest. Places are quantized,
 // x and y in 0..65535, interleaved.
 
 const CELLS = 256;
@@ -128,7 +128,7 @@ function inOrder(array, order, width = 1) {
   return out;
 }
 
-// The centre of the busiest cell of each of some codes, as shares of the extent: a mean would fall between two groups.
+// The center of the busiest cell of each of some codes, as shares of the extent: a mean would fall between two groups.
 function busiest(xy, codes, kinds) {
   const side = 24;
   const rank = new Map(kinds.map((code, i) => [code, i]));

@@ -110,12 +110,12 @@ const count = (number) => Math.round(number).toLocaleString("en-US");
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
-// A colour as [red, green, blue, alpha] in 0..255, whatever notation CSS uses.
+// A color as [red, green, blue, alpha] in 0..255, whatever notation CSS uses.
 const rgba = (() => {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  return (colour) => {
+  return (color) => {
     context.clearRect(0, 0, 1, 1);
-    context.fillStyle = colour;
+    context.fillStyle = color;
     context.fillRect(0, 0, 1, 1);
     return [...context.getImageData(0, 0, 1, 1).data];
   };

@@ -72,11 +72,11 @@ class Part:
 
     def __init__(self, name: str, *helpers: str) -> None:
         """Args: name: of the component; helpers: names of the .js files that its code builds on."""
-        colours = {"families": theme.FAMILY_COLOURS, "categorical": theme.CATEGORICAL, "sequential": theme.SEQUENTIAL}
+        colors = {"families": theme.FAMILY_COLORS, "categorical": theme.CATEGORICAL, "sequential": theme.SEQUENTIAL}
         css = "".join(_lean(file) for file in ("wire.css", f"{name}.css"))
         module = [
             _lean("wire.js"),
-            f"const THEME = {json.dumps(colours)};",
+            f"const THEME = {json.dumps(colors)};",
             *(_lean(f"{file}.js") for file in (*helpers, name)),
             f"hub.connect({json.dumps(f'curation_{name}')}, {json.dumps(css)}, create);",
             "export default () => {};",

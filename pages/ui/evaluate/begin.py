@@ -281,13 +281,13 @@ def _differences(before: Mapping[str, Any], asked: Mapping[str, Any]) -> list[st
         epochs = old["schedule"]["epochs"], new["schedule"]["epochs"]
         told.append("another schedule" + (f" of {epochs[0]} epochs, now {epochs[1]}" if epochs[0] != epochs[1] else ""))
     large = {"suite": None, "schedule": None}
-    return told + differences(_spelt({**old, **large}), _spelt({**new, **large}))
+    return told + differences(_spelled({**old, **large}), _spelled({**new, **large}))
 
 
-def _spelt(value: Any) -> Any:
+def _spelled(value: Any) -> Any:
     """Return plain data with every list and switch as people write it."""
     if isinstance(value, dict):
-        return {key.replace("_", " "): _spelt(part) for key, part in value.items()}
+        return {key.replace("_", " "): _spelled(part) for key, part in value.items()}
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value

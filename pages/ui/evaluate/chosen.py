@@ -109,7 +109,7 @@ def suite(found: Workspace, key: str) -> dict[str, Any] | None:
 
 
 def ink() -> str:
-    """Return the colour in which numbers can be read on tinted cells of a light or dark page."""
+    """Return the color in which numbers can be read on tinted cells of a light or dark page."""
     return "#e6e8ec" if st.context.theme.type == "dark" else "#1c2024"
 
 

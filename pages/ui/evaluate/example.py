@@ -45,7 +45,7 @@ def draw(found: Workspace, it: Looked, suite: Suite, table: pd.DataFrame, row: i
             three = (clean, image, magnified(clean, image, factor=factor))
             st.image(
                 np.concatenate([enlarged(part, side_px=200) for part in three], axis=1),
-                caption=f"Original · {words} · the change × {factor} (grey: none)",
+                caption=f"Original · {words} · the change × {factor} (gray: none)",
                 width="stretch",
             )
         wrong = round((1 - float(said["right"])) * len(it.tables))

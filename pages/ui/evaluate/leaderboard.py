@@ -45,7 +45,7 @@ def draw(found: Workspace) -> None:
         st.subheader("Gain over clean images of the same budget")
         if table["gain"].notna().any():
             st.plotly_chart(figures.gains(table), config={"displayModeBar": False}, key="gains")
-            st.caption("The recipes are in colour, the baselines grey; whiskers are 95 % intervals.")
+            st.caption("The recipes are in color, the baselines gray; whiskers are 95 % intervals.")
         else:
             st.caption("Known once the baseline of clean images and another set are measured.")
     with right:

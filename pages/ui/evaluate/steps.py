@@ -41,7 +41,7 @@ def draw(found: Workspace) -> None:
             config={"displayModeBar": False},
             key="steps",
         )
-        st.caption("The axis does not begin at 0. Whiskers are 95 %; a step is grey where they take in 0.")
+        st.caption("The axis does not begin at 0. Whiskers are 95 %; a step is gray where they take in 0.")
     with right:
         st.subheader("Published: the contest's winner")
         names, points = zip(*PUBLISHED, strict=True)

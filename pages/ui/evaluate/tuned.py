@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from curation import tuning_figures as charts
-from curation.figures import FAMILY_COLOURS, FAMILY_WORDS
+from curation.figures import FAMILY_COLORS, FAMILY_WORDS
 from curation.workspace import Workspace
 from pages.ui import state
 from pages.ui.evaluate import begin
@@ -153,7 +153,7 @@ def _offsets(study: Study, done: pd.DataFrame, families: list[str]) -> None:
                     known[f"offset_{family}"].to_numpy(float),
                     known["R"].to_numpy(float),
                     name=f"offset, {FAMILY_WORDS[family].lower()}",
-                    colour=FAMILY_COLOURS[family],
+                    color=FAMILY_COLORS[family],
                     share=study.recipe.selection.offset_by == "rank",
                 ),
                 config={"displayModeBar": False},

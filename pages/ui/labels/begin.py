@@ -73,7 +73,7 @@ def _settings(prepared: Prepared) -> LabelCheck | None:
         )
     train = usual.train.model_dump(mode="json") | {"epochs": epochs, "flip": mirror}
     try:
-        asked = {"folds": folds, "architecture": architecture, "train": train, "neighbours": usual.neighbours}
+        asked = {"folds": folds, "architecture": architecture, "train": train, "neighbors": usual.neighbors}
         return LabelCheck.parse(asked, where="label_check")
     except UsageError as error:
         st.error(str(error), icon=":material/error:")

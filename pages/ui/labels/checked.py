@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from curation.embedding.neighbours import nearest_neighbours
+from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
 from curation.label_check import held_out_probabilities
 from curation.label_errors import LABEL_SCORES
@@ -85,7 +85,7 @@ class Checked:
             new = np.array([row for row in np.union1d(rows, ahead).tolist() if row not in self._nearest])
             ids = np.array(self._pipeline.samples.sample_ids)  # a copy that torch may share
             features = resources.features(self._pipeline)
-            near = nearest_neighbours(
+            near = nearest_neighbors(
                 features,
                 queries=features[new],
                 count=min(NEAREST, len(ids) - 1),

@@ -17,7 +17,7 @@ FIRST, CONFIDENCE = 100, 0.9
 
 
 def draw(found: Review, queue: Queue) -> None:
-    """Draw how many would be relabelled, which ones, and what does it."""
+    """Draw how many would be relabeled, which ones, and what does it."""
     queues.progress(found, queue)
     ids, checked = found.pipeline.samples.sample_ids, found.checked
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -34,7 +34,7 @@ def draw(found: Review, queue: Queue) -> None:
             step=0.05,
             format="%.2f",
             width=200,
-            help="In the class that it looks like: the mean of the networks' probability and of the neighbours' votes.",
+            help="In the class that it looks like: the mean of the networks' probability and of the neighbors' votes.",
         )
     rows = queue.rows[: int(first)]
     is_open = np.array([int(one) not in queue.decided for one in ids[rows]], bool)
@@ -47,7 +47,7 @@ def draw(found: Review, queue: Queue) -> None:
         if truth is not None and len(would):
             true = found.pipeline.samples.table["true_label"].to_numpy()[would]
             right = f" :gray[:material/science: {int((true == checked.suggested[would]).sum())} of them rightly]"
-        st.markdown(f"**{len(would):,}** of the first {len(rows):,} of this list would be relabelled.{right}")
+        st.markdown(f"**{len(would):,}** of the first {len(rows):,} of this list would be relabeled.{right}")
         st.button(
             f"Relabel {len(would):,}",
             type="primary",
@@ -67,7 +67,7 @@ def draw(found: Review, queue: Queue) -> None:
                 key="labels-take-back",
             )
     if len(would):
-        page = turn(len(would), len(rows), f"many-{queue.key}-{first}-{sure}", what="would be relabelled")
+        page = turn(len(would), len(rows), f"many-{queue.key}-{first}-{sure}", what="would be relabeled")
         grid(found, would[(page - 1) * PAGE : page * PAGE], queue.decided, key="labels-many")
         st.caption("Given → the new label · click or Enter opens it in “One by one”")
     else:
@@ -78,7 +78,7 @@ def draw(found: Review, queue: Queue) -> None:
 def _relabel(sample_ids: list[int], labels: list[int]) -> None:
     if edits.decide_labels(zip(sample_ids, labels, strict=True)):
         st.session_state["labels-bulk"] = sample_ids
-        st.toast(f"{len(sample_ids):,} relabelled; Undo takes them back.", icon=":material/label:")
+        st.toast(f"{len(sample_ids):,} relabeled; Undo takes them back.", icon=":material/label:")
 
 
 def _take_back(sample_ids: list[int]) -> None:

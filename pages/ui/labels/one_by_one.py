@@ -1,4 +1,4 @@
-"""Suspects one by one: each beside its neighbours and both classes, decided by key, button or touch."""
+"""Suspects one by one: each beside its neighbors and both classes, decided by key, button or touch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHARED_CLASSES = 32
 """Of so many classes the typical samples travel once; of more, with the suspects that look like them."""
 OPINIONS = 3
 AHEAD = 300
-"""The neighbours of so many suspects are found at once."""
+"""The neighbors of so many suspects are found at once."""
 SHOWN_PX = 96
 
 

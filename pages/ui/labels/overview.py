@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from curation import evaluation_figures
-from curation.figures import ACCENT, FAMILY_COLOURS, plain
+from curation.figures import ACCENT, FAMILY_COLORS, plain
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
 from pages.ui import resources
@@ -58,7 +58,7 @@ def grid(found: Review, rows: np.ndarray, decided: dict[int, Decided], *, key: s
         class_names=samples.classes,
         predictions=checked.suggested[rows],
         states=[
-            "relabelled" if isinstance(what, int) else words[what] for what in (decided.get(int(one)) for one in ids)
+            "relabeled" if isinstance(what, int) else words[what] for what in (decided.get(int(one)) for one in ids)
         ],
         notes=[f"{checked.confidence[row]:.0%}" for row in rows],
         editable=False,
@@ -97,7 +97,7 @@ def _spread(found: Review, score: str) -> None:
     if truth is not None:
         groups = {
             "label is right": (values[~truth], ACCENT),
-            "truly wrong": (values[truth], FAMILY_COLOURS["corruption"]),
+            "truly wrong": (values[truth], FAMILY_COLORS["corruption"]),
         }
     figure = go.Figure(
         [
@@ -106,12 +106,12 @@ def _spread(found: Review, score: str) -> None:
                 y=np.histogram(some, edges)[0],
                 width=edges[1] - edges[0],
                 name=name,
-                marker_color=colour,
+                marker_color=color,
                 opacity=1.0 if truth is None else 0.75,  # over each other: on a logarithmic axis stacks mislead
                 hovertemplate=f"%{{x:.3g}}: %{{y:,}} {name}<extra></extra>",
                 showlegend=bool(name),
             )
-            for name, (some, colour) in groups.items()
+            for name, (some, color) in groups.items()
         ]
     )
     figure.update_layout(barmode="overlay")

@@ -97,8 +97,8 @@ def progress(review: Review, queue: Queue) -> None:
     samples, total = review.pipeline.samples, len(review.checked.given)
     rows, here = samples.known(list(queue.decided))
     outcomes = [what for what, one_of_these in zip(queue.decided.values(), here, strict=True) if one_of_these]
-    dropped, relabelled = outcomes.count("dropped"), sum(isinstance(what, int) for what in outcomes)
-    parts = [f"**{len(rows):,}** of {total:,} decided", f"{relabelled:,} relabelled", f"{dropped:,} dropped"]
+    dropped, relabeled = outcomes.count("dropped"), sum(isinstance(what, int) for what in outcomes)
+    parts = [f"**{len(rows):,}** of {total:,} decided", f"{relabeled:,} relabeled", f"{dropped:,} dropped"]
     unseen = np.isin(samples.sample_ids[rows], st.session_state.get("labels-bulk", []))
     if not unseen.all():
         places = review.checked.places(queue.score)[rows[~unseen]]

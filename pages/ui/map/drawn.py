@@ -114,7 +114,7 @@ def _clean_rows(key: str, _pool: pd.DataFrame) -> np.ndarray:
 
 
 def labels_of(opened: Opened) -> np.ndarray:
-    """Return the samples' labels, int64 N, as the recipe has them: relabelled ones with their new class."""
+    """Return the samples' labels, int64 N, as the recipe has them: relabeled ones with their new class."""
     samples, relabel = opened.pipeline.samples, opened.recipe.selection.edits.relabel
     labels: np.ndarray = np.array(samples.labels)
     rows, here = samples.known(list(relabel))

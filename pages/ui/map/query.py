@@ -116,7 +116,7 @@ def candidate(opened: Opened, sample_id: int, variant: str) -> Query | None:
 def uploaded(opened: Opened) -> Query | None:
     """Draw the field for a picture and return it as the goal model sees it; None where it is none, or unreadable."""
     file = st.file_uploader(
-        "PNG, JPEG or WebP; brought to the size and colours of the set",
+        "PNG, JPEG or WebP; brought to the size and colors of the set",
         type=FORMATS,
         key=f"upload-{st.session_state.get('upload-number', 0)}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from curation.embedding.neighbours import Metric, Neighbours, nearest_neighbours
+from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
 from curation.inspection import enlarged
 from curation.plugin import fingerprint
 from pages.ui import detail, edits, resources
@@ -47,10 +47,10 @@ def draw(opened: Opened) -> None:
         else:
             detail.candidate(opened, it.row, key="similar-detail")
     with left:
-        _neighbours(opened, it, metric, int(number))
+        _neighbors(opened, it, metric, int(number))
 
 
-def _neighbours(opened: Opened, it: Query, metric: Metric, number: int) -> None:
+def _neighbors(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     samples = opened.pipeline.samples
     number = min(number, len(samples) - (it.owner is not None))
     found = _nearest(fingerprint([opened.pool_key, it.key, metric, number]), opened, it, metric, number)
@@ -84,15 +84,15 @@ def _neighbours(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     )
     st.caption(
         "The nearest first, with its distance; the sample itself never counts. A click looks at that one's own "
-        "neighbours · **i** include · **x** exclude · digits relabel"
+        "neighbors · **i** include · **x** exclude · digits relabel"
     )
 
 
 @st.cache_resource(max_entries=64, show_spinner="Looking for what is alike …")
-def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int) -> Neighbours:
+def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int) -> Neighbors:
     ids = np.array(_opened.pipeline.samples.sample_ids)  # a copy that torch may share
     own = None if _it.owner is None else np.array([_it.owner])
-    return nearest_neighbours(
+    return nearest_neighbors(
         resources.features(_opened.pipeline),
         queries=_it.features[None],
         count=count,
@@ -118,7 +118,7 @@ def _usual(key: str, _opened: Opened, metric: Metric) -> float:
     """Return the distance within which 99 % of the samples have another one, by some of them, evenly spaced."""
     seen, ids = resources.features(_opened.pipeline), np.array(_opened.pipeline.samples.sample_ids)
     some = np.unique(np.linspace(0, len(ids) - 1, PROBES).astype(np.int64))
-    found = nearest_neighbours(
+    found = nearest_neighbors(
         seen,
         queries=seen[some],
         count=1,
@@ -131,7 +131,7 @@ def _usual(key: str, _opened: Opened, metric: Metric) -> float:
 
 
 def _agreement(labels: np.ndarray, label: int | None, classes: list[str]) -> str:
-    """Return in words which classes neighbours have, and how many of them the query's."""
+    """Return in words which classes neighbors have, and how many of them the query's."""
     counts = np.bincount(labels, minlength=len(classes))
     told = [f"{classes[one]} ({counts[one]:,})" for one in np.argsort(-counts, kind="stable") if counts[one]]
     listed = ", ".join(told[:6]) + (f" and {len(told) - 6} more classes" if len(told) > 6 else "")

@@ -1,4 +1,4 @@
-"""The map itself: coloured, lassoed, with copies and slices, and the pictures of what is looked at."""
+"""The map itself: colored, lassoed, with copies and slices, and the pictures of what is looked at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from curation.selection import SELECTORS
 from pages.ui import edits, panel, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.components.columns import digest
-from pages.ui.map import colours, copies, part, settings, slices
+from pages.ui.map import colors, copies, part, settings, slices
 from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required
 from pages.ui.opened import Opened
 
@@ -108,7 +108,7 @@ def _lassoed(layout: Layout, polygon: list[list[float]], name: str | None) -> No
 
 @st.fragment
 def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside: np.ndarray) -> None:
-    """Recolouring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
+    """Recoloring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
     opened, samples = drawn.opened, drawn.opened.pipeline.samples
     whole = len(at) == len(drawn)
     placed = copies.placed(drawn, at, inside if polygon else None)
@@ -131,8 +131,8 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
         drawn.xy if whole else drawn.xy[at],
         key="map",
         fingerprint=drawn.key if whole else digest(drawn.key, at),
-        columns=colours.columns(drawn, at),
-        hover=colours.HOVER,
+        columns=colors.columns(drawn, at),
+        hover=colors.HOVER,
         ids=samples.sample_ids[at],
         thumbnails=thumbnails.offer(
             f"samples-{samples.key if whole else digest(samples.key, at)}",
@@ -143,10 +143,10 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
         marked=drawn.chosen[at] if covers else None,
         marked_title="chosen to cover",
         copies=None if placed is None else placed.copies,
-        colour=state.map_colour(),
+        color=state.map_color(),
         polygon=polygon,
         height_px=HEIGHT_PX,
-        on_colour=lambda: state.set_map_colour(st.session_state["map"]["colour"]),
+        on_color=lambda: state.set_map_color(st.session_state["map"]["color"]),
         on_polygon=drawn_around,
         on_picked=picked,
         on_copy=copy_picked,

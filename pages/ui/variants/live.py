@@ -131,8 +131,8 @@ def _show(prepared: Prepared, sample_id: int, attack: Attack, found: Live, facto
     row = samples.rows(np.array([sample_id]))
     clean, label, final = samples.images(row)[0], found.label, found.probabilities
     panels, said = st.columns([3, 2], gap="medium")
-    grey = np.repeat(spectrum(clean, found.image)[:, :, None], clean.shape[2], axis=2)
-    parts = (clean, found.image, magnified(clean, found.image, factor=factor), grey)
+    gray = np.repeat(spectrum(clean, found.image)[:, :, None], clean.shape[2], axis=2)
+    parts = (clean, found.image, magnified(clean, found.image, factor=factor), gray)
     panels.image(
         np.concatenate([enlarged(part, side_px=PANEL_PX) for part in parts], axis=1),
         caption=f"Original, {samples.classes[label]} · attacked · the change × {factor} · its spectrum",

@@ -76,7 +76,7 @@ def _large(prepared: Prepared, found: Variants, label: int, factor: int) -> None
     triple = (clean, found.images[shown], magnified(clean, found.images[shown], factor=factor))
     panels.image(
         np.concatenate([enlarged(image, side_px=280) for image in triple], axis=1),
-        caption=f"Original, {prepared.pipeline.samples.classes[label]} · {name} · the change × {factor} (grey: none)",
+        caption=f"Original, {prepared.pipeline.samples.classes[label]} · {name} · the change × {factor} (gray: none)",
         width="stretch",
     )
     with said:
@@ -95,8 +95,8 @@ def _attacks(prepared: Prepared, found: Variants, label: int, factor: int) -> No
     columns = st.columns(max(2, min(3, len(rows))), gap="medium")
     for place, index in enumerate(rows):
         row, image = found.table.iloc[index], found.images[index]
-        grey = spectrum(clean, image)[:, :, None]
-        panels = (image, magnified(clean, image, factor=factor), np.repeat(grey, image.shape[2], axis=2))
+        gray = spectrum(clean, image)[:, :, None]
+        panels = (image, magnified(clean, image, factor=factor), np.repeat(gray, image.shape[2], axis=2))
         seen = classes[int(row["prediction"])]
         right = int(row["prediction"]) == label
         with columns[place % len(columns)]:

@@ -1,4 +1,4 @@
-"""The sample that the Variants page looks at: its number, its neighbours, what it is."""
+"""The sample that the Variants page looks at: its number, its neighbors, what it is."""
 
 from __future__ import annotations
 

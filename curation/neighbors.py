@@ -1,4 +1,4 @@
-"""Nearest neighbours by cosine similarity, of one's own class, among any number of candidates."""
+"""Nearest neighbors by cosine similarity, of one's own class, among any number of candidates."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def nearest(
     features: Read,
     device: torch.device,
 ) -> np.ndarray:
-    """Return ``need`` candidates that are nearest neighbours of some query: all first ones, then all second ones, ….
+    """Return ``need`` candidates that are nearest neighbors of some query: all first ones, then all second ones, ….
 
     Args: rows, query_rows: int64 N and M, as ``features`` takes them; labels, query_labels: integers in [0, K).
-    Returns: int64, different positions in ``rows``; of neighbours of one rank the most similar first; fewer than
+    Returns: int64, different positions in ``rows``; of neighbors of one rank the most similar first; fewer than
         ``need`` only where the queries' classes have no more candidates.
     """
     if not (need and len(rows) and len(query_rows)):
         return np.empty(0, dtype=np.int64)
     count, most = 2 * math.ceil(need / len(query_rows)), int(np.bincount(labels).max())
-    while True:  # neighbours of several queries count once: look further until they suffice
+    while True:  # neighbors of several queries count once: look further until they suffice
         found = [
             _of_one_class(np.flatnonzero(labels == label), rows, query_rows[query_labels == label], count, features,
                           device)

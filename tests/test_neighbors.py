@@ -1,4 +1,4 @@
-"""Nearest neighbours and neighbours within a radius, against the definition pair by pair."""
+"""Nearest neighbors and neighbors within a radius, against the definition pair by pair."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from curation.embedding import distances
-from curation.embedding import neighbours as module
-from curation.embedding.neighbours import Metric, nearest_neighbours, within_radius
+from curation.embedding import neighbors as module
+from curation.embedding.neighbors import Metric, nearest_neighbors, within_radius
 from curation.errors import CurationError
 
 METRICS: tuple[Metric, ...] = ("l2", "cosine")
@@ -45,8 +45,8 @@ def by_hand(distance: np.ndarray, owners: np.ndarray, query_owners: np.ndarray, 
 def clouds(count: int, width: int, seed: int = 0) -> np.ndarray:
     """Points in clusters, far from the origin, some of them twice."""
     draws = np.random.default_rng(seed)
-    centres = draws.standard_normal((8, width)) * 3 + 20
-    points = (centres[draws.integers(0, 8, count)] + draws.standard_normal((count, width))).astype(np.float32)
+    centers = draws.standard_normal((8, width)) * 3 + 20
+    points = (centers[draws.integers(0, 8, count)] + draws.standard_normal((count, width))).astype(np.float32)
     points[draws.integers(0, count, count // 10)] = points[draws.integers(0, count, count // 10)]
     return points
 
@@ -70,7 +70,7 @@ def test_the_nearest_are_those_of_the_definition(
     count, owners = min(count, len(points) - 1), np.arange(len(points)) // variants
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(distances._BLOCK_VALUES, "cpu", block)
-        found = nearest_neighbours(points, count=count, metric=metric, owners=owners)
+        found = nearest_neighbors(points, count=count, metric=metric, owners=owners)
         balls = within_radius(points, radius=1.0, metric=metric, owners=owners).toarray()
     distance = apart(points, points, metric)
     index, nearest = by_hand(distance, owners, owners, count)
@@ -84,7 +84,7 @@ def test_the_nearest_are_those_of_the_definition(
 @pytest.mark.parametrize(("size", "width", "count"), [(500, 64, 15), (500, 3, 499), (200, 600, 50), (2, 1, 1)])
 def test_clouds_far_from_the_origin_with_duplicates(metric: Metric, size: int, width: int, count: int) -> None:
     points = clouds(size, width)
-    found = nearest_neighbours(points, count=count, metric=metric)
+    found = nearest_neighbors(points, count=count, metric=metric)
     rows = np.arange(size)
     distance = apart(points, points, metric)
     index, nearest = by_hand(distance, rows, rows, count)
@@ -102,16 +102,16 @@ def test_queries_of_their_own_and_their_owners(metric: Metric) -> None:
     owners, query_owners = np.arange(500) % 50, np.arange(60)
     distance = apart(queries, points, metric)
     for mine, theirs in ((None, None), (query_owners, owners)):
-        found = nearest_neighbours(points, count=20, queries=queries, metric=metric, owners=theirs, query_owners=mine)
+        found = nearest_neighbors(points, count=20, queries=queries, metric=metric, owners=theirs, query_owners=mine)
         nobody = np.full(500, -1)
         index, nearest = by_hand(distance, nobody if theirs is None else theirs, query_owners, 20)
         assert np.array_equal(found.index, index)
         assert np.allclose(found.distance, nearest, rtol=1e-6)
-    assert nearest_neighbours(points, count=1, queries=points[7:8]).distance.item() == 0
+    assert nearest_neighbors(points, count=1, queries=points[7:8]).distance.item() == 0
 
 
-def test_one_owner_has_no_neighbours() -> None:
-    found = nearest_neighbours(clouds(30, 4), count=3, owners=np.zeros(30, dtype=np.int64))
+def test_one_owner_has_no_neighbors() -> None:
+    found = nearest_neighbors(clouds(30, 4), count=3, owners=np.zeros(30, dtype=np.int64))
     assert (found.index == -1).all()
     assert np.isinf(found.distance).all()
     assert within_radius(clouds(30, 4), radius=1e6, owners=np.zeros(30, dtype=np.int64)).nnz == 30
@@ -121,7 +121,7 @@ def test_many_equal_points_come_by_position() -> None:
     """More of them than are looked at closely at first; and none of them stands in for a nearer one."""
     points = np.zeros((3000, 8), dtype=np.float32)
     points[2500:] = clouds(500, 8)
-    found = nearest_neighbours(points, count=5)
+    found = nearest_neighbors(points, count=5)
     assert np.array_equal(found.index[10], np.arange(5))
     assert np.array_equal(found.index[2], [0, 1, 3, 4, 5])
     assert (found.distance[:2500] == 0).all()
@@ -129,14 +129,14 @@ def test_many_equal_points_come_by_position() -> None:
 
 def test_zero_vectors_have_no_direction() -> None:
     points = np.array([[0, 0], [0, 0], [3, 0], [0, -1], [-2, 0]], dtype=np.float32)
-    found = nearest_neighbours(points, count=4, metric="cosine")
+    found = nearest_neighbors(points, count=4, metric="cosine")
     assert found.distance[0] == pytest.approx([0, 1, 1, 1])
     assert found.distance[2] == pytest.approx([1, 1, 1, 2])
 
 
 def test_radius_takes_the_distances_that_are_given_back() -> None:
     points = clouds(800, 24)
-    found = nearest_neighbours(points, count=799)
+    found = nearest_neighbors(points, count=799)
     radius = float(found.distance[5, 40])
     balls = within_radius(points, radius=radius)
     assert np.array_equal(balls.indptr[1:] - balls.indptr[:-1], (found.distance <= radius).sum(1) + 1)
@@ -146,7 +146,7 @@ def test_radius_takes_the_distances_that_are_given_back() -> None:
 
 def test_progress_is_told_and_may_stop() -> None:
     told: list[tuple[int, int]] = []
-    nearest_neighbours(clouds(300, 4), count=3, on_progress=lambda done, total: told.append((done, total)))
+    nearest_neighbors(clouds(300, 4), count=3, on_progress=lambda done, total: told.append((done, total)))
     assert told[0] == (0, 300)
     assert told[-1] == (300, 300)
 
@@ -160,17 +160,17 @@ def test_progress_is_told_and_may_stop() -> None:
 def test_above_the_exact_ones_most_are_found_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("faiss")
     points, owners = clouds(4000, 16), np.arange(4000) // 2
-    exact = nearest_neighbours(points, count=10, owners=owners)
+    exact = nearest_neighbors(points, count=10, owners=owners)
     monkeypatch.setattr(module, "EXACT_POINTS", 3000)
-    found = nearest_neighbours(points, count=10, owners=owners)
+    found = nearest_neighbors(points, count=10, owners=owners)
     hits = (found.index[:, :, None] == exact.index[:, None]).any(2) & (found.index >= 0)
     assert hits.mean() > 0.5
     assert not (owners[found.index] == owners[:, None])[found.index >= 0].any()
-    assert np.array_equal(found.index, nearest_neighbours(points, count=10, owners=owners).index)
+    assert np.array_equal(found.index, nearest_neighbors(points, count=10, owners=owners).index)
     assert (np.diff(found.distance, axis=1)[:, :1] >= 0).all()
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(CurationError, match="install faiss-cpu"):
-        nearest_neighbours(points, count=10)
+        nearest_neighbors(points, count=10)
 
 
 FOUR = np.arange(8, dtype=np.float32).reshape(4, 2)
@@ -179,7 +179,7 @@ FOUR = np.arange(8, dtype=np.float32).reshape(4, 2)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"count": 4}, "4 neighbours of each are wanted, but there are only 4 points; ask for at most 3"),
+        ({"count": 4}, "4 neighbors of each are wanted, but there are only 4 points; ask for at most 3"),
         ({"count": 5, "queries": FOUR}, "ask for at most 4"),
         ({"count": 0}, "must be at least 1, got 0"),
         ({"count": 1, "metric": "l1"}, "metric must be l2 or cosine, got 'l1'"),
@@ -191,7 +191,7 @@ FOUR = np.arange(8, dtype=np.float32).reshape(4, 2)
 )
 def test_what_cannot_be_searched_for_is_said(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(CurationError, match=sentence):
-        nearest_neighbours(FOUR, **arguments)
+        nearest_neighbors(FOUR, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_what_cannot_be_searched_for_is_said(arguments: dict[str, Any], sentence
 )
 def test_points_that_are_none_are_said(points: np.ndarray, sentence: str) -> None:
     with pytest.raises(CurationError, match=sentence):
-        nearest_neighbours(points, count=1)
+        nearest_neighbors(points, count=1)
 
 
 @pytest.mark.parametrize("radius", [0.0, -1.0, float("nan"), float("inf")])

@@ -1,11 +1,11 @@
-"""Nearest neighbours beside scikit-learn and FAISS: the same points, one run; and what the approximate search finds.
+"""Nearest neighbors beside scikit-learn and FAISS: the same points, one run; and what the approximate search finds.
 
 Points are the first 64 principal components of FashionMNIST's images (Debian: dataset-fashion-mnist), from 60,000 on
 also of the same images shifted by a pixel or two. Each figure is the best of --repeats, in seconds of CPU time, which
-on a busy machine is what the work costs; beside it the share of neighbours that are those of FAISS' exact index (ties
+on a busy machine is what the work costs; beside it the share of neighbors that are those of FAISS' exact index (ties
 aside, by distance). scikit-learn runs on 2,000 of the queries only, scaled up; on CUDA seconds are of wall time.
-Run: OMP_NUM_THREADS=1 python -m benchmarks.neighbours [--sizes 10000,50000] [--counts 15,100] [--device cuda]
-python -m benchmarks.neighbours --approximate 480000   # time, and what is found for 2,000 queries, above EXACT_POINTS
+Run: OMP_NUM_THREADS=1 python -m benchmarks.neighbors [--sizes 10000,50000] [--counts 15,100] [--device cuda]
+python -m benchmarks.neighbors --approximate 480000   # time, and what is found for 2,000 queries, above EXACT_POINTS
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from curation.embedding import neighbours
-from curation.embedding.neighbours import nearest_neighbours, within_radius
+from curation.embedding import neighbors
+from curation.embedding.neighbors import nearest_neighbors, within_radius
 from curation.readers.fashion_mnist import FashionMnist
 
 WIDTH = 64
@@ -45,7 +45,7 @@ def points(count: int) -> np.ndarray:
 
 
 def flat(values: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Search FAISS' exact index; a point is its own first neighbour."""
+    """Search FAISS' exact index; a point is its own first neighbor."""
     index = faiss.IndexFlatL2(WIDTH)
     index.add(values)
     squares, found = index.search(queries, count + 1)
@@ -69,7 +69,7 @@ def brute(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(values: np.ndarray, count: int, device: str) -> tuple[np.ndarray, np.ndarray]:
     """Search with the library."""
-    found = nearest_neighbours(values, count=count, device=device)
+    found = nearest_neighbors(values, count=count, device=device)
     return found.index, found.distance
 
 
@@ -85,7 +85,7 @@ def best(find: Find, repeats: int, device: str = "cpu") -> tuple[float, np.ndarr
 
 
 def found_share(distance: np.ndarray, truth: np.ndarray) -> float:
-    """Return the share of true neighbours: those no farther than the true last one, rounding aside."""
+    """Return the share of true neighbors: those no farther than the true last one, rounding aside."""
     return float((distance[: len(truth)] <= truth[: len(distance), -1:] * (1 + 1e-5)).mean())
 
 
@@ -118,7 +118,7 @@ def approximate(size: int, count: int) -> None:
     begun, wall = time.process_time(), time.perf_counter()
     _, distance = ours(values, count, "cpu")
     seconds, wall = time.process_time() - begun, time.perf_counter() - wall
-    how = "approximate" if size > neighbours.EXACT_POINTS else "exact"
+    how = "approximate" if size > neighbors.EXACT_POINTS else "exact"
     share = found_share(distance, truth)
     print(f"{size:>9,} {count:>5} {f'ours, {how}':<22} {seconds:>9.2f} {'':>8} {share:>9.4f}   wall {wall:.1f} s")
 

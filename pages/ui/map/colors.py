@@ -1,4 +1,4 @@
-"""What the points of the map can be coloured by: whatever the pool, the clusters and the search for labels tell."""
+"""What the points of the map can be colored by: whatever the pool, the clusters and the search for labels tell."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _of_pool(key: str, _drawn: Drawn) -> list[Column]:
         is_class = name == "prediction"
         found.append(Column(name, title, values, *(("category", samples.classes) if is_class else ())))
     right = clean["prediction"].to_numpy() == samples.labels
-    found.append(Column("right", "Seen as labelled", right, "flag", ["no", "yes"]))
+    found.append(Column("right", "Seen as labeled", right, "flag", ["no", "yes"]))
     for family in list(FAMILY_WORDS)[1:]:
         found += _of_copies(pool[pool["family"] == family], family, _drawn)
     return found

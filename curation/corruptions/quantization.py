@@ -1,4 +1,4 @@
-"""Few colours: every image is painted with the k-means colours of its own pixels."""
+"""Few colors: every image is painted with the k-means colors of its own pixels."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from torch import Tensor
 from curation.corruptions.base import Corruption, Table
 from curation.randomness import SampleRandom
 
-_COLOURS = (24, 16, 12, 8, 5)
+_COLORS = (24, 16, 12, 8, 5)
 _ROUNDS = 9
 _SHAKE = 0.05
 _SIDE_FOR_FIT_PX = 128
 _LABELS = 32
 
 
-class ColourQuantisation(Corruption):
-    """Few colours, found by k-means in RGB or CIE Lab, one or the other at random; grey images: few greys.
+class ColorQuantization(Corruption):
+    """Few colors, found by k-means in RGB or CIE Lab, one or the other at random; gray images: few grays.
 
-    Lloyd's rounds as in OpenCV, on 8-bit levels and with whole centres, so that every sum is exact in whatever order it
-    is taken. imgaug starts from the same points of the colour cube for every image, ours are drawn about them. Images
-    over 128 px choose their colours from a grid of pixels.
+    Lloyd's rounds as in OpenCV, on 8-bit levels and with whole centers, so that every sum is exact in whatever order it
+    is taken. imgaug starts from the same points of the color cube for every image, ours are drawn about them. Images
+    over 128 px choose their colors from a grid of pixels.
 
-    Source: imgaug 0.4, ``KMeansColorQuantization``; number of colours. Transferable-example curation uses severity 3.
+    Source: imgaug 0.4, ``KMeansColorQuantization``; number of colors. Transferable-example curation uses severity 3.
     """
 
-    name = "colour_quantisation"
-    title = "Colour quantisation"
+    name = "color_quantization"
+    former_names = ("colour_quantisation",)
+    title = "Color quantization"
     group = "digital"
     held_out = True
-    table = Table(cifar=_COLOURS, imagenet=_COLOURS, imgaug=_COLOURS)
+    table = Table(cifar=_COLORS, imagenet=_COLORS, imgaug=_COLORS)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         levels = (images * 255).round()
@@ -45,14 +46,14 @@ class ColourQuantisation(Corruption):
             return _painted(levels, *_clusters(levels, start)) / 255
         in_lab = random.uniform() < 0.5
         levels[in_lab] = _lab_of(levels[in_lab])
-        centres, colours = _clusters(levels, start)
-        colours[in_lab] = _rgb_of(colours[in_lab])
-        return _painted(levels, centres, colours) / 255
+        centers, colors = _clusters(levels, start)
+        colors[in_lab] = _rgb_of(colors[in_lab])
+        return _painted(levels, centers, colors) / 255
 
 
 @lru_cache(maxsize=16)
 def _opencv_start(number: int, channels: int) -> Tensor:
-    """Return float32 K×C: OpenCV's first centres after ``setRNGSeed(1)``; 0 and 1 are the ends of the image's range."""
+    """Return float32 K×C: OpenCV's first centers after ``setRNGSeed(1)``; 0 and 1 are the ends of the image's range."""
     state, draws = 1, []
     for _ in range(number * channels):
         state = (state & 0xFFFFFFFF) * 4164903690 + (state >> 32)
@@ -62,25 +63,25 @@ def _opencv_start(number: int, channels: int) -> Tensor:
 
 
 def _clusters(levels: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-    """Return k-means clusters of float32 N×C×H×W whole levels: their centres and their colours, each N×K×C and whole.
+    """Return k-means clusters of float32 N×C×H×W whole levels: their centers and their colors, each N×K×C and whole.
 
-    A pixel belongs to the nearest centre and takes its colour, the mean of that centre's pixels (cut to 8 bits); as in
-    OpenCV the last round moves no centre. ``start`` is N×K×C, in shares of the image's range in each channel.
+    A pixel belongs to the nearest center and takes its color, the mean of that center's pixels (cut to 8 bits); as in
+    OpenCV the last round moves no center. ``start`` is N×K×C, in shares of the image's range in each channel.
     """
     step = -(-max(levels.shape[2:]) // _SIDE_FOR_FIT_PX)
     pixels = levels[:, :, ::step, ::step].flatten(2)
     counted = torch.cat([pixels, torch.ones_like(pixels[:, :1])], dim=1).transpose(1, 2)
     low, high = torch.aminmax(pixels, dim=2)
-    colours = low[:, None] + start * (high - low)[:, None]
+    colors = low[:, None] + start * (high - low)[:, None]
     for turn in range(_ROUNDS):
-        centres = colours.round()
-        member = _membership(pixels, centres)
+        centers = colors.round()
+        member = _membership(pixels, centers)
         total = member @ counted
         if turn == 0:
             total = _without_empty(member, total, pixels) @ counted
         count = total[..., -1:]
-        colours = torch.where(count > 0, total[..., :-1] / count, centres)
-    return centres, colours.floor_()
+        colors = torch.where(count > 0, total[..., :-1] / count, centers)
+    return centers, colors.floor_()
 
 
 def _without_empty(member: Tensor, total: Tensor, pixels: Tensor) -> Tensor:
@@ -100,18 +101,18 @@ def _without_empty(member: Tensor, total: Tensor, pixels: Tensor) -> Tensor:
     return member
 
 
-def _membership(pixels: Tensor, centres: Tensor) -> Tensor:
-    """Return float32 N×K×P, 1 where a centre is the pixel's nearest (the first of equals), otherwise 0."""
-    # The centre's number rides below the distance, so that one minimum decides; all stays whole and under 2²⁴.
-    number = torch.arange(centres.shape[1], dtype=torch.float32, device=centres.device)
-    squared = (centres * centres).sum(dim=2) * _LABELS + number
-    distance = torch.baddbmm(squared[..., None], centres * (-2 * _LABELS), pixels)
+def _membership(pixels: Tensor, centers: Tensor) -> Tensor:
+    """Return float32 N×K×P, 1 where a center is the pixel's nearest (the first of equals), otherwise 0."""
+    # The center's number rides below the distance, so that one minimum decides; all stays whole and under 2²⁴.
+    number = torch.arange(centers.shape[1], dtype=torch.float32, device=centers.device)
+    squared = (centers * centers).sum(dim=2) * _LABELS + number
+    distance = torch.baddbmm(squared[..., None], centers * (-2 * _LABELS), pixels)
     return distance.eq_(distance.amin(dim=1, keepdim=True))
 
 
-def _painted(levels: Tensor, centres: Tensor, colours: Tensor) -> Tensor:
-    """Return N×C×H×W: every pixel in the colour of its nearest centre."""
-    return (colours.transpose(1, 2) @ _membership(levels.flatten(2), centres)).view_as(levels)
+def _painted(levels: Tensor, centers: Tensor, colors: Tensor) -> Tensor:
+    """Return N×C×H×W: every pixel in the color of its nearest center."""
+    return (colors.transpose(1, 2) @ _membership(levels.flatten(2), centers)).view_as(levels)
 
 
 class _LabTables(NamedTuple):

@@ -1,4 +1,4 @@
-"""Nearest neighbours and neighbours within a radius, exact on any device in blocks of matrix products."""
+"""Nearest neighbors and neighbors within a radius, exact on any device in blocks of matrix products."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from curation.embedding.distances import Distances, Metric
 from curation.errors import CurationError
 
-__all__ = ["EXACT_POINTS", "MOST_PAIRS", "Metric", "Neighbours", "nearest_neighbours", "within_radius"]
+__all__ = ["EXACT_POINTS", "MOST_PAIRS", "Metric", "Neighbors", "nearest_neighbors", "within_radius"]
 
 OnProgress = Callable[[int, int], object]
 """Is told how many queries are done, of how many; may raise to stop."""
@@ -29,8 +29,8 @@ _LISTS_SEARCHED = 1 / 32
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """Positions among the points, and distances, of each query's neighbours; the nearest first, ties by position.
+class Neighbors:
+    """Positions among the points, and distances, of each query's neighbors; the nearest first, ties by position.
 
     index: int64 M×k, −1 where there is none; distance: float32 M×k, inf where there is none.
     """
@@ -39,7 +39,7 @@ class Neighbours:
     distance: np.ndarray
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     points: np.ndarray,
     *,
     count: int,
@@ -49,22 +49,22 @@ def nearest_neighbours(
     query_owners: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
-) -> Neighbours:
+) -> Neighbors:
     """Find the nearest points of each query.
 
     Exact, in memory of five times the points' own and 0.5 GB more (on other devices than a CPU 2 GB), however many
     there are. Approximate on a CPU above ``EXACT_POINTS``: FAISS' inverted lists (k-means with a fixed seed; of the
-    lists 1 in 32 is searched), the distances of what they find exact as ever. Of 240,000 points' 15 neighbours they
-    find 99.9 % (benchmarks/neighbours.py).
+    lists 1 in 32 is searched), the distances of what they find exact as ever. Of 240,000 points' 15 neighbors they
+    find 99.9 % (benchmarks/neighbors.py).
 
     Args:
         points: float32 N×D.
-        count: neighbours of each query, k.
-        queries: float32 M×D; None: the points themselves, none its own neighbour.
+        count: neighbors of each query, k.
+        queries: float32 M×D; None: the points themselves, none its own neighbor.
         owners: int64 N, e.g. sample ids: points of the query's owner never count.
         query_owners: int64 M, with ``queries`` and ``owners``.
 
-    Raises: CurationError: values that are not finite, no points, widths that differ, more neighbours than points.
+    Raises: CurationError: values that are not finite, no points, widths that differ, more neighbors than points.
     """
     distances = Distances.between(
         points, queries, metric=metric, owners=owners, query_owners=query_owners, device=device
@@ -72,10 +72,10 @@ def nearest_neighbours(
     size, total = len(distances.points), len(distances.queries)
     most = size - (queries is None)
     if count < 1:
-        raise CurationError(f"the number of neighbours must be at least 1, got {count}")
+        raise CurationError(f"the number of neighbors must be at least 1, got {count}")
     if count > most:
         fix = f"ask for at most {most:,} or take more samples" if most else "take more samples"
-        raise CurationError(f"{count:,} neighbours of each are wanted, but there are only {size:,} points; {fix}")
+        raise CurationError(f"{count:,} neighbors of each are wanted, but there are only {size:,} points; {fix}")
     index, distance = np.empty((total, count), np.int64), np.empty((total, count), np.float32)
     if distances.device.type == "cpu" and total * size > EXACT_POINTS**2:
         find = _lists(distances)
@@ -92,7 +92,7 @@ def nearest_neighbours(
             done += len(rows) - len(unclear[-1])
             on_progress(done, total)
         pending, keep = torch.cat(unclear), min(size, 8 * keep)
-    return Neighbours(index, distance)
+    return Neighbors(index, distance)
 
 
 def within_radius(
@@ -106,15 +106,15 @@ def within_radius(
 ) -> scipy.sparse.csr_array:
     """Find the points within a radius of each, itself included.
 
-    Always exact; memory as of ``nearest_neighbours`` and 10 bytes a pair.
+    Always exact; memory as of ``nearest_neighbors`` and 10 bytes a pair.
 
     Args:
         points: float32 N×D.
-        radius: the largest distance (float32, as ``nearest_neighbours`` gives it) that is within.
+        radius: the largest distance (float32, as ``nearest_neighbors`` gives it) that is within.
         owners: int64 N: other points of the same owner never count.
 
     Returns: bool N×N, symmetric; each row's indices rise.
-    Raises: CurationError: as ``nearest_neighbours``; a radius not above 0; more than ``MOST_PAIRS`` pairs.
+    Raises: CurationError: as ``nearest_neighbors``; a radius not above 0; more than ``MOST_PAIRS`` pairs.
     """
     if not (math.isfinite(radius) and radius > 0):
         raise CurationError(f"the radius must be a number above 0, got {radius}")
@@ -143,13 +143,13 @@ def _lists(distances: Distances) -> Callable[[Tensor, int, int], tuple[Tensor, T
     """Return FAISS' answer in the place of ``Distances.nearest``.
 
     Source: Jégou, Douze & Schmid 2011, "Product quantization for nearest neighbor search", the inverted file without
-    the quantisation; ``faiss.IndexIVFFlat``.
+    the quantization; ``faiss.IndexIVFFlat``.
     """
     try:
         import faiss
     except ImportError:
         raise CurationError(
-            f"more than {EXACT_POINTS:,} points need FAISS for their neighbours on a CPU; install faiss-cpu, or take "
+            f"more than {EXACT_POINTS:,} points need FAISS for their neighbors on a CPU; install faiss-cpu, or take "
             "fewer samples"
         ) from None
     points = distances.points.numpy()
