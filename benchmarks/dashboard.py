@@ -35,7 +35,9 @@ def build(cache: Path, samples: int) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     recipe.write_text(RECIPE.format(samples=samples, budget=samples // 3))
     code = f"""
-from curation import Pipeline, Recipe, Workspace
+from curation import Pipeline
+from curation import Recipe
+from curation import Workspace
 p = Pipeline(Recipe.load({str(recipe)!r}), Workspace({str(cache / "benchmark")!r}))
 p.run(("ingest", "goal_model", "corruption", "adversarial", "score", "embed", "map"))
 p.workspace.save_revision(p.recipe.to_yaml())

@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks import reproduce_coverage, sprites
+from curation.cli.terminal import Bars
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
 from curation.recipe import Recipe
-from curation.terminal import Bars
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 GOAL_ORIENTED = dict(zip(("corruptions", "boundary", "offset", "goal-model"), PUBLISHED, strict=True))
 """Step → the published strategy and its gain in contest score."""

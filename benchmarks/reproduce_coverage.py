@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from curation.cli.terminal import Bars
 from curation.coverage import set_cover, suggest_radius
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.training_set import training_set
@@ -25,8 +26,7 @@ from curation.models.prediction import predict
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
-from curation.terminal import Bars
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 SHARES = (20, 40, 60, 80, 100)
 NOISES = (0.2, 0.4)

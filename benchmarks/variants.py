@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from curation import variants
-from curation.image_set import ImageSet
-from curation.plan import ATTACK_ROWS
-from curation.storage import Shards
+from curation.analysis import variants
+from curation.pipeline.plan import ATTACK_ROWS
+from curation.storage.image_set import ImageSet
+from curation.storage.shards import Shards
 
 SHAPE = (32, 32, 3)
 SAMPLE_SHARD = 512

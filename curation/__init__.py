@@ -14,7 +14,7 @@ _HOMES = {
     "load": "curation.dataset",
     "Pipeline": "curation.pipeline",
     "Recipe": "curation.recipe",
-    "Workspace": "curation.workspace",
+    "Workspace": "curation.storage.workspace",
 }
 __all__ = ["ClusterSampler", "Pipeline", "Recipe", "Workspace", "load"]
 

@@ -23,8 +23,8 @@ from filelock import FileLock, Timeout
 from curation.errors import CurationError
 from curation.plugin import fingerprint
 from curation.progress import Cancelled, Meter, Progress
-from curation.storage import read_json, write_bytes, write_json
-from curation.workspace import Workspace
+from curation.storage.files import read_json, write_bytes, write_json
+from curation.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from curation.recipe import Recipe
@@ -197,7 +197,7 @@ class _Worker:
         threading.Thread(target=self._beat, daemon=True).start()
         try:
             self.tell()
-            from curation.stages import best_device
+            from curation.pipeline.stages import best_device
 
             about, device = read_json(self.folder / "job.json") or {}, best_device()
             with self._device(device):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from curation.figures import FAMILY_WORDS
+from curation.figures.curation import FAMILY_WORDS
 from curation.scores import SCORES
 from pages.ui import ranking
 from pages.ui.browse import browse

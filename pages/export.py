@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation import jobs
 from curation.exporters import EXPORTERS
-from curation.figures import FAMILY_WORDS
+from curation.figures.curation import FAMILY_WORDS
 from pages.ui import panel, state
 from pages.ui.downloads import offer
 from pages.ui.fields import bound

@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from curation import figures
 from curation.errors import UsageError
-from curation.figures import FAMILY_WORDS
+from curation.figures import curation as figures
+from curation.figures.curation import FAMILY_WORDS
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
 from pages.ui import coverage, edits, ranking, state

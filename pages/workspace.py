@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from curation import figures
+from curation.analysis.goal_models import goal_model_of
 from curation.errors import CurationError
-from curation.goal_models import goal_model_of
+from curation.figures import curation as figures
 from curation.recipe import GoalModel
-from curation.samples import Samples
-from curation.workspace import Workspace
+from curation.storage.samples import Samples
+from curation.storage.workspace import Workspace
 from pages.ui import new_workspace, panel, resources, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form

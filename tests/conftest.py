@@ -21,7 +21,7 @@ from hypothesis import settings
 
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 torch.set_num_threads(1)
 settings.register_profile("fixed", derandomize=True)  # the same examples in every run

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
+from curation.analysis.variants import parameters
 from curation.errors import CurationError, UsageError
 from curation.evaluation.left_out import LeftOut, find_left_out, ids_of, make_left_out
 from curation.evaluation.part import Suite, part_of, suite_of
@@ -20,8 +21,7 @@ from curation.pipeline import Pipeline
 from curation.plugin import explain, fingerprint
 from curation.progress import Progress, Report
 from curation.recipe import CorruptionSet, GoalModel, Recipe, Source, Variants
-from curation.variants import parameters
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 APART = 7919
 """Added to the recipe's seed: what is drawn for P is drawn apart from all that the recipe draws."""

@@ -13,7 +13,7 @@ from curation.evaluation.metrics import Interval, gain, robustness
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
 from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 LADDER = (
     ("clean", "clean images", "Drawn at random"),

@@ -20,10 +20,10 @@ from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
 from curation.models.architectures import ARCHITECTURES, build
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.pipeline.stages import best_device
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
-from curation.stages import best_device
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 
 def evaluate(

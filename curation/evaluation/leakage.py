@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from curation.duplicates import Images, duplicates
+from curation.analysis.duplicates import Images, duplicates
 from curation.errors import CurationError
 from curation.evaluation.part import Suite
-from curation.samples import Samples
-from curation.storage import digest
+from curation.storage.files import digest
+from curation.storage.samples import Samples
 
 _TOGETHER = 256
 

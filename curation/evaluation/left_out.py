@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.duplicates import NEAR, duplicates
+from curation.analysis.duplicates import NEAR, duplicates
 from curation.errors import CurationError
 from curation.plugin import fingerprint
-from curation.samples import Samples
-from curation.storage import Rows
-from curation.workspace import Workspace
+from curation.storage.samples import Samples
+from curation.storage.shards import Rows
+from curation.storage.workspace import Workspace
 
 MOST = 0.02
 """Share of the test images that may be training images: some data sets repeat a few (CIFAR-10 10, FashionMNIST 20 of

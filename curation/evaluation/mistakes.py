@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from curation import stages
 from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
 from curation.evaluation.metrics import APART, PARTS, by_class, by_severity
 from curation.evaluation.suite import Part, Suite
 from curation.models.prediction import predict
-from curation.pipeline import Pipeline
+from curation.pipeline import Pipeline, stages
 
 COLUMNS = ["part", "kind", "severity", "sample_id", "label"]
 

@@ -27,7 +27,7 @@ from curation.readers.encoded import EncodedReader
 from curation.readers.files import existing, files_fingerprint
 from curation.readers.npz import ZipRows
 from curation.recipe import Recipe, Source, Variants
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 NAMES = {
     "clean": ("clean",),

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from curation.errors import CurationError
-from curation.image_set import ImageSet
 from curation.plugin import fingerprint
-from curation.samples import Samples
-from curation.storage import digest
+from curation.storage.files import digest
+from curation.storage.image_set import ImageSet
+from curation.storage.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from curation.errors import UsageError
 from curation.evaluation.baselines import TITLES
 from curation.evaluation.metrics import FIGURES, gain, intervals, mean_corruption_error, spread
 from curation.evaluation.settings import Evaluation
-from curation.fitting import History
+from curation.pipeline.fitting import History
 from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 REFERENCE = "clean"
 """The baseline that gains are over."""

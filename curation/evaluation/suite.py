@@ -11,7 +11,7 @@ from curation.evaluation.part import Part, Suite
 from curation.evaluation.settings import SuiteSettings
 from curation.progress import Report, ignore
 from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 __all__ = ["Part", "Suite", "check_surrogates", "find_suite", "make_suite"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curation.plugin import fingerprint
-from curation.storage import digest
+from curation.storage.files import digest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,12 +14,13 @@ from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite
 from curation.evaluation.training_set import TrainingSet
 from curation.evaluation.white_box import kind_of, white_box
-from curation.fitting import fit, load, serialized
 from curation.models.architectures import build
+from curation.pipeline.fitting import fit, load, serialized
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report
-from curation.storage import Shards, digest
-from curation.workspace import KeptModel, Workspace
+from curation.storage.files import digest
+from curation.storage.shards import Shards
+from curation.storage.workspace import KeptModel, Workspace
 
 TRAINER_VERSION = 1
 """Raised whenever the trainer gives other weights for the same settings, so that kept targets are trained anew."""

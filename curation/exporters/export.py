@@ -14,7 +14,7 @@ from pathlib import Path
 from curation.errors import CurationError
 from curation.exporters.base import CuratedSet, Exporter, OnProgress
 from curation.exporters.datasheet import datasheet
-from curation.storage import clear_write_errors
+from curation.storage.files import clear_write_errors
 
 SUMS = "SHA256SUMS"
 

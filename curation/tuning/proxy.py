@@ -20,6 +20,7 @@ from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.progress import Report
 from curation.recipe import Recipe
 from curation.selection.select import Selected, select
+from curation.storage.workspace import Workspace
 from curation.training.trainer import train
 from curation.tuning.settings import Tuning
 from curation.tuning.space import (
@@ -32,7 +33,6 @@ from curation.tuning.space import (
     space_of,
 )
 from curation.tuning.study import FIGURES
-from curation.workspace import Workspace
 
 CHECKS = 3
 """A training's R is taken at so many epochs, evenly spread: the last is the result, the others may end it early."""

@@ -12,9 +12,9 @@ import pandas as pd
 from curation.errors import CurationError, UsageError
 from curation.recipe import Recipe
 from curation.selection.pool import FAMILIES
-from curation.storage import read_json, write_json
+from curation.storage.files import read_json, write_json
+from curation.storage.workspace import Workspace
 from curation.tuning.settings import Tuning
-from curation.workspace import Workspace
 
 if TYPE_CHECKING:
     import optuna

@@ -12,15 +12,15 @@ import numpy as np
 from curation.errors import CurationError, UsageError
 from curation.evaluation.evaluate import differences
 from curation.evaluation.suite import check_surrogates
+from curation.pipeline.stages import best_device
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
 from curation.recipe import Recipe
-from curation.stages import best_device
+from curation.storage.workspace import Workspace
 from curation.tuning.proxy import Proxy
 from curation.tuning.settings import Tuning
 from curation.tuning.space import Span, is_banded
 from curation.tuning.study import Study, StudyFolder, counts
-from curation.workspace import Workspace
 
 if TYPE_CHECKING:
     import optuna

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation import figures
-from curation.figures import FAMILY_WORDS
+from curation.figures import curation as figures
+from curation.figures.curation import FAMILY_WORDS
 from curation.selection import SELECTORS
 from pages.ui import panel, state
 from pages.ui.fields import bound, set_field

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from curation.inspection import enlarged
+from curation.analysis.inspection import enlarged
 from curation.plugin import fingerprint
 from pages.ui import edits, resources
 from pages.ui.components import gallery
@@ -65,8 +65,8 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
 
 
 def _probabilities(opened: Opened, image: np.ndarray, row: int) -> None:
-    from curation import stages
     from curation.models.prediction import predict
+    from curation.pipeline import stages
 
     @st.cache_resource(max_entries=256, show_spinner=False)
     def probabilities(key: str) -> np.ndarray:

@@ -56,7 +56,7 @@ def create(name: str, source: dict) -> None:
     from curation import jobs
     from curation.errors import UsageError
     from curation.recipe import Recipe
-    from curation.workspace import Workspace
+    from curation.storage.workspace import Workspace
 
     if not name or any(not (c.isalnum() or c in "-_") for c in name):
         raise UsageError(f"a workspace's name has letters, digits, - and _ only, got {name!r}")

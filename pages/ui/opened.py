@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import resources, state
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation import jobs
 from curation.progress import WORDS, Progress, duration
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import resources, state
 
 _BADGES = {

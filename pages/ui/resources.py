@@ -11,7 +11,7 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.plugin import fingerprint
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import state
 
 if TYPE_CHECKING:

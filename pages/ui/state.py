@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from curation.errors import CurationError, UsageError
-from curation.workspace import Workspace, workspaces
+from curation.storage.workspace import Workspace, workspaces
 
 if TYPE_CHECKING:
     from curation.recipe import Recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curation.figures import FAMILY_COLORS as FAMILY_COLORS
+from curation.figures.curation import FAMILY_COLORS as FAMILY_COLORS
 
 CATEGORICAL: tuple[str, ...] = (
     "#3f90da",

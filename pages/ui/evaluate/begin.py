@@ -9,7 +9,7 @@ import streamlit as st
 from curation import jobs
 from curation.errors import CurationError, UsageError
 from curation.progress import duration
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import state
 from pages.ui.evaluate import chosen
 from pages.ui.fields import kept

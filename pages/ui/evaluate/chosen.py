@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from curation.plugin import fingerprint
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui.opened import Done
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from curation.analysis.inspection import enlarged, magnified
 from curation.errors import CurationError
-from curation.evaluation_figures import PART_WORDS
-from curation.inspection import enlarged, magnified
+from curation.figures.evaluation import PART_WORDS
 from curation.plugin import fingerprint
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import resources
 from pages.ui.components import gallery
 
@@ -87,8 +87,8 @@ def _probabilities(found: Workspace, it: Looked, image: np.ndarray, label: int, 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the target …")
 def _target(key: str, root: str) -> Any:
-    from curation import stages
     from curation.evaluation.trials import load_target
+    from curation.pipeline import stages
 
     return load_target(Workspace(root).target(key)).to(stages.best_device())
 
@@ -96,7 +96,7 @@ def _target(key: str, root: str) -> Any:
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _said(key: str, _network: Any, _image: np.ndarray) -> np.ndarray:
     from curation.evaluation.mistakes import says
-    from curation.stages import best_device
+    from curation.pipeline.stages import best_device
 
     return says(_network, _image, device=best_device())
 

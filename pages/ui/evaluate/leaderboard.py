@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation import evaluation_figures as figures
-from curation.evaluation_figures import PART_SHORT, signed
-from curation.workspace import Workspace
+from curation.figures import evaluation as figures
+from curation.figures.evaluation import PART_SHORT, signed
+from curation.storage.workspace import Workspace
 from pages.ui.evaluate import begin, chosen, live
 from pages.ui.evaluate.chosen import Chosen
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from curation import figures, jobs
-from curation.workspace import Workspace
+from curation import jobs
+from curation.figures import curation as figures
+from curation.storage.workspace import Workspace
 from pages.ui import panel
 
 if TYPE_CHECKING:

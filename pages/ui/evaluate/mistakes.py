@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from curation import evaluation_figures as figures
-from curation.evaluation_figures import PART_SHORT, PART_WORDS
+from curation.figures import evaluation as figures
+from curation.figures.evaluation import PART_SHORT, PART_WORDS
 from curation.plugin import fingerprint
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui.evaluate import chosen, wrong
 from pages.ui.fields import kept
 from pages.ui.opened import Done

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation import evaluation_figures as figures
-from curation.workspace import Workspace
+from curation.figures import evaluation as figures
+from curation.storage.workspace import Workspace
 from pages.ui.evaluate import chosen
 from pages.ui.evaluate.chosen import Chosen
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation import jobs
 from curation.errors import CurationError
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import panel, state
 from pages.ui.evaluate import chosen, tuned
 from pages.ui.fields import kept

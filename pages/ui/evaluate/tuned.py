@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from curation import tuning_figures as charts
-from curation.figures import FAMILY_COLORS, FAMILY_WORDS
-from curation.workspace import Workspace
+from curation.figures import tuning as charts
+from curation.figures.curation import FAMILY_COLORS, FAMILY_WORDS
+from curation.storage.workspace import Workspace
 from pages.ui import state
 from pages.ui.evaluate import begin
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from curation.evaluation_figures import PART_WORDS
+from curation.figures.evaluation import PART_WORDS
 from curation.plugin import fingerprint
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from pages.ui import resources
 from pages.ui.components import gallery
 from pages.ui.evaluate import example
@@ -64,9 +64,9 @@ def test_suite(found: Workspace, it: Looked) -> Suite | None:
 
 @st.cache_resource(max_entries=2, show_spinner="Opening P …")
 def _suite(key: str, name: str, _found: Workspace) -> Suite | None:
-    from curation import stages
     from curation.evaluation.results import Results
     from curation.evaluation.suite import find_suite
+    from curation.pipeline import stages
 
     results = Results(_found, name)
     recipe = next(iter(results.recipes.values()))

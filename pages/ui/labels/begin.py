@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from curation.errors import UsageError
-from curation.label_check import LabelCheck
 from curation.models.architectures import ARCHITECTURES
+from curation.pipeline.label_check import LabelCheck
 from curation.progress import duration
 from pages.ui import panel, state
 from pages.ui.fields import kept

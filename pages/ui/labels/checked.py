@@ -11,14 +11,14 @@ import streamlit as st
 
 from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
-from curation.label_check import held_out_probabilities
 from curation.label_errors import LABEL_SCORES
+from curation.pipeline.label_check import held_out_probabilities
 from pages.ui import resources
 from pages.ui.opened import Prepared
 
 if TYPE_CHECKING:
-    from curation.label_check import LabelCheck
     from curation.pipeline import Pipeline
+    from curation.pipeline.label_check import LabelCheck
 
 NEAREST = 8
 TYPICAL = 5

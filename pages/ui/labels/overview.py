@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from curation import evaluation_figures
-from curation.figures import ACCENT, FAMILY_COLORS, plain
+from curation.figures import evaluation as evaluation_figures
+from curation.figures.curation import ACCENT, FAMILY_COLORS, plain
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
 from pages.ui import resources

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.figures import FAMILY_WORDS
+from curation.figures.curation import FAMILY_WORDS
 from curation.scores import SCORES
 from pages.ui.components import Column
 from pages.ui.map.drawn import Drawn, cluster_name

@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.image_set import ImageSet
 from curation.selection.pool import CODE_BITS, variant_code
-from curation.storage import Shards
+from curation.storage.image_set import ImageSet
+from curation.storage.shards import Shards
 from pages.ui import state, thumbnails
 from pages.ui.components import Copies
 from pages.ui.components.columns import digest

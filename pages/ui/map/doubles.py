@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation.duplicates import groups, near_duplicates
+from curation.analysis.duplicates import groups, near_duplicates
 from curation.plugin import fingerprint
 from curation.progress import Meter, Progress
 from pages.ui import edits, panel, resources

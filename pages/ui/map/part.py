@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from curation import figures
+from curation.figures import curation as figures
 from pages.ui import edits, state
 from pages.ui.browse import browse
 from pages.ui.map.drawn import Drawn

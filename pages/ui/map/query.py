@@ -11,11 +11,11 @@ import streamlit as st
 import torch
 from PIL import Image, ImageOps
 
-from curation import stages
+from curation.pipeline import stages
 from curation.plugin import fingerprint
 from curation.readers.pixels import Unreadable, decode
 from curation.selection.pool import variant_name
-from curation.storage import digest
+from curation.storage.files import digest
 from pages.ui import state
 from pages.ui.opened import Opened
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from curation.analysis.inspection import enlarged
 from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
-from curation.inspection import enlarged
 from curation.plugin import fingerprint
 from pages.ui import detail, edits, resources
 from pages.ui.components import gallery

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from curation import variants
+from curation.analysis import variants
 from curation.plugin import fingerprint
 from pages.ui import resources
 from pages.ui.components import gallery

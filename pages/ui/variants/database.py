@@ -8,15 +8,16 @@ from typing import Any, get_args
 import pandas as pd
 import streamlit as st
 
-from curation import jobs, variants
+from curation import jobs
+from curation.analysis import variants
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS, Constants
 from curation.errors import CurationError, UsageError
-from curation.image_set import ImageSet
 from curation.pipeline import Pipeline
 from curation.plugin import fingerprint
 from curation.progress import duration
 from curation.recipe import Recipe
+from curation.storage.image_set import ImageSet
 from pages.ui import panel, state
 from pages.ui.forms import settings_form
 from pages.ui.opened import Prepared

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation import figures, variants
-from curation.figures import FAMILY_WORDS
-from curation.image_set import ImageSet
+from curation.analysis import variants
+from curation.figures import curation as figures
+from curation.figures.curation import FAMILY_WORDS
 from curation.plugin import fingerprint
+from curation.storage.image_set import ImageSet
 from pages.ui.opened import Prepared, empty
 from pages.ui.variants import subject
 

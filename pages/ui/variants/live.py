@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from curation import figures, stages
+from curation.analysis.inspection import Live, enlarged, live, magnified, spectrum
 from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
 from curation.attacks.losses import LOSSES, remark
 from curation.errors import CurationError, UsageError
-from curation.inspection import Live, enlarged, live, magnified, spectrum
+from curation.figures import curation as figures
 from curation.models.prediction import predict
+from curation.pipeline import stages
 from curation.plugin import fingerprint
 from curation.progress import duration
 from pages.ui.forms import settings_form

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from curation import figures
-from curation.inspection import Variants, enlarged, magnified, spectrum, variants_of
+from curation.analysis.inspection import Variants, enlarged, magnified, spectrum, variants_of
+from curation.figures import curation as figures
 from curation.plugin import fingerprint
 from pages.ui.components import matrix
 from pages.ui.opened import Prepared

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from curation.analysis.variants import parameters
 from curation.errors import CurationError
-from curation.image_set import ImageSet
-from curation.variants import parameters
+from curation.storage.image_set import ImageSet
 from pages.ui import resources
 from pages.ui.opened import Done, Prepared
 

@@ -1,0 +1,1 @@
+"""What people look at: computed from kept results, drawn by pages, free of widgets."""

@@ -1,0 +1,187 @@
+"""One sample at a time: its variants as they would be made for it, what the goal model says, what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from curation.analysis.variants import finished, parameters
+from curation.attacks.base import Attack
+from curation.corruptions import kinds_of
+from curation.models.prediction import predict, to_device
+from curation.pipeline import Pipeline, stages
+
+SLIGHTLY = 0.1
+"""Mean change of a pixel up to which an image counts as the attacked one."""
+
+
+@dataclass(frozen=True)
+class Variants:
+    """A sample and its variants.
+
+    table: one row an image, the clean one first: family, kind, severity, parameters (of attacks), prediction, every
+    score, true_probability, linf, l2; images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
+    """
+
+    table: pd.DataFrame
+    images: np.ndarray
+    probabilities: np.ndarray
+
+
+def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
+    """Return a sample under every common corruption and severity, and under every attack kept of it.
+
+    Corruptions are made now, for the seeds of the pool and whether or not the recipe asks for that kind; an attack is
+    there when the database has it.
+    Raises: CurationError when there is no such sample or no goal model yet.
+    """
+    samples, recipe = pipeline.samples, pipeline.recipe
+    row = samples.rows(np.array([sample_id]))
+    clean, ids = samples.images(row), np.array([sample_id])
+    tensor = to_device(clean, pipeline.device)
+    network = stages.goal_model(*pipeline.model)
+    asked = recipe.variants.corruption
+    constants = asked.constants if asked else "cifar"
+    made = [("clean", "clean", 0, "", clean)]
+    for kind in kinds_of(constants):
+        if min(samples.shape[:2]) < kind.minimum_side_px:
+            continue
+        for severity in range(1, 6):
+            member = kind(severity=severity, constants=constants)
+            found = stages.to_pixels(member(tensor, seeds=stages.variant_seeds(member, recipe.seed, ids)))
+            made.append(("corruption", kind.name, severity, "", found))
+    for kept in finished(pipeline):
+        if kept.family == "adversarial" and np.isin(row, kept.rows)[0]:
+            made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), kept.gather(row)))
+    images = np.concatenate([image for *_, image in made])
+    table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
+    labels = np.repeat(samples.labels[row], len(images))
+    logits, passes = stages.answers(network, images, pipeline.device, pipeline.dropout)
+    sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)
+    whole = pd.concat([table, stages.score_logits(logits, labels, passes), sizes], axis=1)
+    return Variants(whole, images, logits.softmax(1).numpy())
+
+
+@dataclass(frozen=True)
+class Live:
+    """An attack on one sample, watched.
+
+    image: uint8 H×W×C; logits: float32 T×K, what the goal model said at each pass; label: of the sample;
+    probabilities: float32 K, of the final image; clean_entropy, entropy: nats, of the original and of the final image;
+    linf, l2: size of the change, pixels in [0, 1].
+    """
+
+    image: np.ndarray
+    logits: np.ndarray
+    label: int
+    probabilities: np.ndarray
+    clean_entropy: float
+    entropy: float
+    linf: float
+    l2: float
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """The scores at each pass, T rows; see ``stages.score_logits``."""
+        return stages.score_logits(torch.from_numpy(self.logits), np.full(len(self.logits), self.label))
+
+
+class _Watched(nn.Module):
+    """A model that remembers what it said of an image at every pass that showed it, but slightly changed."""
+
+    def __init__(self, model: nn.Module, original: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        self.original = original
+        self.answers: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        # Transfer shows it shifted, style transfer asks about another image first: neither belongs to the path.
+        same = images.shape[1:] == self.original.shape
+        if same and (images[0].detach() - self.original).abs().mean() < SLIGHTLY:
+            self.answers.append(logits[0].detach().float().cpu())
+        return logits
+
+
+def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
+    """Attack one sample now, and watch every pass through the goal model.
+
+    The image is the one that a job would make, but for the last bits of the arithmetic (see ``multiple`` of
+    ``Attack.__call__``).
+    Raises: CurationError when there is no such sample, no goal model yet, or the attack does not fit them.
+    """
+    samples, device = pipeline.samples, pipeline.device
+    row = samples.rows(np.array([sample_id]))
+    original = samples.images(row)
+    network = stages.goal_model(*pipeline.model)
+    tensor = to_device(original, device)
+    watched = _Watched(network, tensor[0])
+    with _one_thread():
+        found = stages.to_pixels(
+            stages.prepared(attack, samples, device)(
+                watched,
+                tensor,
+                torch.tensor(samples.labels[row], device=device),
+                seeds=stages.variant_seeds(attack, pipeline.recipe.seed, np.array([sample_id])),
+                multiple=1,
+            )
+        )
+    size = stages.change_sizes(original, found).iloc[0]
+    both = predict(network, np.concatenate([original, found]), device=device)
+    label = int(samples.labels[row[0]])
+    before, after = stages.score_logits(both, np.full(2, label))["entropy"].tolist()
+    return Live(
+        image=found[0],
+        logits=torch.stack(watched.answers or [both[1]]).numpy(),
+        label=label,
+        probabilities=both[1].softmax(0).numpy(),
+        clean_entropy=before,
+        entropy=after,
+        linf=float(size["linf"]),
+        l2=float(size["l2"]),
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one core: for a single small image, threads cost more than they bring, on a busy machine ten times."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:
+    """Return the power of the change by frequency, uint8 H×W: zero frequency in the middle, on a logarithmic scale.
+
+    Black is a millionth (−60 dB) of the strongest frequency or less, white the strongest. Gray mean over channels.
+    """
+    change = (variant.astype(np.float64) - original.astype(np.float64)).mean(axis=2)
+    power = np.abs(np.fft.fftshift(np.fft.fft2(change))) ** 2
+    strongest = power.max()
+    if not strongest:
+        return np.zeros(change.shape, dtype=np.uint8)
+    decibels = 10 * np.log10(np.maximum(power / strongest, 1e-6))
+    return np.rint((decibels + 60) / 60 * 255).astype(np.uint8)
+
+
+def magnified(original: np.ndarray, variant: np.ndarray, *, factor: float) -> np.ndarray:
+    """Return the perturbation around mid-gray, ``factor`` times as strong; all uint8, same shape."""
+    change = variant.astype(np.float32) - original.astype(np.float32)
+    return np.clip(np.rint(127.5 + change * factor), 0, 255).astype(np.uint8)
+
+
+def enlarged(image: np.ndarray, *, side_px: int) -> np.ndarray:
+    """Return an image, uint8 H×W×C, repeated by a whole factor to at least about ``side_px``, its pixels crisp."""
+    factor = max(1, side_px // max(image.shape[:2]))
+    large = image.repeat(factor, axis=0).repeat(factor, axis=1)
+    return large[..., 0] if large.shape[-1] == 1 else large

@@ -1,0 +1,254 @@
+"""The variant database: every corrupted and adversarial copy that a workspace keeps, with what the goal model says.
+
+It is no store of its own: a set of variants is an ``ImageSet`` with its scores, kept under a key of all that determines
+it, and described beside its shards. A recipe's variants are candidates; the database also knows those that other
+recipes, or ``curation variants``, computed for the same samples, goal model and seed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from curation.attacks import ATTACKS
+from curation.attacks.base import Attack
+from curation.corruptions import CORRUPTIONS, Corruption
+from curation.errors import CurationError
+from curation.models.architectures import build
+from curation.models.prediction import to_device
+from curation.pipeline import stages
+from curation.pipeline.plan import Plan
+from curation.plugin import Plugin
+from curation.storage.image_set import ImageSet
+
+PROBE = 32
+"""Images on which a cost is measured before a job starts."""
+
+
+def described(plan: Plan) -> list[ImageSet]:
+    """Return every set of variants kept for the plan's samples, goal model and seed, finished or not.
+
+    By family, kind and severity; sets of other parameters than the recipe's are told apart by their plug-in.
+    """
+    found: list[ImageSet] = []
+    for key, about in plan.workspace.described_pixels().items():
+        if about["samples"] != plan.samples.digest or about["seed"] != plan.recipe.seed:
+            continue
+        registry: Any = ATTACKS if about["family"] == "adversarial" else CORRUPTIONS
+        try:
+            plugin = registry.build(about["kind"], about["parameters"])
+            rows = plan.rows_of(about["rows_of"])
+            images = plan.variant(about["family"], plugin, about["severity"], rows=rows)
+        except CurationError:
+            continue  # of a plug-in, parameter or sample that is no more
+        if images.pixels.folder.name == key:  # else of another goal model, or made by an older version
+            found.append(images)
+    order = ("corruption", "adversarial")
+    return sorted(found, key=lambda images: (order.index(images.family), images.kind, images.severity))
+
+
+def finished(plan: Plan) -> list[ImageSet]:
+    """Return the sets of ``described`` whose images and scores are all there, ready to be read often."""
+    return [
+        replace(images, pixels=images.pixels.freeze())
+        for images in described(plan)
+        if images.pixels.complete() and plan.scores(images).complete()
+    ]
+
+
+def largest(plan: Plan) -> list[ImageSet]:
+    """Return of every finished corruption or attack the set with the most samples."""
+    best: dict[Plugin, ImageSet] = {}
+    for images in finished(plan):
+        if images.plugin not in best or len(images.rows) > len(best[images.plugin].rows):
+            best[images.plugin] = images
+    return list(best.values())
+
+
+def parameters(plugin: Plugin) -> str:
+    """Return a plug-in's parameters in one line, as ``curation variants --attack`` reads them.
+
+    Those at their default are left out, except epsilon and steps, by which people know an attack.
+    """
+    fields = type(plugin).model_fields
+    return " ".join(
+        f"{name}={_plain(value)}"
+        for name, value in plugin.model_dump(mode="json").items()
+        if name in ("epsilon", "steps") or getattr(plugin, name) != fields[name].get_default(call_default_factory=True)
+    )
+
+
+def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
+    """Return one row a variant of some finished sets, in their order.
+
+    Columns: set (its place among ``sets``), sample_id, family, kind, severity, parameters, seed (int64, of every random
+    draw), label, success (whether the prediction is wrong), prediction, true_probability, entropy (nats), gini, margin
+    (and the scores of Monte Carlo dropout), linf and l2 (size of the change, pixels in [0, 1]).
+    """
+    samples = plan.samples
+    parts = []
+    for index, images in enumerate(sets):
+        part = plan.scores(images).whole_table()
+        ids = samples.sample_ids[images.rows]
+        label = samples.labels[images.rows]
+        first = {
+            "set": np.full(len(ids), index, dtype=np.int32),
+            "sample_id": ids,
+            "family": images.family,
+            "kind": images.kind,
+            "severity": np.int8(images.severity),
+            "parameters": parameters(images.plugin),
+            "seed": seeds(plan, images).numpy(),
+            "label": label.astype(np.int32),
+            "success": part["prediction"].to_numpy() != label,
+        }
+        parts.append(pd.concat([pd.DataFrame(first), part], axis=1))
+    if not parts:
+        raise CurationError("no variants are kept yet; compute some (`curation variants`, or the Variants page)")
+    whole = pd.concat(parts, ignore_index=True)
+    return whole.astype(dict.fromkeys(("family", "kind", "parameters"), "category"))
+
+
+def seeds(plan: Plan, images: ImageSet) -> torch.Tensor:
+    """Return the seed of each variant of a set, int64 M."""
+    return stages.variant_seeds(images.plugin, plan.recipe.seed, plan.samples.sample_ids[images.rows])
+
+
+def pixels(sets: Sequence[ImageSet], which: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return some variants' pixels, uint8 M×H×W×C: variant m is of set ``which[m]`` and of sample row ``rows[m]``."""
+    which, rows = np.asarray(which), np.asarray(rows)
+    out: np.ndarray | None = None
+    for index in np.unique(which):
+        mine = np.flatnonzero(which == index)
+        some = sets[int(index)].gather(rows[mine])
+        if out is None:
+            out = np.empty((len(which), *some.shape[1:]), dtype=np.uint8)
+        out[mine] = some
+    if out is None:
+        raise CurationError("no variant was asked for")
+    return out
+
+
+def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
+    """Return one row a finished set: what it is, how many images, and what it does to the goal model.
+
+    Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
+    success (share made wrong of those right when clean), seen_as (the class that wrong ones are mostly taken for),
+    linf and l2 (means), megabytes.
+    """
+    samples = plan.samples
+    clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels
+    rows = []
+    for images in sets:
+        part = plan.scores(images).whole_table()
+        right = part["prediction"].to_numpy() == samples.labels[images.rows]
+        before = clean_right[images.rows]
+        mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
+        rows.append(
+            {
+                "family": images.family,
+                "kind": images.kind,
+                "severity": images.severity,
+                "parameters": parameters(images.plugin),
+                "images": len(images.rows),
+                "accuracy": right.mean(),
+                "entropy": part["entropy"].mean(),
+                "true_probability": part["true_probability"].mean(),
+                "success": 1 - right[before].mean() if before.any() else float("nan"),
+                "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
+                "linf": part["linf"].mean(),
+                "l2": part["l2"].mean(),
+                "megabytes": len(images.rows) * np.prod(samples.shape) / 1e6,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
+    """Return, for each class, the share made wrong of its samples that are right when clean; float64 K, NaN if none."""
+    samples = plan.samples
+    before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels)[images.rows]
+    label = samples.labels[images.rows]
+    wrong = plan.scores(images).whole_table()["prediction"].to_numpy() != label
+    out = np.full(len(samples.classes), np.nan)
+    for index in range(len(out)):
+        mine = before & (label == index)
+        if mine.any():
+            out[index] = wrong[mine].mean()
+    return out
+
+
+def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) -> pd.DataFrame:
+    """Measure on a few images what the recipe's variants will cost.
+
+    Args: on_probe: told what is being timed.
+    Returns: one row a set: family, kind, severity, parameters, images, missing (not kept yet), megabytes (of the
+        missing ones), seconds (to make and score them here; attacks: at most, for samples may be done earlier).
+    Raises: CurationError when the samples are not read yet.
+    """
+    samples, device = plan.samples, plan.device
+    some = np.arange(min(PROBE, len(samples)))
+    batch = to_device(samples.images(some), device)
+    on_probe(plan.recipe.goal_model.architecture)
+    try:
+        network = stages.goal_model(*plan.model)
+    except CurationError:  # not trained yet: another one of its architecture costs the same
+        network = build(plan.recipe.goal_model.architecture, classes=len(samples.classes), shape=samples.shape)
+        network = network.eval().to(device)
+    with torch.inference_mode():
+        pass_s = _seconds(lambda: network(batch), device) / len(some)
+    asked, total = plan.recipe.variants, len(plan.variant_rows)
+    costs: list[tuple[str, Corruption | Attack, float]] = []
+    for corruption in asked.corruption.members() if asked.corruption else []:
+        on_probe(corruption.name)
+        making_s = _seconds(partial(corruption, batch, seeds=torch.arange(len(some))), device) / len(some)
+        costs.append(("corruption", corruption, making_s))
+    for attack in asked.adversarial:
+        costs.append(("adversarial", attack, attack.most_passes(len(samples.classes)) * pass_s))
+    # Before the goal model is there, the key of an attack is not known, and nothing of it can be kept.
+    kept = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).ready(plan.epoch) else [])]
+    missing = {images.plugin: int(images.sizes[images.pixels.missing()].sum()) for images in kept}
+    wholes = {images.plugin: plan.whole(images) for images in kept}
+    rows = []
+    for family, plugin, making_s in costs:
+        left = missing.get(plugin, total)
+        whole = wholes.get(plugin)
+        if whole is not None and whole.pixels.complete():
+            making_s = 0.0  # they are taken from there
+        rows.append(
+            {
+                "family": family,
+                "kind": plugin.name,
+                "severity": getattr(plugin, "severity", 0),
+                "parameters": parameters(plugin),
+                "images": total,
+                "missing": left,
+                "megabytes": left * float(np.prod(samples.shape)) / 1e6,
+                "seconds": left * (making_s + pass_s),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _seconds(work: Callable[[], object], device: str) -> float:
+    """Return the shorter of two runs after a first one, in seconds."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        if device != "cpu":
+            getattr(torch, device).synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,226 @@
+"""The commands ``evaluate`` and ``tune``: what a set is worth, and which one is worth more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from curation.cli.terminal import AsJson, Bars, Device, WorkspaceFolder, console, finish, sentences, workspace_of
+from curation.errors import UsageError
+from curation.progress import duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from curation.evaluation.results import Results
+    from curation.evaluation.settings import Evaluation
+    from curation.recipe import Recipe
+
+
+WIDE = 140
+"""Columns that the table of results needs, and gets where it is written to a file."""
+
+
+def evaluate(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipe files of one source and one budget.")],
+    workspace: WorkspaceFolder = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(help="An evaluation file (YAML); the other options override what it says."),
+    ] = None,
+    targets: Annotated[str | None, typer.Option(help="Architectures to train: resnet18,preact_resnet18.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each target on each set.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="fast or contest: how every target is trained.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the schedule.")] = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(help="Any of clean, random_mix, random_split, hardest, self_correction; or none."),
+    ] = None,
+    suite: Annotated[Path | None, typer.Option(help="Your own test suite P: a folder or .npz.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Test images of the P that is built.")] = None,
+    name: Annotated[str, typer.Option(help="Under which the evaluation is kept and resumed.")] = "evaluation",
+    replace: Annotated[bool, typer.Option("--replace", help="Take these settings if the name has others.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Train target models on each recipe's set and on baselines of the same budget, and print one table of R.
+
+    R is the mean of the accuracies on the clean, adversarial and corrupted part of P, made from held-out test images.
+    Finished trainings are kept: run it again after a stop, or with more seeds, and only what is missing is done.
+    """
+    with sentences():
+        from curation.evaluation.evaluate import begin, resume
+
+        opened = _recipes(recipes)
+        first = next(iter(opened.values()))
+        found = workspace_of(first, workspace)
+        asked = _asked(settings, targets, seeds, schedule, epochs, baselines, suite, samples)
+        try:
+            begin(opened, asked, found, name=name, replace=replace)
+        except UsageError as error:
+            if found.evaluation(name) is None or not sys.stdin.isatty():
+                raise
+            console.print(escape(str(error)), highlight=False, soft_wrap=True)
+            if not typer.confirm("Take the new settings?"):
+                raise typer.Exit(1) from None
+            begin(opened, asked, found, name=name, replace=True)
+        with Bars() as bars:
+            results = resume(found, name, device=device, report=bars)
+        table = results.leaderboard()
+        _show(results, table)
+        finish({"name": name, "suite": results.record["suite"], "sets": table.to_dict("records")}, as_json)
+
+
+def tune(
+    recipe: Annotated[Path, typer.Argument(help="A recipe whose stages are computed, or will be.")],
+    workspace: WorkspaceFolder = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Tries in all; more go on from those kept.")] = None,
+    search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
+    target: Annotated[str | None, typer.Option(help="The small network trained on every try.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of its short schedule.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Test images of the slice of P.")] = None,
+    settings: Annotated[Path | None, typer.Option(help="An evaluation file (YAML) whose P is used.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the found recipe (YAML).")] = None,
+    name: Annotated[str, typer.Option(help="Under which the tuning is kept and resumed.")] = "tuning",
+    restart: Annotated[bool, typer.Option("--restart", help="Forget the tries kept under this name.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Search hardness band, mix, severities and strategy for the best R on a cheap proxy, and save the found recipe.
+
+    Every try is selected from candidates that are computed once; tries are kept: run it again to go on.
+    """
+    with sentences():
+        from curation.evaluation.settings import Evaluation
+        from curation.pipeline import FOR_SELECTION, Pipeline
+        from curation.recipe import Recipe
+        from curation.tuning.settings import Tuning
+        from curation.tuning.tune import tune as search_for
+
+        asked = Recipe.load(recipe)
+        found = workspace_of(asked, workspace)
+        options = {"trials": trials, "target": target, "suite_samples": samples, "search": search and _split(search)}
+        value: dict[str, Any] = {key: option for key, option in options.items() if option is not None}
+        if settings is not None:
+            value["suite"] = Evaluation.load(settings).to_dict()["suite"]
+        if epochs is not None:
+            value["schedule"] = {"preset": "fast", "epochs": epochs}
+        tuning = Tuning.parse(value, where="options")
+        with Bars() as bars:
+            Pipeline(asked, found, device=device).run(FOR_SELECTION, report=bars)
+            study = search_for(asked, tuning, found, name=name, device=device, restart=restart, report=bars)
+        best, table = study.best(), study.table()
+        shown = Table("try", "R", "clean", "adversarial", "corrupted", "mix", box=None)
+        for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):
+            mix = " : ".join(f"{row[f'mix_{family}']:.2f}" for family in ("clean", "corruption", "adversarial"))
+            parts = [f"{100 * row[part]:.1f}" for part in ("R", "clean", "adversarial", "corruption")]
+            shown.add_row(str(row["number"]), *parts, mix)
+        console.print(shown)
+        found.save_revision(best.to_yaml())
+        if out is not None:
+            out.write_text(best.to_yaml(), encoding="utf-8")
+        console.print(
+            f"[bold green]{escape(best.name)}[/] is the newest revision of {found.root}"
+            + (f" and in {out}" if out else "")
+            + "; it was chosen by its R on the proxy: measure it with `curation evaluate` before you tell others",
+            highlight=False,
+            soft_wrap=True,
+        )
+        finish({"recipe": best.to_dict(), "tries": table.to_dict("records")}, as_json)
+
+
+def _recipes(paths: list[Path]) -> dict[str, Recipe]:
+    """Return recipes by name; two of one name are told apart by their file's."""
+    from curation.recipe import Recipe
+
+    found: dict[str, Recipe] = {}
+    for path in paths:
+        recipe = Recipe.load(path)
+        title = recipe.name if recipe.name not in found else path.stem
+        if title in found:
+            raise UsageError(f"{path}: another recipe is named {title!r} too; give each a name of its own")
+        found[title] = recipe
+    return found
+
+
+def _asked(
+    path: Path | None,
+    targets: str | None,
+    seeds: int | None,
+    schedule: str | None,
+    epochs: int | None,
+    baselines: str | None,
+    suite: Path | None,
+    samples: int | None,
+) -> Evaluation:
+    """Return the evaluation that file and options ask for. Raises: UsageError."""
+    from curation.evaluation.settings import Evaluation
+
+    value = (Evaluation.load(path) if path else Evaluation()).to_dict()
+    if targets is not None:
+        value["targets"] = _split(targets)
+    if seeds is not None:
+        value["seeds"] = seeds
+    if schedule is not None:
+        value["schedule"] = {"preset": schedule}
+    if epochs is not None:
+        value["schedule"]["epochs"] = epochs
+    if baselines is not None:
+        value["baselines"] = [] if baselines == "none" else _split(baselines)
+    if suite is not None:
+        value["suite"]["path"] = str(suite)
+    if samples is not None:
+        value["suite"]["samples"] = samples
+    return Evaluation.parse(value, where="options")
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _show(results: Results, table: pd.DataFrame) -> None:
+    """Print the leaderboard: mean ± spread over trainings, and the gain with its interval."""
+    from curation.evaluation.comparison import leader
+
+    shown = Table(
+        "set", "images", "R", "clean", "adversarial", "corrupted", "held out", "white box", "gain", "cost", box=None
+    )
+    for row in table.to_dict("records"):
+        spread = f" ± {100 * row['R_spread']:.2f}" if row["trainings"] > 1 else ""
+        cells = [f"{100 * row['R']:.2f}{spread}"]
+        cells += [f"{100 * row[part]:.1f}" for part in ("clean", "adversarial", "corruption", "held_out", "white_box")]
+        gain = "–"
+        if row["gain"] == row["gain"]:
+            gain = f"{100 * row['gain']:+.1f} [{100 * row['gain_low']:+.1f}, {100 * row['gain_high']:+.1f}]"
+        cost = f"{duration(row['curation_s'])} + {duration(row['training_s'])}"
+        name = f"[bold]{escape(row['set'])}[/]" if row["role"] == "recipe" else row["set"]
+        shown.add_row(name, f"{row['images']:,}", *cells, gain, cost)
+    wide = console if console.is_terminal else Console(stderr=True, width=max(console.width, WIDE))
+    wide.print(shown)
+    trainings = int(table["trainings"].max())
+    mean = f"mean ± spread over {trainings} trainings a set" if trainings > 1 else "of one training a set"
+    bound = "test images and trainings" if trainings > 1 else "test images; another training may differ more"
+    about = results.record["about_suite"]
+    images = f"{about['test_images']:,} held-out test images" if "test_images" in about else str(about.get("path"))
+    left_out = len(about.get("left_out", []))
+    images += f" ({left_out} left out that are also trained on)" if left_out else ""
+    console.print(
+        f"R in %, {mean}; gain over the clean baseline with its 95 % interval over {bound}; cost: curating + one "
+        f"training. P: {images}, with attacks on held-out surrogates; held out are corruptions apart from R.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    found = leader(results, table)
+    if found and found.rival and found.over_rival:
+        over = found.over_rival
+        console.print(
+            f"{escape(found.set)} against the best baseline, {found.rival}: {100 * over.value:+.1f} points of R "
+            f"[{100 * over.low:+.1f}, {100 * over.high:+.1f}]",
+            highlight=False,
+        )

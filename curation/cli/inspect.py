@@ -1,0 +1,63 @@
+"""The command ``labels``: which labels are suspicious."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from curation.cli.terminal import (
+    AsJson,
+    Bars,
+    Device,
+    RecipeFile,
+    WorkspaceFolder,
+    console,
+    finish,
+    open_pipeline,
+    sentences,
+)
+
+SHOWN = 20
+
+
+def labels(
+    recipe: RecipeFile,
+    workspace: WorkspaceFolder = None,
+    folds: Annotated[int | None, typer.Option(min=2, help="Trainings; by default the recipe's, or 4.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the whole table (CSV).")] = None,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Look for wrong labels: train networks that did not learn a sample, ask its neighbors, and rank the suspects.
+
+    Finished folds are kept: run it again after a stop. Decide on the page Labels, or with selection.edits in a recipe.
+    """
+    with sentences():
+        from curation.pipeline.label_check import LabelCheck
+
+        pipeline = open_pipeline(recipe, workspace, device)
+        check = pipeline.recipe.label_check or LabelCheck()
+        if folds is not None:
+            check = check.model_copy(update={"folds": folds})
+        pipeline = pipeline.with_recipe(pipeline.recipe.with_changes(label_check=check))
+        with Bars() as bars:
+            pipeline.run(("ingest", "goal_model", "embed", "labels"), report=bars)
+        table = pipeline.suspects(check).table(0)
+        classes = pipeline.samples.classes
+        for column in ("given", "suggested"):
+            table[column] = [classes[label] for label in table[column]]
+        shown = Table("rank", "sample", "given", "looks like", "confidence", box=None)
+        for row in table.head(SHOWN).to_dict("records"):
+            shown.add_row(
+                str(row["rank"]), str(row["sample_id"]), row["given"], row["suggested"], f"{row['confidence']:.0%}"
+            )
+        console.print(shown)
+        if out is not None:
+            table.drop(columns="row").to_csv(out, index=False)
+            console.print(f"[bold green]written[/] {len(table):,} rows to {out}", highlight=False)
+        pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
+        disagree = int((table["given"] != table["suggested"]).sum())
+        finish({"samples": len(table), "look_like_another_class": disagree, "out": out and str(out)}, as_json)

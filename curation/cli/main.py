@@ -1,0 +1,444 @@
+"""The ``curation`` command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from curation.cli.evaluate import evaluate, tune
+from curation.cli.inspect import labels
+from curation.cli.terminal import (
+    CACHE,
+    AsJson,
+    Bars,
+    Device,
+    Overwrite,
+    RecipeFile,
+    WorkspaceFolder,
+    console,
+    finish,
+    open_pipeline,
+    open_workspace,
+    safe_name,
+    sentences,
+)
+from curation.errors import CurationError, UsageError
+from curation.progress import duration
+
+if TYPE_CHECKING:
+    from curation.pipeline import Pipeline
+    from curation.selection.select import Selected
+
+app = typer.Typer(
+    name="curation",
+    help="Make image training sets that give robust classifiers: choose the boundary samples below a hardness offset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
+    table = Table("family", "quota", "chosen", "candidates", "too hard", "band", "a class", box=None)
+    summary = selected.summary()
+    for family, part in summary.items():
+        band = f"{part['lower']:.3f} – {part['upper']:.3f}" if part["upper"] is not None else "–"
+        counts = part["class_counts"]
+        table.add_row(
+            family,
+            f"{part['quota']:,}",
+            f"{part['chosen']:,}",
+            f"{part['candidates']:,}",
+            f"{part['passed_over']:,}",
+            band,
+            f"{min(counts):,}–{max(counts):,}" if counts else "–",
+        )
+    console.print(table)
+    if pipeline.asks_for("coverage"):
+        _show_coverage(pipeline)
+    return summary
+
+
+def _show_coverage(pipeline: Pipeline) -> None:
+    """Print how well each family's chosen ones cover the others, as against chance."""
+    groups = pipeline.coverage()
+    for family in dict.fromkeys(group["family"] for group in groups):
+        mine = [group for group in groups if group["family"] == family]
+        offered = sum(group["offered"] for group in mine)
+        covered, chance = (
+            sum(group[name][-1] * group["offered"] for group in mine) / offered for name in ("curve", "by_chance")
+        )
+        reached = sum(group["share"] * group["offered"] for group in mine) / offered
+        console.print(
+            f"{family}: {covered:.1%} of {offered:,} covered (at random {chance:.1%}), value {reached:.1%} of all, "
+            f"{sum(group['seconds'] for group in mine):.1f} s; {mine[0]['guarantee']}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def run(
+    recipe: RecipeFile,
+    workspace: WorkspaceFolder = None,
+    out: Annotated[Path | None, typer.Option(help="Where to export; by default exports/<recipe name>.")] = None,
+    map: Annotated[bool, typer.Option(help="Also compute the map for the dashboard, after the export.")] = True,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Compute every missing stage of a recipe, then export the curated set."""
+    from curation.pipeline import FOR_SELECTION
+
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace, device)
+        destination = out or Path("exports") / safe_name(pipeline.recipe.name)
+        with Bars() as bars:
+            seconds = pipeline.run(FOR_SELECTION, report=bars)
+            _remark(pipeline)
+            pool = pipeline.pool()
+            start = time.monotonic()
+            selected = pipeline.select(pool)
+            seconds["select"] = round(time.monotonic() - start, 3)
+            start = time.monotonic()
+            pipeline.export(destination, overwrite=overwrite, report=bars)
+            seconds["export"] = round(time.monotonic() - start, 2)
+            if map:
+                seconds |= pipeline.run(("embed", "map"), report=bars)
+        families = _show_selection(pipeline, selected)
+        pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
+        console.print(f"[bold green]exported[/] {len(selected.rows):,} images to {destination}", highlight=False)
+        finish(
+            {"out": str(destination), "images": len(selected.rows), "families": families, "seconds": seconds}, as_json
+        )
+
+
+@app.command()
+def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
+    """Select only: counts, score band and class balance for each family. Nothing is written."""
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace)
+        selected = pipeline.select()
+        families = _show_selection(pipeline, selected)
+        for shortage in selected.shortages:
+            console.print(f"[yellow]short:[/] {escape(shortage.sentence)}", highlight=False, soft_wrap=True)
+        finish({"images": len(selected.rows), "families": families}, as_json)
+        selected.require()
+
+
+@app.command()
+def export(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    workspace: WorkspaceFolder = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Select and export from what is already computed."""
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace)
+        with Bars() as bars:
+            pipeline.export(out, overwrite=overwrite, report=bars)
+        console.print(f"[bold green]exported[/] to {out}", highlight=False)
+        finish({"out": str(out)}, as_json)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A data set's name, an image folder, .npz, npy folder or Parquet.")],
+    workspace: WorkspaceFolder = None,
+    split: Annotated[str, typer.Option(help="Which part of the source.")] = "train",
+    limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, evenly spaced.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a source into a workspace, and write a first recipe for it."""
+    with sentences():
+        from curation.pipeline import Pipeline
+        from curation.readers import recognize
+        from curation.recipe import Recipe
+        from curation.storage.workspace import Workspace
+
+        reader = recognize(source)
+        block = {**reader, "split": split, "limit": limit}
+        recipe = Recipe.parse({"name": Path(source).stem or source, "source": block, "selection": {"budget": 1}})
+        folder = workspace or CACHE / safe_name(Path(source).stem or source)
+        pipeline = Pipeline(recipe, Workspace(folder))
+        with Bars() as bars:
+            pipeline.run(("ingest",), report=bars)
+        samples = pipeline.samples
+        recipe = recipe.with_changes(**{"selection.budget": max(1, len(samples) // 2)})
+        pipeline.workspace.save_revision(recipe.to_yaml())
+        skipped = samples.positions[~samples.positions["read"]]
+        console.print(f"[bold green]{len(samples):,} images[/] of {len(samples.classes)} classes in {folder}")
+        for row in skipped.head(10).itertuples():
+            console.print(f"[yellow]skipped[/] {escape(str(row.name))}: {escape(str(row.note))}", soft_wrap=True)
+        if len(skipped) > 10:
+            console.print(f"… and {len(skipped) - 10} more; all are listed on the Workspace page")
+        summary = {
+            "workspace": str(folder),
+            "images": len(samples),
+            "classes": samples.classes,
+            "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
+        }
+        finish(summary, as_json)
+
+
+@app.command()
+def variants(
+    recipe: RecipeFile,
+    workspace: WorkspaceFolder = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="A corruption; again for more. Without --kind and --attack: the recipe's.")
+    ] = None,
+    severity: Annotated[list[int] | None, typer.Option(help="1 to 5; again for more. By default the recipe's.")] = None,
+    attack: Annotated[
+        list[str] | None, typer.Option(help='An attack: "apgd epsilon=4/255 loss=ce"; again for more.')
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option(help="So many samples, evenly spaced, or ids: 3,17,40. By default the recipe's.")
+    ] = None,
+    estimate: Annotated[bool, typer.Option(help="Only say what it would cost, in time and on disk.")] = False,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Compute corrupted and adversarial copies into the workspace's variant database, and show what they do.
+
+    Finished ones are kept: run it again after a stop, or with more kinds, and only what is missing is computed.
+    """
+    from curation.analysis import variants as database
+
+    with sentences():
+        pipeline = open_pipeline(recipe, workspace, device)
+        asked = _asked(pipeline.recipe, kind or [], severity or [], attack or [], samples)
+        pipeline = type(pipeline)(asked, pipeline.workspace, device=device)
+        with Bars() as bars:
+            pipeline.run(("ingest",), report=bars)
+        _remark(pipeline)
+        cost = database.estimate(pipeline)
+        missing = int(cost["missing"].sum())
+        console.print(
+            f"{cost['images'].sum():,} variants, {missing:,} of them to compute: about {cost['megabytes'].sum():,.1f} "
+            f"MB on disk and {duration(cost['seconds'].sum())} on {pipeline.device}, the goal model apart",
+            highlight=False,
+        )
+        if estimate:
+            table = Table("kind", "severity", "images", "missing", "MB", "time", "parameters", box=None)
+            for row in cost.to_dict("records"):
+                counts = (f"{row['images']:,}", f"{row['missing']:,}", f"{row['megabytes']:,.1f}")
+                table.add_row(
+                    row["kind"], str(row["severity"] or ""), *counts, duration(row["seconds"]), row["parameters"]
+                )
+            console.print(table)
+            finish({"variants": cost.to_dict("records")}, as_json)
+            return
+        with Bars() as bars:
+            seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
+        found = database.summary(pipeline, [*pipeline.corrupted(), *pipeline.attacked()])
+        table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
+        for row in found.sort_values("accuracy").to_dict("records"):
+            rates = (f"{row['accuracy']:.1%}", f"{row['success']:.1%}", f"{row['entropy']:.3f}", f"{row['linf']:.3f}")
+            table.add_row(row["kind"], str(row["severity"] or ""), f"{row['images']:,}", *rates, f"{row['l2']:.2f}")
+        console.print(table)
+        finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
+
+
+def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[str], samples: str | None) -> Any:
+    """Return the recipe with the variants that the command's options ask for. Raises: UsageError."""
+    changes: dict[str, Any] = {}
+    block = recipe.to_dict()["variants"]
+    if kinds or attacks:
+        corruption = {**(block["corruption"] or {}), "kinds": kinds}
+        changes["variants.corruption"] = corruption if kinds else None
+        changes["variants.adversarial"] = [_attack(text) for text in attacks]
+    if severities:
+        if not changes.get("variants.corruption", block["corruption"]):
+            raise UsageError("--severity is of corruptions; give --kind too")
+        changes["variants.corruption"] = {
+            **changes.get("variants.corruption", block["corruption"]),
+            "severities": severities,
+        }
+    if samples is not None:
+        parts = [part.strip() for part in samples.split(",")]
+        if not all(part.isdigit() for part in parts):
+            raise UsageError(f"--samples takes a number (evenly spaced) or ids such as 3,17,40; got {samples!r}")
+        changes["variants.samples"] = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+    return recipe.with_changes(**changes)
+
+
+def _remark(pipeline: Pipeline) -> None:
+    """Say what people should know of the recipe's attacks on so many classes."""
+    from curation.attacks.losses import remark
+
+    for attack in pipeline.recipe.variants.adversarial:
+        note = remark(getattr(attack, "loss", "ce"), len(pipeline.samples.classes))
+        if note:
+            console.print(f"[yellow]note[/] {attack.name}: {note}", highlight=False, soft_wrap=True)
+
+
+def _attack(text: str) -> dict[str, Any]:
+    """Return an attack written as ``name parameter=value …``. Raises: UsageError."""
+    import yaml
+
+    name, *parameters = text.split()
+    if any("=" not in part for part in parameters):
+        raise UsageError(f'--attack takes a name and parameters, e.g. "pgd epsilon=4/255 steps=40"; got {text!r}')
+    pairs = (part.split("=", 1) for part in parameters)
+    return {"attack": name, **{key: yaml.safe_load(value) for key, value in pairs}}
+
+
+app.command()(evaluate)
+app.command()(tune)
+app.command()(labels)
+
+
+@app.command()
+def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
+    """What is computed for the newest saved recipe of a workspace."""
+    with sentences():
+        from curation.pipeline import TITLES, Pipeline
+        from curation.recipe import Recipe
+
+        found = open_workspace(workspace)
+        numbers = found.revisions()
+        if not numbers:
+            raise UsageError(f"workspace {found.root} has no saved recipe yet; run `curation run RECIPE` on it")
+        recipe = Recipe.from_yaml(found.revision(numbers[-1]))
+        table = Table("stage", "state", "done", "of", box=None)
+        stages = Pipeline(recipe, found).status()
+        for stage in stages:
+            table.add_row(TITLES[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
+        console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
+        console.print(table)
+        finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)
+
+
+@app.command()
+def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
+    """The background jobs of a workspace, or of all in cache/."""
+    with sentences():
+        from curation import jobs as background
+        from curation.storage.workspace import Workspace, workspaces
+
+        folders = [open_workspace(workspace).root] if workspace else workspaces(CACHE)
+        table = Table("workspace", "job", "does", "state", "stage", "done", "left", box=None)
+        rows = []
+        for folder in folders:
+            for job in background.jobs(Workspace(folder)):
+                at = job.progress
+                done = f"{at.done:,} / {at.total:,}" if at else ""
+                left = f"{at.eta_s:.0f} s" if at and at.eta_s is not None and job.active else ""
+                does = f"{job.does} {job.subject}".strip()
+                table.add_row(str(folder), job.id, does, job.state, at.stage if at else "", done, left)
+                about = {"does": job.does, "subject": job.subject, "state": job.state, "error": job.error}
+                rows.append({"workspace": str(folder), "job": job.id, **about})
+        console.print(table)
+        finish({"jobs": rows}, as_json)
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="readers, models, scores, corruptions, attacks, selectors or exporters.")],
+    as_json: AsJson = False,
+) -> None:
+    """Everything registered of one kind, with its parameters."""
+    with sentences():
+        from curation.registries import registries
+
+        known = registries()
+        if kind not in known:
+            from curation.errors import unknown_name
+
+            raise UsageError(unknown_name("kind", kind, known))
+        table = Table("name", "what", "parameters", box=None)
+        for name, (title, parameters) in known[kind].items():
+            table.add_row(name, title, ", ".join(f"{field}={value}" for field, value in parameters.items()))
+        console.print(table)
+        finish({name: {"title": title, **parameters} for name, (title, parameters) in known[kind].items()}, as_json)
+
+
+@app.command(name="app")
+def dashboard(
+    workspace: WorkspaceFolder = None,
+    port: Annotated[int | None, typer.Option(help="The port on this machine; by default 8501.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Open the dashboard."""
+    with sentences():
+        launch(workspace, port=port, browser=browser)
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="The port on this machine; by default 8501.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    dashboard: Annotated[bool, typer.Option(help="Open the dashboard once the demo is computed.")] = True,
+) -> None:
+    """Build (or reuse) the demo workspace from 5,000 real handwritten digits, then open the dashboard."""
+    from curation import jobs as background
+    from curation.pipeline import FOR_SELECTION
+
+    with sentences():
+        folder = CACHE / "demo"
+        pipeline = open_pipeline(shipped_recipe("demo"), folder)
+        with Bars() as bars:
+            pipeline.run((*FOR_SELECTION, "embed"), report=bars)
+        recipe = pipeline.recipe
+        pipeline.workspace.save_revision(recipe.to_yaml())
+        _show_selection(pipeline, pipeline.select())
+        if dashboard:
+            background.submit(pipeline.workspace, recipe, ("map",))
+            launch(folder, port=port, browser=browser)
+
+
+def launch(workspace: Path | None, *, port: int | None, browser: bool) -> None:
+    """Run the dashboard's server in this process. Raises: CurationError when the port is taken."""
+    import importlib
+    import runpy
+    import socket
+
+    home = package_root()
+    port = port or int(os.environ.get("STREAMLIT_SERVER_PORT", "8501"))
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise CurationError(f"port {port} is in use; choose another with --port, e.g. --port {port + 1}") from None
+    environment = {
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_HEADLESS": "false" if browser and _has_display() else "true",
+        "CURATION_CACHE": str(CACHE.resolve()),
+    }
+    if workspace is not None:
+        environment["CURATION_WORKSPACE"] = str(open_workspace(workspace).root)
+    os.environ.update(environment)
+    console.print("starting …")
+    importlib.import_module("curation.pipeline")  # here, so that the first page need not wait for it
+    console.print(f"dashboard at [bold]http://127.0.0.1:{port}[/]  (Ctrl+C stops it; computed results stay)")
+    sys.path.insert(0, str(home))
+    sys.argv = ["streamlit", "run", str(home / "app.py")]
+    runpy.run_module("streamlit", run_name="__main__")
+
+
+def package_root() -> Path:
+    """Return the folder that holds app.py, pages/ and recipes/: the repository, or where the wheel put them."""
+    inside = Path(__file__).resolve().parents[1] / "_dashboard"
+    return inside if inside.is_dir() else inside.parent.parent
+
+
+def shipped_recipe(name: str) -> Path:
+    """Return the path of a shipped recipe."""
+    return package_root() / "recipes" / f"{name}.yaml"
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY")) or shutil.which("wslview") is not None

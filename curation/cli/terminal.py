@@ -1,0 +1,131 @@
+"""What every command shares on the terminal: its options, error sentences, progress bars and the closing summary."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichBars
+
+from curation.errors import CurationError, UsageError
+from curation.progress import WORDS, Meter, Progress
+
+if TYPE_CHECKING:
+    from curation.pipeline import Pipeline
+    from curation.recipe import Recipe
+    from curation.storage.workspace import Workspace
+
+console = Console(stderr=True)
+
+CACHE = Path(os.environ.get("CURATION_CACHE", "cache"))
+RecipeFile = Annotated[Path, typer.Argument(help="A recipe file (YAML); shipped ones are in recipes/.")]
+WorkspaceFolder = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="Folder that keeps everything computed; by default cache/<source>."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary as the last line.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in that folder.")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest there is.")]
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn errors meant for people into one line and the right exit code."""
+    try:
+        yield
+    except UsageError as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except CurationError as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("stopped; everything finished so far is kept, run the same command again to go on")
+        raise typer.Exit(1) from None
+
+
+class Bars:
+    """A progress bar a stage, with rate and time left."""
+
+    def __init__(self) -> None:
+        from curation.pipeline import TITLES
+
+        self._titles = {**TITLES, **WORDS}
+        self._bars = RichBars(
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+        )
+        self._meter = Meter()
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        measured = self._meter(progress)
+        if progress.stage not in self._tasks:
+            title = self._titles[progress.stage]
+            self._tasks[progress.stage] = self._bars.add_task(title, total=progress.total, rate="", note="")
+        rate = f"{measured.rate:,.0f} {progress.unit}/s" if measured.rate else ""
+        task = self._tasks[progress.stage]
+        self._bars.update(task, completed=progress.done, total=progress.total, rate=rate, note=progress.note)
+
+
+def open_pipeline(recipe_file: Path, folder: Path | None, device: str | None = None) -> Pipeline:
+    """Return the pipeline of a recipe file, by default on the workspace that is named like its source."""
+    from curation.pipeline import Pipeline
+    from curation.recipe import Recipe
+
+    recipe = Recipe.load(recipe_file)
+    return Pipeline(recipe, workspace_of(recipe, folder), device=device)
+
+
+def workspace_of(recipe: Recipe, folder: Path | None) -> Workspace:
+    """Return the workspace in a folder, new or not; None: the one in the cache that is named like the source."""
+    from curation.storage.workspace import Workspace
+
+    return Workspace(folder or CACHE / recipe.source.reader.name)
+
+
+def finish(summary: dict[str, Any], as_json: bool) -> None:
+    """Print the one line of JSON that scripts read."""
+    if as_json:
+        print(json.dumps(summary))
+
+
+def open_workspace(folder: Path | None) -> Workspace:
+    """Return an existing workspace; None: the only one in the cache. Raises: UsageError."""
+    from curation.storage.workspace import Workspace, workspaces
+
+    if folder is None:
+        found = workspaces(CACHE)
+        if len(found) != 1:
+            names = ", ".join(str(path) for path in found) or "none yet"
+            raise UsageError(f"say which workspace with --workspace; in {CACHE}/ there are: {names}")
+        folder = found[0]
+    workspace = Workspace(folder)
+    if not workspace.exists:
+        raise UsageError(f"there is no workspace {folder}; make one with `curation ingest` or `curation run`")
+    return workspace
+
+
+def safe_name(name: str) -> str:
+    """Return a name as a file name."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-").lower() or "set"

@@ -1,0 +1,1 @@
+"""Plotly figures that pages and reports share."""

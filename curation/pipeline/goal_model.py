@@ -1,0 +1,136 @@
+"""The goal model of a recipe: trained here, epoch by epoch and resumable, or somebody's weights; then kept.
+
+One training gives many goal models: the weights after several of its epochs are kept, from weak to strong.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from curation.errors import CurationError
+from curation.models.architectures import build
+from curation.models.loading import load_weights
+from curation.models.prediction import evaluate
+from curation.pipeline.fitting import History, fit, serialized
+from curation.pipeline.plan import Plan
+from curation.progress import Progress, Report
+from curation.recipe import kept_epochs
+from curation.storage.files import digest
+from curation.storage.workspace import KeptModel
+from curation.training.trainer import Epoch
+
+MEASURED = 2000
+"""Accuracies are measured on at most this many images, evenly spaced."""
+
+MEASURED_EARLIER = 500
+"""As ``MEASURED``, after each kept epoch before the last, for it takes time from the training."""
+
+
+def make_goal_model(plan: Plan, report: Report) -> None:
+    """Train or load the recipe's goal model, unless it is there. Raises: CurationError; Cancelled, epochs kept."""
+    kept = plan.workspace.model(plan.model_key)
+    waiting = partial(report, Progress("goal_model", 0, 1, note="waiting for another process"))
+    with plan.workspace.lock(plan.model_key, waiting=waiting):
+        if not kept.ready(plan.epoch, verify=True):
+            goal, history = plan.recipe.goal_model, History()
+            network = _network(plan)
+            if goal.checkpoint is not None:
+                load_weights(network, Path(goal.checkpoint))
+                network.to(plan.device)
+            else:
+                history = _train(plan, network, kept, report)
+            weights = serialized(network.eval())
+            measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
+            history[-1:] = [row | measured for row in history[-1:]]
+            about = {
+                "architecture": goal.architecture,
+                "classes": len(plan.samples.classes),
+                "shape": list(plan.samples.shape),
+                "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
+                "seed": plan.training_seed,
+                "role": plan.role,
+                "samples": None if goal.checkpoint is not None else plan.samples.digest,
+                **measured,
+                "history": history,
+                "seconds": round(sum(row["seconds"] for row in history), 3),
+            }
+            kept.finish(weights, about)
+    report(Progress("goal_model", 1, 1, "model"))
+
+
+def _network(plan: Plan) -> nn.Module:
+    samples, architecture = plan.samples, plan.recipe.goal_model.architecture
+    return build(architecture, classes=len(samples.classes), shape=samples.shape, seed=plan.training_seed)
+
+
+def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> History:
+    settings, samples = plan.recipe.goal_model.train, plan.samples
+    earlier = kept_epochs(settings.epochs)[:-1]
+    accuracies, twin = _Accuracies(plan, MEASURED_EARLIER), _network(plan).to(plan.device)
+
+    def keep_weights(epoch: Epoch) -> dict[str, Any]:
+        if epoch.epoch not in earlier:
+            return {}
+        weights = _weights(epoch, twin)
+        kept.write_weights(epoch.epoch, weights)
+        return {"digest": digest(weights), **accuracies(twin)}
+
+    return fit(
+        network,
+        kept,
+        samples.array(),
+        samples.labels,
+        settings=settings,
+        seed=plan.training_seed,
+        device=plan.device,
+        on_fit=lambda done, total, words: report(Progress("goal_model", done, total, note=words)),
+        on_epoch=keep_weights,
+    )
+
+
+def _weights(epoch: Epoch, twin: nn.Module) -> bytes:
+    """Return an epoch's weights (their average, where there is one) as a file's bytes, and load them into ``twin``."""
+    twin.load_state_dict(epoch.state["average"] or epoch.state["model"])
+    return serialized(twin.eval())
+
+
+class _Accuracies:
+    """Measures networks on some of the samples and of the source's test split, which are read once."""
+
+    def __init__(self, plan: Plan, most: int) -> None:
+        samples, self._device = plan.samples, plan.device
+        rows = _evenly(len(samples), most)
+        self._train = samples.images(rows), samples.labels[rows]
+        self._test = _test_images(plan, most)
+
+    def __call__(self, network: nn.Module) -> dict[str, float | None]:
+        """Return train_accuracy, and test_accuracy or None where there is no test split that fits."""
+        return {
+            "train_accuracy": evaluate(network, *self._train, device=self._device),
+            "test_accuracy": evaluate(network, *self._test, device=self._device) if self._test else None,
+        }
+
+
+def _evenly(count: int, most: int) -> np.ndarray:
+    taken = min(count, most)
+    return np.arange(taken, dtype=np.int64) * count // max(taken, 1)
+
+
+def _test_images(plan: Plan, most: int) -> tuple[np.ndarray, np.ndarray] | None:
+    reader, samples = plan.recipe.source.reader, plan.samples
+    if reader.split == "test":
+        return None
+    try:
+        source = reader.model_copy(update={"split": "test"}).open()
+        if source.shape != samples.shape or list(source.classes) != samples.classes:
+            return None
+        chunks = [source.read(int(at), int(at) + 1) for at in _evenly(len(source), most)]
+    except CurationError:
+        return None
+    images, labels = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("images", "labels"))
+    return (images, labels) if len(images) else None

@@ -1,0 +1,331 @@
+"""What a recipe needs on a workspace: every result, the key that determines it, and the shards that hold it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from curation.embedding.spaces import SpaceName
+from curation.errors import CurationError, UsageError, unknown_name
+from curation.label_errors import LABEL_SCORES
+from curation.pipeline.label_check import LabelCheck
+from curation.plugin import fingerprint
+from curation.recipe import Recipe
+from curation.scores import scores_of
+from curation.selection import SELECTORS
+from curation.selection.mix import quotas
+from curation.storage.files import digest
+from curation.storage.image_set import ImageSet
+from curation.storage.samples import Samples
+from curation.storage.shards import Shards
+from curation.storage.workspace import Workspace
+
+TITLES = {
+    "ingest": "Read the images",
+    "goal_model": "Goal model",
+    "corruption": "Corrupted copies",
+    "adversarial": "Adversarial copies",
+    "score": "Score candidates",
+    "self_correction": "Self-correction rounds",
+    "coverage": "Coverage and weights",
+    "embed": "Features and clusters",
+    "map": "Map",
+    "labels": "Wrong labels",
+}
+"""Every stage in order, with the words people see."""
+
+FOR_POOL = ("ingest", "goal_model", "corruption", "adversarial", "score")
+"""The stages that make the candidates."""
+
+FOR_SELECTION = (*FOR_POOL, "self_correction", "coverage")
+"""The stages that a selection needs; the others only draw the map."""
+
+
+SCORE_COLUMNS = ("prediction", "true_probability", "linf", "l2")
+"""What a table of scores holds beside the scores, for each image; linf and l2 are the size of the change."""
+
+ATTACK_ROWS = 64
+"""Images in a shard of adversarial copies: what a killed process loses where each costs many passes."""
+
+
+class Plan:
+    """One recipe on one workspace: where each result lies. Nothing is computed."""
+
+    role: Literal["goal", "surrogate"] = "goal"
+    """What its goal model is for: to guide curation, or to be attacked for a test suite."""
+
+    def __init__(self, recipe: Recipe, workspace: Workspace, *, device: str) -> None:
+        """Args: device: cuda, mps or cpu, where goal models are loaded."""
+        self.recipe = recipe
+        self.workspace = workspace
+        self.device = device
+
+    @property
+    def source_spec(self) -> str:
+        """Fingerprint of the recipe's source block."""
+        source = self.recipe.source
+        noise = [] if source.noise is None else [source.noise.model_dump()]
+        return fingerprint([source.reader.identity(), source.limit, *noise])
+
+    @property
+    def samples_key(self) -> str | None:
+        """Key of the ingested samples, or None before the source was ever opened."""
+        return self.workspace.source_key(self.source_spec)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """The ingested samples. Raises: CurationError when they are not complete."""
+        return Samples(self.workspace, self.samples_key or "none")
+
+    @property
+    def training_seed(self) -> int:
+        """Seed of the goal model's training."""
+        own = self.recipe.goal_model.train.seed
+        return self.recipe.seed if own is None else own
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of the goal model's weights, where they are not the last."""
+        goal = self.recipe.goal_model
+        return None if goal.epoch == goal.train.epochs else goal.epoch
+
+    @cached_property
+    def model_key(self) -> str:
+        """Key of the goal model: its settings and, when trained here, the samples and the seed.
+
+        It is the training's: all epochs of one are kept under it.
+        """
+        goal = self.recipe.goal_model
+        samples = self.samples
+        if goal.checkpoint is not None:
+            try:
+                weights = digest(Path(goal.checkpoint).read_bytes())
+            except OSError:
+                raise UsageError(
+                    f"goal_model.checkpoint: there is no readable file {goal.checkpoint}; give a safetensors file or "
+                    "a state dict, or leave it out to train a goal model"
+                ) from None
+            return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape])
+        settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})
+        return fingerprint(["trained", goal.architecture, settings, self.training_seed, samples.digest])
+
+    @cached_property
+    def model_digest(self) -> str:
+        """Hash of the goal model's weights. Raises: CurationError when it is not ready."""
+        return self.digest_at(self.epoch)
+
+    def digest_at(self, epoch: int | None) -> str:
+        """Return the hash of the goal model's weights after an epoch. Raises: CurationError when it is not ready."""
+        about = self.workspace.model(self.model_key).about_at(epoch)
+        if about is None:
+            raise CurationError("the goal model is not ready yet; run the goal-model stage first")
+        return str(about["digest"])
+
+    @property
+    def model(self) -> tuple[str, str, int | None, str]:
+        """What ``stages.goal_model`` takes to load this recipe's goal model."""
+        return self.model_at(self.epoch)
+
+    def model_at(self, epoch: int | None) -> tuple[str, str, int | None, str]:
+        """Return ``model`` as it was after an epoch (None: the last)."""
+        return str(self.workspace.root), self.model_key, epoch, self.device
+
+    @property
+    def dropout(self) -> dict[str, Any] | None:
+        """What ``stages.answers`` takes for Monte Carlo dropout, or None where the recipe has none."""
+        dropout = self.recipe.goal_model.dropout
+        return {"rate": dropout.rate, "passes": dropout.passes, "seed": self.recipe.seed} if dropout.passes else None
+
+    def asks_for(self, stage: str) -> bool:
+        """Whether the recipe asks for a stage of ``TITLES``."""
+        if stage == "self_correction":
+            return self.recipe.selection.strategy == stage
+        if stage == "labels":
+            return self.recipe.label_check is not None
+        if stage == "coverage":
+            return SELECTORS[self.recipe.selection.strategy].covers or self.recipe.weights.asked
+        return bool(getattr(self.recipe.variants, stage, True))
+
+    @property
+    def clean(self) -> ImageSet:
+        """The clean images."""
+        samples = self.samples
+        return ImageSet("clean", "clean", 0, None, samples.pixels, np.arange(len(samples)), samples.starts)
+
+    @cached_property
+    def variant_rows(self) -> np.ndarray:
+        """Rows of the samples that the recipe's variants are made of; see ``rows_of``."""
+        return self.rows_of(self.recipe.variants.samples)
+
+    def rows_of(self, asked: int | list[int] | None) -> np.ndarray:
+        """Return the rows, int64, rising, of so many samples evenly spaced, of some sample ids, or (None) of all.
+
+        Raises: CurationError naming an unknown id.
+        """
+        total = len(self.samples)
+        if isinstance(asked, list):
+            return np.unique(self.samples.rows(np.array(asked, dtype=np.int64)))
+        count = total if asked is None else min(asked, total)
+        return np.arange(count, dtype=np.int64) * total // max(count, 1)
+
+    def variant(
+        self, family: Literal["corruption", "adversarial"], plugin: Any, severity: int, *, rows: np.ndarray
+    ) -> ImageSet:
+        """Return the set of copies that one corruption or attack makes of some samples (their rows, rising)."""
+        samples = self.samples
+        if family == "corruption":
+            starts, identity = np.searchsorted(rows, samples.starts), [family, plugin.identity()]
+        else:
+            starts = np.append(np.arange(0, len(rows), ATTACK_ROWS), len(rows))
+            identity = [family, plugin.identity(), self.model_digest, ATTACK_ROWS]
+        some = [] if len(rows) == len(samples) else [rows.tolist()]
+        key = fingerprint([*identity, *some, self.recipe.seed, samples.digest])
+        pixels = self.workspace.pixels(key, len(starts) - 1)
+        return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts)
+
+    def whole(self, images: ImageSet) -> ImageSet | None:
+        """Return the same variants of all samples, where a set is of some of them."""
+        if images.family == "clean" or len(images.rows) == len(self.samples):
+            return None
+        return self.variant(images.family, images.plugin, images.severity, rows=np.arange(len(self.samples)))
+
+    def corrupted(self) -> list[ImageSet]:
+        """Every set of corrupted copies that the recipe asks for."""
+        asked = self.recipe.variants.corruption
+        return [
+            self.variant("corruption", member, member.severity, rows=self.variant_rows)
+            for member in (asked.members() if asked else [])
+        ]
+
+    def attacked(self) -> list[ImageSet]:
+        """Every set of adversarial copies that the recipe asks for."""
+        attacks = self.recipe.variants.adversarial
+        names = [attack.name for attack in attacks]
+        return [
+            self.variant("adversarial", attack, names[:index].count(attack.name), rows=self.variant_rows)
+            for index, attack in enumerate(attacks)
+        ]
+
+    def description(self, images: ImageSet) -> dict[str, Any]:
+        """Return what a set of variants is, as plain data: kept beside it, so that it can be found again."""
+        return {
+            "family": images.family,
+            "kind": images.kind,
+            "severity": images.severity,
+            "parameters": images.plugin.model_dump(mode="json"),
+            "samples": self.samples.digest,
+            "rows_of": self.recipe.variants.samples,
+            "seed": self.recipe.seed,
+        }
+
+    def image_sets(self) -> list[ImageSet]:
+        """Everything that may be selected, in the pool's order."""
+        return [self.clean, *self.corrupted(), *self.attacked()]
+
+    def scores(self, images: ImageSet) -> Shards:
+        """The scores of a finished image set under the goal model."""
+        dropout = self.dropout
+        versions = [[score.name, score.version] for score in scores_of(passes=dropout is not None)]
+        key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), self.model_digest, images.pixels.digest()]
+        return self.workspace.scores(fingerprint(["score", *key]), self.samples.header.shards)
+
+    def scored(self) -> bool:
+        """Whether every candidate is there and has its scores."""
+        sets = self.image_sets()
+        return all(images.pixels.complete() for images in sets) and all(map(Shards.complete, map(self.scores, sets)))
+
+    @cached_property
+    def candidates_key(self) -> str:
+        """Key of all candidates and their scores. Raises: CurationError when some are missing."""
+        return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
+
+    def corrected(self) -> Shards:
+        """The order in which self-correction chose candidates. Raises: CurationError when some are not scored yet."""
+        recipe = self.recipe
+        settings = recipe.self_correction.model_dump(mode="json")
+        asked = quotas(recipe.selection.mix, recipe.selection.budget)
+        return self.workspace.order(fingerprint([settings, asked, recipe.seed, self.candidates_key]))
+
+    def covered(self) -> Shards:
+        """What the stage coverage works out: order, weight and cluster of the chosen candidates.
+
+        Raises: CurationError when some are not scored yet.
+        """
+        recipe = self.recipe
+        selection = recipe.selection.model_dump(mode="json")
+        del selection["edits"]["confirmed"]
+        digests = [self.digest_at(epoch) for epoch in self.space_epochs]
+        return self.workspace.order(
+            fingerprint([selection, recipe.weights.model_dump(), recipe.seed, self.candidates_key, digests])
+        )
+
+    @property
+    def space_epochs(self) -> list[int | None]:
+        """The goal model's epochs in whose spaces coverage is measured."""
+        epochs = self.recipe.selection.coverage.epochs
+        last = self.recipe.goal_model.train.epochs
+        return [None if epoch == last else epoch for epoch in epochs] or [self.epoch]
+
+    def points(self, images: ImageSet, *, of: SpaceName = "features", epoch: int | None) -> Shards:
+        """Where an image set lies in a space of the goal model after an epoch, float32, a shard for a shard."""
+        about = ["features"] if of == "features" else [of, self.samples.digest]
+        return self.workspace.features(
+            fingerprint([*about, self.digest_at(epoch), images.pixels.digest()]), images.pixels.count
+        )
+
+    def score_sizes(self, images: ImageSet) -> np.ndarray:
+        """Images of a set in each shard of its scores, int64."""
+        return np.diff(np.searchsorted(images.rows, self.samples.starts))
+
+    def features(self) -> Shards:
+        """The clean samples' features."""
+        return self.points(self.clean, epoch=self.epoch)
+
+    def folds(self, check: LabelCheck) -> Shards:
+        """What each fold's training found of the labels, a shard a fold."""
+        settings = check.model_dump(mode="json", include={"architecture", "train", "folds"})
+        return self.workspace.label_checks(
+            fingerprint(["folds", settings, self.recipe.seed, self.samples.digest]), check.folds
+        )
+
+    def suspects(self, check: LabelCheck) -> Shards:
+        """The table of suspicious labels, one row a sample. Raises: CurationError when a fold or the features miss."""
+        about = [self.folds(check).digest(), self.map_table("pca").digest(), self.features().digest()]
+        versions = [[score.name, score.version] for score in LABEL_SCORES]
+        return self.workspace.label_checks(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
+
+    def map_table(self, method: Literal["pca", "umap"]) -> Shards:
+        """The table of x, y and cluster for the clean samples, one row a sample."""
+        drawn = self.recipe.map
+        settings = drawn.model_dump(exclude={"neighbors", "min_dist", "copies", "names"})
+        if method == "umap":
+            settings |= {"neighbors": drawn.neighbors, "min_dist": drawn.min_dist}
+        key = fingerprint(["map", method, settings, self.recipe.seed, self.features().digest()])
+        return self.workspace.map(key)
+
+    def copied(self) -> list[ImageSet]:
+        """The sets of variants drawn on the map: those of ``map.copies`` that the recipe makes."""
+        made = self._named()
+        return [made[name] for name in dict.fromkeys(self.recipe.map.copies) if name in made]
+
+    def require_copies(self) -> None:
+        """Raises: UsageError naming one of ``map.copies`` that the recipe does not make."""
+        made = self._named()
+        for name in self.recipe.map.copies:
+            if name not in made:
+                raise UsageError(f"map.copies: {unknown_name('variant', name, made)}; make it a variant of the recipe")
+
+    def _named(self) -> dict[str, ImageSet]:
+        return {images.name: images for images in [*self.corrupted(), *self.attacked()]}
+
+    def placed(self, images: ImageSet) -> bool:
+        """Whether it is known where a finished set of variants lands on the UMAP map."""
+        return self.points(images, epoch=self.epoch).complete() and self.copies_table(images).complete()
+
+    def copies_table(self, images: ImageSet) -> Shards:
+        """The table of x and y where a set of variants lands on the UMAP map, one row an image of the set."""
+        places = self.points(images, epoch=self.epoch).digest()
+        return self.workspace.map(fingerprint(["copies", self.map_table("umap").digest(), places]))

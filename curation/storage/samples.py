@@ -1,0 +1,147 @@
+"""The ingested samples of a workspace: their pixels in shards, and the table that ties them to their source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from curation.errors import CurationError
+from curation.storage.shards import Rows
+
+if TYPE_CHECKING:
+    from curation.storage.workspace import Workspace
+
+SHARD_BYTES = 2 << 20
+"""A shard of pixels is at most about this large: what a killed process loses, and the grain of parallel work."""
+
+IN_MEMORY_BYTES = 2 << 30
+"""Pixels up to this size are held in memory while a goal model is trained."""
+
+
+@dataclass(frozen=True)
+class SampleHeader:
+    """What is known of a source once it is opened: class names, image shape (H, W, C) and the positions to read."""
+
+    classes: list[str]
+    shape: tuple[int, int, int]
+    positions: int
+    limit: int | None
+
+    @property
+    def shard_rows(self) -> int:
+        """Samples in a shard: a power of two, 64 … 1,024, near ``SHARD_BYTES``."""
+        height, width, channels = self.shape
+        rows = SHARD_BYTES // (height * width * channels)
+        return 1 << min(max(rows.bit_length() - 1, 6), 10)
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Positions of the source that are read, int64: all, or ``limit`` of them evenly spaced."""
+        count = self.positions if self.limit is None else min(self.limit, self.positions)
+        return np.arange(count, dtype=np.int64) * self.positions // max(count, 1)
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-len(self.chosen) // self.shard_rows)
+
+    @property
+    def positions_per_shard(self) -> np.ndarray:
+        """Positions read into each shard, int64; the last may be smaller."""
+        return np.diff(np.append(np.arange(self.shards) * self.shard_rows, len(self.chosen)))
+
+
+class Samples:
+    """The ingested samples: dense rows 0 … N − 1 over pixel shards, and a table that ties rows to the source."""
+
+    def __init__(self, workspace: Workspace, key: str) -> None:
+        """Raises: CurationError when the samples are not all there."""
+        self.key = key
+        header = workspace.sample_header(key)
+        self.pixels = workspace.pixels(key, header.shards if header else 0)
+        self._tables = workspace.sample_tables(key, header.shards if header else 0)
+        if header is None or not (self.pixels.complete() and self._tables.complete()):
+            raise CurationError(f"the samples of {workspace.root} are not ingested yet; run `curation ingest` first")
+        self.header = header
+        self.pixels = self.pixels.freeze()
+
+    @cached_property
+    def positions(self) -> pd.DataFrame:
+        """Every position read: sample_id, label, name, note (why it was skipped or how converted, or empty), read."""
+        return self._tables.whole_table()
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The samples that could be read, by row: sample_id int64, label int64, name, note."""
+        read = self.positions[self.positions["read"]]
+        return read.drop(columns="read").reset_index(drop=True)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """First row of each shard, and the number of rows; int64 shards + 1."""
+        tables = self._tables.freeze()
+        rows = [int(tables.table(index)["read"].sum()) for index in range(self.header.shards)]
+        return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all pixels and labels."""
+        return self.pixels.digest() + self._tables.digest()
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names, K of them."""
+        return self.header.classes
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.header.shape
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """int64 N."""
+        return self.table["label"].to_numpy(np.int64)
+
+    @property
+    def truly_wrong(self) -> np.ndarray | None:
+        """Where label noise was put in: which labels it made wrong, bool N; else None."""
+        if "true_label" not in self.table:
+            return None
+        return self.table["true_label"].to_numpy() != self.table["label"].to_numpy()
+
+    @cached_property
+    def sample_ids(self) -> np.ndarray:
+        """int64 N, rising."""
+        return self.table["sample_id"].to_numpy(np.int64)
+
+    def rows(self, sample_ids: np.ndarray) -> np.ndarray:
+        """Return the rows of some sample ids. Raises: CurationError naming an id that is not there."""
+        rows, here = self.known(sample_ids)
+        if not here.all():
+            raise CurationError(f"there is no sample {int(np.asarray(sample_ids)[~here][0])} in this workspace")
+        return rows
+
+    def known(self, sample_ids: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of those of M sample ids that are here, int64, and which ones these are, bool M."""
+        wanted = np.asarray(sample_ids, dtype=np.int64)
+        rows = np.searchsorted(self.sample_ids, wanted).clip(max=len(self) - 1)
+        here: np.ndarray = self.sample_ids[rows] == wanted
+        return rows[here], here
+
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        """Return pixels, uint8 M×H×W×C, of some rows in any order."""
+        return self.pixels.gather(rows, self.starts)
+
+    def array(self) -> np.ndarray:
+        """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""
+        rows = Rows(self.pixels, self.starts)
+        return rows[:] if int(np.prod(rows.shape)) <= IN_MEMORY_BYTES else cast(np.ndarray, rows)

@@ -1,0 +1,275 @@
+"""A workspace: everything computed for one source, as plain files. Only this module knows where they lie."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from curation.errors import UsageError
+from curation.storage.files import clear_write_errors, local_or_remote, read_json, write_bytes, write_json
+from curation.storage.models import KeptModel as KeptModel
+from curation.storage.samples import SampleHeader
+from curation.storage.shards import Shards
+
+PARTS = (
+    *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
+    *("targets", "predictions", "evaluations", "studies", "suites", "orders", "labels"),
+)
+"""The folders of a workspace."""
+
+
+class Workspace:
+    """A folder under ``cache/`` (or an fsspec address) that keeps everything computed for one source."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        """Args: root: need not exist yet. Raises: UsageError when it exists and is something else."""
+        self.root: Path = local_or_remote(root)
+        if self.root.is_file():
+            raise UsageError(f"workspace {self.root} is a file, not a folder; choose another name")
+        if self.exists and read_json(self.root / "workspace.json") is None:
+            raise UsageError(f"{self.root}/workspace.json is damaged; restore it or start a new workspace")
+        if not self.exists and self.root.is_dir() and any(map(_strange, self.root.iterdir())):
+            raise UsageError(f"{self.root} is not a workspace and not empty; choose a new folder, e.g. cache/mine")
+
+    def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
+        return Workspace, (str(self.root),)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.root.name
+
+    @property
+    def exists(self) -> bool:
+        """Whether something was ever ingested here."""
+        return (self.root / "workspace.json").exists()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The source this workspace is for: ``{"source": {"reader": …, "path": …}}``; empty when new."""
+        return read_json(self.root / "workspace.json") or {}
+
+    def claim(self, source: dict[str, Any]) -> None:
+        """Tie the workspace to a source (reader and path). Raises: UsageError when it belongs to another one."""
+        if source.get("path"):
+            source = {**source, "path": str(Path(source["path"]).expanduser().resolve())}
+        about = self.about
+        if not about:
+            write_json(self.root / "workspace.json", {"format": 1, "source": source})
+        elif about["source"] != source:
+            raise UsageError(
+                f"workspace {self.root} holds {_spell(about['source'])}, but the recipe's source is {_spell(source)}; "
+                "give another --workspace for it"
+            )
+
+    # Samples
+
+    def source_key(self, spec: str) -> str | None:
+        """Return the key under which a source (its recipe block's fingerprint) was last ingested, or None."""
+        found = read_json(self.root / "sources" / f"{spec}.json")
+        return found["key"] if found else None
+
+    def write_source_key(self, spec: str, key: str) -> None:
+        """Remember under which key a source was ingested."""
+        write_json(self.root / "sources" / f"{spec}.json", {"key": key})
+
+    def sample_header(self, key: str) -> SampleHeader | None:
+        """Return what is known of the ingested source, or None."""
+        value = read_json(self.root / "images" / key / "header.json")
+        return SampleHeader(**{**value, "shape": tuple(value["shape"])}) if value else None
+
+    def write_sample_header(self, key: str, header: SampleHeader) -> None:
+        """Keep what is known of a source."""
+        write_json(self.root / "images" / key / "header.json", header.__dict__)
+
+    def sample_tables(self, key: str, shards: int) -> Shards:
+        """Return the table shards of samples."""
+        return Shards(self.root / "images" / key, shards, "parquet")
+
+    # Results
+
+    def pixels(self, key: str, shards: int) -> Shards:
+        """Return the pixel shards of the samples or of one set of variants."""
+        return Shards(self.root / "images" / key, shards, "npy")
+
+    def describe_pixels(self, key: str, about: dict[str, Any]) -> None:
+        """Keep what a set of variants is: see ``described_pixels``."""
+        if read_json(self.root / "images" / key / "set.json") != about:
+            write_json(self.root / "images" / key / "set.json", about)
+
+    def described_pixels(self) -> dict[str, dict[str, Any]]:
+        """Return the description of every set of variants by key, finished or not."""
+        found = {key: read_json(self.root / "images" / key / "set.json") for key in self.kept("images")}
+        return {key: about for key, about in found.items() if about}
+
+    def scores(self, key: str, shards: int) -> Shards:
+        """Return the score shards of one set of images under one goal model."""
+        return Shards(self.root / "scores" / key, shards, "parquet")
+
+    def features(self, key: str, shards: int) -> Shards:
+        """Return feature shards."""
+        return Shards(self.root / "features" / key, shards, "npy")
+
+    def label_checks(self, key: str, shards: int) -> Shards:
+        """Return tables of what is known of the labels."""
+        return Shards(self.root / "labels" / key, shards, "parquet")
+
+    def map(self, key: str) -> Shards:
+        """Return the one-shard table of a two-dimensional map."""
+        return Shards(self.root / "map" / key, 1, "parquet")
+
+    def pool(self, key: str) -> Shards:
+        """Return the one-shard table of all candidates."""
+        return Shards(self.root / "pools" / key, 1, "parquet")
+
+    def add_seconds(self, result: Shards, seconds: float) -> None:
+        """Add to the compute seconds that a kept result cost; they go when its folder goes."""
+        write_json(result.folder / "cost.json", {"seconds": round(self.seconds(result) + seconds, 3)})
+
+    def seconds(self, result: Shards) -> float:
+        """Return the compute seconds that a kept result cost, 0 where nothing was noted."""
+        return float((read_json(result.folder / "cost.json") or {"seconds": 0.0})["seconds"])
+
+    def order(self, key: str) -> Shards:
+        """Return the one-shard table of the order in which a strategy chose candidates."""
+        return Shards(self.root / "orders" / key, 1, "parquet")
+
+    def rounds(self, order: Shards) -> Any | None:
+        """Return what is kept of an order that is being worked out, as plain data, or None."""
+        return read_json(order.folder / "rounds.json")
+
+    def write_rounds(self, order: Shards, value: Any) -> None:
+        """Keep how far an order is worked out."""
+        write_json(order.folder / "rounds.json", value)
+
+    def kept(self, what: str) -> list[str]:
+        """Return the keys kept under images, scores, models, features, map or pools."""
+        folder = self.root / what
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+    # Goal models
+
+    def model(self, key: str) -> KeptModel:
+        """Return the place of one goal model."""
+        return KeptModel(self.root / "models" / key)
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Return every finished goal model by key; the surrogates of a test suite are none."""
+        abouts = {key: self.model(key).about for key in self.kept("models")}
+        return {key: about for key, about in abouts.items() if about and about.get("role") != "surrogate"}
+
+    # Evaluations
+
+    def target(self, key: str) -> KeptModel:
+        """Return the place of one target model."""
+        return KeptModel(self.root / "targets" / key)
+
+    def predictions(self, key: str) -> Shards:
+        """Return the one-shard table of what a model says of a test suite."""
+        return Shards(self.root / "predictions" / key, 1, "parquet")
+
+    def suite(self, key: str) -> Any | None:
+        """Return what is kept of a test suite, as plain data, or None."""
+        return read_json(self.root / "suites" / f"{key}.json")
+
+    def write_suite(self, key: str, about: Any) -> None:
+        """Keep what a test suite is."""
+        write_json(self.root / "suites" / f"{key}.json", about)
+
+    def inner(self, key: str) -> Workspace:
+        """Return the workspace, inside this one, of test images that come from another source."""
+        return Workspace(self.root / "suites" / key)
+
+    def evaluations(self) -> list[str]:
+        """Return the names of the kept evaluations, the newest last."""
+        folder = self.root / "evaluations"
+        files = [path for path in folder.iterdir() if path.suffix == ".json"] if folder.is_dir() else []
+        return [path.stem for path in sorted(files, key=lambda path: path.stat().st_mtime)]
+
+    def evaluation(self, name: str) -> dict[str, Any] | None:
+        """Return what is kept of an evaluation, as plain data, or None."""
+        return read_json(self.root / "evaluations" / f"{name}.json")
+
+    def write_evaluation(self, name: str, value: dict[str, Any]) -> None:
+        """Keep an evaluation."""
+        write_json(self.root / "evaluations" / f"{name}.json", value)
+
+    # Recipe revisions
+
+    def revisions(self) -> list[int]:
+        """Return the numbers of the saved recipe revisions, rising."""
+        folder = self.root / "recipes"
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        return sorted(int(name[:4]) for name in names if re.fullmatch(r"\d{4}\.yaml", name))
+
+    def revision(self, number: int) -> str:
+        """Return a saved recipe's YAML."""
+        return (self.root / "recipes" / f"{number:04d}.yaml").read_text()
+
+    def save_revision(self, text: str) -> int:
+        """Keep a recipe as the newest revision, unless it equals the newest; return its number."""
+        with self.lock("recipes"):
+            numbers = self.revisions()
+            if numbers and self.revision(numbers[-1]) == text:
+                return numbers[-1]
+            number = numbers[-1] + 1 if numbers else 1
+            write_bytes(self.root / "recipes" / f"{number:04d}.yaml", text.encode())
+            return number
+
+    @property
+    def jobs_folder(self) -> Path:
+        """The folder of background jobs."""
+        return self.root / "jobs"
+
+    @property
+    def studies_folder(self) -> Path:
+        """The folder of tunings."""
+        return self.root / "studies"
+
+    @contextmanager
+    def lock(self, name: str, *, waiting: Any = None) -> Iterator[None]:
+        """Hold a named lock between processes on a local workspace; ``waiting()`` is called while another holds it.
+
+        On object storage there is none: shards are idempotent, so two writers only cost time.
+        """
+        if not isinstance(self.root, os.PathLike):
+            yield
+            return
+        folder = self.root / "locks"
+        with clear_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(folder / f"{name}.lock"))
+        while True:
+            try:
+                lock.acquire(timeout=0.5)
+                break
+            except Timeout:
+                if waiting is not None:
+                    waiting()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _strange(path: Path) -> bool:
+    """Whether a workspace would not hold this; another process may be writing ``workspace.json`` just now."""
+    return path.name not in PARTS and "workspace.json" not in path.name
+
+
+def _spell(source: dict[str, Any]) -> str:
+    path = source.get("path")
+    return f"{source['reader']} ({path})" if path else str(source["reader"])
+
+
+def workspaces(cache: Path) -> list[Path]:
+    """Return the workspaces in a cache folder, by name."""
+    if not cache.is_dir():
+        return []
+    return sorted(path for path in cache.iterdir() if (path / "workspace.json").exists())

@@ -1,0 +1,178 @@
+"""The pages without a browser: they draw, change the recipe, refuse with a sentence, and say what is next."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.attacks import ATTACKS
+from curation.pipeline import FOR_SELECTION, Pipeline
+from pages.ui.ranking import changed
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
+
+
+@pytest.fixture
+def cache(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CURATION_CACHE", str(Path(computed.workspace.root).parent))
+    monkeypatch.chdir(ROOT)
+    return Path(computed.workspace.root).parent
+
+
+def open_page(name: str, **query: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=60)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    at.switch_page(f"{name}.py").run()
+    return at
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_draws(cache: Path, name: str) -> None:
+    at = open_page(name)
+    assert not at.exception
+    assert not at.error
+    assert at.title[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_without_a_workspace_a_page_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("CURATION_CACHE", str(tmp_path / "empty"))
+    monkeypatch.chdir(ROOT)
+    at = open_page(name)
+    assert not at.exception
+    words = " ".join(element.value for element in [*at.subheader, *at.markdown, *at.caption])
+    assert "Start a workspace" in words or "Nothing to look at yet" in words
+
+
+def test_the_budget_changes_the_selection_and_undo_takes_it_back(cache: Path) -> None:
+    at = open_page("mix")
+    at.number_input(key="field-selection.budget").set_value(250).run()
+    assert not at.exception
+    assert sum(int(metric.value.replace(",", "")) for metric in at.metric[:3]) == 250
+    at.button(key="mix-undo").click().run()
+    assert sum(int(metric.value.replace(",", "")) for metric in at.metric[:3]) == 500
+
+
+def test_a_budget_too_large_says_who_is_short_and_offers_what_fits(cache: Path) -> None:
+    at = open_page("mix")
+    at.number_input(key="field-selection.budget").set_value(9000).run()
+    assert not at.exception
+    assert any("short" in element.value for element in at.markdown)
+    fit = next(button for button in at.button if button.key and button.key.startswith("fit-"))
+    fit.click().run()
+    assert not at.exception
+
+
+def test_a_broken_link_falls_back_to_the_saved_recipe(cache: Path) -> None:
+    at = open_page("mix", w="small", d='{"selection.budget": -5}')
+    assert not at.exception
+    assert at.number_input(key="field-selection.budget").value == 500
+
+
+def test_a_preset_sets_the_mix(cache: Path) -> None:
+    at = open_page("mix")
+    at.button(key="preset-1 : 0 : 0").click().run()
+    assert [metric.value for metric in at.metric[:3]] == ["500", "0", "0"]
+
+
+def test_another_goal_model_is_seen_at_once(cache: Path) -> None:
+    """The stages shown are those of the recipe as it stands, not of the one that was opened first."""
+    at = open_page("workspace", w="small")
+    assert not any("settings changed" in element.value for element in at.caption)
+    at = open_page("workspace", w="small", d='{"goal_model.train": {"epochs": 7}}')
+    assert any("settings changed" in element.value for element in at.caption)
+
+
+def test_a_page_offers_to_compute_what_it_lacks(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("curation.jobs.submit", lambda *words, **_: asked.append(words[2]))
+    at = open_page("boundary", w="small", d='{"variants.corruption":{"kinds":["frost"],"severities":[4]}}')
+    assert not at.exception
+    assert any("corrupted copies" in element.value for element in at.markdown)
+    at.button(key="compute-missing").click().run()
+    assert asked == [FOR_SELECTION]
+
+
+VIEWS = ["One sample", "Live attack", "Across samples", "What hurts", "Database"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_the_variants_draws(cache: Path, view: str) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value(view).run()
+    assert not at.exception
+    assert not at.error
+    assert at.segmented_control(key="view").value == view
+
+
+def test_what_was_typed_in_a_view_is_there_on_return(cache: Path) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Database").run()
+    at.multiselect(key="database-kinds").set_value(["snow"]).run()
+    at.session_state["across-kind"] = ("no such kind", 1, "")
+    at.segmented_control(key="view").set_value("Across samples").run()
+    assert not at.exception
+    at.segmented_control(key="view").set_value("Database").run()
+    assert at.multiselect(key="database-kinds").value == ["snow"]
+
+
+def test_a_live_attack_follows_epsilon(cache: Path) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Live attack").run()
+    for level in (4, 40):
+        at.slider(key="live-pgd-linf").set_value(level).run()
+        assert not at.exception
+        assert any(f"L∞ {level}/255" in element.value for element in at.markdown)
+
+
+@pytest.mark.parametrize("name", [attack.name for attack in ATTACKS])
+def test_every_attack_can_be_tried_live(cache: Path, name: str) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Live attack").run()
+    at.selectbox(key="live-attack").set_value(name).run()
+    assert not at.exception
+    assert not at.error
+    assert any("changes pixels by L∞" in element.value for element in at.markdown)
+
+
+@pytest.mark.parametrize("view", ["One sample", "Live attack", "Database"])
+def test_a_goal_model_is_enough_to_try_variants(cache: Path, view: str) -> None:
+    """Before hours are spent on them: nothing of this recipe's copies is computed."""
+    at = open_page("variants", w="small", d='{"variants.corruption":{"kinds":["frost"],"severities":[4]}}')
+    at.segmented_control(key="view").set_value(view).run()
+    assert not at.exception
+    assert not at.error
+    assert not any("Not ready yet" in element.value for element in at.subheader)
+
+
+def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
+    at = open_page("variants")
+    at.segmented_control(key="view").set_value("Database").run()
+    at.multiselect(key="database-kinds").set_value(["snow"])
+    at.multiselect(key="database-attacks").set_value(["fgsm"])
+    at.number_input(key="database-samples").set_value(100).run()
+    assert not at.exception
+    assert [metric.value for metric in at.metric[:2]] == ["400", "0.3 MB"]
+    at.button(key="database-adopt").click().run()
+    assert any("unsaved change" in element.value for element in at.caption)
+
+
+def test_the_environment_is_as_before() -> None:
+    assert "CURATION_WORKSPACE" not in os.environ
+
+
+def test_a_change_is_told_by_what_differs() -> None:
+    before = {"clean": 0.05, "corruption": 0.1, "adversarial": 0.1}
+    assert changed("selection.offset", before, before | {"clean": 0.2}) == ["`selection.offset.clean`: 0.05 → **0.2**"]
+    corners = [{"name": "hard twos", "polygon": [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]}]
+    assert changed("slices", [], corners) == ["`slices`: 0 → **1** entries"]
+    assert changed("map.copies", ["pgd"], ["pgd", "fog/3"]) == ["`map.copies`: ['pgd'] → **['pgd', 'fog/3']**"]
+    assert changed("selection.edits.exclude", None, list(range(20))) == [
+        "`selection.edits.exclude`: 0 → **20** entries"
+    ]

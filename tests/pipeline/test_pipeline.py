@@ -1,0 +1,273 @@
+"""The whole path on real digits: the same bytes again, resumed after a kill, damage noticed, settings told apart."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curation.errors import CurationError, UsageError
+from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.progress import Cancelled, Progress
+from curation.recipe import Recipe
+from curation.storage.workspace import Workspace
+
+
+def states(pipeline: Pipeline) -> dict[str, str]:
+    return {status.stage: status.state for status in pipeline.status()}
+
+
+def sums(folder: Path) -> str:
+    return (folder / "SHA256SUMS").read_text()
+
+
+def test_a_fresh_workspace_computes_to_the_same_bytes(computed: Pipeline, tmp_path: Path) -> None:
+    again = Pipeline(computed.recipe, Workspace(tmp_path / "again"), device="cpu")
+    again.run(FOR_SELECTION)
+    first = computed.export(tmp_path / "first")
+    second = again.export(tmp_path / "second")
+    assert sums(first) == sums(second)
+
+
+def test_status_tells_done_stale_waiting_and_off(computed: Pipeline, tmp_path: Path) -> None:
+    assert states(computed) == {
+        **dict.fromkeys(("ingest", "goal_model", "corruption", "adversarial", "score", "embed"), "done"),
+        **dict.fromkeys(("self_correction", "coverage", "labels"), "off"),
+        "map": "missing",
+    }
+    longer = Pipeline(
+        computed.recipe.with_changes(**{"goal_model.train": {"epochs": 3}}), computed.workspace, device="cpu"
+    )
+    assert states(longer)["goal_model"] == "stale"
+    assert states(longer)["score"] == "waiting"
+    none = Pipeline(computed.recipe.with_changes(**{"variants.adversarial": None}), computed.workspace, device="cpu")
+    assert states(none)["adversarial"] == "off"
+    assert states(Pipeline(computed.recipe, Workspace(tmp_path / "new")))["ingest"] == "missing"
+
+
+def test_nothing_is_computed_twice(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise AssertionError("a finished shard was computed again")
+
+    for name in ("ingest_shard", "corrupt_shard", "attack_shards", "score_shard", "embed_shard"):
+        monkeypatch.setattr(f"curation.pipeline.stages.{name}", refuse)
+    Pipeline(computed.recipe, computed.workspace, device="cpu").run((*FOR_SELECTION, "embed"))
+
+
+def test_another_selection_needs_no_new_work(computed: Pipeline) -> None:
+    other = Pipeline(computed.recipe.with_changes(**{"selection.budget": 77}), computed.workspace, device="cpu")
+    assert len(other.select().rows) == 77
+
+
+@pytest.mark.parametrize("damage", ["truncate", "alter", "delete"])
+def test_a_damaged_shard_is_made_anew_and_only_that(
+    computed: Pipeline, tmp_path: Path, damage: str, copy_workspace: Callable[[], Pipeline]
+) -> None:
+    pipeline = copy_workspace()
+    target = pipeline.attacked()[0].pixels.folder / pipeline.attacked()[0].pixels.present()[1]
+    before = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
+    content = bytearray(Path(target).read_bytes())
+    if damage == "delete":
+        Path(target).unlink()
+    else:
+        content[-1] ^= 255
+        Path(target).write_bytes(bytes(content if damage == "alter" else content[:-100]))
+    again = Pipeline(pipeline.recipe, pipeline.workspace, device="cpu")
+    again.run(FOR_SELECTION)
+    after = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
+    assert {path for path in after if before.get(path) != after[path]} == {Path(target)}
+    assert sums(again.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
+
+
+@pytest.fixture
+def copy_workspace(computed: Pipeline, tmp_path: Path) -> Callable[[], Pipeline]:
+    def copy() -> Pipeline:
+        import shutil
+
+        shutil.copytree(computed.workspace.root, tmp_path / "copy")
+        return Pipeline(computed.recipe, Workspace(tmp_path / "copy"), device="cpu")
+
+    return copy
+
+
+RUNNER = """
+import sys
+import torch
+torch.set_num_threads(1)
+from pathlib import Path
+from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.recipe import Recipe
+from curation.storage.workspace import Workspace
+pipeline = Pipeline(Recipe.load(sys.argv[1]), Workspace(sys.argv[2]), device="cpu")
+pipeline.run(FOR_SELECTION, report=lambda p: print(p.stage, p.done, p.total, flush=True))
+"""
+
+
+@pytest.mark.parametrize("moment", ["ingest", "goal_model", "corruption", "adversarial", "score"])
+def test_killed_at_any_stage_it_resumes_to_the_same_bytes(computed: Pipeline, tmp_path: Path, moment: str) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(computed.recipe.to_yaml())
+    command = [sys.executable, "-c", RUNNER, str(recipe), str(tmp_path / "killed")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            stage, done, _total = line.split()
+            if stage == moment and int(done) > 0:
+                break
+        os.kill(process.pid, signal.SIGKILL)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").rglob("shard-*")}
+    resumed = Pipeline(computed.recipe, Workspace(tmp_path / "killed"), device="cpu")
+    resumed.run(FOR_SELECTION)
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
+    assert sums(resumed.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
+
+
+def test_two_processes_on_one_workspace_do_not_disturb_each_other(computed: Pipeline, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(computed.recipe.to_yaml())
+    command = [sys.executable, "-c", RUNNER, str(recipe), str(tmp_path / "both")]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    both = Pipeline(computed.recipe, Workspace(tmp_path / "both"), device="cpu")
+    assert sums(both.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
+
+
+def test_cancelling_keeps_what_is_finished(computed: Pipeline, tmp_path: Path) -> None:
+    pipeline = Pipeline(computed.recipe, Workspace(tmp_path / "cancelled"), device="cpu")
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "ingest" and progress.done >= 1024:
+            raise Cancelled
+
+    with pytest.raises(Cancelled, match="everything finished so far is kept"):
+        pipeline.run(report=stop)
+    assert pipeline.status()[0].done == 1024
+
+
+def test_a_missing_stage_is_named(computed: Pipeline) -> None:
+    other = Pipeline(
+        computed.recipe.with_changes(**{"variants.corruption": {"kinds": ["snow"]}}), computed.workspace, device="cpu"
+    )
+    with pytest.raises(CurationError, match="not computed yet: corrupted copies, score candidates; run the recipe"):
+        other.pool()
+
+
+def test_a_workspace_keeps_to_its_source(computed: Pipeline, tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", images=np.zeros((4, 16, 16), np.uint8), labels=np.array([0, 1, 0, 1]))
+    recipe = computed.recipe.with_changes(source={"reader": "npz", "path": str(tmp_path / "other.npz")})
+    with pytest.raises(UsageError, match=r"holds digits, but the recipe's source is npz .*give another --workspace"):
+        Pipeline(recipe, computed.workspace, device="cpu").run(("ingest",))
+
+
+def test_a_short_family_refuses_to_export_and_says_what_fits(computed: Pipeline, tmp_path: Path) -> None:
+    short = Pipeline(
+        computed.recipe.with_changes(**{"selection.budget": 5000, "selection.mix": {"clean": 1, "adversarial": 1}}),
+        computed.workspace,
+        device="cpu",
+    )
+    with pytest.raises(CurationError, match=r"clean"):
+        short.export(tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize("mode", ["smoothed", "goal_model"])
+def test_soft_labels_are_rows_that_sum_to_one(computed: Pipeline, tmp_path: Path, mode: str) -> None:
+    soft = Pipeline(computed.recipe.with_changes(**{"labels.mode": mode}), computed.workspace, device="cpu")
+    labels = np.load(soft.export(tmp_path / "soft") / "label.npy")
+    np.testing.assert_allclose(labels.sum(1), 1, atol=1e-5)
+    assert (labels > 0).sum() > len(labels)
+
+
+def test_exported_pixels_are_the_scored_ones(computed: Pipeline, tmp_path: Path) -> None:
+    from curation.dataset import load
+    from curation.pipeline import stages
+
+    exported = load(computed.export(tmp_path / "out"))
+    manifest = exported.manifest
+    network = stages.goal_model(*computed.model)
+    images = np.load(tmp_path / "out" / "data.npy")
+    if images.shape[-1] != computed.samples.shape[-1]:
+        images = images[..., : computed.samples.shape[-1]]
+    table = stages.score_images(network, images, manifest["label"].to_numpy(), "cpu")
+    np.testing.assert_allclose(table["entropy"], manifest["entropy"], atol=2e-4)
+
+
+def test_recipe_of_an_export_makes_the_same_export(computed: Pipeline, tmp_path: Path) -> None:
+    first = computed.export(tmp_path / "first")
+    recipe = Recipe.load(first / "recipe.yaml")
+    assert sums(Pipeline(recipe, computed.workspace, device="cpu").export(tmp_path / "second")) == sums(first)
+
+
+def test_a_model_of_another_shape_is_refused_with_the_layers_named(computed: Pipeline, tmp_path: Path) -> None:
+    import torch
+    from torch import nn
+
+    torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "wrong.pt")
+    recipe = computed.recipe.with_changes(goal_model={"checkpoint": str(tmp_path / "wrong.pt")})
+    with pytest.raises(CurationError, match=r"weight"):
+        Pipeline(recipe, computed.workspace, device="cpu").run(("goal_model",))
+
+
+def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_path: Path) -> None:
+    from curation import jobs
+
+    workspace = Workspace(tmp_path / "job")
+    recipe = computed.recipe
+
+    def wait_for(*wanted: str) -> jobs.JobStatus:
+        for _ in range(600):
+            found = jobs.status(workspace, name)
+            if found.state in wanted:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"{found} {jobs.log(workspace, name)}")
+
+    name = jobs.submit(workspace, recipe, FOR_SELECTION)
+    assert jobs.submit(workspace, recipe, FOR_SELECTION) == name
+    jobs.cancel(workspace, name)
+    assert wait_for("cancelled", "done").state == "cancelled"
+    jobs.submit(workspace, recipe, FOR_SELECTION)
+    pid = None
+    for _ in range(600):
+        from curation.storage.files import read_json
+
+        found = read_json(Path(workspace.jobs_folder) / name / "status.json")
+        if found and found["state"] == "running" and found.get("progress"):
+            pid = found["pid"]
+            break
+        time.sleep(0.05)
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    assert wait_for("lost").state == "lost"
+    jobs.submit(workspace, recipe, FOR_SELECTION)
+    assert wait_for("done", "failed").state == "done"
+    assert len(Pipeline(computed.recipe, workspace, device="cpu").select().rows) == 500
+
+
+def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipeline) -> None:
+    recipe = computed.recipe.with_changes(**{"labels.mode": "goal_model"})
+    soft = Pipeline(recipe, computed.workspace, device="cpu")
+    pool = soft.pool()
+    curated = soft.curated(pool, soft.select(pool))
+    assert np.allclose(curated.label_rows.sum(1), 1, atol=1e-5)
+    right = curated.label_rows.argmax(1) == curated.labels
+    by_family = {family: right[curated.manifest["family"] == family].mean() for family in ("clean", "adversarial")}
+    assert by_family["adversarial"] > 0.5  # of the attacked images themselves it would be wrong nearly always
+    for _, same in curated.manifest.groupby("sample_id"):
+        assert len(np.unique(curated.label_rows[same.index], axis=0)) == 1
+
+
+def test_copies_that_the_recipe_no_longer_makes_are_named_when_the_map_is_drawn(computed: Pipeline) -> None:
+    recipe = computed.recipe.with_changes(**{"map.copies": ["fog/3", "fog/5"]})
+    pipeline = computed.with_recipe(recipe)
+    assert [images.kind for images in pipeline.copied()] == ["fog"]
+    assert states(pipeline)["map"] == "missing"
+    with pytest.raises(UsageError, match=r"map\.copies: unknown variant 'fog/5'; did you mean 'fog/3'"):
+        pipeline.require_copies()

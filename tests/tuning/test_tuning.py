@@ -1,0 +1,344 @@
+"""Tuning: parameters become recipes that fit; a real search on digits is kept, resumed, and refused when it changed."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from curation import jobs
+from curation.cli.main import app
+from curation.errors import CurationError, UsageError
+from curation.evaluation.part import Part, Suite
+from curation.pipeline import Pipeline
+from curation.progress import Cancelled, Progress
+from curation.recipe import Recipe
+from curation.selection.mix import quotas
+from curation.selection.pool import FAMILIES, build_pool
+from curation.selection.pool import Part as Scores
+from curation.selection.select import select
+from curation.selection.settings import Selection
+from curation.storage.workspace import Workspace
+from curation.tuning.proxy import sliced
+from curation.tuning.settings import Tuning
+from curation.tuning.space import (
+    candidates_in,
+    fitted,
+    parameters_of,
+    selection_of,
+    severities_in,
+    space_of,
+)
+from curation.tuning.study import Study, StudyFolder, find_study, studies
+from curation.tuning.tune import begin, tune
+
+TINY: dict[str, Any] = {
+    "trials": 3,
+    "schedule": {"epochs": 1, "batch_size": 64},
+    "suite_samples": 20,
+    "suite": {
+        "samples": 40,
+        "corruption": {"kinds": ["fog", "gaussian_noise"], "severities": [3]},
+        "held_out": ["spatter"],
+        "adversarial": {"attack": "pgd", "loss": "ce", "epsilon": 0.1, "steps": 2},
+        "surrogates": ["tiny_convnet"],
+        "training": {"epochs": 1},
+    },
+}
+
+
+def tiny(**changes: Any) -> Tuning:
+    return Tuning.parse({**TINY, **changes})
+
+
+# From parameters to a recipe that fits
+
+
+def make_pool(samples: int = 60) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+
+    def scores() -> pd.DataFrame:
+        return pd.DataFrame({"prediction": np.zeros(samples, np.int32), "entropy": random.random(samples)})
+
+    parts = [Scores("clean", "clean", 0, scores()), Scores("adversarial", "pgd", 0, scores())]
+    parts += [Scores("corruption", "fog", severity, scores()) for severity in (1, 3, 5)]
+    return build_pool(np.arange(samples), random.integers(0, 3, samples), parts)
+
+
+POOL = make_pool()
+COUNTS = {str(family): int(count) for family, count in POOL["family"].value_counts().items()}
+
+
+def recipe(**selection: Any) -> Recipe:
+    return Recipe.parse(
+        {
+            "source": {"reader": "digits"},
+            "variants": {"corruption": {"kinds": ["fog"], "severities": [1, 3, 5]}},
+            "selection": {"budget": 50, **selection},
+        }
+    )
+
+
+@st.composite
+def parameters(draw: st.DrawFn) -> tuple[Selection, dict[str, Any]]:
+    """A selection, and what a search may draw for it."""
+    budget, offset = draw(st.integers(1, 180)), draw(st.sampled_from([0, 0.2]))
+    it = recipe(
+        budget=budget,
+        offset=offset,
+        floor=draw(st.sampled_from([None, 0.7])),
+        class_balance=draw(st.booleans()),
+        variants_per_sample=draw(st.sampled_from(["all", "one", "hardest"])),
+    )
+    search = draw(st.sets(st.sampled_from(["offset", "floor", "mix", "strategy"]), min_size=1))
+    drawn: dict[str, Any] = {}
+    for name, span in space_of(it, tiny(search=sorted(search)), COUNTS).items():
+        low, high = span[0], span[-1]
+        if isinstance(low, str) or isinstance(high, str):
+            drawn[name] = draw(st.sampled_from(span))
+        elif isinstance(low, int) and isinstance(high, int):
+            drawn[name] = draw(st.integers(low, high))
+        else:
+            drawn[name] = draw(st.floats(low, high))
+    return it.selection, drawn
+
+
+@given(parameters())
+@examples(deadline=None, max_examples=150)
+def test_what_is_tried_fills_the_budget(case: tuple[Selection, dict[str, Any]]) -> None:
+    selection, drawn = case
+    asked = selection_of(drawn, selection, COUNTS)
+    try:
+        found, chosen = fitted(asked, POOL, seed=0, classes=3)
+    except CurationError:
+        found = None
+    if found is None:  # the table has enough, but not of every class, or not of so many samples
+        assert selection.class_balance.clean or selection.variants_per_sample != "all"
+        return
+    assert not select(POOL, found, seed=0, classes=3).shortages
+    assert len(chosen.rows) == found.budget == selection.budget
+    assert sum(quotas(found.mix, found.budget).values()) == selection.budget
+    same = {"strategy", "class_balance", "variants_per_sample", "score", "edits"}
+    assert found.model_dump(include=same) == asked.model_dump(include=same)
+    for family in FAMILIES:
+        assert (found.offset.of(family) or 0) <= (asked.offset.of(family) or 0)
+
+
+@given(parameters())
+@examples(deadline=None, max_examples=100)
+def test_the_band_holds_the_quota_before_any_easing(case: tuple[Selection, dict[str, Any]]) -> None:
+    selection, drawn = case
+    found = selection_of(drawn, selection, COUNTS)
+    wanted = quotas(found.mix, found.budget)
+    for family in FAMILIES if any(name.startswith(("offset", "width")) for name in drawn) else ():
+        offset, floor, n = found.offset.of(family) or 0.0, found.floor.of(family), COUNTS[family]
+        if 0 < wanted[family] < n:
+            assert offset <= drawn.get(f"offset_{family}", 1)
+            assert round((1.0 if floor is None else floor) * n) - round(offset * n) >= wanted[family] - 1
+            if drawn.get(f"width_{family}") == 1:
+                assert floor == 1
+
+
+def test_a_family_that_is_too_small_gives_all_and_the_others_the_rest() -> None:
+    asked = Selection.model_validate({"budget": 150, "mix": [9, 3, 3]})  # 90 clean wanted, 60 there
+    found, _ = fitted(asked, POOL, seed=0, classes=3)
+    assert quotas(found.mix, 150) == {"clean": 60, "corruption": 45, "adversarial": 45}
+    with pytest.raises(CurationError, match="there are 300 candidates for a budget of 301"):
+        fitted(asked.model_copy(update={"budget": 301}), POOL, seed=0, classes=3)
+
+
+def test_only_the_severities_between_stay_candidates() -> None:
+    it = recipe()
+    for ends, wanted in (((0, 0), [1]), ((2, 1), [3, 5]), ((0, 2), [1, 3, 5])):
+        severities = severities_in(it, {"severity_from": ends[0], "severity_to": ends[1]})
+        assert severities == wanted
+        left = POOL[candidates_in(POOL, it, severities)]
+        assert sorted(left.loc[left["family"] == "corruption", "severity"].unique()) == wanted
+        assert (left["family"] != "corruption").sum() == 120
+
+
+def test_the_recipe_as_it_is_is_a_point_of_the_space() -> None:
+    it = recipe(mix=[9, 6, 10], offset={"clean": 0.05, "corruption": 0.1, "adversarial": 0.2}, floor={"clean": 0.6})
+    space = space_of(it, tiny(), COUNTS)
+    found = parameters_of(it, space, COUNTS)
+    assert found.keys() == space.keys()
+    assert [found[f"mix_{family}"] for family in FAMILIES] == [18, 12, 20]
+    back = selection_of(found, it.selection, COUNTS)
+    assert quotas(back.mix, 50) == quotas(it.selection.mix, 50)
+    assert back.offset == it.selection.offset
+    assert back.floor.clean == pytest.approx(0.6, abs=1e-3)
+    assert back.floor.adversarial is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "search", "sentence"),
+    [
+        ({"strategy": "random"}, ["offset"], "strategy random ignores offset and floor"),
+        ({"offset_by": "score", "offset": 0.5}, ["offset"], "search both offset and floor"),
+        ({"mix": [1, 0, 0]}, ["severity"], None),
+    ],
+)
+def test_a_search_without_meaning_is_refused(fields: Any, search: list[str], sentence: str | None) -> None:
+    if sentence is None:
+        assert list(space_of(recipe(**fields), tiny(search=search), COUNTS)) == ["severity_from", "severity_to"]
+        return
+    with pytest.raises(UsageError, match=sentence):
+        space_of(recipe(**fields), tiny(search=search), COUNTS)
+
+
+def test_settings_name_the_wrong_field_and_survive_json() -> None:
+    with pytest.raises(UsageError, match=r"unknown field 'trails'.*trials"):
+        Tuning.parse({"trails": 3})
+    with pytest.raises(UsageError, match="search"):
+        Tuning.parse({"search": ["color"]})
+    assert Tuning.parse(tiny().to_dict()) == tiny()
+
+
+def test_a_slice_keeps_all_copies_of_its_samples() -> None:
+    ids = np.repeat(np.arange(10), 2)
+    part = Part("corruption", "fog", 3, ids, ids % 3, lambda at: at[:, None, None, None])
+    suite = Suite("k", ["a", "b", "c"], (1, 1, 1), (part, Part("held_out", "spatter", 3, ids, ids, part.images)), {})
+    (left,) = sliced(suite, 5).parts
+    assert left.sample_ids.tolist() == [0, 0, 2, 2, 4, 4, 6, 6, 8, 8]
+    assert left.images(np.array([3, 0])).ravel().tolist() == [5, 0]
+
+
+# A real search
+
+
+@pytest.fixture(scope="module")
+def study(computed: Pipeline, workspace: Workspace) -> Study:
+    return tune(computed.recipe, tiny(trials=4), workspace, name="kept", device="cpu")
+
+
+def test_a_search_begins_with_known_points_and_keeps_every_try(study: Study, workspace: Workspace) -> None:
+    table = study.table()
+    assert study.finished
+    assert table["start"].tolist() == ["recipe", "clean", "random_mix", ""]
+    assert (table["state"] == "done").all()
+    assert np.allclose(table["R"], table[["clean", "adversarial", "corruption"]].mean(axis=1))
+    assert [table[f"mix_{family}"][1] for family in FAMILIES] == [1, 0, 0]
+    assert np.allclose(table[[f"mix_{family}" for family in FAMILIES]].sum(axis=1), 1)
+    assert table["offset_adversarial"].isna().tolist()[:3] == [False, True, True]
+    assert (table["seconds"] > 0).all()
+
+    best = study.best()
+    assert best.name == "small tuned"
+    assert "Tuned from small: try" in best.note
+    assert Recipe.from_yaml(best.to_yaml()) == best
+    number = int(table["R"].to_numpy().argmax())
+    assert study.of(study._trials[number]).selection == best.selection
+    pool = Pipeline(best, workspace).pool()
+    assert not select(pool, best.selection, seed=best.seed, classes=10).shortages
+
+
+def test_more_tries_go_on_and_the_same_number_does_nothing(
+    study: Study, computed: Pipeline, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = study.table()
+    seen: list[Progress] = []
+    more = tune(computed.recipe, tiny(trials=5), workspace, name="kept", device="cpu", report=seen.append)
+    after = more.table()
+    pd.testing.assert_frame_equal(after[:4], before)
+    assert len(after) == 5
+    told = [progress for progress in seen if progress.stage == "tune"]
+    assert [told[0].done, told[-1].done, told[-1].total, told[-1].unit] == [4, 5, 5, "trials"]
+    assert told[-1].note.startswith("best R ")
+
+    monkeypatch.setattr("curation.tuning.tune.Proxy", None)  # nothing is even opened
+    again = tune(computed.recipe, tiny(trials=5), workspace, name="kept", device="cpu")
+    pd.testing.assert_frame_equal(again.table(), after)
+    found = find_study(workspace, "kept")
+    assert found is not None
+    pd.testing.assert_frame_equal(found.table(), after)
+    assert find_study(workspace, "other") is None
+    assert studies(workspace) == ["kept"]
+
+
+def test_a_cancelled_search_goes_on_to_the_same_tries(study: Study, computed: Pipeline, workspace: Workspace) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.stage == "tune" and progress.done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tune(computed.recipe, tiny(trials=4), workspace, name="stopped", device="cpu", report=stop)
+    folder = StudyFolder(workspace, "stopped")
+    halfway = Study(folder)
+    assert halfway.table()["state"].tolist() == ["done", "done"]
+    with folder._journal.open("ab") as journal:
+        journal.write(b'{"op_code": 5, "worker')  # what a kill in the middle of a line leaves
+    Path(f"{folder._journal}.lock").touch()
+    resumed = tune(computed.recipe, tiny(trials=4), workspace, name="stopped", device="cpu")
+    timing = ["seconds"]
+    pd.testing.assert_frame_equal(resumed.table().drop(columns=timing), study.table().drop(columns=timing))
+
+
+def test_a_killed_try_is_done_again(computed: Pipeline, workspace: Workspace) -> None:
+    begin(computed.recipe, tiny(trials=1), workspace, name="killed")
+    folder = StudyFolder(workspace, "killed")
+    optuna_study = folder.open()
+    optuna_study.enqueue_trial({}, user_attrs={"start": "recipe"})
+    optuna_study.ask()
+    assert Study(folder).table()["state"].tolist() == ["running"]
+    with pytest.raises(CurationError, match="no try of tuning 'killed' is done yet"):
+        Study(folder).best()
+    table = tune(computed.recipe, tiny(trials=1), workspace, name="killed", device="cpu").table()
+    assert table[["number", "state", "start"]].to_numpy().tolist() == [[0, "done", "recipe"]]
+
+
+def test_changed_settings_are_told(study: Study, computed: Pipeline, workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match=r"tuning\.seeds was 1, now 2.*another name, or start anew"):
+        tune(computed.recipe, tiny(seeds=2), workspace, name="kept", device="cpu")
+    with pytest.raises(UsageError, match=r"recipe\.selection\.budget was 500, now 400"):
+        tune(computed.recipe.with_changes(**{"selection.budget": 400}), tiny(), workspace, name="kept")
+    with pytest.raises(UsageError, match="letters, digits"):
+        tune(computed.recipe, tiny(), workspace, name="../up")
+    with pytest.raises(UsageError, match="tiny_convnet"):
+        tune(computed.recipe, tiny(target="tiny_convnet"), workspace, name="new")
+    anew = tune(computed.recipe, tiny(trials=1, seed=1), workspace, name="killed", device="cpu", restart=True)
+    assert len(anew.table()) == 1
+
+
+def test_the_command_saves_the_found_recipe(computed: Pipeline, workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(computed.recipe.to_yaml())
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump({"suite": tiny().to_dict()["suite"]}))
+    words = ["tune", tmp_path / "recipe.yaml", "--workspace", workspace.root, "--settings", tmp_path / "p.yaml"]
+    words += ["--trials", 2, "--epochs", 1, "--samples", 20, "--name", "command", "--out", tmp_path / "found.yaml"]
+    done = CliRunner().invoke(app, [*map(str, words), "--json"])
+    assert done.exit_code == 0, done.output
+    found = Recipe.load(tmp_path / "found.yaml")
+    assert found == Recipe.from_yaml(workspace.revision(workspace.revisions()[-1]))
+    assert json.loads(done.stdout.splitlines()[-1])["recipe"] == found.to_dict()
+    wrong = CliRunner().invoke(app, [*map(str, words), "--search", "ofset"])
+    assert wrong.exit_code == 2
+    assert "offset" in wrong.output
+
+
+def test_a_job_goes_on_with_a_kept_tuning(computed: Pipeline, workspace: Workspace) -> None:
+    begin(computed.recipe, tiny(trials=1), workspace, name="job")
+    job = jobs.submit_kept(workspace, "tuning", "job")
+    until = time.monotonic() + 120
+    while jobs.status(workspace, job).active and time.monotonic() < until:
+        time.sleep(0.2)
+    assert jobs.status(workspace, job).state == "done", jobs.log(workspace, job)
+    study = find_study(workspace, "job")
+    assert study is not None
+    assert study.finished
+
+
+def test_optuna_is_loaded_only_where_it_is_used() -> None:
+    """It takes a second, and pages read tunings."""
+    for path in (Path(__file__).parents[2] / "curation" / "tuning").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            assert not (isinstance(node, ast.Import | ast.ImportFrom) and "optuna" in ast.unparse(node)), path.name
