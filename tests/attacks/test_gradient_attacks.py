@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_attacks import Batch, Counting, accuracy, as_tensor, shapes, trained
 from torch import Tensor, nn
 
 from curation.attacks import APGD, ATTACKS, BIM, FGSM, MIM, PGD, APGDTargeted, Gaussian, Square
@@ -23,6 +22,7 @@ from curation.attacks.losses import LOSSES, cw, dlr, logit, remark
 from curation.attacks.search import Search
 from curation.errors import CurationError, UsageError
 from curation.randomness import SampleRandom, stream_seeds
+from tests.attacks.test_attacks import Batch, Counting, accuracy, as_tensor, shapes, trained
 
 
 @pytest.fixture(scope="module")
