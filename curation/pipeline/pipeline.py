@@ -28,7 +28,6 @@ from curation.pipeline.covered import families_measured, work_out
 from curation.pipeline.goal_model import make_goal_model
 from curation.pipeline.label_check import check_labels
 from curation.pipeline.plan import FOR_POOL, FOR_SELECTION, TITLES, Plan
-from curation.pipeline.self_correction import correct
 from curation.pipeline.status import Status, ingest_status, status
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
@@ -38,6 +37,7 @@ from curation.selection import SELECTORS
 from curation.selection.family import NEVER
 from curation.selection.mix import quotas
 from curation.selection.pool import Part, build_pool
+from curation.selection.rounds import correct
 from curation.selection.select import Selected, select
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import SampleHeader

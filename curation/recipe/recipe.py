@@ -22,11 +22,11 @@ from curation.corruptions.base import Constants, Corruption
 from curation.errors import UsageError
 from curation.exporters import EXPORTERS
 from curation.pipeline.label_check import LabelCheck
-from curation.pipeline.self_correction import SelfCorrection
 from curation.plugin import Plugin, Settings, fingerprint, plugin_field
 from curation.readers import READERS
 from curation.scores import SCORES, scores_of
 from curation.selection import SELECTORS
+from curation.selection.self_correction import SelfCorrection
 from curation.selection.settings import Selection
 from curation.selection.weights import Weights
 from curation.training.settings import Training

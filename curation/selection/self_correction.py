@@ -1,13 +1,26 @@
-"""The compared scheme as a selector: it follows the order that the stage self_correction worked out."""
+"""Self-correction, the compared scheme: its settings, and the selector that follows the order it found."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from curation.errors import CurationError
+from curation.plugin import Settings
 from curation.selection.base import Group, Selector, Within
+from curation.training.settings import Training
+
+
+class SelfCorrection(Settings):
+    """How a set is grown from what a network, trained on the set so far, still gets wrong."""
+
+    validation_share: float = Field(0.1, gt=0, lt=1, description="share of the samples that say what is still wrong")
+    initial_share: float = Field(0.2, gt=0, lt=1, description="share of the budget taken at random before round 1")
+    rounds: int = Field(5, ge=1, le=100, description="trainings; after each the set grows by an equal part")
+    architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
+    train: Training = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
 
 
 class SelfCorrected(Selector):

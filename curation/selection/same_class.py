@@ -1,4 +1,4 @@
-"""Nearest neighbors by cosine similarity, of one's own class, among any number of candidates."""
+"""Nearest neighbors of the same class, by cosine similarity, among any number of candidates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK_ROWS = 8192
 """Candidates whose features are held at once."""
 
 
-def nearest(
+def nearest_of_same_class(
     rows: np.ndarray,
     labels: np.ndarray,
     *,

@@ -15,13 +15,14 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from curation.errors import CurationError
-from curation.pipeline.nearest import nearest
-from curation.pipeline.self_correction import Corrected, SelfCorrection, correct
 from curation.progress import Cancelled, Progress
 from curation.readers.digits import Digits
 from curation.selection.family import NEVER
 from curation.selection.pool import FAMILIES, Part, build_pool
+from curation.selection.rounds import Corrected, correct
+from curation.selection.same_class import nearest_of_same_class
 from curation.selection.select import select
+from curation.selection.self_correction import SelfCorrection
 from curation.selection.settings import Selection
 
 QUOTAS = {"clean": 60, "corruption": 41, "adversarial": 67}
@@ -156,7 +157,7 @@ def test_the_nearest_of_known_features() -> None:
     rows, labels = np.array([2, 3, 4, 5, 6, 7]), np.array([0, 0, 0, 0, 1, 0])
 
     def found(need: int) -> list[int]:
-        at = nearest(
+        at = nearest_of_same_class(
             rows,
             labels,
             query_rows=np.array([0, 1]),
@@ -188,7 +189,7 @@ def test_nearest_is_what_a_plain_loop_finds(seed: int, n: int, m: int, need: int
             yield from ((rank, value, row) for rank, (value, row) in enumerate(mine))
 
     wanted = list(dict.fromkeys(row for _, _, row in sorted(ranked())))[:need]
-    found = nearest(
+    found = nearest_of_same_class(
         rows,
         labels[:n],
         query_rows=queries,

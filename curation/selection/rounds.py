@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -12,32 +13,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.prediction import predict
-from curation.pipeline.nearest import Read, nearest
-from curation.plugin import Settings, fingerprint
+from curation.plugin import fingerprint
 from curation.progress import Progress, Report, ignore
 from curation.randomness import stream_seeds
 from curation.selection.pool import FAMILIES
-from curation.storage.files import digest
-from curation.training.settings import Training
+from curation.selection.same_class import Read, nearest_of_same_class
+from curation.selection.self_correction import SelfCorrection
 from curation.training.trainer import train
 
 FEWEST = 3
 """Validation samples of a class at least, where it has twice as many."""
-
-
-class SelfCorrection(Settings):
-    """How a set is grown from what a network, trained on the set so far, still gets wrong."""
-
-    validation_share: float = Field(0.1, gt=0, lt=1, description="share of the samples that say what is still wrong")
-    initial_share: float = Field(0.2, gt=0, lt=1, description="share of the budget taken at random before round 1")
-    rounds: int = Field(5, ge=1, le=100, description="trainings; after each the set grows by an equal part")
-    architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
-    train: Training = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
 
 
 @dataclass(frozen=True)
@@ -142,7 +131,8 @@ class _Scheme:
     @cached_property
     def key(self) -> str:
         """Fingerprint of all that decides what is chosen, but for pixels and features."""
-        rows = digest(self.table[["candidate_id", "label"]].to_numpy(np.int64).tobytes())
+        pairs = self.table[["candidate_id", "label"]].to_numpy(np.int64)
+        rows = hashlib.blake2b(pairs.tobytes(), digest_size=8).hexdigest()
         return fingerprint([self.settings.model_dump(mode="json"), self.quotas, self.classes, self.seed, rows])
 
     @cached_property
@@ -212,7 +202,7 @@ class _Scheme:
         for family in self.quotas:
             left = self.free[~taken & (self.free["family"] == family)]
             need = self.grown(family, index) - self.grown(family, index - 1)
-            at = nearest(
+            at = nearest_of_same_class(
                 left["row"].to_numpy(),
                 left["label"].to_numpy(),
                 query_rows=wrong["row"].to_numpy(),
