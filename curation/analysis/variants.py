@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,9 +57,7 @@ def described(plan: Plan) -> list[ImageSet]:
 def finished(plan: Plan) -> list[ImageSet]:
     """Return the sets of ``described`` whose images and scores are all there, ready to be read often."""
     return [
-        replace(images, pixels=images.pixels.freeze())
-        for images in described(plan)
-        if images.pixels.complete() and plan.scores(images).complete()
+        images.frozen() for images in described(plan) if images.pixels.complete() and plan.scores(images).complete()
     ]
 
 

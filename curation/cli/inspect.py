@@ -36,7 +36,7 @@ def labels(
     Finished folds are kept: run it again after a stop. Decide on the page Labels, or with selection.edits in a recipe.
     """
     with sentences():
-        from curation.pipeline.label_check import LabelCheck
+        from curation.recipe import LabelCheck
 
         pipeline = open_pipeline(recipe, workspace, device)
         check = pipeline.recipe.label_check or LabelCheck()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -59,7 +59,7 @@ def part_of(name: str, kind: str, samples: Samples, images: ImageSet, rows: np.n
         severity=images.severity,
         sample_ids=samples.sample_ids[rows],
         labels=samples.labels[rows],
-        images=partial(_gathered, replace(images, pixels=images.pixels.freeze()), rows),
+        images=partial(_gathered, images.frozen(), rows),
         digest=images.pixels.digest(),
     )
 

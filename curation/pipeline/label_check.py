@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
@@ -16,27 +15,12 @@ from curation.label_errors.base import Evidence
 from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit, softmax
 from curation.label_errors.suspects import suspects
 from curation.models.architectures import build
-from curation.plugin import Settings
 from curation.progress import Progress, Report
-from curation.training.settings import Training
 
 if TYPE_CHECKING:
     from curation.pipeline.pipeline import Pipeline
+    from curation.recipe import LabelCheck
     from curation.storage.shards import Shards
-
-
-class LabelCheck(Settings):
-    """How wrong labels are looked for."""
-
-    former_fields: ClassVar = {"neighbours": "neighbors"}
-
-    folds: int = Field(4, ge=2, le=20, description="trainings; each sample is held out of one of them")
-    architecture: str = Field("tiny_resnet", description="the network of every training")
-    train: Training = Field(
-        default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
-        description="how it is trained, from scratch",
-    )
-    neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
 
 
 def check_labels(pipeline: Pipeline, report: Report) -> None:

@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -196,13 +195,13 @@ class Pipeline(Plan):
         whole = self.whole(images)
         if whole is None or not whole.pixels.complete():
             return None
-        return partial(stages.copy_shards, replace(whole, pixels=whole.pixels.freeze()), images)
+        return partial(stages.copy_shards, whole.frozen(), images)
 
     def _run_score(self, report: Report) -> None:
         work = []
         for images in self.image_sets():
             out = self.scores(images)
-            finished = replace(images, pixels=images.pixels.freeze())
+            finished = images.frozen()
             task = partial(stages.score_shard, self.samples, finished, out, self.model, self.dropout)
             work.append(Work(out, partial(_each, task), self.score_sizes(images)))
         self._run_shards("score", work, report)
@@ -258,7 +257,7 @@ class Pipeline(Plan):
         work = []
         for images in self.image_sets():
             if images.family in families:
-                finished = replace(images, pixels=images.pixels.freeze())
+                finished = images.frozen()
                 for epoch in self.space_epochs:
                     work.append(self._embedding(finished, self.recipe.selection.coverage.space, epoch))
         self._run_shards(stage, work, report)
@@ -310,7 +309,7 @@ class Pipeline(Plan):
         """Find where the asked-for copies land on the UMAP map."""
         self.require_copies()
         missing = [images for images in self.copied() if not self.placed(images)]
-        finished = [replace(images, pixels=images.pixels.freeze()) for images in missing]
+        finished = [images.frozen() for images in missing]
         self._run_shards("map", [self._embedding(images, "features", self.epoch) for images in finished], report)
         for images in finished:
             drawn, total = self.recipe.map, len(images.rows)
@@ -449,7 +448,7 @@ class Pipeline(Plan):
         for images in self.image_sets():
             mine = np.flatnonzero((codes == images.kind) & (severities == images.severity))
             if len(mine):
-                out[mine] = replace(images, pixels=images.pixels.freeze()).gather(sample_rows[mine])
+                out[mine] = images.frozen().gather(sample_rows[mine])
         return out
 
     def curated(self, pool: pd.DataFrame, selected: Selected) -> CuratedSet:

@@ -11,9 +11,8 @@ import numpy as np
 from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError, unknown_name
 from curation.label_errors import LABEL_SCORES
-from curation.pipeline.label_check import LabelCheck
 from curation.plugin import fingerprint
-from curation.recipe import Recipe
+from curation.recipe import LabelCheck, Recipe
 from curation.scores import scores_of
 from curation.selection import SELECTORS
 from curation.selection.mix import quotas

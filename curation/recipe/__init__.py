@@ -1,23 +1,18 @@
 """The recipe: one whole curation as a document that the dashboard, the command line and Python share."""
 
-from curation.recipe.recipe import (
-    CorruptionSet,
-    Dropout,
-    GoalModel,
-    LabelNoise,
-    Labels,
-    MapSettings,
-    Recipe,
-    Slice,
-    Source,
-    Variants,
-    kept_epochs,
-)
+from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs
+from curation.recipe.label_check import LabelCheck
+from curation.recipe.labels import Labels
+from curation.recipe.map import MapSettings, Slice
+from curation.recipe.recipe import Recipe
+from curation.recipe.source import LabelNoise, Source
+from curation.recipe.variants import CorruptionSet, Variants
 
 __all__ = [
     "CorruptionSet",
     "Dropout",
     "GoalModel",
+    "LabelCheck",
     "LabelNoise",
     "Labels",
     "MapSettings",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +38,10 @@ class ImageSet:
     def sizes(self) -> np.ndarray:
         """Images in each shard, int64."""
         return np.diff(self.starts)
+
+    def frozen(self) -> ImageSet:
+        """Return the finished set with its shards' names looked up once. Raises: CurationError: a shard is missing."""
+        return replace(self, pixels=self.pixels.freeze())
 
     def rows_of(self, index: int) -> np.ndarray:
         """Return the samples' rows of one shard, int64."""

@@ -7,8 +7,8 @@ import streamlit as st
 
 from curation.errors import UsageError
 from curation.models.architectures import ARCHITECTURES
-from curation.pipeline.label_check import LabelCheck
 from curation.progress import duration
+from curation.recipe import LabelCheck
 from pages.ui import panel, state
 from pages.ui.fields import kept
 from pages.ui.opened import Prepared

@@ -18,7 +18,7 @@ from pages.ui.opened import Prepared
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
-    from curation.pipeline.label_check import LabelCheck
+    from curation.recipe import LabelCheck
 
 NEAREST = 8
 TYPICAL = 5

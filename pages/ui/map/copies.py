@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -81,7 +81,7 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
     most = min(MOST if among is None else MOST_IN_LASSO, len(xy))
     left_out, some = len(xy) - most, np.arange(most) * len(xy) // max(most, 1)
     xy, rows, kinds = xy[some], rows[some], kinds[some]
-    pictures = [replace(images, pixels=images.pixels.freeze()) for images in sets]
+    pictures = [images.frozen() for images in sets]
     names = [images.name for images in sets]
     address = thumbnails.offer(
         f"copies-{digest(rows, kinds, names, drawn.key)}",

@@ -1,0 +1,68 @@
+"""The ``goal_model`` block of a recipe: the classifier that guides curation."""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from curation.plugin import Settings
+from curation.training.settings import Training
+
+KEPT_EPOCHS = 12
+"""A trained goal model's weights are kept after at most so many epochs."""
+
+
+def kept_epochs(epochs: int) -> list[int]:
+    """Return after which epochs of a training the weights are kept: all up to ``KEPT_EPOCHS``, else evenly spaced.
+
+    The last one is always among them.
+    """
+    kept = min(epochs, KEPT_EPOCHS)
+    return [epochs * part // kept for part in range(1, kept + 1)]
+
+
+def require_epoch(epoch: int, *, checkpoint: str | None, train: Training) -> None:
+    """Raises: ValueError where the weights after an epoch are not kept."""
+    if checkpoint is not None:
+        raise ValueError(f"a checkpoint has no epochs to choose from; leave epoch out, got {epoch}")
+    kept = kept_epochs(train.epochs)
+    if epoch not in kept:
+        listed = ", ".join(map(str, kept))
+        raise ValueError(
+            f"of a training of {train.epochs} epochs the weights after {listed} are kept; choose one of them, or null "
+            f"for the last, got {epoch}"
+        )
+
+
+class Dropout(Settings):
+    """Monte Carlo dropout: how much the goal model's answers vary while parts of its last features are dropped."""
+
+    rate: float = Field(0.2, gt=0, lt=1, description="share of the last features dropped in a pass")
+    passes: int = Field(
+        0, ge=0, le=1000, description="answers per image, for mc_entropy, mutual_information, variation_ratio; 0: off"
+    )
+
+    @field_validator("passes")
+    @classmethod
+    def _compared(cls, passes: int) -> int:
+        if passes == 1:
+            raise ValueError("one pass cannot be compared with others; use 2 or more (20, say), or 0 for none, got 1")
+        return passes
+
+
+class GoalModel(Settings):
+    """The classifier that guides curation: trained here, or somebody's weights."""
+
+    architecture: str = Field("tiny_resnet", description="an architecture's name; see `curation list models`")
+    checkpoint: str | None = Field(None, description="a file of weights (safetensors or a state dict); None: train")
+    train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
+    epoch: int | None = Field(
+        None, ge=1, description="use the weights as they were after this epoch of the training; None: the last"
+    )
+    dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
+
+    @field_validator("epoch")
+    @classmethod
+    def _kept(cls, epoch: int | None, info: ValidationInfo) -> int | None:
+        if epoch is not None and "train" in info.data:
+            require_epoch(epoch, checkpoint=info.data["checkpoint"], train=info.data["train"])
+        return epoch

@@ -1,0 +1,24 @@
+"""The ``label_check`` block of a recipe: how wrong labels are looked for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from curation.plugin import Settings
+from curation.training.settings import Training
+
+
+class LabelCheck(Settings):
+    """How wrong labels are looked for."""
+
+    former_fields: ClassVar = {"neighbours": "neighbors"}
+
+    folds: int = Field(4, ge=2, le=20, description="trainings; each sample is held out of one of them")
+    architecture: str = Field("tiny_resnet", description="the network of every training")
+    train: Training = Field(
+        default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
+        description="how it is trained, from scratch",
+    )
+    neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")

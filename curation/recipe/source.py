@@ -1,0 +1,43 @@
+"""The ``source`` block of a recipe: which images, how many, and labels made wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from curation.plugin import Settings, plugin_field
+from curation.readers import READERS
+
+if TYPE_CHECKING:
+    from curation.readers.base import Reader
+else:
+    Reader = plugin_field(READERS, "reader")
+
+
+class LabelNoise(Settings):
+    """Wrong labels, put in when the source is read."""
+
+    kind: Literal["symmetric", "asymmetric"] = Field(
+        "symmetric", description="symmetric: to any other class; asymmetric: to the one that people take it for"
+    )
+    share: float = Field(0.2, gt=0, lt=1, description="chance of a sample to get a wrong label")
+    seed: int = Field(0, ge=0, lt=2**31, description="of which samples, and which classes they get")
+
+
+class Source(Settings):
+    """Where the samples come from."""
+
+    reader: Reader
+    limit: int | None = Field(None, ge=1, description="use this many samples, evenly spaced; None: all")
+    noise: LabelNoise | None = Field(None, description="labels made wrong on purpose, for experiments; None: none")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, value: Any) -> Any:
+        """A recipe writes reader, its parameters, limit and noise side by side."""
+        if isinstance(value, Mapping) and isinstance(value.get("reader"), str):
+            own = {name: value[name] for name in ("limit", "noise") if name in value}
+            return {"reader": {name: part for name, part in value.items() if name not in own}, **own}
+        return value
