@@ -18,6 +18,9 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
 ).split()
+PATIENCE_S = 600
+"""How long is waited for what hangs; a busy machine takes its time."""
+
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
@@ -27,11 +30,12 @@ def server(*command: str, log: Path, **environment: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {**os.environ, "STREAMLIT_SERVER_PORT": str(port), "PYTHONPATH": str(ROOT), **environment}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    settings = {**os.environ, "STREAMLIT_SERVER_PORT": str(port), "PYTHONPATH": path, **environment}
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=settings, stdout=out, stderr=out)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -41,7 +45,7 @@ def server(*command: str, log: Path, **environment: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
 
 
 def dashboard(cache: Path, *, log: Path) -> Any:
@@ -71,6 +75,7 @@ class Visit:
         self.context = browser.new_context(
             viewport={"width": width_px, "height": height_px}, color_scheme=scheme, accept_downloads=True
         )
+        self.context.set_default_timeout(1000 * PATIENCE_S)
         self.page = self.context.new_page()
         self.address = address
         self.down: list[int] = []
@@ -98,8 +103,8 @@ class Visit:
     def settle(self, *, expect: str | None = None) -> None:
         """Wait until the script is done and, when given, a text is there."""
         if expect is not None:
-            self.page.get_by_text(expect).first.wait_for(timeout=60_000)
-        self.page.wait_for_selector(IDLE, timeout=60_000)
+            self.page.get_by_text(expect).first.wait_for(timeout=1000 * PATIENCE_S)
+        self.page.wait_for_selector(IDLE, timeout=1000 * PATIENCE_S)
 
     def forget_traffic(self) -> None:
         """Count from here."""

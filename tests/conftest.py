@@ -1,18 +1,29 @@
-"""What tests share: a small, quickly computed workspace of real digits."""
+"""What tests share: a small, quickly computed workspace of real digits; and the processor that they are to meet.
+
+Environment: CURATION_TEST_THREADS: threads of torch, here and in every process that a test starts (1);
+CURATION_TEST_BF16=on|off: whether the processor says that it computes bfloat16 (as it is).
+"""
 
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
+import sys
 import tempfile
+from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores; and the same bytes need the same number of threads
+os.environ.setdefault("CURATION_TEST_THREADS", "1")  # two workers on two cores
+os.environ["OMP_NUM_THREADS"] = os.environ["CURATION_TEST_THREADS"]
+if os.environ.get("CURATION_TEST_BF16"):
+    sys.path.insert(0, str(Path(__file__).parent / "forced"))
+    os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *filter(None, [os.environ.get("PYTHONPATH")])])
+    runpy.run_path(str(Path(sys.path[0]) / "sitecustomize.py"))
 if "PYTEST_XDIST_WORKER" in os.environ:
     # One job runs on a device at a time, by a lock in the temporary folder: workers need not wait for each other.
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{os.environ['PYTEST_XDIST_WORKER']}-")
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +34,8 @@ from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
-torch.set_num_threads(1)
+THREADS = int(os.environ["CURATION_TEST_THREADS"])
+torch.set_num_threads(THREADS)
 settings.register_profile("fixed", derandomize=True)  # the same examples in every run
 settings.load_profile("fixed")
 
@@ -41,10 +53,10 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The bits of every later test depend on the number of threads: none may leave another one behind."""
+def same_threads() -> Iterator[None]:
+    """No test may leave another number of threads behind."""
     yield
-    assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == THREADS
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from pages.ui.components.columns import identify, send_column, send_copies, send
 from pages.ui.components.map import _color
 from pages.ui.components.sprite import make_sprite
 from tests.browser.components_app.synthetic import make_columns, make_pictures
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = 50_000
@@ -66,7 +67,7 @@ class Visit:
         connection.on("framesent", lambda payload: self.up.append(len(payload)))
 
     def wait_for_run(self, number: int) -> None:
-        self.page.get_by_text(f"run {number}", exact=True).wait_for(timeout=20_000)
+        self.page.get_by_text(f"run {number}", exact=True).wait_for(timeout=1000 * PATIENCE_S)
         self.page.wait_for_selector(IDLE)
 
     def forget_traffic(self) -> None:
@@ -74,7 +75,7 @@ class Visit:
         self.up.clear()
 
     def says(self, text: str) -> None:
-        self.page.get_by_text(text).first.wait_for(timeout=20_000)
+        self.page.get_by_text(text).first.wait_for(timeout=1000 * PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +313,7 @@ def test_band_follows_the_drag_and_tells_once(visit: Visit) -> None:
 def script(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     folder = ROOT / "tests" / "browser" / "components_app"
     monkeypatch.syspath_prepend(str(folder))
-    return AppTest.from_file(str(folder / "app.py"), default_timeout=20)
+    return AppTest.from_file(str(folder / "app.py"), default_timeout=PATIENCE_S)
 
 
 def texts(script: AppTest) -> str:

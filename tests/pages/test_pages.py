@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
 from pages.ui.ranking import changed
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
@@ -24,7 +25,7 @@ def cache(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def open_page(name: str, **query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=60)
+    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
     for key, value in query.items():
         at.query_params[key] = value
     at.run()

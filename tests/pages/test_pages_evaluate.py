@@ -18,6 +18,7 @@ from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
 from curation.storage.workspace import Workspace
 from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ["Leaderboard", "Where it errs", "What each step gives", "Goal models", "Tune"]
@@ -45,7 +46,7 @@ def submitted(kept: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[st
 
 
 def open_page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
     for key, value in query.items():
         at.query_params[key] = value
     at.run()

@@ -16,6 +16,7 @@ from curation.recipe import Recipe
 from curation.selection.pool import parse_candidate
 from curation.storage.workspace import Workspace
 from pages.ui.components.review import BLOCK, around
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ["One by one", "Overview", "Many at once"]
@@ -65,7 +66,7 @@ def shown(cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def open_page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
     for key, value in query.items():
         at.query_params[key] = value
     at.run()

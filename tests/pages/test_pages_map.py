@@ -19,6 +19,7 @@ from curation.pipeline import Pipeline, stages
 from curation.recipe import Recipe
 from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ["Map", "Clusters", "Similar", "Duplicates"]
@@ -76,7 +77,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def open_page(view: str = "Map", *, changes: dict[str, Any] | None = None, **query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
     for key, value in {"w": "small", "map-view": view, "d": json.dumps(changes) if changes else "", **query}.items():
         if value:
             at.query_params[key] = value
@@ -102,7 +103,7 @@ def recipe_of(at: AppTest, cache: Path) -> Recipe:
 
 def run(script: str, **changes: Any) -> AppTest:
     """Run what a cell of a table calls, which this test cannot click."""
-    at = AppTest.from_string(script, default_timeout=60)
+    at = AppTest.from_string(script, default_timeout=PATIENCE_S)
     at.query_params["w"] = "small"
     at.query_params["d"] = json.dumps(changes)
     at.run()

@@ -14,6 +14,7 @@ import torch
 from curation.models.architectures import build
 from curation.training.settings import Training
 from curation.training.trainer import train
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.xdist_group("training_killed")  # one worker kills the trainings for all
 
@@ -36,7 +37,6 @@ from curation.training.settings import Training
 from curation.training.trainer import train
 
 folder = Path(sys.argv[1])
-torch.set_num_threads(1)
 
 def on_step(done, total):
     if done > 41 * 2 + 20:  # in the middle of the third epoch
@@ -69,9 +69,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("this system has no SIGKILL")
     folder = tmp_path_factory.mktemp("killed")
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder)], cwd=root, capture_output=True, text=True, timeout=120, check=False
-    )
+    command = [sys.executable, "-c", SCRIPT, str(folder)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.stdout.split("\n")[:-1] == [f"{name} {int(signal.SIGKILL)}" for name in VARIETIES], done.stderr
     return folder
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,7 @@ from curation.tuning.space import (
 )
 from curation.tuning.study import Study, StudyFolder, find_study, studies
 from curation.tuning.tune import begin, tune
+from tests.patience import wait_for
 
 TINY: dict[str, Any] = {
     "trials": 3,
@@ -328,9 +328,7 @@ def test_the_command_saves_the_found_recipe(computed: Pipeline, workspace: Works
 def test_a_job_goes_on_with_a_kept_tuning(computed: Pipeline, workspace: Workspace) -> None:
     begin(computed.recipe, tiny(trials=1), workspace, name="job")
     job = jobs.submit_kept(workspace, "tuning", "job")
-    until = time.monotonic() + 120
-    while jobs.status(workspace, job).active and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_for(lambda: not jobs.status(workspace, job).active)
     assert jobs.status(workspace, job).state == "done", jobs.log(workspace, job)
     study = find_study(workspace, "job")
     assert study is not None
