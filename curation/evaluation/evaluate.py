@@ -22,7 +22,7 @@ from curation.models.architectures import ARCHITECTURES, build
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.pipeline.stages import best_device
 from curation.progress import Progress, Report, ignore
-from curation.recipe import Recipe
+from curation.recipe import Recipe, differences, in_words
 from curation.storage.workspace import Workspace
 
 
@@ -63,13 +63,9 @@ def begin(
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
         raise UsageError(f"an evaluation's name has letters, digits, dots, - and _ only, got {name!r}")
     _check(recipes, evaluation)
-    asked = {
-        "evaluation": evaluation.to_dict(),
-        "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
-    }
-    kept = workspace.evaluation(name)
+    asked, kept = document(recipes, evaluation), workspace.evaluation(name)
     if kept is not None and not replace:
-        differ = differences({part: kept[part] for part in asked}, asked)
+        differ = in_words(differences(kept_document(kept), asked))
         if differ:
             raise UsageError(
                 f"evaluation {name!r} is kept with other settings: {'; '.join(differ)}; go on with those, give another "
@@ -79,19 +75,21 @@ def begin(
         workspace.write_evaluation(name, {**asked, "sets": {}, "suite": None, "trials": []})
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], *, where: str = "") -> list[str]:
-    """Return the fields in which two documents differ, as "evaluation.seeds was 3, now 5"; at most eight are told."""
-    found: list[str] = []
-    for key in dict.fromkeys([*old, *new]):
-        before, now = old.get(key), new.get(key)
-        if before == now:
-            continue
-        path = f"{where}{key}"
-        if isinstance(before, Mapping) and isinstance(now, Mapping):
-            found += differences(before, now, where=f"{path}.")
-        else:
-            found.append(f"{path} was {_short(before)}, now {_short(now)}")
-    return [*found[:8], f"and {len(found) - 8} more"] if len(found) > 8 and not where else found
+def document(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> dict[str, Any]:
+    """Return what is asked as plain data."""
+    return {
+        "evaluation": evaluation.to_dict(),
+        "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
+    }
+
+
+def kept_document(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a kept evaluation was asked, as ``document`` writes it today. Raises: UsageError."""
+    return document(_recipes(kept), Evaluation.parse(kept["evaluation"]))
+
+
+def _recipes(kept: Mapping[str, Any]) -> dict[str, Recipe]:
+    return {title: Recipe.parse(value, where=f"recipe {title}") for title, value in kept["recipes"].items()}
 
 
 def resume(workspace: Workspace, name: str, *, device: str | None = None, report: Report = ignore) -> Results:
@@ -101,7 +99,7 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
         raise UsageError(f"there is no evaluation {name!r} in {workspace.root}")
     device = device or best_device()
     evaluation = Evaluation.parse(kept["evaluation"])
-    recipes = {title: Recipe.parse(value) for title, value in kept["recipes"].items()}
+    recipes = _recipes(kept)
     first = next(iter(recipes.values()))
     ingested = Pipeline(first, workspace, device=device)
     ingested.run(("ingest",), report=report)
@@ -229,13 +227,3 @@ def _run(
                 train_trial(workspace, trial, data, evaluation, device=device, report=relay)
                 finished += size[title]
             measure_trial(workspace, trial, suite, evaluation, device=device, report=report)
-
-
-def _short(value: Any) -> str:
-    """Return a value as people write it, at most 60 characters of it."""
-    if isinstance(value, Mapping):
-        value = " ".join(str(part) for part in value.values() if isinstance(part, str | int | float))
-    elif isinstance(value, list):
-        value = ", ".join(map(_short, value)) or "none"
-    text = "not there" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "…"

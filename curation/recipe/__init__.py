@@ -1,5 +1,6 @@
 """The recipe: one whole curation as a document that the dashboard, the command line and Python share."""
 
+from curation.recipe.diff import differences, in_words, recipe_differences
 from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs
 from curation.recipe.label_check import LabelCheck
 from curation.recipe.labels import Labels
@@ -20,5 +21,8 @@ __all__ = [
     "Slice",
     "Source",
     "Variants",
+    "differences",
+    "in_words",
     "kept_epochs",
+    "recipe_differences",
 ]

@@ -85,12 +85,12 @@ class Recipe(Settings):
             raise UsageError(f"recipe {path} cannot be read as a text file ({type(error).__name__})") from None
         return cls.from_yaml(text, where=str(path))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain data, as it is written to YAML."""
+    def to_dict(self, *, defaults: bool = False) -> dict[str, Any]:
+        """Return the recipe as plain data, as it is written to YAML; with ``defaults`` also what few recipes set."""
         value = self.model_dump(mode="json")
-        if self.self_correction == SelfCorrection():  # few recipes are about it
+        if self.self_correction == SelfCorrection() and not defaults:
             del value["self_correction"]
-        if self.source.noise is None:
+        if self.source.noise is None and not defaults:
             del value["source"]["noise"]
         reader = value["source"].pop("reader")
         value["source"] = {**reader, **value["source"]}
@@ -105,7 +105,7 @@ class Recipe(Settings):
 
         Raises: UsageError as ``parse``.
         """
-        value = self.to_dict()
+        value = self.to_dict(defaults=True)
         for path, part in parts.items():
             *parents, last = path.split(".")
             node = value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
@@ -22,19 +22,29 @@ else:
 class CorruptionSet(Settings):
     """Which corrupted copies are made of every sample: each kind at each severity."""
 
-    kinds: Literal["all"] | list[str] = Field(
-        "all", description="all of these constants, or a list of names: fog, or fog/3 for one severity of its own"
+    kinds: list[str] = Field(
+        default_factory=list,
+        description="a list of names: fog, or fog/3 for one severity of its own; `all`: every common kind that has "
+        "these constants",
     )
     severities: list[int] = Field([1, 2, 3, 4, 5], min_length=1, description="any of 1 (mild) … 5 (severe)")
     constants: Constants = Field(
         "cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: the 14 of Zhong et al."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _all_by_name(cls, value: Any) -> Any:
+        """Write ``all``, the default, as its members: a recipe means the same after more kinds were added."""
+        if not isinstance(value, Mapping) or value.get("kinds", "all") != "all":
+            return value
+        constants = value.get("constants", "cifar")
+        known: Constants = constants if constants in get_args(Constants) else "cifar"  # its own field names a wrong one
+        return {**value, "kinds": [kind.name for kind in kinds_of(known)]}
+
     @field_validator("kinds")
     @classmethod
-    def _known(cls, kinds: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
-        if kinds == "all":
-            return kinds
+    def _known(cls, kinds: list[str]) -> list[str]:
         present = []
         for kind in kinds:
             name, slash, severity = kind.partition("/")
@@ -64,9 +74,8 @@ class CorruptionSet(Settings):
 
     def members(self) -> list[Corruption]:
         """Return every (kind, severity) as a plug-in, in a fixed order."""
-        kinds = [kind.name for kind in kinds_of(self.constants)] if self.kinds == "all" else self.kinds
         wanted: set[tuple[str, int]] = set()
-        for kind in kinds:
+        for kind in self.kinds:
             name, _, own = kind.partition("/")
             wanted |= {(name, severity) for severity in ([int(own)] if own else self.severities)}
         return [

@@ -76,7 +76,7 @@ def space_of(recipe: Recipe, settings: Tuning, counts: Mapping[str, int]) -> dic
 def severities_of(recipe: Recipe) -> list[int]:
     """Return the severities that a search may leave out: those that the recipe does not write at a kind."""
     asked = recipe.variants.corruption
-    own = asked is not None and asked.kinds != "all" and all("/" in kind for kind in asked.kinds)
+    own = asked is not None and all("/" in kind for kind in asked.kinds)
     return [] if asked is None or own else asked.severities
 
 

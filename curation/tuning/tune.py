@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curation.errors import CurationError, UsageError
-from curation.evaluation.evaluate import differences
 from curation.evaluation.suite import check_surrogates
 from curation.pipeline.stages import best_device
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
-from curation.recipe import Recipe
+from curation.recipe import Recipe, differences, in_words, recipe_differences
 from curation.storage.workspace import Workspace
 from curation.tuning.proxy import Proxy
 from curation.tuning.settings import Tuning
@@ -65,7 +64,8 @@ def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, 
     if restart:
         folder.clear()
     elif kept is not None:
-        differ = differences(_decisive(kept), _decisive({"recipe": recipe.to_dict(), "tuning": settings.to_dict()}))
+        before = Recipe.parse(kept["recipe"]), Tuning.parse(kept["tuning"])
+        differ = in_words(differences(_decisive(*before), _decisive(recipe, settings)))
         if differ:
             raise UsageError(
                 f"tuning {name!r} is kept with other settings: {'; '.join(differ)}; go on with those, give another "
@@ -74,10 +74,10 @@ def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, 
     folder.write(recipe, settings)
 
 
-def _decisive(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _decisive(recipe: Recipe, settings: Tuning) -> dict[str, Any]:
     """Return what may not change between two runs: the number of tries may, and so may what only people read."""
-    recipe = {key: part for key, part in asked["recipe"].items() if key not in ("name", "note", "export", "map")}
-    return {"recipe": recipe, "tuning": {key: part for key, part in asked["tuning"].items() if key != "trials"}}
+    parts = {key: part for key, part in recipe.to_dict().items() if key not in ("name", "note", "export", "map")}
+    return {"recipe": parts, "tuning": {key: part for key, part in settings.to_dict().items() if key != "trials"}}
 
 
 def resume(workspace: Workspace, name: str, *, device: str | None = None, report: Report = ignore) -> Study:
@@ -137,7 +137,8 @@ def _try(
         names = proxy.space if start is None else proxy.start_parameters if start == "recipe" else ()
         parameters = _drawn(trial, {name: proxy.space[name] for name in names}, proxy.recipe)
         recipe = proxy.suggested(parameters) if start is None else proxy.starts[start]
-        trial.set_user_attr("changes", _changes(recipe))
+        found = recipe_differences(proxy.recipe, recipe)
+        trial.set_user_attr("changes", {path: new for path, (_, new) in found.items() if path not in ("name", "note")})
         data = proxy.data(recipe)
         known = _known(study, data.key)
         trial.set_user_attr("set", data.key)
@@ -173,15 +174,6 @@ def _draw(trial: optuna.Trial, name: str, span: Span) -> Any:
     if isinstance(low, int) and isinstance(high, int):
         return trial.suggest_int(name, low, high)
     return trial.suggest_float(name, low, high)
-
-
-def _changes(recipe: Recipe) -> dict[str, Any]:
-    """Return what a try may have changed, as dotted fields of a recipe and plain data."""
-    value = recipe.to_dict()
-    found = {"selection": value["selection"]}
-    if value["variants"]["corruption"]:
-        found["variants.corruption.severities"] = value["variants"]["corruption"]["severities"]
-    return found
 
 
 def _known(study: optuna.Study, key: str) -> dict[str, float] | None:

@@ -15,7 +15,7 @@ from curation import jobs
 from curation.cli.main import app
 from curation.errors import CurationError, UsageError
 from curation.evaluation.baselines import baselines
-from curation.evaluation.evaluate import begin, differences, evaluate
+from curation.evaluation.evaluate import begin, evaluate
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.training_set import training_set
@@ -117,12 +117,6 @@ def test_changed_settings_are_told_and_asked_for(results: Results, computed: Pip
     )
     begin({"mine": computed.recipe}, tiny(seeds=3), results.workspace, name="three", replace=True)
     assert Results(results.workspace, "three").evaluation.seeds == 3
-
-
-def test_many_differences_are_cut_short() -> None:
-    told = differences({str(i): i for i in range(20)}, {str(i): -i - 1 for i in range(20)})
-    assert len(told) == 9
-    assert told[-1] == "and 12 more"
 
 
 def test_what_cannot_be_compared_is_refused(computed: Pipeline, tmp_path: Path) -> None:

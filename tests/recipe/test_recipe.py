@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.corruptions import kinds_of
+import curation.corruptions
+from curation.corruptions import CORRUPTIONS, Constants, kinds_of
+from curation.corruptions.weather import Snow
 from curation.errors import RenamedWarning, UsageError
+from curation.plugin import Registry
 from curation.recipe import Recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -136,6 +139,28 @@ def test_variants_of_chosen_samples_survive_yaml(asked: object) -> None:
     recipe = Recipe.parse({**PLAIN, "variants": {"samples": asked}})
     assert recipe.variants.samples == asked
     assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+
+
+@pytest.mark.parametrize("constants", get_args(Constants))
+def test_all_kinds_are_written_as_their_members(constants: Constants, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {**PLAIN, "variants": {"corruption": {"kinds": "all", "constants": constants}}}
+    fresh, text = Recipe.parse(written), Recipe.parse(written).to_yaml()
+    block = fresh.variants.corruption
+    assert block is not None
+    assert block.kinds == [kind.name for kind in kinds_of(constants)]
+    assert Recipe.parse({**PLAIN, "variants": {"corruption": {"constants": constants}}}) == fresh, "it is the default"
+
+    class Registered(Snow):
+        name = "registered"
+
+    monkeypatch.setattr("curation.corruptions.CORRUPTIONS", Registry("corruption", (*CORRUPTIONS, Registered)))
+    monkeypatch.setattr("curation.recipe.variants.CORRUPTIONS", curation.corruptions.CORRUPTIONS)
+    saved, after = Recipe.from_yaml(text), Recipe.parse(written)
+    assert after.variants.corruption is not None
+    assert (saved.computed(), saved.fingerprint()) == (fresh.computed(), fresh.fingerprint())
+    assert "registered" in after.variants.corruption.kinds
+    assert after.computed() != fresh.computed()
+    assert after.fingerprint() != fresh.fingerprint()
 
 
 def test_a_kind_may_carry_its_own_severity() -> None:

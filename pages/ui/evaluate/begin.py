@@ -230,15 +230,11 @@ def _free(found: Workspace) -> str:
 def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: Evaluation) -> None:
     """Draw the cost and what starts it. Raises: UsageError."""
     from curation.evaluation.comparison import cost
-    from curation.evaluation.evaluate import begin
+    from curation.evaluation.evaluate import begin, document, kept_document
 
     found_cost = cost(recipes, evaluation, found)
     before = found.evaluation(name) if name else None
-    asked = {
-        "evaluation": evaluation.to_dict(),
-        "recipes": {title: recipe.to_dict() for title, recipe in recipes.items()},
-    }
-    differ = _differences(before, asked) if before else []
+    differ = _differences(kept_document(before), document(recipes, evaluation)) if before else []
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Those already kept are not repeated.")
@@ -268,7 +264,7 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
 
 def _differences(before: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Return in what an evaluation that is kept differs from what is asked, in words."""
-    from curation.evaluation.evaluate import differences
+    from curation.recipe import differences, in_words
 
     old, new = before["recipes"], asked["recipes"]
     told = [f"the recipe “{title}” was another" for title in old if title in new and old[title] != new[title]]
@@ -281,16 +277,8 @@ def _differences(before: Mapping[str, Any], asked: Mapping[str, Any]) -> list[st
         epochs = old["schedule"]["epochs"], new["schedule"]["epochs"]
         told.append("another schedule" + (f" of {epochs[0]} epochs, now {epochs[1]}" if epochs[0] != epochs[1] else ""))
     large = {"suite": None, "schedule": None}
-    return told + differences(_spelled({**old, **large}), _spelled({**new, **large}))
-
-
-def _spelled(value: Any) -> Any:
-    """Return plain data with every list and switch as people write it."""
-    if isinstance(value, dict):
-        return {key.replace("_", " "): _spelled(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+    found = differences({**old, **large}, {**new, **large})
+    return told + in_words({path.replace("_", " "): pair for path, pair in found.items()})
 
 
 def _busy(found: Workspace) -> str:
