@@ -208,9 +208,13 @@ class _Worker:
             self.tell(state="cancelled")
         except CurationError as error:
             self.tell(state="failed", error=str(error))
-        except MemoryError:
-            self.tell(state="failed", error="memory ran out; close other programs, or use a smaller set (source.limit)")
         except Exception as error:
+            from curation.memory import out_of_memory
+
+            if out_of_memory(error):
+                words = "memory ran out; close other programs, or use a smaller set (source.limit)"
+                self.tell(state="failed", error=words)
+                return
             self.tell(state="failed", error=f"an unexpected error ({type(error).__name__}: {error}); see the job's log")
             raise
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from curation.attacks.ball import Norm, to_grid
 from curation.attacks.classify import MULTIPLE, Classify, untouched
 from curation.errors import CurationError
+from curation.memory import Fitting, enough_memory
 from curation.plugin import PixelFloat, Plugin
 from curation.randomness import SampleRandom
 
@@ -70,13 +71,19 @@ class Attack(Plugin):
         images, labels, seeds = images.detach(), labels.to(images.device), seeds.to(images.device)
         total, done = len(images), 0
         size = -(-max(batch_size, 1) // MULTIPLE) * MULTIPLE
+        fitting = Fitting(size, device=images.device, smallest=MULTIPLE, multiple=MULTIPLE)
+        sentence = (
+            f"memory ran out while {self.name} worked on {MULTIPLE} images; close other programs, or use smaller "
+            "images or a smaller model"
+        )
         # Gradients are needed even where the caller runs in inference mode.
-        with torch.inference_mode(False), torch.enable_grad(), untouched(model):
+        with enough_memory(sentence), torch.inference_mode(False), torch.enable_grad(), untouched(model):
             out = torch.empty_like(images)
             while done < total:
                 # Copies: a view of a tensor made in inference mode would be one too, and unfit for gradients.
-                some, theirs = images[done : done + size].clone(), labels[done : done + size].clone()
-                random = SampleRandom(seeds[done : done + size])
+                part = slice(done, done + fitting.size)
+                some, theirs = images[part].clone(), labels[part].clone()
+                random = SampleRandom(seeds[part])
                 classify = Classify(
                     model,
                     attack=self.name,
@@ -84,22 +91,12 @@ class Attack(Plugin):
                     multiple=multiple,
                     on_pass=partial(on_step, done, total) if on_step else None,
                 )
-                try:
+                with fitting.attempt(total - done):
                     found = self.perturb(classify, some, theirs, random).detach()
                     if quantize:
                         found = self.settle(classify, found, some, theirs)
-                except RuntimeError as error:
-                    if not _out_of_memory(error):
-                        raise
-                    if size <= MULTIPLE:
-                        raise CurationError(
-                            f"memory ran out while {self.name} worked on {MULTIPLE} images; close other programs, or "
-                            "use smaller images or a smaller model"
-                        ) from None
-                    size = max(size // 2 // MULTIPLE, 1) * MULTIPLE
-                    continue
-                out[done : done + size] = found.detach()
-                done += len(found)
+                    out[part] = found.detach()
+                    done += len(found)
         if on_step and total:
             on_step(total, total)
         return out
@@ -157,11 +154,6 @@ class BallAttack(Attack):
         the perturbation first. An image off the grid with no grid point so near becomes its nearest one.
         """
         return to_grid(points, images, self.norm, self.epsilon)
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text or "not enough memory" in text
 
 
 def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> None:

@@ -16,6 +16,7 @@ from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, LossName
 from curation.attacks.surrogates import Surrogate
 from curation.errors import CurationError
+from curation.memory import out_of_memory
 from curation.plugin import PixelFloat
 from curation.randomness import SampleRandom
 
@@ -152,9 +153,9 @@ class Transfer(Attack):
             try:
                 with torch.no_grad():
                     model.model(images.new_zeros(1, images.shape[1], height, width))
-            except torch.OutOfMemoryError:
-                raise
-            except Exception:  # each model complains in its own way
+            except Exception as error:  # each model complains in its own way
+                if out_of_memory(error):
+                    raise
                 raise CurationError(
                     f"{self.name} shows images of {width}×{height} px for input diversity, and a model does not take "
                     "them; set diversity_side below 1 (smaller images on the same canvas) or diversity to 0"

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from curation.errors import CurationError
+from curation.memory import Fitting, enough_memory
 from curation.plugin import Plugin
 from curation.randomness import SampleRandom
 
@@ -17,10 +18,6 @@ Constants = Literal["cifar", "imagenet", "imgaug"]
 
 _VALUES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26, "mps": 2**24}
 """Pixel values worked on together: what stays in a core's cache, or what bounds an accelerator's memory."""
-
-
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-"""What torch says on any device when an allocation fails."""
 
 
 class Table(NamedTuple):
@@ -94,23 +91,18 @@ class Corruption(Plugin):
         images = images.contiguous()
         corrupted = torch.empty_like(images)
         together = max(1, _VALUES_AT_ONCE.get(images.device.type, 2**18) // images[0].numel())
-        start = 0
-        while start < len(images):
-            part = slice(start, start + together)
-            try:
-                random = SampleRandom(seeds[part], device=images.device)
-                torch.clamp(self.corrupt(images[part], random), 0.0, 1.0, out=corrupted[part])
-            except RuntimeError as error:
-                if not any(words in str(error) for words in _NO_MEMORY):
-                    raise
-                if together == 1:
-                    raise CurationError(
-                        f"{self.name} has too little memory on {images.device} for one image of "
-                        f"{images.shape[3]}×{images.shape[2]} px; close other programs or choose a smaller side_px"
-                    ) from None
-                together = max(1, min(together, len(images) - start) // 2)
-            else:
-                start += together
+        start, fitting = 0, Fitting(together, device=images.device)
+        sentence = (
+            f"{self.name} has too little memory on {images.device} for one image of "
+            f"{images.shape[3]}×{images.shape[2]} px; close other programs or choose a smaller side_px"
+        )
+        with enough_memory(sentence):
+            while start < len(images):
+                part = slice(start, start + fitting.size)
+                with fitting.attempt(len(images) - start):
+                    random = SampleRandom(seeds[part], device=images.device)
+                    torch.clamp(self.corrupt(images[part], random), 0.0, 1.0, out=corrupted[part])
+                    start = part.stop
         return corrupted
 
     @abstractmethod

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from curation.errors import CurationError
+from curation.memory import TOO_LITTLE, Fitting, enough_memory
 
 
 def predict(
@@ -21,33 +19,22 @@ def predict(
     """
     was_training = model.training
     parts: list[Tensor] = []
-    done = 0
-    with enough_memory("prediction"):
+    done, fitting = 0, Fitting(batch_size, device=device)
+    with enough_memory(TOO_LITTLE.format("prediction")):
         model.to(device).eval()
         try:
             while done < len(images):
-                logits = _logits(model, images[done : done + batch_size], device, may_fail=batch_size > 1)
-                if logits is None:
-                    batch_size = max(min(batch_size, len(images) - done) // 2, 1)
-                    continue
-                parts.append(logits)
-                done += len(logits)
+                with fitting.attempt(len(images) - done):
+                    parts.append(_logits(model, images[done : done + fitting.size], device))
+                    done += len(parts[-1])
         finally:
             model.train(was_training)
     return torch.cat(parts)
 
 
 @torch.inference_mode()
-def _logits(model: nn.Module, pixels: np.ndarray, device: str | torch.device, *, may_fail: bool) -> Tensor | None:
-    """Return the logits of one batch, or None where memory did not suffice."""
-    try:
-        return model(to_device(pixels, device)).float().cpu()
-    except (RuntimeError, MemoryError) as error:
-        if not may_fail or not out_of_memory(error):
-            raise
-    if torch.device(device).type == "cuda":
-        torch.cuda.empty_cache()
-    return None
+def _logits(model: nn.Module, pixels: np.ndarray, device: str | torch.device) -> Tensor:
+    return model(to_device(pixels, device)).float().cpu()
 
 
 def evaluate(
@@ -69,25 +56,3 @@ def to_device(pixels: np.ndarray, device: str | torch.device) -> Tensor:
     """Return uint8 N×H×W×C as float32 N×C×H×W in [0, 1] on a device."""
     tensor = torch.from_numpy(np.array(pixels, order="C")).to(device)
     return tensor.permute(0, 3, 1, 2).float().div_(255)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory did not suffice: of an accelerator, of torch on the CPU, of NumPy."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    words = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-    return isinstance(error, RuntimeError) and any(part in str(error).lower() for part in words)
-
-
-@contextmanager
-def enough_memory(what: str) -> Iterator[None]:
-    """Turn a lack of memory inside into a sentence. Args: what: the work, as the sentence's subject."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        raise CurationError(
-            f"{what} needs more memory than there is, even in the smallest batches; close other programs, or use a "
-            "smaller architecture or smaller images"
-        ) from None

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from curation.errors import CurationError
+from curation.memory import Fitting
 from curation.models.dropout import drop_block, dropout
-from curation.models.prediction import out_of_memory
 from curation.training.adversarial import perturbed, start
 from curation.training.batches import Batch
 from curation.training.dynamics import margins_of
@@ -45,7 +45,7 @@ class Learner:
         self._optimizer = _optimizer(list(self._named.values()), settings, device)
         self._average = {name: value.clone() for name, value in model.state_dict().items()} if settings.average else {}
         self._change: Tensor | None = None
-        self._at_once = settings.batch_size
+        self._at_once = Fitting(settings.batch_size, device=device, smallest=FEWEST_AT_ONCE)
         self.steps = 0
 
     @contextmanager
@@ -83,24 +83,21 @@ class Learner:
     def _fitting(self, batch: Batch, change: Tensor | None) -> Learned:
         """Compute a batch's gradients, in parts as large as memory allows."""
         while True:
-            try:
-                return self._gradients(batch, change)
-            except (RuntimeError, MemoryError) as error:
-                if self.settings.compile and type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-                    raise CurationError("this network cannot be compiled here; set compile: false") from error
-                if not out_of_memory(error) or self._at_once <= FEWEST_AT_ONCE:
+            with self._at_once.attempt(len(batch)):
+                try:
+                    return self._gradients(batch, change)
+                except RuntimeError as error:
+                    compiler = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+                    if self.settings.compile and compiler:
+                        raise CurationError("this network cannot be compiled here; set compile: false") from error
                     raise
-            # Out of the handler, whose traceback holds on to what the attempt allocated.
-            self._at_once = max(min(self._at_once, len(batch)) // 2, FEWEST_AT_ONCE)
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
 
     def _gradients(self, batch: Batch, change: Tensor | None) -> Learned:
         self._optimizer.zero_grad(set_to_none=True)
         loss, right = torch.zeros(2, device=self.device).unbind()
         margins: list[Tensor] = []
         total = batch.weights.sum()
-        parts = -(-len(batch) // self._at_once)
+        parts = -(-len(batch) // self._at_once.size)
         for rows in torch.arange(len(batch)).tensor_split(parts):
             part = slice(int(rows[0]), int(rows[-1]) + 1)
             images, targets = batch.images[part], batch.targets[part]
@@ -197,7 +194,7 @@ class Learner:
         momenta = {name: self._optimizer.state[value].get("momentum_buffer") for name, value in self._named.items()}
         return {
             "steps": self.steps,
-            "at_once": self._at_once,
+            "at_once": self._at_once.size,
             "model": _copies(self.model.state_dict()),
             "momenta": _copies({name: value for name, value in momenta.items() if value is not None}),
             "average": _copies(self._average),
@@ -215,7 +212,7 @@ class Learner:
             average.copy_(state["average"][name])
         if state["change"] is not None:
             self._change = state["change"].to(self.device, copy=True)
-        self.steps, self._at_once = int(state["steps"]), min(int(state["at_once"]), self.settings.batch_size)
+        self.steps, self._at_once.size = int(state["steps"]), min(int(state["at_once"]), self.settings.batch_size)
 
     def finish(self) -> None:
         """Leave the final weights, averaged where asked for, in the model, in evaluation mode."""

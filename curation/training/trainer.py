@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from curation.errors import CurationError
-from curation.models.prediction import enough_memory, predict
+from curation.memory import TOO_LITTLE, enough_memory
+from curation.models.prediction import predict
 from curation.training.batches import Batches
 from curation.training.learner import Learner
 from curation.training.precision import reproducible
@@ -83,7 +84,7 @@ def train(
     """
     device = torch.device(device)
     seed = seed if settings.seed is None else settings.seed
-    with enough_memory("training"):
+    with enough_memory(TOO_LITTLE.format("training")):
         classes = _check(model, images, labels, weights, device)
         batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
         learner = Learner(model, settings, device)
@@ -92,7 +93,7 @@ def train(
     rate = partial(_rate, settings, len(batches) * replays)
     for epoch in range(first, settings.epochs):
         started = time.perf_counter()
-        with enough_memory("training"):
+        with enough_memory(TOO_LITTLE.format("training")):
             loss, accuracy, margins = _epoch(learner, batches, epoch, len(images), seed, rate, on_step)
             state = {"epoch": epoch + 1, **learner.state()}
         if epoch + 1 == settings.epochs:
