@@ -5,10 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from curation.errors import UsageError, note_renamed, unknown_name
 
@@ -76,6 +88,8 @@ class Plugin(Settings):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    family: ClassVar[str] = ""
+    """The noun of the family that it belongs to, which is its registry's: set by the family's base class."""
     version: ClassVar[int] = 1
     former_names: ClassVar[tuple[str, ...]] = ()
     """Names under which older recipes know it, the first one first: read with a note, never written."""
@@ -166,6 +180,28 @@ def plugin_field(registry: Registry[P], key: str) -> Any:
         return {key: plugin.name, **plugin.model_dump(mode="json")}
 
     return Annotated[Plugin, BeforeValidator(parse), PlainSerializer(write)]
+
+
+@dataclass(frozen=True)
+class MemberOf:
+    """Marks a field that holds the name of a registry's member: forms and schemas offer all of them."""
+
+    registry: Registry[Any]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "enum": self.registry.names}
+
+
+def name_field(registry: Registry[P]) -> Any:
+    """Return the annotation of a model field that holds a member's name; the wrong one is told the nearest right."""
+
+    def known(name: str) -> str:
+        try:
+            return registry.present_name(name)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    return Annotated[str, AfterValidator(known), MemberOf(registry)]
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:

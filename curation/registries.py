@@ -18,6 +18,7 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     from curation.readers import READERS
     from curation.scores import SCORES
     from curation.selection import SELECTORS
+    from curation.training.methods import METHODS
 
     families: dict[str, Registry[Any]] = {
         "readers": READERS,
@@ -26,6 +27,7 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
         "attacks": ATTACKS,
         "selectors": SELECTORS,
         "exporters": EXPORTERS,
+        "training_methods": METHODS,
     }
     listed = {
         kind: {

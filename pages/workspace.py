@@ -105,6 +105,8 @@ with stages:
 
     with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
         from curation.models.architectures import ARCHITECTURES
+        from curation.training.methods import METHODS
+        from curation.training.settings import Training
 
         names = [*ARCHITECTURES]
         current = chosen.architecture
@@ -125,6 +127,12 @@ with stages:
         train = settings_form(
             type(chosen.train), chosen.train.model_dump(mode="json"), key="train", leave_out=("preset",)
         )
+        method = METHODS[chosen.train.method]
+        own = settings_form(
+            method, chosen.train.model_dump(mode="json"), key=f"train-{method.name}", leave_out=Training.model_fields
+        )
+        if train["method"] == method.name:
+            train |= own
         st.caption("Monte Carlo dropout: with 2 passes or more there are three more scores to rank by.")
         dropout = settings_form(type(chosen.dropout), chosen.dropout.model_dump(mode="json"), key="dropout")
         if st.form_submit_button("Use these settings", type="primary"):

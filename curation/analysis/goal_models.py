@@ -17,6 +17,7 @@ from curation.plugin import PixelFloat, explain
 from curation.recipe import GoalModel, Recipe
 from curation.selection.pool import FAMILIES
 from curation.storage.workspace import Workspace
+from curation.training.methods import METHODS
 
 BINS = 40
 """Bars of a histogram of entropies."""
@@ -36,13 +37,13 @@ def candidates(workspace: Workspace) -> pd.DataFrame:
     for key, about in workspace.models().items():
         kept, settings = workspace.model(key), about["settings"]
         training, loaded = settings["train"], settings["checkpoint"] is not None
-        plain = loaded or training["method"] == "plain"
+        perturbs = not loaded and training["method"] in METHODS and METHODS[training["method"]].perturbs
         shared = {
             "key": key,
             "architecture": about["architecture"],
             "epochs": None if loaded else training["epochs"],
             "method": "loaded" if loaded else training["method"],
-            "epsilon": math.nan if plain else _EPSILON.validate_python(training["epsilon"]),
+            "epsilon": _EPSILON.validate_python(training["epsilon"]) if perturbs else math.nan,
             "checkpoint": settings["checkpoint"],
             "samples": about.get("samples"),
         }
@@ -110,7 +111,7 @@ def strengths(
         raise UsageError(
             "goal_model.checkpoint names somebody's weights, which have no training to vary; leave checkpoint out"
         )
-    method = "adversarial" if goal.train.method == "plain" else goal.train.method
+    method = goal.train.method if METHODS[goal.train.method].perturbs else "adversarial"
     found = {"base": recipe}
 
     def add(name: str, **parts: Any) -> None:

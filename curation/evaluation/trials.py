@@ -43,9 +43,11 @@ def trials_of(name: str, set_key: str, evaluation: Evaluation, *, seed: int) -> 
     first = seed if evaluation.schedule.seed is None else evaluation.schedule.seed
     trials = []
     for target in evaluation.targets:
-        settings = evaluation.training_of(target).model_dump(mode="json", exclude={"preset", "seed"})
+        training = evaluation.training_of(target)
+        settings = training.model_dump(mode="json", exclude={"preset", "seed"})
         for number in range(evaluation.seeds):
-            key = fingerprint(["target", TRAINER_VERSION, set_key, target, settings, first + number])
+            about = [TRAINER_VERSION, set_key, target, settings, first + number, *training.versions]
+            key = fingerprint(["target", *about])
             trials.append(Trial(name, target, number, first + number, key))
     return trials
 

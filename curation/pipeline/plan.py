@@ -109,7 +109,8 @@ class Plan:
                 ) from None
             return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape])
         settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})
-        return fingerprint(["trained", goal.architecture, settings, self.training_seed, samples.digest])
+        about = [goal.architecture, settings, self.training_seed, samples.digest, *goal.train.versions]
+        return fingerprint(["trained", *about])
 
     @cached_property
     def model_digest(self) -> str:
@@ -246,7 +247,9 @@ class Plan:
         recipe = self.recipe
         settings = recipe.self_correction.model_dump(mode="json")
         asked = quotas(recipe.selection.mix, recipe.selection.budget)
-        return self.workspace.order(fingerprint([settings, asked, recipe.seed, self.candidates_key]))
+        return self.workspace.order(
+            fingerprint([settings, asked, recipe.seed, self.candidates_key, *recipe.self_correction.train.versions])
+        )
 
     def covered(self) -> Shards:
         """What the stage coverage works out: order, weight and cluster of the chosen candidates.
@@ -286,9 +289,8 @@ class Plan:
     def folds(self, check: LabelCheck) -> Shards:
         """What each fold's training found of the labels, a shard a fold."""
         settings = check.model_dump(mode="json", include={"architecture", "train", "folds"})
-        return self.workspace.label_checks(
-            fingerprint(["folds", settings, self.recipe.seed, self.samples.digest]), check.folds
-        )
+        about = [settings, self.recipe.seed, self.samples.digest, *check.train.versions]
+        return self.workspace.label_checks(fingerprint(["folds", *about]), check.folds)
 
     def suspects(self, check: LabelCheck) -> Shards:
         """The table of suspicious labels, one row a sample. Raises: CurationError when a fold or the features miss."""

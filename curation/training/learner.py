@@ -13,10 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from curation.errors import CurationError
 from curation.memory import Fitting
 from curation.models.dropout import drop_block, dropout
-from curation.training.adversarial import perturbed, start
 from curation.training.batches import Batch
 from curation.training.dynamics import margins_of
-from curation.training.objective import cross_entropy, divergence, weighted_mean
+from curation.training.objective import cross_entropy, weighted_mean
 from curation.training.precision import dtype
 from curation.training.settings import Training
 
@@ -37,6 +36,7 @@ class Learner:
 
     def __init__(self, model: nn.Module, settings: Training, device: torch.device) -> None:
         self.model, self.settings, self.device = model.to(device), settings, device
+        self.method = settings.how()
         if device.type == "cuda":  # on a CPU, oneDNN lays weights out as it likes best
             model.to(memory_format=torch.channels_last)
         self._network: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
@@ -59,19 +59,12 @@ class Learner:
             yield
 
     def learn(self, batch: Batch, *, rate: Callable[[int], float], draws: torch.Generator) -> Learned:
-        """Take one step on a batch; with method free, one step each of its replays, the last of which is returned.
+        """Take one step on a batch, or one on each of its replays, the last of which is returned.
 
-        Args: rate: the learning rate of a step, by its number; draws: of adversarial starts.
+        Args: rate: the learning rate of a step, by its number; draws: of the method's first perturbations.
         """
-        settings, change = self.settings, None
-        if settings.method in ("adversarial", "trades"):
-            change = start(batch.images.shape, settings=settings, draws=draws).to(self.device)
-        elif settings.method == "free":
-            if self._change is None:
-                self._change = torch.zeros_like(batch.images)
-            # The last batches of an epoch may be one image smaller than the first.
-            change = self._change[: len(batch)]
-        for _ in range(settings.steps if settings.method == "free" else 1):
+        change = self._first_change(batch, draws)
+        for _ in range(self.method.replays):
             for group in self._optimizer.param_groups:
                 group["lr"] = rate(self.steps)
             learned = self._fitting(batch, change)
@@ -79,6 +72,18 @@ class Learner:
             self._follow()
             self.steps += 1
         return learned
+
+    def _first_change(self, batch: Batch, draws: torch.Generator) -> Tensor | None:
+        if self._change is not None:
+            # The last batches of an epoch may be one image smaller than the first.
+            return self._change[: len(batch)]
+        change = self.method.start(batch.images, draws)
+        if change is None:
+            return None
+        change = change.to(self.device)
+        if self.method.carries:
+            self._change = change
+        return change
 
     def _fitting(self, batch: Batch, change: Tensor | None) -> Learned:
         """Compute a batch's gradients, in parts as large as memory allows."""
@@ -101,7 +106,7 @@ class Learner:
         for rows in torch.arange(len(batch)).tensor_split(parts):
             part = slice(int(rows[0]), int(rows[-1]) + 1)
             images, targets = batch.images[part], batch.targets[part]
-            losses, logits = self._losses(images, targets, None if change is None else change[part])
+            losses, logits = self.method.losses(self, images, targets, None if change is None else change[part])
             share = weighted_mean(losses, batch.weights[part], total=total)
             share.backward()
             classes = targets.argmax(1) if targets.ndim == 2 else targets
@@ -109,70 +114,40 @@ class Learner:
             margins.append(margins_of(logits.detach(), batch.classes[part]))
         return Learned(loss, right, torch.cat(margins))
 
-    def _losses(self, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return each sample's loss, to be differentiated, and the logits that count as its prediction."""
-        settings = self.settings
-        if settings.method == "free" and change is not None:
-            return self._free(images, targets, change)
-        if settings.method == "trades" and change is not None:
-            return self._trades(images, targets, change)
-        if change is not None:
-            with evaluated(self.model):
-                images = perturbed(
-                    lambda points: cross_entropy(self._logits(points), targets),
-                    images,
-                    change,
-                    epsilon=settings.epsilon,
-                    steps=settings.steps,
-                )
-        logits = self._logits(images)
-        return self._cross_entropy(logits, targets), logits
-
-    def _trades(self, images: Tensor, targets: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-        """Zhang et al. 2019, equation 5: the clean loss plus β times how far the worst neighbor's prediction is.
-
-        The batch norms' running statistics are those of the adversarial images (Rebuffi et al. 2021).
-        """
-        settings = self.settings
-        with evaluated(self.model):
-            with torch.no_grad():
-                here = self._logits(images)
-            worst = perturbed(
-                lambda points: divergence(here, self._logits(points)),
-                images,
-                change,
-                epsilon=settings.epsilon,
-                steps=settings.steps,
-            )
-        with statistics_kept(self.model):
-            clean = self._logits(images)
-        return self._cross_entropy(clean, targets) + settings.beta * divergence(clean, self._logits(worst)), clean
-
-    def _free(self, images: Tensor, targets: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-        """Shafahi et al. 2019, algorithm 1: one backward pass for the weights and for the perturbation.
-
-        ``change`` is moved in place once its gradient has come, and is where the next batch starts from.
-        """
-        points = change.clone().requires_grad_()
-
-        def ascend(gradient: Tensor) -> None:
-            epsilon = self.settings.epsilon
-            change.add_(gradient.sign(), alpha=epsilon).clamp_(-epsilon, epsilon)
-
-        points.register_hook(ascend)
-        logits = self._logits((images + points).clamp(0, 1))
-        return self._cross_entropy(logits, targets), logits
-
-    def _logits(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
+        """Return logits, float32 N×K, of images, float32 N×C×H×W in [0, 1]; differentiable."""
         half = self._dtype != torch.float32
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
             return self._network(images).float()
 
-    def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return each sample's loss, float32 N, with the label smoothing and entropy weight of the settings."""
         settings = self.settings
         return cross_entropy(
             logits, targets, label_smoothing=settings.label_smoothing, entropy_weight=settings.entropy_weight
         )
+
+    @contextmanager
+    def evaluated(self) -> Iterator[None]:
+        """Inside, the model is in evaluation mode: attacks neither see nor move the statistics of training batches."""
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.train()
+
+    @contextmanager
+    def statistics_kept(self) -> Iterator[None]:
+        """Inside, batch norms use the batch's statistics and leave the running ones as they are."""
+        modules = self.model.modules()
+        norms = [module for module in modules if isinstance(module, _BatchNorm) and module.track_running_stats]
+        for norm in norms:
+            norm.track_running_stats = False
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.track_running_stats = True
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -238,29 +213,6 @@ def _optimizer(parameters: list[nn.Parameter], settings: Training, device: torch
         weight_decay=settings.weight_decay,
         fused=device.type in ("cpu", "cuda"),
     )
-
-
-@contextmanager
-def evaluated(model: nn.Module) -> Iterator[None]:
-    """Inside, the model is in evaluation mode: attacks neither see nor move the statistics of training batches."""
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train()
-
-
-@contextmanager
-def statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Inside, batch norms use the batch's statistics and leave the running ones as they are."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
 
 
 def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from curation.plugin import PixelFloat, Settings
+from curation.errors import UsageError, unknown_name
+from curation.plugin import PixelFloat, Settings, name_field
+from curation.training.methods import METHODS, Method
+from curation.training.methods.base import BETA, EPSILON, STEPS, Beta, Radius, Steps
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = name_field(METHODS)
 
 PRESETS: dict[str, dict[str, Any]] = {
     "contest": {
@@ -46,19 +54,20 @@ batches suit a few thousand images, on an accelerator with many more a batch_siz
 
 
 class Training(Settings):
-    """How a classifier is trained: SGD with momentum, a warm-up, then a cosine to zero."""
+    """How a classifier is trained: SGD with momentum, a warm-up, then a cosine to zero.
+
+    Fields besides these are the training method's own parameters, checked by it.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     preset: Literal["fast", "contest"] | None = Field(
         None, description="a named schedule; the fields written beside it go before its own"
     )
-    method: Literal["plain", "adversarial", "trades", "free"] = Field(
-        "plain",
-        description="plain; adversarial: on PGD images made on the way; trades: clean loss plus beta times their "
-        "divergence; free: each batch replayed while its perturbation grows",
-    )
-    epsilon: PixelFloat = Field(4 / 255, gt=0, le=1, description="L∞ radius of adversarial training")
-    steps: int = Field(3, ge=1, description="PGD steps of adversarial training; replays of a batch in free")
-    beta: float = Field(6.0, gt=0, description="weight of the divergence in trades")
+    method: MethodName = Field("plain", description="how it learns from a batch; parameters of its own go beside it")
+    epsilon: Radius = EPSILON
+    steps: Steps = STEPS
+    beta: Beta = BETA
     epochs: int = Field(6, ge=1, description="passes over the images")
     batch_size: int = Field(128, ge=2, description="images in one step")
     learning_rate: float = Field(0.1, gt=0, description="highest learning rate")
@@ -100,9 +109,34 @@ class Training(Settings):
         return value
 
     @model_validator(mode="after")
+    def _method_takes_the_rest(self) -> Training:
+        """Check the fields that are the method's own, and write them all out: its defaults too are in fingerprints."""
+        own, known = self.__pydantic_extra__, METHODS[self.method].model_fields
+        assert own is not None  # empty, but there: extra fields are allowed
+        for name in own:
+            if name not in known:
+                raise ValueError(unknown_name("field", name, [*type(self).model_fields, *known]))
+        try:
+            own.update(self.how().model_dump(mode="json", exclude=set(type(self).model_fields)))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Training:
         if self.cutmix and self.mixup:
             raise ValueError("cutmix and mixup cannot both be above 0; choose one")
         if self.compile and (self.dropout or self.drop_block):
             raise ValueError("compile and dropout or drop_block cannot be combined; leave one out")
         return self
+
+    def how(self) -> Method:
+        """Return the training method with its parameters: those of these fields that it has."""
+        known = METHODS[self.method].model_fields
+        return METHODS.build(self.method, {name: value for name, value in self if name in known})
+
+    @property
+    def versions(self) -> list[Any]:
+        """What keys of trained weights have beside the settings: the method's version, once it is past the first."""
+        method = METHODS[self.method]
+        return [method.version] if method.version > 1 else []

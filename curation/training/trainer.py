@@ -89,8 +89,7 @@ def train(
         batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
         learner = Learner(model, settings, device)
         first = _restore(learner, resume) if resume else 0
-    replays = settings.steps if settings.method == "free" else 1
-    rate = partial(_rate, settings, len(batches) * replays)
+    rate = partial(_rate, settings, len(batches) * learner.method.replays)
     for epoch in range(first, settings.epochs):
         started = time.perf_counter()
         with enough_memory(TOO_LITTLE.format("training")):

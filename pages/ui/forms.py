@@ -12,7 +12,7 @@ import streamlit as st
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from curation.plugin import PixelFloat, Settings
+from curation.plugin import MemberOf, PixelFloat, Settings
 
 
 def settings_form(schema: type[Settings], values: dict[str, Any], *, key: str, leave_out: Collection[str] = ()) -> Any:
@@ -44,6 +44,12 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         options = [*([None] if optional else []), *get_args(kind)]
         return st.selectbox(
             label, options, index=options.index(value), key=key, help=explained, format_func=lambda v: v or "none"
+        )
+    family = next((mark.registry for mark in field.metadata if isinstance(mark, MemberOf)), None)
+    if family is not None:
+        names = family.names
+        return st.selectbox(
+            label, names, index=names.index(value), key=key, help=explained, format_func=lambda n: family[n].title
         )
     if kind is bool:
         return st.toggle(label, value=bool(value), key=key, help=explained)

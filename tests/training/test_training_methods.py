@@ -10,13 +10,16 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 from torch import Tensor, nn
 
-from curation.errors import CurationError
+from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.prediction import predict
-from curation.training.adversarial import perturbed
+from curation.plugin import fingerprint
 from curation.training.batches import Batches
+from curation.training.methods import METHODS, Method, Network
+from curation.training.methods.adversarial import perturbed
 from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
@@ -175,3 +178,66 @@ def test_prediction_halves_batches_until_they_fit(fits: int, few: tuple[np.ndarr
     torch.testing.assert_close(predict(narrow, few[0], batch_size=50), predict(Narrow(1000), few[0]))
     assert narrow.training
     assert max(narrow.seen[-2:]) <= fits
+
+
+class Mirrored(Method):
+    """Trained on images and their mirror images, the mirrored loss weighted by ``strength``."""
+
+    name = "mirrored"
+    title = "Mirrored"
+    perturbs = False
+
+    strength: float = Field(0.5, gt=0, description="weight of the mirrored loss")
+
+    def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        logits = network.logits(images)
+        mirrored = network.cross_entropy(network.logits(images.flip(3)), targets)
+        return network.cross_entropy(logits, targets) + self.strength * mirrored, logits
+
+
+@pytest.fixture
+def mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = {member.name: member for member in METHODS} | {"mirrored": Mirrored}
+    monkeypatch.setattr(METHODS, "_members", members)
+
+
+@pytest.mark.usefixtures("mirrored")
+def test_a_method_has_parameters_of_its_own(few: tuple[np.ndarray, np.ndarray]) -> None:
+    """Written beside ``method``, checked by it, and with their defaults in every fingerprint."""
+    usual = Training.parse({"method": "mirrored"})
+    assert usual.model_dump(mode="json")["strength"] == 0.5
+    assert usual == Training.parse(usual.model_dump(mode="json"))
+    strong = Training.parse({"method": "mirrored", "strength": 2, "batch_size": 30, "epochs": 1})
+    assert strong.how() == Mirrored(strength=2)
+    assert fingerprint(strong.model_dump(mode="json")) != fingerprint(usual.model_dump(mode="json"))
+    with pytest.raises(UsageError, match=r"training: .*strength: .*greater than 0, got -1"):
+        Training.parse({"method": "mirrored", "strength": -1})
+    with pytest.raises(UsageError, match=r"training: .*unknown field 'strenght'; did you mean 'strength'\?"):
+        Training.parse({"method": "mirrored", "strenght": 1})
+    with pytest.raises(UsageError, match=r"training: .*unknown field 'strength';"):
+        Training.parse({"method": "plain", "strength": 1})
+    model = small()
+    (epoch,) = train(model, *few, settings=strong, seed=0)
+    assert np.isfinite(epoch.loss)
+
+
+def test_unknown_methods_are_told_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"training: method: unknown training method 'trade'; did you mean 'trades'\?"):
+        Training.parse({"method": "trade"})
+
+
+@pytest.mark.parametrize(
+    ("how", "key"),
+    [
+        ({}, "bc8ff24593c04d4e"),
+        ({"method": "adversarial", "steps": 2}, "4b3bedda6ef4b288"),
+        ({"method": "trades", "steps": 2, "cutmix": 1.0}, "c1c74c3de9d87c79"),
+        ({"method": "free", "steps": 2, "average": 0.9}, "ab2359f716d34a6d"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_settings_keep_their_fingerprints(how: dict[str, Any], key: str) -> None:
+    """Those that goal models trained before methods were plug-ins are kept under."""
+    chosen = Training.parse({"batch_size": 32, **how, "epochs": 2, "precision": "float32"})
+    assert fingerprint(chosen.model_dump(mode="json")) == key
+    assert not chosen.versions

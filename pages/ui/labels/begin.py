@@ -131,6 +131,6 @@ def _rate(prepared: Prepared, check: LabelCheck) -> float | None:
     pipeline, goal = prepared.pipeline, prepared.recipe.goal_model
     history = pipeline.workspace.model(pipeline.model_key).history()
     seconds = [row["seconds"] for row in history if row.get("seconds")]
-    if goal.architecture == check.architecture and goal.train.method == "plain" and seconds:
+    if goal.architecture == check.architecture and goal.train.how() == check.train.how() and seconds:
         return len(pipeline.samples) / float(np.mean(seconds))
     return rates(prepared.workspace).get(check.architecture)

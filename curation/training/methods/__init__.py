@@ -1,0 +1,12 @@
+"""Training methods: how a network learns from a batch, plainly or on perturbed images."""
+
+from curation.plugin import Registry
+from curation.training.methods.adversarial import Adversarial
+from curation.training.methods.base import Method, Network
+from curation.training.methods.free import Free
+from curation.training.methods.plain import Plain
+from curation.training.methods.trades import Trades
+
+METHODS: Registry[Method] = Registry("training method", (Plain, Adversarial, Trades, Free))
+
+__all__ = ["METHODS", "Method", "Network"]

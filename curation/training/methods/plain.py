@@ -1,0 +1,19 @@
+"""Training on the images as they are."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from curation.training.methods.base import Method, Network
+
+
+class Plain(Method):
+    """Cross-entropy on the augmented images."""
+
+    name = "plain"
+    title = "Plain"
+    perturbs = False
+
+    def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        logits = network.logits(images)
+        return network.cross_entropy(logits, targets), logits
