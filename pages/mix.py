@@ -82,7 +82,7 @@ with controls:
                 format="%.1f %%",
                 help="This share of the family, the hardest, is passed over.",
             )
-    with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].covers, key="how-chosen"):
+    with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].by_coverage, key="how-chosen"):
         coverage.strategy(opened)
         bound(
             st.selectbox,

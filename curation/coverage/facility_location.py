@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from curation.coverage.cover import Choice, Cover, OnProgress
 from curation.coverage.greedy import Greedy
 from curation.coverage.points import Graph, Points
+from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
 from curation.errors import CurationError
 
@@ -31,7 +31,7 @@ def facility_location(
     owners: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
-) -> Cover:
+) -> Subset:
     """Choose the points to which all others have the shortest way: the greatest Σᵢ maxⱼ (c − dᵢⱼ), greedily.
 
     c is the largest distance there is, so that the value is what all points together are nearer to their nearest chosen
@@ -96,7 +96,7 @@ def facility_location(
     unserved = np.flatnonzero(far == np.float32(widest))
     if graph is not None and len(unserved):
         far[unserved] = values.nearest(np.append(choice.given, greedy.chosen), of=unserved)[1]
-    return Cover(
+    return Subset(
         chosen=greedy.chosen,
         gains=greedy.gains,
         value=value,

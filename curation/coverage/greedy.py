@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curation.coverage.cover import Choice, OnProgress
 from curation.coverage.points import Graph, Points
+from curation.coverage.subset import Choice, OnProgress
 from curation.randomness import SampleRandom, stream_seeds
 
 GRAPH_PAIRS = 1 << 26

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from curation.coverage.cover import Choice, Cover, OnProgress
 from curation.coverage.points import Points
+from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.distances import Metric
 
 
@@ -23,7 +23,7 @@ def k_center(
     owners: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
-) -> Cover:
+) -> Subset:
     """Choose, each time, the point farthest from all chosen ones; ties by position.
 
     The first one is that nearest to the mean, unless some are given. The value is by how much the radius shrank from
@@ -51,7 +51,7 @@ def k_center(
     )
     radius = float(apart.max())
     gains = -np.diff(radii, prepend=at_first)
-    return Cover(
+    return Subset(
         chosen=np.append(chosen, rest),
         gains=np.append(np.zeros(len(chosen)), gains),
         value=at_first - radius,

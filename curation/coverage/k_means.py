@@ -7,9 +7,9 @@ import time
 import numpy as np
 import torch
 
-from curation.coverage.cover import Choice, Cover, OnProgress
 from curation.coverage.k_center import farthest_first
 from curation.coverage.points import Points
+from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.clusters import clusters
 from curation.embedding.distances import Metric
 
@@ -24,7 +24,7 @@ def k_means(
     owners: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
-) -> Cover:
+) -> Subset:
     """Choose, of each of k clusters, the point nearest to its center, largest clusters first.
 
     The value is what the squared distances to the nearest chosen one are less than those to the mean of all, its share
@@ -55,7 +55,7 @@ def k_means(
     spread = values.from_mean().astype(np.float64) ** 2
     saved = spread - (2 * apart if values.cosine else apart.astype(np.float64) ** 2)
     on_progress(count, count)
-    return Cover(
+    return Subset(
         chosen=chosen,
         gains=np.bincount(at, weights=saved, minlength=len(served))[len(choice.given) :],
         value=float(saved.sum()),

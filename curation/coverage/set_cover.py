@@ -8,10 +8,10 @@ import time
 import numpy as np
 import torch
 
-from curation.coverage.cover import Choice, Cover, OnProgress
 from curation.coverage.greedy import Greedy
 from curation.coverage.k_center import farthest_first
 from curation.coverage.points import Points
+from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.distances import Metric
 from curation.errors import CurationError
 
@@ -26,7 +26,7 @@ def set_cover(
     owners: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     on_progress: OnProgress = lambda done, total: None,
-) -> Cover:
+) -> Subset:
     """Choose greedily the centers of balls that hold most points not in a ball yet; ties by position.
 
     The value is the number of points in balls, its share that of all points. Without ``count`` balls are chosen until
@@ -64,7 +64,7 @@ def set_cover(
     on_progress(len(chosen), len(chosen))
     inside = int((greedy.reach < 0).sum())
     largest = int(gains[0]) if len(gains) else 0
-    return Cover(
+    return Subset(
         chosen=chosen,
         gains=gains,
         value=float(inside),

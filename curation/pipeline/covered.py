@@ -10,7 +10,7 @@ import pandas as pd
 from curation.embedding.spaces import concatenated
 from curation.progress import Progress, Report
 from curation.selection import SELECTORS
-from curation.selection.covering import Covered, Covering
+from curation.selection.coverage import CoverageRun, GroupCoverage
 from curation.selection.edits import without
 from curation.selection.family import family_of
 from curation.selection.pool import FAMILIES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class WorkedOut(NamedTuple):
     """chosen: candidate_id int64, order uint32 (of choice, ``NEVER`` where the strategy has none), weight float32,
-    cluster int32 (−1: none); groups: plain data of each ``Covered``."""
+    cluster int32 (−1: none); groups: plain data of each ``GroupCoverage``."""
 
     chosen: pd.DataFrame
     groups: list[dict[str, Any]]
@@ -36,7 +36,7 @@ def families_measured(pipeline: Pipeline) -> list[str]:
         family
         for family in FAMILIES
         if selection.mix.of(family)
-        and (pipeline.recipe.weights.asked or SELECTORS[selection.strategy_of(family)].covers)
+        and (pipeline.recipe.weights.asked or SELECTORS[selection.strategy_of(family)].by_coverage)
     ]
 
 
@@ -47,7 +47,7 @@ def work_out(pipeline: Pipeline, pool: pd.DataFrame, report: Report) -> WorkedOu
     """
     recipe, selection = pipeline.recipe, pipeline.recipe.selection
     places = _Places(pipeline, pool)
-    covering = Covering(
+    coverage_run = CoverageRun(
         places,
         selection.coverage,
         total=selection.budget,
@@ -55,13 +55,13 @@ def work_out(pipeline: Pipeline, pool: pd.DataFrame, report: Report) -> WorkedOu
         on_progress=lambda done, total: report(Progress("coverage", done, total)),
     )
     classes = len(pipeline.samples.classes)
-    selected = select(pool, selection, seed=recipe.seed, classes=classes, covering=covering)
-    order = covering.order_of(selected.candidate_ids)
+    selected = select(pool, selection, seed=recipe.seed, classes=classes, coverage_run=coverage_run)
+    order = coverage_run.order_of(selected.candidate_ids)
     weights, clusters = _weighed(pipeline, pool, selected, places)
     chosen = pd.DataFrame(
         {"candidate_id": selected.candidate_ids, "order": order, "weight": weights, "cluster": clusters}
     )
-    return WorkedOut(chosen, [_plain(group) for group in covering.covered])
+    return WorkedOut(chosen, [_plain(group) for group in coverage_run.groups])
 
 
 class _Places:
@@ -131,18 +131,18 @@ def _weighed(
     return weights, clusters
 
 
-def _plain(group: Covered) -> dict[str, Any]:
-    cover = group.cover
+def _plain(group: GroupCoverage) -> dict[str, Any]:
+    subset = group.subset
     return {
         "family": group.family,
         "label": group.label,
         "offered": group.offered,
-        "chosen": len(cover.chosen),
-        "value": cover.value,
-        "share": cover.share,
-        "guarantee": cover.guarantee,
-        "farthest": cover.radius,
-        "seconds": round(cover.seconds, 3),
+        "chosen": len(subset.chosen),
+        "value": subset.value,
+        "share": subset.share,
+        "guarantee": subset.guarantee,
+        "farthest": subset.radius,
+        "seconds": round(subset.seconds, 3),
         "radius": group.radius,
         "steps": group.steps.tolist(),
         "curve": group.curve.round(5).tolist(),

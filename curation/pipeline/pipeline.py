@@ -430,7 +430,7 @@ class Pipeline(Plan):
         return None if follows is None else self.corrected() if follows == "self_correction" else self.covered()
 
     def coverage(self) -> list[dict[str, Any]]:
-        """Return how each group is covered, as plain data (see ``selection.covering.Covered``).
+        """Return how each group is covered, as plain data (see ``selection.coverage.GroupCoverage``).
 
         Raises: CurationError when the stage is missing.
         """

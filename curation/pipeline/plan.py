@@ -146,7 +146,7 @@ class Plan:
         if stage == "labels":
             return self.recipe.label_check is not None
         if stage == "coverage":
-            return SELECTORS[self.recipe.selection.strategy].covers or self.recipe.weights.asked
+            return SELECTORS[self.recipe.selection.strategy].by_coverage or self.recipe.weights.asked
         return bool(getattr(self.recipe.variants, stage, True))
 
     @property

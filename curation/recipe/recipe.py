@@ -125,7 +125,7 @@ class Recipe(Settings):
         value, parts = self.to_dict(), []
         if self.selection.strategy == "self_correction":
             parts += ["selection", "self_correction"]
-        if SELECTORS[self.selection.strategy].covers or self.weights.asked:
+        if SELECTORS[self.selection.strategy].by_coverage or self.weights.asked:
             parts += ["selection", "weights"]
         return self.candidates() | {key: value[key] for key in parts if key in value}
 

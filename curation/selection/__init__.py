@@ -2,7 +2,7 @@
 
 from curation.plugin import Registry
 from curation.selection.boundary import Boundary
-from curation.selection.covering import FacilityLocation, KCenter, KMeans, SetCover
+from curation.selection.coverage import FacilityLocation, KCenter, KMeans, SetCover
 from curation.selection.random import Random
 from curation.selection.self_correction import SelfCorrected
 

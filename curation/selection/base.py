@@ -14,7 +14,7 @@ from curation.selection.family import Family
 from curation.selection.order import first, least_of_each_sample
 
 if TYPE_CHECKING:
-    from curation.selection.covering import Covering
+    from curation.selection.coverage import CoverageRun
 
 Within = Literal["boundary", "family"]
 """What a strategy chooses from: the candidates between offset and floor, or all of the family."""
@@ -26,8 +26,8 @@ class Group:
 
     family: theirs; positions: int64 N, rising positions in it; order: uint32 N, falls as hardness rises; bounded: a
     floor is set, so that the quota is drawn inside the band instead of from its top; one_per_sample: take no two of one
-    sample; given: int64, rising positions in the family of what was taken by hand; covering: works a coverage strategy
-    out, None: it was worked out before.
+    sample; given: int64, rising positions in the family of what was taken by hand; coverage_run: computes a coverage
+    strategy's order, None: it was computed before.
     """
 
     family: Family
@@ -36,7 +36,7 @@ class Group:
     bounded: bool = False
     one_per_sample: bool = False
     given: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    covering: Covering | None = None
+    coverage_run: CoverageRun | None = None
 
     @property
     def rows(self) -> np.ndarray:
@@ -58,8 +58,8 @@ class Selector(Plugin):
     follows: ClassVar[str | None] = None
     """A stage, and the column of the pool with the order it works out, uint32: ``NEVER`` for what is not chosen."""
 
-    covers: ClassVar[bool] = False
-    """It chooses by how well the chosen cover the others; see ``selection.covering``."""
+    by_coverage: ClassVar[bool] = False
+    """It chooses by how well the chosen cover the others; see ``selection.coverage``."""
 
     def __call__(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Choose candidates; the result depends on the group as a set, on ``need`` and on ``seed`` alone.

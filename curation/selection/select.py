@@ -11,7 +11,7 @@ from curation.errors import UsageError
 from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
-from curation.selection.covering import Covering
+from curation.selection.coverage import CoverageRun
 from curation.selection.edits import find, relabeled, without
 from curation.selection.family import NEVER, Family, family_of
 from curation.selection.mix import class_parts, quotas
@@ -27,7 +27,7 @@ _FILL_ORDER = ("clean", "adversarial", "corruption")
 
 
 def select(
-    pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int, covering: Covering | None = None
+    pool: pd.DataFrame, settings: Selection, *, seed: int, classes: int, coverage_run: CoverageRun | None = None
 ) -> Selected:
     """Choose the curated set.
 
@@ -36,14 +36,14 @@ def select(
         settings: the recipe's ``selection`` block.
         seed: the recipe's seed, for what is drawn at random.
         classes: K; labels are in [0, K).
-        covering: works a coverage strategy out; None: its order is in the pool.
+        coverage_run: computes a coverage strategy; None: its order is in the pool.
 
     Returns: the chosen rows; where a family has too few candidates, all it has, and a ``Shortage`` that says so.
     Raises: UsageError for edits that name what is not in the pool, or more of a family than its quota; CurationError
         for a pool with scores that are not numbers, labels out of range, a missing column or a candidate twice.
     """
     selectors = {name: SELECTORS.build(settings.strategy_of(name)) for name in FAMILIES}
-    follows = {name: None if it.covers and covering else it.follows for name, it in selectors.items()}
+    follows = {name: None if it.by_coverage and coverage_run else it.follows for name, it in selectors.items()}
     families = {name: family_of(pool, name, settings.score, follows=follows[name]) for name in FAMILIES}
     families = relabeled(families, settings.edits, classes=classes)
     forced = find(families, settings.edits.include, where="edits.include")
@@ -57,7 +57,7 @@ def select(
                 f"edits.include holds {len(forced[name]):,} {name} candidates but their quota is {quota:,}; remove "
                 "some, or raise the budget or the family's part of the mix"
             )
-        fill = _Fill(family, quota, settings, selectors[name], forced[name], seed, classes, covering)
+        fill = _Fill(family, quota, settings, selectors[name], forced[name], seed, classes, coverage_run)
         fill.run(*candidates(family, settings, excluded[name]), taken)
         filled[name] = fill
         if name != "clean":
@@ -83,7 +83,7 @@ class _Fill:
     forced: np.ndarray
     seed: int
     classes: int
-    covering: Covering | None = None
+    coverage_run: CoverageRun | None = None
     candidates: int = 0
     passed_over: int = 0
     hardest: int = 2**32 - 1
@@ -117,7 +117,7 @@ class _Fill:
         blocked = self._blocked(taken)
         mask = np.zeros(len(self.family), dtype=bool)
         mask[self.forced] = True
-        if self.family.given_order is not None and not self.selector.covers:
+        if self.family.given_order is not None and not self.selector.by_coverage:
             offered = self.family.given_order[at] != NEVER
             at, order = at[offered], order[offered]
         groups = self._groups(at, order)
@@ -137,7 +137,7 @@ class _Fill:
         start, stop = edges(order, settings, name) if banded else (0, len(order))
         bounded = banded and settings.floor.of(name) is not None
         inside = between(order, start, stop)
-        group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample, given, self.covering)
+        group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample, given, self.coverage_run)
         if blocked is not None:
             free = ~blocked[group.positions]
             group = replace(group, positions=group.positions[free], order=group.order[free])

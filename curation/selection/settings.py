@@ -12,7 +12,7 @@ from curation.plugin import Settings
 from curation.scores import SCORES
 from curation.selection import SELECTORS
 from curation.selection.base import Within
-from curation.selection.covering import Coverage
+from curation.selection.coverage import CoverageSettings
 from curation.selection.pool import FAMILIES, candidate_name, parse_candidate
 
 
@@ -122,7 +122,7 @@ class Selection(Settings):
         description="what the strategy chooses from: boundary (between offset and floor) or family (all); None: random "
         "and self_correction from the family, the others from the boundary",
     )
-    coverage: Coverage = Field(Coverage(), description="how the coverage strategies measure and choose")
+    coverage: CoverageSettings = Field(CoverageSettings(), description="how the coverage strategies measure and choose")
     score: str = Field(
         "entropy",
         description="what hard means: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − p₂)); of "
@@ -198,7 +198,7 @@ class Selection(Settings):
 
     def strategy_of(self, family: str) -> str:
         """Return the strategy by which a family is chosen: where ``coverage`` leaves it out, boundary."""
-        left_out = SELECTORS[self.strategy].covers and family not in self.coverage.families
+        left_out = SELECTORS[self.strategy].by_coverage and family not in self.coverage.families
         return "boundary" if left_out else self.strategy
 
     def within_of(self, family: str) -> Within:

@@ -43,7 +43,7 @@ def strategy(opened: Opened) -> None:
         format_func=lambda name: SELECTORS[name].title,
     )
     selector = SELECTORS[selection.strategy]
-    if selector.covers or selection.strategy == "random":
+    if selector.by_coverage or selection.strategy == "random":
         own = {"boundary": "the hardness band", "family": "the whole family"}
         bound(
             st.segmented_control,
@@ -55,7 +55,7 @@ def strategy(opened: Opened) -> None:
             required=True,
             help="The band lies between the offset and, where set, the floor.",
         )
-    if selector.covers:
+    if selector.by_coverage:
         _settings(selection.strategy)
 
 
@@ -161,7 +161,7 @@ def unfinished(opened: Opened) -> None:
 
 def result(opened: Opened) -> None:
     """Draw how well the chosen cover the others: value, guarantee, seconds, and the curve beside that of chance."""
-    if opened.provisional or not SELECTORS[opened.recipe.selection.strategy].covers:
+    if opened.provisional or not SELECTORS[opened.recipe.selection.strategy].by_coverage:
         return
     groups = opened.pipeline.coverage()
     if not groups:

@@ -105,7 +105,7 @@ def test_lazy_greedy_is_plain_greedy(
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(greedy, "GRAPH_PAIRS", pairs)
-        cover = facility_location(
+        subset = facility_location(
             points,
             count=count,
             metric=metric,  # type: ignore[arg-type]
@@ -114,12 +114,12 @@ def test_lazy_greedy_is_plain_greedy(
         )
     distances = apart(points, metric)
     chosen, gains = plain_greedy(distances, count, fixed=fixed, owners=owners)
-    assert cover.chosen.tolist() == chosen
-    assert cover.gains.tolist() == gains
+    assert subset.chosen.tolist() == chosen
+    assert subset.gains.tolist() == gains
     nearest = distances[:, fixed + chosen].min(1)
-    assert cover.radius == nearest.max()
-    assert cover.value == pytest.approx((distances.max() - nearest).sum(), rel=1e-6, abs=1e-5)
-    assert 0 <= cover.share <= 1 + 1e-6
+    assert subset.radius == nearest.max()
+    assert subset.value == pytest.approx((distances.max() - nearest).sum(), rel=1e-6, abs=1e-5)
+    assert 0 <= subset.share <= 1 + 1e-6
 
 
 @settings(deadline=None, max_examples=60)
@@ -139,17 +139,17 @@ def test_facility_location_keeps_its_guarantee(case: tuple[np.ndarray, int, list
         return float((before - np.minimum(before, distances[:, list(chosen)].min(1))).sum())
 
     best = max(added(chosen) for chosen in itertools.combinations(free, count))
-    cover = facility_location(points, count=count, given=np.array(fixed, np.int64), owners=owners)
-    assert cover.gains.sum() >= (0.5 if owners is not None else 1 - 1 / math.e) * best - 1e-4
-    assert ("half" in cover.guarantee) == (owners is not None)
+    subset = facility_location(points, count=count, given=np.array(fixed, np.int64), owners=owners)
+    assert subset.gains.sum() >= (0.5 if owners is not None else 1 - 1 / math.e) * best - 1e-4
+    assert ("half" in subset.guarantee) == (owners is not None)
 
 
 def test_where_the_graph_begins_changes_nothing(pairs: int) -> None:
     """Bit for bit, gains too: the two halves of the work give the same numbers."""
     chosen, gains = plain_greedy(apart(BLOBS), 60)
-    cover = facility_location(BLOBS, count=60)
-    assert cover.chosen.tolist() == chosen
-    assert cover.gains.tolist() == gains
+    subset = facility_location(BLOBS, count=60)
+    assert subset.chosen.tolist() == chosen
+    assert subset.gains.tolist() == gains
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -157,19 +157,19 @@ def test_threads_change_nothing(threads: int) -> None:
     before, expected = torch.get_num_threads(), facility_location(BLOBS, count=40)
     torch.set_num_threads(threads)
     try:
-        cover = facility_location(BLOBS, count=40)
+        subset = facility_location(BLOBS, count=40)
     finally:
         torch.set_num_threads(before)
-    assert cover.chosen.tolist() == expected.chosen.tolist()
-    assert cover.gains.tolist() == expected.gains.tolist()
+    assert subset.chosen.tolist() == expected.chosen.tolist()
+    assert subset.gains.tolist() == expected.gains.tolist()
 
 
 def test_all_neighbors_are_the_same_as_all_points() -> None:
     whole = facility_location(BLOBS, count=50)
-    cover = facility_location(BLOBS, count=50, neighbors=len(BLOBS) - 1)
-    assert cover.chosen.tolist() == whole.chosen.tolist()
-    assert cover.value == pytest.approx(whole.value, rel=1e-5)
-    assert cover.radius == pytest.approx(whole.radius, rel=1e-5)
+    subset = facility_location(BLOBS, count=50, neighbors=len(BLOBS) - 1)
+    assert subset.chosen.tolist() == whole.chosen.tolist()
+    assert subset.value == pytest.approx(whole.value, rel=1e-5)
+    assert subset.radius == pytest.approx(whole.radius, rel=1e-5)
 
 
 @pytest.mark.parametrize("fixed", [[], [5, 300]])
@@ -180,54 +180,54 @@ def test_few_neighbors_serve_none_but_them(fixed: list[int]) -> None:
     np.put_along_axis(distances, found.index, found.distance, 1)
     np.fill_diagonal(distances, 0)
     chosen, _ = plain_greedy(distances, 40, fixed=fixed)
-    cover = facility_location(BLOBS, count=40, neighbors=found, given=np.array(fixed, np.int64))
-    assert cover.chosen.tolist() == chosen
+    subset = facility_location(BLOBS, count=40, neighbors=found, given=np.array(fixed, np.int64))
+    assert subset.chosen.tolist() == chosen
     nearest = distances[:, fixed + chosen].min(1)
-    assert cover.value == pytest.approx((widest - nearest).sum(), rel=1e-5)
-    assert cover.radius == pytest.approx(cdist(BLOBS, BLOBS[fixed + chosen]).min(1).max(), rel=1e-5)
+    assert subset.value == pytest.approx((widest - nearest).sum(), rel=1e-5)
+    assert subset.radius == pytest.approx(cdist(BLOBS, BLOBS[fixed + chosen]).min(1).max(), rel=1e-5)
     counted = facility_location(BLOBS, count=40, neighbors=10, given=np.array(fixed, np.int64))
     assert counted.chosen.tolist() == chosen
 
 
 def test_stochastic_greedy_depends_on_its_seed_alone(pairs: int) -> None:
     best = facility_location(BLOBS, count=30)
-    covers = [facility_location(BLOBS, count=30, method="stochastic", seed=seed) for seed in (0, 0, 1)]
-    assert covers[0].chosen.tolist() == covers[1].chosen.tolist() != covers[2].chosen.tolist()
-    assert len(set(covers[0].chosen.tolist())) == 30
-    for cover in covers:
-        assert 0.97 * best.value < cover.value <= best.value * (1 + 1e-6)
+    subsets = [facility_location(BLOBS, count=30, method="stochastic", seed=seed) for seed in (0, 0, 1)]
+    assert subsets[0].chosen.tolist() == subsets[1].chosen.tolist() != subsets[2].chosen.tolist()
+    assert len(set(subsets[0].chosen.tolist())) == 30
+    for subset in subsets:
+        assert 0.97 * best.value < subset.value <= best.value * (1 + 1e-6)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(greedy, "GRAPH_PAIRS", 1 << 26)
-        assert facility_location(BLOBS, count=30, method="stochastic").chosen.tolist() == covers[0].chosen.tolist()
+        assert facility_location(BLOBS, count=30, method="stochastic").chosen.tolist() == subsets[0].chosen.tolist()
 
 
 def test_stochastic_greedy_heeds_given_ones_and_owners(pairs: int) -> None:
     owners = np.arange(len(BLOBS)) // 3
     fixed = np.array([0, 50])
-    cover = facility_location(BLOBS, count=100, method="stochastic", given=fixed, owners=owners)
-    chosen = owners[np.append(fixed, cover.chosen)]
+    subset = facility_location(BLOBS, count=100, method="stochastic", given=fixed, owners=owners)
+    chosen = owners[np.append(fixed, subset.chosen)]
     assert len(set(chosen.tolist())) == 102
 
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_points_that_are_all_the_same(count: int) -> None:
     same = np.ones((7, 3), np.float32)
-    for cover in (
+    for subset in (
         facility_location(same, count=count),
         facility_location(same, count=count, neighbors=2),
         k_center(same, count=count),
         set_cover(same, radius=1.0, count=count),
     ):
-        assert cover.chosen.tolist() == list(range(count))
-        assert (cover.share, cover.radius) == (1, 0)
-    cover = k_means(same, count=count)
-    assert len(set(cover.chosen.tolist())) == count
-    assert (cover.share, cover.radius) == (1, 0)
+        assert subset.chosen.tolist() == list(range(count))
+        assert (subset.share, subset.radius) == (1, 0)
+    subset = k_means(same, count=count)
+    assert len(set(subset.chosen.tolist())) == count
+    assert (subset.share, subset.radius) == (1, 0)
 
 
 def test_choosing_all() -> None:
     every = list(range(40))
-    for cover in (
+    for subset in (
         facility_location(BLOBS[:40], count=40),
         facility_location(BLOBS[:40], count=40, method="stochastic"),
         facility_location(BLOBS[:40], count=40, neighbors=3),
@@ -235,9 +235,9 @@ def test_choosing_all() -> None:
         k_means(BLOBS[:40], count=40),
         set_cover(BLOBS[:40], radius=3.0, count=40),
     ):
-        assert sorted(cover.chosen.tolist()) == every
-        assert cover.share == pytest.approx(1)
-        assert cover.radius == 0
+        assert sorted(subset.chosen.tolist()) == every
+        assert subset.share == pytest.approx(1)
+        assert subset.radius == 0
 
 
 @settings(deadline=None, max_examples=60)
@@ -249,7 +249,7 @@ def test_set_cover_is_plain_greedy_and_keeps_its_guarantee(
     inside = np.less_equal(apart(points), radius)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(greedy, "GRAPH_PAIRS", pairs)
-        cover = set_cover(points, radius=radius, given=np.array(fixed, np.int64), owners=owners)
+        subset = set_cover(points, radius=radius, given=np.array(fixed, np.int64), owners=owners)
     owners = np.arange(len(points)) if owners is None else owners
     held = inside[:, fixed].any(1)
     chosen: list[int] = []
@@ -259,12 +259,12 @@ def test_set_cover_is_plain_greedy_and_keeps_its_guarantee(
             break
         chosen.append(int(added.argmax()))
         held |= inside[:, chosen[-1]]
-    assert cover.chosen.tolist() == chosen
-    assert cover.value == held.sum()
-    assert cover.share == held.mean()
+    assert subset.chosen.tolist() == chosen
+    assert subset.value == held.sum()
+    assert subset.share == held.mean()
     if len(np.unique(owners)) == len(points):
         assert held.all()
-        assert cover.radius <= radius
+        assert subset.radius <= radius
     if not fixed and len(np.unique(owners)) == len(points):
         fewest = next(
             count
@@ -276,13 +276,13 @@ def test_set_cover_is_plain_greedy_and_keeps_its_guarantee(
 
 def test_balls_left_over_go_to_the_farthest() -> None:
     line = np.array([[0], [1], [2], [10], [30]], np.float32)
-    cover = set_cover(line, radius=1.0, count=2)
-    assert (cover.chosen.tolist(), cover.gains.tolist(), cover.value) == ([1, 3], [3, 1], 4)
-    assert cover.radius == 20
-    cover = set_cover(line, radius=20.0, count=4)
-    assert cover.chosen.tolist() == [3, 4, 0, 2]
-    assert cover.gains.tolist() == [5, 0, 0, 0]
-    assert cover.radius == 1
+    subset = set_cover(line, radius=1.0, count=2)
+    assert (subset.chosen.tolist(), subset.gains.tolist(), subset.value) == ([1, 3], [3, 1], 4)
+    assert subset.radius == 20
+    subset = set_cover(line, radius=20.0, count=4)
+    assert subset.chosen.tolist() == [3, 4, 0, 2]
+    assert subset.gains.tolist() == [5, 0, 0, 0]
+    assert subset.radius == 1
 
 
 def test_a_radius_that_says_nothing_is_noted() -> None:
@@ -298,17 +298,17 @@ def test_k_center_is_within_twice_the_best(case: tuple[np.ndarray, int, list[int
     points, count, fixed, owners = case
     if not count:
         return
-    cover = k_center(points, count=count, given=np.array(fixed, np.int64), owners=owners)
+    subset = k_center(points, count=count, given=np.array(fixed, np.int64), owners=owners)
     distances = apart(points)
-    assert len(set(cover.chosen.tolist()) | set(fixed)) == count + len(fixed)
-    assert cover.radius == distances[:, fixed + cover.chosen.tolist()].min(1).max()
-    assert cover.gains.sum() == pytest.approx(cover.value)
+    assert len(set(subset.chosen.tolist()) | set(fixed)) == count + len(fixed)
+    assert subset.radius == distances[:, fixed + subset.chosen.tolist()].min(1).max()
+    assert subset.gains.sum() == pytest.approx(subset.value)
     if owners is None:
         best = min(
             distances[:, [*fixed, *chosen]].min(1).max()
             for chosen in itertools.combinations(np.setdiff1d(np.arange(len(points)), fixed).tolist(), count)
         )
-        assert cover.radius <= 2 * best + 1e-6
+        assert subset.radius <= 2 * best + 1e-6
 
 
 def test_k_center_begins_in_the_middle_and_goes_on_farthest_first() -> None:
@@ -318,21 +318,21 @@ def test_k_center_begins_in_the_middle_and_goes_on_farthest_first() -> None:
 
 
 def test_k_means_takes_one_of_each_clear_cluster() -> None:
-    cover = k_means(BLOBS, count=4, seed=3)
+    subset = k_means(BLOBS, count=4, seed=3)
     blob = np.repeat(np.arange(4), [60, 100, 140, 180])
-    assert sorted(blob[cover.chosen]) == [0, 1, 2, 3]
-    assert blob[cover.chosen].tolist() == [3, 2, 1, 0]
-    assert cover.share > 0.9
-    assert cover.gains.sum() == pytest.approx(cover.value)
-    assert k_means(BLOBS, count=4, seed=3).chosen.tolist() == cover.chosen.tolist()
+    assert sorted(blob[subset.chosen]) == [0, 1, 2, 3]
+    assert blob[subset.chosen].tolist() == [3, 2, 1, 0]
+    assert subset.share > 0.9
+    assert subset.gains.sum() == pytest.approx(subset.value)
+    assert k_means(BLOBS, count=4, seed=3).chosen.tolist() == subset.chosen.tolist()
 
 
 def test_k_means_fills_up_what_clusters_cannot_give() -> None:
     twins = np.repeat(np.array([[0.0], [1.0], [5.0]], np.float32), 3, axis=0)
-    cover = k_means(twins, count=5, given=np.array([0]), owners=np.array([0, 1, 2, 3, 4, 5, 6, 6, 7]))
-    assert len(set(cover.chosen.tolist())) == 5
-    assert 0 not in cover.chosen
-    assert cover.radius == 0
+    subset = k_means(twins, count=5, given=np.array([0]), owners=np.array([0, 1, 2, 3, 4, 5, 6, 6, 7]))
+    assert len(set(subset.chosen.tolist())) == 5
+    assert 0 not in subset.chosen
+    assert subset.radius == 0
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine"])

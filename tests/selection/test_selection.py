@@ -17,7 +17,7 @@ from curation.plugin import explain
 from curation.selection import SELECTORS
 from curation.selection.band import ranking
 from curation.selection.base import Group
-from curation.selection.covering import Covering
+from curation.selection.coverage import CoverageRun
 from curation.selection.family import family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardest_first
@@ -67,9 +67,9 @@ def parsed(**fields: Any) -> Selection:
 
 def run(pool: pd.DataFrame, seed: int = 0, **fields: Any) -> Selected:
     settings = parsed(**fields)
-    covering = Covering(lambda rows: PLACES[pool["candidate_id"].to_numpy()[rows] % len(PLACES)], settings.coverage,
-                        total=settings.budget)  # fmt: skip
-    return select(pool, settings, seed=seed, classes=CLASSES, covering=covering)
+    ids = pool["candidate_id"].to_numpy()
+    coverage_run = CoverageRun(lambda rows: PLACES[ids[rows] % len(PLACES)], settings.coverage, total=settings.budget)
+    return select(pool, settings, seed=seed, classes=CLASSES, coverage_run=coverage_run)
 
 
 # Names and ids

@@ -112,7 +112,7 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
     opened, samples = drawn.opened, drawn.opened.pipeline.samples
     whole = len(at) == len(drawn)
     placed = copies.placed(drawn, at, inside if polygon else None)
-    covers = SELECTORS[opened.recipe.selection.strategy].covers and not opened.provisional
+    covers = SELECTORS[opened.recipe.selection.strategy].by_coverage and not opened.provisional
     ids = opened.pool["candidate_id"].to_numpy()
 
     def drawn_around() -> None:

@@ -1,4 +1,4 @@
-"""Strategies that choose by how well the chosen cover the others: their settings, their members, their working out."""
+"""Strategies that choose by how well the chosen cover the others: their settings, their members, their run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from curation.coverage import Cover, coverage_curve, facility_location, k_center, k_means, set_cover
+from curation.coverage import Subset, coverage_curve, facility_location, k_center, k_means, set_cover
 from curation.embedding.neighbors import nearest_neighbors
 from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError
@@ -33,7 +33,7 @@ _PROBED = 500
 _CURVE = 100
 
 
-class Coverage(Settings):
+class CoverageSettings(Settings):
     """How the coverage strategies measure distance, and what they may choose from."""
 
     families: list[Literal["clean", "corruption", "adversarial"]] = Field(
@@ -74,18 +74,18 @@ class Coverage(Settings):
 
 
 @dataclass(frozen=True)
-class Covered:
+class GroupCoverage:
     """How the candidates of one family, or of one class of it, are covered.
 
-    label: the class, None: all; offered: candidates there were; cover: as ``curation.coverage`` returned it; radius: of
-    the curves, in the space's unit; steps: int64, numbers of chosen images; curve, by_chance: share of the candidates
-    within the radius of the first so many chosen, or of as many drawn at random.
+    label: the class, None: all; offered: candidates there were; subset: as ``curation.coverage`` returned it; radius:
+    of the curves, in the space's unit; steps: int64, numbers of chosen images; curve, by_chance: share of the
+    candidates within the radius of the first so many chosen, or of as many drawn at random.
     """
 
     family: str
     label: int | None
     offered: int
-    cover: Cover
+    subset: Subset
     radius: float
     steps: np.ndarray
     curve: np.ndarray
@@ -93,18 +93,18 @@ class Covered:
 
 
 @dataclass
-class Covering:
-    """The working out of a coverage strategy while a selection is made; ``covered`` tells of every group, in order.
+class CoverageRun:
+    """A coverage strategy computed while a selection is made; ``groups`` tells of every group, in order.
 
     points: where rows of the pool lie; on_progress: told how many images are chosen of how many, may raise to stop.
     """
 
     points: Points
-    settings: Coverage
+    settings: CoverageSettings
     total: int
     device: str = "cpu"
     on_progress: Callable[[int, int], None] = lambda done, total: None
-    covered: list[Covered] = field(default_factory=list)
+    groups: list[GroupCoverage] = field(default_factory=list)
     done: int = 0
     ranks: dict[int, int] = field(default_factory=dict)
     """By candidate_id: the order of choice among its family, or class of it."""
@@ -126,7 +126,7 @@ class Covering:
             radius = self.settings.radius or fitting_radius(
                 points[mine], count=count, metric=self.settings.metric, device=self.device
             )
-            cover = self._cover(
+            subset = self._choose(
                 selector,
                 points[mine],
                 settings=self.settings.model_copy(update={"radius": radius}),
@@ -135,9 +135,9 @@ class Covering:
                 owners=owners[mine] if group.one_per_sample else None,
                 seed=seed,
             )
-            self._note(group.family.name, label, points[mine], cover, radius=radius, seed=seed)
-            found.append(mine[cover.chosen])
-            ranks.append((np.arange(len(cover.chosen)) + 0.5) / max(len(cover.chosen), 1))
+            self._note(group.family.name, label, points[mine], subset, radius=radius, seed=seed)
+            found.append(mine[subset.chosen])
+            ranks.append((np.arange(len(subset.chosen)) + 0.5) / max(len(subset.chosen), 1))
         order = np.full(len(positions), NEVER, dtype=np.uint32)
         if found:
             # Classes take turns, so that the first so many chosen are a fair part of the whole.
@@ -167,28 +167,28 @@ class Covering:
         parts[np.argsort(-(exact % max(len(there), 1)), kind="stable")[: need - int(parts.sum())]] += 1
         return [(int(label), int(part)) for label, part in zip(classes, parts, strict=True) if part]
 
-    def _cover(self, selector: CoverageSelector, points: np.ndarray, *, count: int, **more: Any) -> Cover:
+    def _choose(self, selector: CoverageSelector, points: np.ndarray, *, count: int, **more: Any) -> Subset:
         before = self.done
 
         def report(done: int, total: int) -> None:
             self.on_progress(min(before + count * done // max(total, 1), self.total), self.total)
 
-        cover = selector.cover(points, count=count, device=self.device, on_progress=report, **more)
+        subset = selector.choose(points, count=count, device=self.device, on_progress=report, **more)
         self.done += count
-        return cover
+        return subset
 
     def _note(
-        self, family: str, label: int | None, points: np.ndarray, cover: Cover, *, radius: float, seed: int
+        self, family: str, label: int | None, points: np.ndarray, subset: Subset, *, radius: float, seed: int
     ) -> None:
-        count, metric = len(cover.chosen), self.settings.metric
+        count, metric = len(subset.chosen), self.settings.metric
         draws = stream_seeds(seed, np.arange(len(points)), "covered by chance", family, str(label)).numpy()
         chance = np.argsort(draws, kind="stable")[:count]
         steps = np.unique(np.linspace(0, count, min(count, _CURVE) + 1).round().astype(np.int64))
         curves = [
             coverage_curve(points, chosen, radius=radius, metric=metric, device=self.device)[steps]
-            for chosen in (cover.chosen, chance)
+            for chosen in (subset.chosen, chance)
         ]
-        self.covered.append(Covered(family, label, len(points), cover, radius, steps, *curves))
+        self.groups.append(GroupCoverage(family, label, len(points), subset, radius, steps, *curves))
 
 
 def fitting_radius(points: np.ndarray, *, count: int, metric: Literal["l2", "cosine"], device: str = "cpu") -> float:
@@ -203,33 +203,33 @@ def fitting_radius(points: np.ndarray, *, count: int, metric: Literal["l2", "cos
 
 
 class CoverageSelector(Selector):
-    """A strategy whose choices depend on one another: the stage ``coverage`` works them out, a selection follows."""
+    """A strategy whose choices depend on one another: the stage ``coverage`` computes them, a selection follows."""
 
     follows: ClassVar[str | None] = "coverage"
-    covers: ClassVar[bool] = True
+    by_coverage: ClassVar[bool] = True
 
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Return the order of choice: worked out now, where the group says how, else as it is in the pool."""
-        if group.covering is not None:
-            return group.covering.order(self, group, need, seed=seed)
+        if group.coverage_run is not None:
+            return group.coverage_run.order(self, group, need, seed=seed)
         order = group.family.given_order
         if order is None:
             raise CurationError(f"the group was made without the order of {self.name}; use `family_of(…, follows=…)`")
         return order[group.positions]
 
     @abstractmethod
-    def cover(
+    def choose(
         self,
         points: np.ndarray,
         *,
-        settings: Coverage,
+        settings: CoverageSettings,
         count: int,
         given: np.ndarray,
         owners: np.ndarray | None,
         seed: int,
         device: str,
         on_progress: Callable[[int, int], None],
-    ) -> Cover:
+    ) -> Subset:
         """Choose ``count`` of some points, float32 N×D; see ``curation.coverage``."""
 
 
@@ -242,10 +242,10 @@ class FacilityLocation(CoverageSelector):
     name: ClassVar[str] = "facility_location"
     title: ClassVar[str] = "Facility location: near every candidate a chosen one"
 
-    def cover(
-        self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any
-    ) -> Cover:  # fmt: skip
-        """Choose by lazy or stochastic greedy; see ``CoverageSelector.cover``."""
+    def choose(
+        self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any
+    ) -> Subset:  # fmt: skip
+        """Choose by lazy or stochastic greedy; see ``CoverageSelector.choose``."""
         neighbors = settings.neighbors or (NEIGHBORS if len(points) > DENSE_POINTS else None)
         if neighbors is not None and neighbors >= len(points):
             neighbors = None
@@ -266,8 +266,8 @@ class SetCover(CoverageSelector):
     name: ClassVar[str] = "set_cover"
     title: ClassVar[str] = "Set cover: balls of one radius over all candidates"
 
-    def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
-        """Choose the centers of balls, greedily; see ``CoverageSelector.cover``."""
+    def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
+        """Choose the centers of balls, greedily; see ``CoverageSelector.choose``."""
         assert settings.radius is not None, "worked out before, where the recipe leaves it open"
         return set_cover(points, radius=settings.radius, count=count, metric=settings.metric, **more)
 
@@ -282,8 +282,8 @@ class KCenter(CoverageSelector):
     name: ClassVar[str] = "k_center"
     title: ClassVar[str] = "k-center: no candidate far from a chosen one"
 
-    def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
-        """Choose farthest first; see ``CoverageSelector.cover``."""
+    def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
+        """Choose farthest first; see ``CoverageSelector.choose``."""
         return k_center(points, count=count, metric=settings.metric, seed=seed, **more)
 
 
@@ -293,6 +293,6 @@ class KMeans(CoverageSelector):
     name: ClassVar[str] = "k_means"
     title: ClassVar[str] = "k-means centers"
 
-    def cover(self, points: np.ndarray, *, settings: Coverage, count: int, seed: int, **more: Any) -> Cover:
-        """Choose what is nearest to each center; see ``CoverageSelector.cover``."""
+    def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
+        """Choose what is nearest to each center; see ``CoverageSelector.choose``."""
         return k_means(points, count=count, seed=seed, **more)

@@ -16,7 +16,7 @@ from curation.errors import CurationError, UsageError
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
-from curation.selection.covering import Coverage, Covering, fitting_radius
+from curation.selection.coverage import CoverageRun, CoverageSettings, fitting_radius
 from curation.selection.family import NEVER
 from curation.selection.pool import CODE_BITS
 from curation.selection.select import select
@@ -25,7 +25,7 @@ from curation.selection.weights import Weights, weigh
 from curation.storage.workspace import Workspace
 from tests.selection.test_selection import make_pool
 
-COVERING = [selector.name for selector in SELECTORS if selector.covers]
+BY_COVERAGE = [selector.name for selector in SELECTORS if selector.by_coverage]
 
 
 def places(pool: pd.DataFrame, seed: int = 0) -> np.ndarray:
@@ -35,14 +35,14 @@ def places(pool: pd.DataFrame, seed: int = 0) -> np.ndarray:
     return (centers[pool["label"]] + random.normal(size=(len(pool), 5))).astype(np.float32)
 
 
-def chosen(pool: pd.DataFrame, **fields: Any) -> tuple[Any, Covering]:
+def chosen(pool: pd.DataFrame, **fields: Any) -> tuple[Any, CoverageRun]:
     settings = Selection.model_validate({"mix": [9, 6, 10], **fields})
     at = places(pool)
-    covering = Covering(lambda rows: at[rows], settings.coverage, total=settings.budget)
-    return select(pool, settings, seed=1, classes=int(pool["label"].max()) + 1, covering=covering), covering
+    coverage_run = CoverageRun(lambda rows: at[rows], settings.coverage, total=settings.budget)
+    return select(pool, settings, seed=1, classes=int(pool["label"].max()) + 1, coverage_run=coverage_run), coverage_run
 
 
-@pytest.mark.parametrize("strategy", COVERING)
+@pytest.mark.parametrize("strategy", BY_COVERAGE)
 @pytest.mark.parametrize(
     "fields",
     [
@@ -55,13 +55,13 @@ def chosen(pool: pd.DataFrame, **fields: Any) -> tuple[Any, Covering]:
     ],
     ids=str,
 )
-def test_a_covering_selection_keeps_every_rule(strategy: str, fields: dict[str, Any]) -> None:
+def test_a_selection_by_coverage_keeps_every_rule(strategy: str, fields: dict[str, Any]) -> None:
     pool = make_pool(samples=40, kinds=2)
     ids = pool["sample_id"].unique()
     if "edits" in fields:
         named = {"include": [str(ids[3]), str(ids[7])], "exclude": [str(ids[5])], "drop": [int(ids[11])]}
         fields = {**fields, "edits": named}
-    found, covering = chosen(pool, budget=50, strategy=strategy, **fields)
+    found, coverage_run = chosen(pool, budget=50, strategy=strategy, **fields)
     assert not found.shortages
     assert len(found.rows) == 50 == len(np.unique(found.rows))
     again, _ = chosen(pool, budget=50, strategy=strategy, **fields)
@@ -75,15 +75,15 @@ def test_a_covering_selection_keeps_every_rule(strategy: str, fields: dict[str, 
         assert {ids[3], ids[7]} <= clean
         assert ids[5] not in clean
         assert ids[11] not in set(picked["sample_id"])
-    order = covering.order_of(found.candidate_ids)
+    order = coverage_run.order_of(found.candidate_ids)
     assert (order != NEVER).sum() == 50 - len(fields.get("edits", {}).get("include", []))
 
 
 def test_a_kept_order_gives_the_same_selection() -> None:
     pool = make_pool(samples=40, kinds=2)
     fields: dict[str, Any] = {"budget": 40, "strategy": "facility_location", "offset": 0.1, "floor": 0.9}
-    found, covering = chosen(pool, **fields)
-    order = covering.order_of(pool["candidate_id"].to_numpy())
+    found, coverage_run = chosen(pool, **fields)
+    order = coverage_run.order_of(pool["candidate_id"].to_numpy())
     settings = Selection.model_validate({"mix": [9, 6, 10], **fields})
     again = select(pool.assign(coverage=order), settings, seed=1, classes=int(pool["label"].max()) + 1)
     assert (found.candidate_ids == again.candidate_ids).all()
@@ -92,9 +92,9 @@ def test_a_kept_order_gives_the_same_selection() -> None:
 
 def test_only_the_families_asked_for_are_covered() -> None:
     pool = make_pool(samples=40, kinds=2)
-    found, covering = chosen(pool, budget=40, strategy="facility_location", coverage={"families": ["clean"]})
+    found, coverage_run = chosen(pool, budget=40, strategy="facility_location", coverage={"families": ["clean"]})
     plain, _ = chosen(pool, budget=40)
-    assert {group.family for group in covering.covered} == {"clean"}
+    assert {group.family for group in coverage_run.groups} == {"clean"}
     families = pool["family"].to_numpy()
     same = [set(it.rows[families[it.rows] != "clean"]) for it in (found, plain)]
     assert same[0] == same[1]
@@ -114,13 +114,13 @@ def test_the_band_bounds_what_is_covered() -> None:
 
 def test_facility_location_covers_better_than_chance() -> None:
     pool = make_pool(samples=200, kinds=1)
-    _, covering = chosen(pool, budget=60, strategy="facility_location", coverage={"classwise": False})
-    for group in covering.covered:
+    _, coverage_run = chosen(pool, budget=60, strategy="facility_location", coverage={"classwise": False})
+    for group in coverage_run.groups:
         assert group.curve[0] == 0
         assert (np.diff(group.curve) >= 0).all()
         assert group.curve[-1] > group.by_chance[-1]
-        assert 0 < group.cover.share <= 1
-        assert "1/e" in group.cover.guarantee
+        assert 0 < group.subset.share <= 1
+        assert "1/e" in group.subset.guarantee
 
 
 def test_a_fitting_radius_lets_the_quota_cover_most() -> None:
@@ -188,7 +188,7 @@ def covered(workspace: Workspace) -> Pipeline:
         **{
             "selection.strategy": "facility_location",
             "selection.floor": 0.9,
-            "selection.coverage": Coverage(space="softmax_gradient"),
+            "selection.coverage": CoverageSettings(space="softmax_gradient"),
             "weights": {"by": "cluster_size", "radius": 0.3},
         }
     )

@@ -14,7 +14,7 @@ OnProgress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
-class Cover:
+class Subset:
     """Points chosen to stand for all.
 
     chosen: int64 k, positions, in the order of choice, without those given; gains: float64 k, what each added to the
