@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from pydantic.fields import FieldInfo
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
-from curation.plugin import Plugin, Registry
+    from curation.plugin import Plugin, Registry
+
+FAMILIES = {
+    "readers": "curation.readers:READERS",
+    "scores": "curation.scores:SCORES",
+    "corruptions": "curation.corruptions:CORRUPTIONS",
+    "attacks": "curation.attacks:ATTACKS",
+    "selectors": "curation.selection:SELECTORS",
+    "exporters": "curation.exporters:EXPORTERS",
+    "training_methods": "curation.training.methods:METHODS",
+    "baselines": "curation.evaluation.baselines:BASELINES",
+}
+"""Kind, as the command line calls it → where its registry is; imported only when it is asked for."""
+
+KINDS = (*FAMILIES, "models")
+
+
+def registry(kind: str) -> Registry[Any]:
+    """Return the registry of a kind in ``FAMILIES``."""
+    module, name = FAMILIES[kind].split(":")
+    return getattr(import_module(module), name)
 
 
 def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     """Return kind → name → (title, parameters with their defaults), from the registries alone."""
-    from curation.attacks import ATTACKS
-    from curation.corruptions import CORRUPTIONS
-    from curation.exporters import EXPORTERS
     from curation.models.architectures import ARCHITECTURES
-    from curation.readers import READERS
-    from curation.scores import SCORES
-    from curation.selection import SELECTORS
-    from curation.training.methods import METHODS
 
-    families: dict[str, Registry[Any]] = {
-        "readers": READERS,
-        "scores": SCORES,
-        "corruptions": CORRUPTIONS,
-        "attacks": ATTACKS,
-        "selectors": SELECTORS,
-        "exporters": EXPORTERS,
-        "training_methods": METHODS,
-    }
     listed = {
         kind: {
             member.name: (
                 member.title,
                 {name: _default(name, field, member) for name, field in member.model_fields.items()},
             )
-            for member in family
+            for member in registry(kind)
         }
-        for kind, family in families.items()
+        for kind in FAMILIES
     }
     listed["models"] = {name: (_first_line(make), {}) for name, make in ARCHITECTURES.items()}
     return listed

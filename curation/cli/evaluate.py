@@ -40,7 +40,7 @@ def evaluate(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the schedule.")] = None,
     baselines: Annotated[
         str | None,
-        typer.Option(help="Any of clean, random_mix, random_split, hardest, self_correction; or none."),
+        typer.Option(help="Names, with commas: `curation list baselines` has them all; or none."),
     ] = None,
     suite: Annotated[Path | None, typer.Option(help="Your own test suite P: a folder or .npz.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Test images of the P that is built.")] = None,

@@ -32,6 +32,7 @@ from curation.cli.terminal import (
 )
 from curation.errors import CurationError, UsageError
 from curation.progress import duration
+from curation.registries import KINDS
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
@@ -346,7 +347,7 @@ def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_plugins(
-    kind: Annotated[str, typer.Argument(help="readers, models, scores, corruptions, attacks, selectors or exporters.")],
+    kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.")],
     as_json: AsJson = False,
 ) -> None:
     """Everything registered of one kind, with its parameters."""

@@ -8,19 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curation.evaluation.baselines import baselines
+from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.metrics import Interval, gain, robustness
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
-
-LADDER = (
-    ("clean", "clean images", "Drawn at random"),
-    ("random_mix", "copies", "Corrupted and adversarial copies in the recipe's mix, drawn at random"),
-    ("hardest", "boundary", "The most uncertain of each family, none passed over"),
-)
-"""The baselines from which a recipe is reached decision by decision: set, the decision, what it takes."""
 
 PUBLISHED = (
     ("Quick start with corruptions", 2.97),
@@ -36,16 +29,6 @@ def over(results: Results, title: str, other: str, *, target: str | None = None)
     """Return what a set gains on another, figure by figure, over the trainings that both have; None without one."""
     mine, theirs = results.paired(title, other, target=target)
     return gain(mine, theirs) if mine else None
-
-
-CALLED = {
-    "clean": "clean images",
-    "random_mix": "a random mix",
-    "random_split": "a random 0 : 4 : 1 split",
-    "hardest": "the hardest images",
-    "self_correction": "self-correction",
-}
-"""The baselines, as a sentence calls them."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +47,13 @@ class Leader:
     def verdict(self) -> str:
         """How it stands, in one plain sentence; empty while there is nothing to compare with."""
         compared = {"clean": self.over_clean} | ({self.rival: self.over_rival} if self.rival else {})
-        words = [f"{_stands(found)} {CALLED.get(name, name)}" for name, found in compared.items() if found]
+        words = [f"{_stands(found)} {_called(name)}" for name, found in compared.items() if found]
         sentence = "; ".join(words)
         return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
+def _called(name: str) -> str:
+    return BASELINES[name].called if name in BASELINES else name
 
 
 def _stands(found: Interval) -> str:
@@ -101,7 +88,8 @@ def steps(results: Results, recipe: str, *, target: str | None = None) -> pd.Dat
 
     Columns: set, step, takes (in words), R, over (the set before, "" for the first), gain, gain_low, gain_high (on it).
     """
-    ladder = [*LADDER, (recipe, "offset", "The recipe: its offset, floor and strategy")]
+    ladder = [(baseline.name, *baseline.decision) for baseline in BASELINES if baseline.decision]
+    ladder.append((recipe, "offset", "The recipe: its offset, floor and strategy"))
     rows: list[dict[str, object]] = []
     decisions: list[str] = []
     for name, decision, takes in ladder:

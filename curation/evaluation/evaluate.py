@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from curation.errors import CurationError, UsageError, unknown_name
-from curation.evaluation.baselines import TITLES, baselines
+from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.leakage import guard
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
@@ -151,7 +151,7 @@ def cost(pipeline: Pipeline) -> float:
 def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
     if not recipes:
         raise UsageError("give at least one recipe to evaluate")
-    taken = [title for title in recipes if title in TITLES]
+    taken = [title for title in recipes if title in BASELINES]
     if taken:
         raise UsageError(f"a recipe cannot be named {taken[0]!r}: that is a baseline; rename it")
     budgets = {title: recipe.selection.budget for title, recipe in recipes.items()}

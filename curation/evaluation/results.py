@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curation.errors import UsageError
-from curation.evaluation.baselines import TITLES
+from curation.evaluation.baselines import BASELINES
 from curation.evaluation.metrics import FIGURES, gain, intervals, mean_corruption_error, spread
 from curation.evaluation.settings import Evaluation
 from curation.pipeline.fitting import History
@@ -97,7 +97,7 @@ class Results:
             row: dict[str, Any] = {
                 "set": title,
                 "role": about["role"],
-                "title": TITLES.get(title, about["note"]),  # type: ignore[call-overload]
+                "title": BASELINES[title].title if title in BASELINES else about["note"],
                 "images": about["images"],
                 "trainings": len(tables),
                 "of": len(asked),

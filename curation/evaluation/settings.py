@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import Field, field_serializer, field_validator
@@ -12,16 +12,18 @@ from pydantic import Field, field_serializer, field_validator
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS
 from curation.errors import UsageError, unknown_name
-from curation.plugin import PixelFloat, Plugin, Settings, plugin_field
+from curation.evaluation.baselines import BASELINES
+from curation.plugin import PixelFloat, Plugin, Settings, name_field, plugin_field
 from curation.recipe import CorruptionSet, Source
 from curation.training.settings import Training
 
 if TYPE_CHECKING:
     from curation.attacks.base import Attack
+
+    BaselineName = str
 else:
     Attack = plugin_field(ATTACKS, "attack")
-
-BaselineName = Literal["clean", "random_mix", "random_split", "hardest", "self_correction"]
+    BaselineName = name_field(BASELINES)
 
 
 class SuiteSettings(Settings):
@@ -85,9 +87,8 @@ class Evaluation(Settings):
     schedule: Training = Field(default_factory=lambda: Training(preset="fast"), description="one for every training")
     learning_rates: dict[str, float] = Field({}, description="a target's own highest learning rate, by architecture")
     baselines: list[BaselineName] = Field(
-        ["clean", "random_mix", "random_split", "hardest"],
-        description="sets of the same budget to compare with: clean, random_mix (the recipe's mix at random), "
-        "random_split (0:4:1 at random), hardest (no offset), self_correction",
+        default_factory=lambda: [baseline.name for baseline in BASELINES if baseline.usual],
+        description="sets of the same budget to compare with; `curation list baselines` names them all",
     )
     suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P")
     white_box: WhiteBox = Field(default_factory=WhiteBox, description="the attack on each target itself")

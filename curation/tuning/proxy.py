@@ -60,7 +60,7 @@ class Proxy:
     def starts(self) -> dict[str, Recipe]:
         """The recipe as it is, clean images only, and the recipe's mix at random, where the budget can be filled."""
         known: dict[str, Recipe] = {"recipe": self.recipe}
-        known |= {str(name): other for name, other in baselines(self.recipe, ["clean", "random_mix"]).items()}
+        known |= baselines(self.recipe, ["clean", "random_mix"])
         return {name: recipe for name, recipe in known.items() if not self._select(recipe).shortages}
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -103,9 +103,8 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
 
 def _settings(found: Workspace) -> Evaluation:
     """Draw how targets are trained and measured, and return it. Raises: UsageError."""
-    from curation.evaluation.baselines import TITLES
-    from curation.evaluation.comparison import CALLED
-    from curation.evaluation.settings import BaselineName, Evaluation
+    from curation.evaluation.baselines import BASELINES
+    from curation.evaluation.settings import Evaluation
     from curation.models.architectures import ARCHITECTURES
     from curation.training.settings import PRESETS
 
@@ -121,16 +120,17 @@ def _settings(found: Workspace) -> Evaluation:
         wrap=True,
         help="Trained from scratch on every set. Also torchvision/<name> and timm/<name>, where installed.",
     )
+    titles = [baseline.title for baseline in BASELINES]
     baselines = kept(
         st.pills,
         "Baselines",
-        get_args(BaselineName),
+        BASELINES.names,
         default=usual.baselines,
-        format_func=lambda name: CALLED[name][0].upper() + CALLED[name][1:],
+        format_func=lambda name: BASELINES[name].called[0].upper() + BASELINES[name].called[1:],
         selection_mode="multi",
         wrap=True,
         key="begin-baselines",
-        help=f"Gains are over clean images; without that one there are none. {'; '.join(TITLES.values())}.",
+        help=f"Gains are over clean images; without that one there are none. {'; '.join(titles)}.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = kept(

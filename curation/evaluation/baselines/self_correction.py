@@ -1,0 +1,20 @@
+"""Self-correction, also called data boosting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curation.evaluation.baselines.base import Baseline
+from curation.recipe import Recipe
+
+
+class SelfCorrection(Baseline):
+    """Rounds that train on what is chosen and add what that network errs on."""
+
+    name = "self_correction"
+    title = "Self-correction (data boosting)"
+    called = "self-correction"
+    source = "Wang & Fang 2022"
+
+    def changes(self, of: Recipe) -> dict[str, Any]:
+        return {"selection.strategy": "self_correction", "selection.mix": of.selection.mix.model_dump()}

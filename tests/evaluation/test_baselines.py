@@ -1,0 +1,53 @@
+"""The contract of baselines: the recipe's budget and candidates, chosen by a rule alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from curation.errors import UsageError
+from curation.evaluation.baselines import BASELINES, baselines
+from curation.evaluation.settings import Evaluation
+from curation.plugin import fingerprint
+from curation.recipe import Recipe
+
+
+@pytest.mark.parametrize("name", BASELINES.names)
+def test_a_baseline_keeps_budget_and_candidates(name: str, small: Recipe) -> None:
+    edited = small.with_changes(**{"selection.edits": {"exclude": [3]}, "selection.offset": 0.2})
+    baseline = BASELINES.build(name)
+    found = baseline.recipe(edited)
+    assert (found.name, found.note) == (name, baseline.title)
+    assert found.selection.budget == edited.selection.budget
+    for part in ("source", "goal_model", "variants", "labels", "seed"):
+        assert getattr(found, part) == getattr(edited, part), part
+    assert not found.selection.edits.exclude
+    assert set(found.selection.offset.model_dump().values()) == {0.0}
+    assert baseline.called
+    assert baseline.source
+    assert type(baseline).__doc__
+
+
+def test_those_without_their_copies_are_left_out(small: Recipe) -> None:
+    plain = small.with_changes(**{"variants.adversarial": None, "selection.mix": [1, 1, 0]})
+    assert list(baselines(plain, ["clean", "random_split"])) == ["clean"]
+
+
+def test_an_evaluation_has_the_usual_ones_and_tells_the_nearest_name() -> None:
+    assert Evaluation().baselines == ["clean", "random_mix", "random_split", "hardest"]
+    with pytest.raises(UsageError, match=r"unknown baseline 'hardst'; did you mean 'hardest'\?"):
+        Evaluation.parse({"baselines": ["hardst"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("clean", "0fafc2cd38740d49"),
+        ("random_mix", "3366f3f7efe97cc3"),
+        ("random_split", "125aac4d6511f127"),
+        ("hardest", "52e2e8db7cb29f23"),
+        ("self_correction", "e727e8b976a9bd7d"),
+    ],
+)
+def test_baselines_keep_their_fingerprints(name: str, key: str, small: Recipe) -> None:
+    """Those that sets and targets are kept under."""
+    assert fingerprint(BASELINES.build(name).recipe(small).to_dict()) == key
