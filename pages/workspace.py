@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from curation.analysis.goal_models import goal_model_of
+from curation.analysis.goal_model_comparison import goal_model_of
 from curation.errors import CurationError
 from curation.figures import curation as figures
 from curation.recipe import GoalModel

@@ -2,7 +2,7 @@
 
 from curation.embedding.clusters import cluster_table, clusters, dense_clusters
 from curation.embedding.neighbors import Neighbors, nearest_neighbors, within_radius
-from curation.embedding.projection import place, project
+from curation.embedding.projection import project, project_onto
 from curation.embedding.spaces import concatenated, space
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "concatenated",
     "dense_clusters",
     "nearest_neighbors",
-    "place",
     "project",
+    "project_onto",
     "space",
     "within_radius",
 ]

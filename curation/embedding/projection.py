@@ -20,7 +20,7 @@ WIDE = 50
 """Features wider than this are reduced by PCA to this many dimensions before UMAP."""
 
 EPOCHS = 100
-"""Of moving a placed point; UMAP's own transform takes 30 for more than 10,000 points."""
+"""Of moving a new point; UMAP's own transform takes 30 for more than 10,000 points."""
 
 _NEAR = 1e-3
 """A neighborhood is at least this share of the mean distance of its points wide."""
@@ -59,7 +59,7 @@ def project(
         return np.asarray(umap.fit_transform(reduced), dtype=np.float32)
 
 
-def place(
+def project_onto(
     points: np.ndarray,
     *,
     reference: np.ndarray,
@@ -74,7 +74,7 @@ def place(
 
     For UMAP they land where the fitted model's transform would bring them, but that needs no kept model, its neighbors
     are exact, and what it sets by a batch (epochs, the largest weight, the mean distance) is fixed, so that a point
-    lands at the same place whatever it is placed with. A point of the reference lands near its own place.
+    lands at the same position whatever it is projected with. A point of the reference lands near its own position.
 
     Args:
         points: float32 M×D, e.g. of corrupted images.
@@ -87,10 +87,10 @@ def place(
     Source: ``umap.UMAP.transform`` of umap-learn 0.5.
     """
     reference = _features(reference, "features of the reference", 3)
-    plane = checked(plane, "places of the reference")
+    plane = checked(plane, "positions of the reference")
     if plane.shape != (len(reference), 2):
         raise CurationError(
-            f"a place x, y is needed of each of the {len(reference):,} points of the reference, got {plane.shape}"
+            f"a position x, y is needed of each of the {len(reference):,} points of the reference, got {plane.shape}"
         )
     if not len(points):
         return np.empty((0, 2), dtype=np.float32)

@@ -69,7 +69,7 @@ def class_table(tables: Sequence[pd.DataFrame], classes: Sequence[str], *, value
     return table.set_axis(list(classes), axis=0)
 
 
-def place(suite: Suite, row: int) -> tuple[Part, int]:
+def part_and_position(suite: Suite, row: int) -> tuple[Part, int]:
     """Return the part of P in which a row of ``verdicts`` lies, and its position there."""
     starts = np.cumsum([0, *map(len, suite.parts)])
     if not 0 <= row < starts[-1]:
@@ -91,7 +91,7 @@ def pixels(suite: Suite, rows: np.ndarray) -> np.ndarray:
 
 def original(suite: Suite, row: int) -> np.ndarray | None:
     """Return the clean image, uint8 H×W×C, of which a row of ``verdicts`` is a copy; None where P has it not."""
-    part, position = place(suite, row)
+    part, position = part_and_position(suite, row)
     for clean in suite.parts:
         found = np.flatnonzero(clean.sample_ids == part.sample_ids[position])
         if clean.part == "clean" and len(found):
@@ -104,7 +104,7 @@ def says(network: torch.nn.Module, image: np.ndarray, *, device: str) -> np.ndar
     return predict(network, image[None], device=device).softmax(1)[0].numpy()
 
 
-def nearest(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tuple[np.ndarray, np.ndarray]:
+def nearest_samples(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the training images that the goal model sees as most like one image.
 
     Args: image: uint8 H×W×C.

@@ -170,16 +170,16 @@ def _found(path: Path, classes: list[str]) -> Iterator[tuple[str, str, int, Read
             raise UsageError(
                 f"P in {path} lacks its part {part}: add {what}; it holds: {', '.join(entries) or 'nothing'}"
             )
-        place = entries[name]
-        if place is None:
+        found = entries[name]
+        if found is None:
             yield part, part, 0, NpzPart(path=str(path), arrays=name)
-        elif _is_set(place, classes):
-            yield part, part, 0, _reader(place)
+        elif _is_set(found, classes):
+            yield part, part, 0, _reader(found)
         else:
-            kinds = {kind: entry for kind, entry in _entries(place).items() if entry and _is_set(entry, classes)}
+            kinds = {kind: entry for kind, entry in _entries(found).items() if entry and _is_set(entry, classes)}
             if not kinds:
                 raise UsageError(
-                    f"{place} holds no images: expected data.npy and label.npy, .npz, Parquet, a folder for each of "
+                    f"{found} holds no images: expected data.npy and label.npy, .npz, Parquet, a folder for each of "
                     f"the classes {', '.join(classes[:3])} …, or a folder of these for each kind"
                 )
             for kind, entry in kinds.items():
@@ -205,17 +205,17 @@ def _arrays(path: Path) -> dict[str, Path | None]:
     }
 
 
-def _is_set(place: Path, classes: list[str]) -> bool:
+def _is_set(source: Path, classes: list[str]) -> bool:
     """Whether a file or folder is one set of images, not a folder of such."""
-    if place.is_file():
+    if source.is_file():
         return True
-    if (place / "data.npy").exists() or any(place.glob("*.parquet")):
+    if (source / "data.npy").exists() or any(source.glob("*.parquet")):
         return True
-    return any((place / name).is_dir() for name in classes)
+    return any((source / name).is_dir() for name in classes)
 
 
-def _reader(place: Path) -> Reader:
-    found = recognize(str(place.resolve()))
+def _reader(path: Path) -> Reader:
+    found = recognize(str(path.resolve()))
     return READERS.build(found["reader"], {"path": found["path"]})
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from curation.embedding import clusters, project
 from curation.embedding.clusters import dense_clusters
-from curation.embedding.projection import place
+from curation.embedding.projection import project_onto
 from curation.embedding.spaces import SpaceName
 from curation.engine import Engine, LocalEngine
 from curation.errors import CurationError
@@ -315,7 +315,7 @@ class Pipeline(Plan):
             drawn, total = self.recipe.map, len(images.rows)
             report(Progress("map", 0, total, note=f"where {images.kind} copies land"))
             start, table = time.monotonic(), self.copies_table(images)
-            xy = place(
+            xy = project_onto(
                 self.points(images, epoch=self.epoch).whole_array(),
                 reference=self.all_features(),
                 plane=self.map_table("umap").table(0)[["x", "y"]].to_numpy(np.float32),

@@ -36,7 +36,7 @@ class _Layout(NamedTuple):
 class _Batches(NamedTuple):
     """One split on disk; the fingerprint makes a changed file another value."""
 
-    place: Path
+    path: Path
     names: tuple[str, ...]
     meta: str
     classes_key: str
@@ -64,17 +64,17 @@ class _Cifar(Reader):
         """Open one split. Raises: CurationError naming the file; a pickle that is not a CIFAR batch is not executed."""
         layout = self.layout
         names = layout.splits[choose_split(self.split, layout.splits, where=self.name)]
-        place = self._place()
-        files = [place] if place.is_file() else [place / name for name in (*names, layout.meta)]
+        path = self._found()
+        files = [path] if path.is_file() else [path / name for name in (*names, layout.meta)]
         for file in files:
             if not file.is_file():
                 raise CurationError(f"{file} is missing; unpack {layout.archive} again, or give the archive's path")
         stamp = files_fingerprint((file.name, existing(file, "file").stat()) for file in files)
-        batches = _Batches(place, names, layout.meta, layout.classes_key, layout.labels_key, stamp)
+        batches = _Batches(path, names, layout.meta, layout.classes_key, layout.labels_key, stamp)
         _, labels, classes = _load(batches)
         return ArraySource(partial(_rows, batches), labels, classes, (32, 32, 3), f"{self.name} {self.split}", stamp)
 
-    def _place(self) -> Path:
+    def _found(self) -> Path:
         """The archive, or the folder that holds the batches."""
         layout = self.layout
         root = existing(self.path, "any") if self.path else DATA_FOLDER.expanduser()
@@ -131,10 +131,10 @@ def _load(batches: _Batches) -> tuple[np.ndarray, np.ndarray, list[str]]:
     contents = _contents(batches)
     classes = contents[batches.meta].get(batches.classes_key)
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise CurationError(f"{batches.place}: {batches.meta} has no list {batches.classes_key!r}; get the file again")
+        raise CurationError(f"{batches.path}: {batches.meta} has no list {batches.classes_key!r}; get the file again")
     images, labels = [], []
     for name in batches.names:
-        where = f"{batches.place}: {name}"
+        where = f"{batches.path}: {name}"
         data, batch_labels = contents[name].get("data"), contents[name].get(batches.labels_key)
         pixels = data.values if isinstance(data, _Array) else None
         if pixels is None or pixels.ndim != 2 or pixels.shape[1] != 3072 or not isinstance(batch_labels, list):
@@ -143,22 +143,22 @@ def _load(batches: _Batches) -> tuple[np.ndarray, np.ndarray, list[str]]:
             raise CurationError(f"{where} has {len(batch_labels)} labels for {len(pixels)} images; get the file again")
         images.append(pixels.reshape(-1, 3, 32, 32))
         labels += batch_labels
-    indices, highest = class_indices(np.array(labels), images=len(labels), where=f"{batches.place}: labels")
+    indices, highest = class_indices(np.array(labels), images=len(labels), where=f"{batches.path}: labels")
     if highest > len(classes):
-        raise CurationError(f"{batches.place} has label {highest - 1}, out of range for {len(classes)} classes")
+        raise CurationError(f"{batches.path} has label {highest - 1}, out of range for {len(classes)} classes")
     return np.concatenate(images), indices, classes
 
 
 def _contents(batches: _Batches) -> dict[str, dict[str, Any]]:
     wanted = (*batches.names, batches.meta)
-    if batches.place.is_dir():
+    if batches.path.is_dir():
         raw = {}
         for name in wanted:
-            with reading(batches.place / name):
-                raw[name] = (batches.place / name).read_bytes()
+            with reading(batches.path / name):
+                raw[name] = (batches.path / name).read_bytes()
     else:
-        raw = _members(batches.place, wanted)
-    return {name: _unpickle(raw[name], f"{batches.place}: {name}") for name in wanted}
+        raw = _members(batches.path, wanted)
+    return {name: _unpickle(raw[name], f"{batches.path}: {name}") for name in wanted}
 
 
 def _members(archive: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:

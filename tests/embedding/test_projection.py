@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from curation.embedding.projection import place, project
+from curation.embedding.projection import project, project_onto
 from curation.errors import CurationError
 
 pytestmark = pytest.mark.xdist_group("projection")  # one worker loads UMAP, for ten seconds
@@ -42,7 +42,7 @@ def threads() -> Iterator[None]:
 def test_umap_leaves_the_number_of_threads_of_torch(digits: tuple[np.ndarray, np.ndarray]) -> None:
     before = torch.get_num_threads()
     plane = project(digits[0][:100], method="umap", seed=0)
-    place(digits[1][:10], reference=digits[0][:100], plane=plane, method="umap", seed=0)
+    project_onto(digits[1][:10], reference=digits[0][:100], plane=plane, method="umap", seed=0)
     assert torch.get_num_threads() == before
 
 
@@ -56,7 +56,7 @@ def test_points_land_where_the_fitted_model_would_bring_them(digits: tuple[np.nd
     pca = PCA(50, random_state=0).fit(reference)
     model = UMAP(random_state=0).fit(pca.transform(reference))
     expected = model.transform(pca.transform(further))
-    found = place(further, reference=reference, plane=model.embedding_, method="umap", seed=0)
+    found = project_onto(further, reference=reference, plane=model.embedding_, method="umap", seed=0)
     apart = np.linalg.norm(found - expected, axis=1)
     spread = np.linalg.norm(model.embedding_.std(0))
     assert np.median(apart) < 0.03 * spread
@@ -68,24 +68,24 @@ def test_a_point_lands_at_the_same_place_whatever_it_comes_with(
 ) -> None:
     reference, further = digits
     fixed: dict[str, Any] = {"reference": reference, "plane": plane, "method": "umap", "seed": 3}
-    together = place(further, **fixed)
-    assert np.array_equal(place(further[::-1], **fixed)[::-1], together)
-    assert np.array_equal(place(further[7:8], **fixed), together[7:8])
+    together = project_onto(further, **fixed)
+    assert np.array_equal(project_onto(further[::-1], **fixed)[::-1], together)
+    assert np.array_equal(project_onto(further[7:8], **fixed), together[7:8])
     far = np.concatenate([further[:5], further[:1] * 1e4])
-    assert np.array_equal(place(far, **fixed)[:5], together[:5])
-    assert not np.array_equal(place(further, **(fixed | {"seed": 4})), together)
+    assert np.array_equal(project_onto(far, **fixed)[:5], together[:5])
+    assert not np.array_equal(project_onto(further, **(fixed | {"seed": 4})), together)
 
 
 def test_the_reference_stays_near_its_own_place_and_is_not_moved(
     digits: tuple[np.ndarray, np.ndarray], plane: np.ndarray
 ) -> None:
     before, reference = plane.copy(), digits[0]
-    found = place(reference, reference=reference, plane=plane, method="umap", seed=3)
+    found = project_onto(reference, reference=reference, plane=plane, method="umap", seed=3)
     apart = np.linalg.norm(found - plane, axis=1)
     spread = np.linalg.norm(plane.std(0))
     assert np.quantile(apart, 0.95) < 0.1 * spread
     assert np.array_equal(plane, before)
-    found = place(reference + DRAWS.normal(0, 0.1, reference.shape), reference=reference, plane=plane,
+    found = project_onto(reference + DRAWS.normal(0, 0.1, reference.shape), reference=reference, plane=plane,
                   method="umap", seed=3)  # fmt: skip
     assert np.quantile(np.linalg.norm(found - plane, axis=1), 0.95) < 0.1 * spread
 
@@ -95,19 +95,19 @@ def test_principal_components_are_linear(width: int) -> None:
     reference = DRAWS.standard_normal((40, width)).astype(np.float32)
     plane = project(reference, method="pca", seed=0)
     assert plane.shape == (40, 2)
-    found = place(reference[5:9], reference=reference, plane=plane, method="pca", seed=0)
+    found = project_onto(reference[5:9], reference=reference, plane=plane, method="pca", seed=0)
     assert found == pytest.approx(plane[5:9], abs=1e-5)
-    middle = place((reference[:1] + reference[1:2]) / 2, reference=reference, plane=plane, method="pca", seed=0)
+    middle = project_onto((reference[:1] + reference[1:2]) / 2, reference=reference, plane=plane, method="pca", seed=0)
     assert middle[0] == pytest.approx(plane[:2].mean(0), abs=1e-5)
 
 
 def test_tiny_and_degenerate_references_give_finite_places() -> None:
     for reference in (DRAWS.standard_normal((3, 4)), np.zeros((30, 4)), np.repeat(np.eye(4), 20, axis=0)):
         plane = DRAWS.standard_normal((len(reference), 2)).astype(np.float32)
-        found = place(reference[:2] + 1, reference=reference, plane=plane, method="umap", seed=0)
+        found = project_onto(reference[:2] + 1, reference=reference, plane=plane, method="umap", seed=0)
         assert found.shape == (2, 2)
         assert np.isfinite(found).all()
-    nothing = place(reference[:0], reference=reference, plane=plane, method="umap", seed=0)
+    nothing = project_onto(reference[:0], reference=reference, plane=plane, method="umap", seed=0)
     assert nothing.shape == (0, 2)
 
 
@@ -118,14 +118,14 @@ THREE = np.arange(6, dtype=np.float32).reshape(3, 2)
     ("points", "plane", "sentence"),
     [
         (THREE[:, :1], THREE, "points have 1 features and the reference 2"),
-        (THREE, THREE[:2], "place x, y is needed of each of the 3 points"),
+        (THREE, THREE[:2], "position x, y is needed of each of the 3 points"),
         (np.full_like(THREE, np.inf), THREE, "row 0 of the features of the points holds NaN"),
-        (THREE, np.full_like(THREE, np.nan), "row 0 of the places of the reference holds NaN"),
+        (THREE, np.full_like(THREE, np.nan), "row 0 of the positions of the reference holds NaN"),
     ],
 )
 def test_what_cannot_be_placed_is_said(points: np.ndarray, plane: np.ndarray, sentence: str) -> None:
     with pytest.raises(CurationError, match=sentence):
-        place(points, reference=THREE, plane=plane, method="umap", seed=0)
+        project_onto(points, reference=THREE, plane=plane, method="umap", seed=0)
 
 
 def test_a_map_needs_samples_and_numbers() -> None:

@@ -12,7 +12,15 @@ from streamlit.testing.v1 import AppTest
 from curation.errors import CurationError, UsageError
 from curation.evaluation.comparison import Leader, cost, leader, over, steps
 from curation.evaluation.metrics import Interval
-from curation.evaluation.mistakes import errs, nearest, original, pixels, place, verdicts, worst_first
+from curation.evaluation.mistakes import (
+    errs,
+    nearest_samples,
+    original,
+    part_and_position,
+    pixels,
+    verdicts,
+    worst_first,
+)
 from curation.evaluation.results import Results
 from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
@@ -318,7 +326,7 @@ def test_rows_lead_to_the_pixels_of_p(kept: Workspace) -> None:
     rows = np.array([len(table) - 1, 0, len(suite.parts[0])])
     images = pixels(suite, rows)
     for row, image in zip(rows, images, strict=True):
-        part, position = place(suite, int(row))
+        part, position = part_and_position(suite, int(row))
         assert (part.kind, part.sample_ids[position]) == (table["kind"][row], table["sample_id"][row])
         assert np.array_equal(part.images(np.array([position]))[0], image)
     clean = original(suite, len(table) - 1)
@@ -326,11 +334,11 @@ def test_rows_lead_to_the_pixels_of_p(kept: Workspace) -> None:
     assert clean is not None
     assert np.array_equal(clean, suite.parts[0].images(same)[0])
     with pytest.raises(CurationError, match="there is no image"):
-        place(suite, len(table))
+        part_and_position(suite, len(table))
 
 
 def test_a_training_image_is_nearest_to_itself(computed: Pipeline) -> None:
-    rows, cosines = nearest(computed, computed.samples.images(np.array([7]))[0], count=3)
+    rows, cosines = nearest_samples(computed, computed.samples.images(np.array([7]))[0], count=3)
     assert rows[0] == 7
     assert cosines[0] == pytest.approx(1, abs=1e-5)
     assert (np.diff(cosines) <= 0).all()

@@ -132,6 +132,6 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _found(key: str, _pipeline: Any, _image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from curation.evaluation.mistakes import nearest
+    from curation.evaluation.mistakes import nearest_samples
 
-    return nearest(_pipeline, _image, count=NEAREST)
+    return nearest_samples(_pipeline, _image, count=NEAREST)

@@ -20,7 +20,7 @@ from pages.ui import panel, resources, state
 from pages.ui.evaluate import chosen
 
 if TYPE_CHECKING:
-    from curation.analysis.goal_models import Comparison
+    from curation.analysis.goal_model_comparison import Comparison
     from curation.recipe import Recipe
 
 MOST = 6
@@ -28,7 +28,7 @@ MOST = 6
 
 def draw(found: Workspace) -> None:
     """Draw the view."""
-    from curation.analysis.goal_models import candidates
+    from curation.analysis.goal_model_comparison import candidates
 
     _training(found)
     table = _offered(candidates(found))
@@ -137,7 +137,7 @@ def _pick(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[
 
 def _recipe(found: Workspace, table: pd.DataFrame, index: int) -> Recipe:
     """Return the working recipe with one of the candidates."""
-    from curation.analysis.goal_models import goal_model_of, with_goal_model
+    from curation.analysis.goal_model_comparison import goal_model_of, with_goal_model
 
     row = table.iloc[index]
     last = pd.isna(row["epoch"]) or row["epoch"] == row["epochs"]
@@ -183,7 +183,7 @@ def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: li
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing what they choose …")
 def _comparison(key: str, _recipes: dict[str, Recipe]) -> Comparison:
-    from curation.analysis.goal_models import compare
+    from curation.analysis.goal_model_comparison import compare
 
     return compare({name: resources.pipeline_of(recipe) for name, recipe in _recipes.items()})
 
@@ -269,7 +269,7 @@ def _training(found: Workspace) -> None:
 
 def _more(found: Workspace) -> None:
     """Draw what trains goal models of other strengths than the recipe's."""
-    from curation.analysis.goal_models import strengths
+    from curation.analysis.goal_model_comparison import strengths
     from curation.models.architectures import ARCHITECTURES
 
     with st.expander("Train others, to compare", icon=":material/add:"):

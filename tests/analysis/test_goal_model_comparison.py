@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.analysis import goal_models
+from curation.analysis import goal_model_comparison
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.loading import load_weights
@@ -221,7 +221,7 @@ def test_every_goal_model_is_a_candidate_and_can_be_picked(first: Pipeline, copy
     weights = copy.model(first.model_key).weights
     other = changed(first, copy, goal_model={"checkpoint": str(weights)})
     other.run(("goal_model",))
-    samples, table = first.samples, goal_models.candidates(copy)
+    samples, table = first.samples, goal_model_comparison.candidates(copy)
     trained = table[table["method"] == "plain"].sort_values("epoch")
     (loaded,) = table[table["method"] == "loaded"].to_dict("records")
     assert trained["epoch"].tolist() == [1, 2, 3]
@@ -233,19 +233,19 @@ def test_every_goal_model_is_a_candidate_and_can_be_picked(first: Pipeline, copy
     assert loaded["checkpoint"] == str(weights)
     assert loaded["seconds"] == 0
     for row in trained.to_dict("records"):
-        goal = goal_models.goal_model_of(copy, row["key"], epoch=row["epoch"])
-        picked = Pipeline(goal_models.with_goal_model(first.recipe, goal), copy, device="cpu")
+        goal = goal_model_comparison.goal_model_of(copy, row["key"], epoch=row["epoch"])
+        picked = Pipeline(goal_model_comparison.with_goal_model(first.recipe, goal), copy, device="cpu")
         assert states(picked)["goal_model"] == "done"
         measured = evaluate(stages.goal_model(*picked.model), samples.array(), samples.labels)
         assert measured == pytest.approx(row["train_accuracy"], abs=0.006)  # folding may turn one image
-    assert goal_models.goal_model_of(copy, loaded["key"]).checkpoint == str(weights)
+    assert goal_model_comparison.goal_model_of(copy, loaded["key"]).checkpoint == str(weights)
     with pytest.raises(UsageError, match=f"there is no finished goal model 'gone' .*known: .*{first.model_key}"):
-        goal_models.goal_model_of(copy, "gone")
-    assert goal_models.candidates(Workspace(Path(copy.root).parent / "new")).empty
+        goal_model_comparison.goal_model_of(copy, "gone")
+    assert goal_model_comparison.candidates(Workspace(Path(copy.root).parent / "new")).empty
 
 
 def test_strengths_vary_one_thing_at_a_time(first: Pipeline) -> None:
-    found = goal_models.strengths(
+    found = goal_model_comparison.strengths(
         first.recipe, epsilons=[0, 2 / 255, 8 / 255], epochs=[3, 400], architectures=["resnet20"], kept_epochs=[1, 3]
     )
     assert list(found) == [
@@ -256,11 +256,11 @@ def test_strengths_vary_one_thing_at_a_time(first: Pipeline) -> None:
         assert recipe.selection == first.recipe.selection
         assert recipe.goal_model.train.average == 0.5
     early = first.recipe.with_changes(**{"goal_model.epoch": 1})
-    assert goal_models.strengths(early, epochs=[400])["400 epochs"].goal_model.epoch is None
+    assert goal_model_comparison.strengths(early, epochs=[400])["400 epochs"].goal_model.epoch is None
     with pytest.raises(UsageError, match="the weights after 1, 2, 3 are kept"):
-        goal_models.strengths(first.recipe, kept_epochs=[9])
+        goal_model_comparison.strengths(first.recipe, kept_epochs=[9])
     with pytest.raises(UsageError, match="no training to vary"):
-        goal_models.strengths(first.recipe.with_changes(goal_model={"checkpoint": "x"}), epsilons=[0.1])
+        goal_model_comparison.strengths(first.recipe.with_changes(goal_model={"checkpoint": "x"}), epsilons=[0.1])
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def both(first: Pipeline, copy: Workspace) -> dict[str, Pipeline]:
 
 
 def test_goal_models_are_compared_on_the_same_candidates(both: dict[str, Pipeline]) -> None:
-    found = goal_models.compare(both)
+    found = goal_model_comparison.compare(both)
     table = found.table.set_index(["recipe", "family"])
     for name, pipeline in both.items():
         pool, selected = pipeline.pool(), pipeline.select()
@@ -306,15 +306,15 @@ def test_recipes_that_cannot_be_compared_are_named(
     first: Pipeline, change: dict[str, Any], error: type[CurationError], sentence: str
 ) -> None:
     with pytest.raises(error, match=sentence):
-        goal_models.compare({"strong": first, "other": changed(first, **change)})
+        goal_model_comparison.compare({"strong": first, "other": changed(first, **change)})
 
 
 def test_nothing_to_compare_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give at least one recipe"):
-        goal_models.compare({})
+        goal_model_comparison.compare({})
     empty = Pipeline(Recipe.parse(FEW), Workspace(tmp_path / "none"), device="cpu")
     with pytest.raises(CurationError, match="not computed yet: new lacks read the images, goal model, "):
-        goal_models.compare({"new": empty})
+        goal_model_comparison.compare({"new": empty})
 
 
 def test_a_goal_model_first_asked_for_features_can_still_be_attacked(first: Pipeline, copy: Workspace) -> None:
