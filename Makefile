@@ -20,6 +20,8 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/deno fmt --check
+	$(BIN)/deno lint
 
 screenshots: $(STAMP)  ## remake the README's pictures from the running app
 	$(BIN)/python -m benchmarks.screenshots

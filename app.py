@@ -2,6 +2,6 @@
 
 from streamlit import App
 
-from pages.ui import downloads, thumbnails
+from pages.ui import assets, downloads, thumbnails
 
-app = App("pages/_shell.py", routes=[*downloads.routes, *thumbnails.routes])
+app = App("pages/_shell.py", routes=[*assets.routes, *downloads.routes, *thumbnails.routes])

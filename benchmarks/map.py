@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
     renderers = options.renderers or [name for name in PLACES if name != "regl" or options.packages]
-    log, page = Path(tempfile.mkdtemp()) / "server.log", ("-m", "streamlit", "run", "benchmarks/map_page.py")
+    log, page = Path(tempfile.mkdtemp()) / "server.log", ("-m", "streamlit", "run", "benchmarks/map_app.py")
     with server(*page, log=log, NODE_MODULES=str(options.packages)) as address, chromium() as browser:
         machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
         print(f"{machine}, Chromium {browser.version} with software WebGL\n")

@@ -216,28 +216,6 @@ def test_map_fetches_a_column_once_and_a_picture_without_python(visit: Visit) ->
 
 
 @pytest.mark.browser
-def test_the_browser_agrees_with_python_on_what_a_lasso_holds(browser: Any) -> None:
-    generator = np.random.default_rng(3)
-    places = generator.integers(0, 65536, (20_000, 2))
-    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
-    radii = generator.uniform(3_000, 45_000, 90)
-    lasso = 32_000.5 + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    thin = [[100.25, 100.5], [65_000.25, 130.5], [65_000.5, 140.75], [100.5, 108.25]]
-    page = browser.new_page()
-    shapes = (ROOT / "pages/ui/components/shapes.js").read_text()
-    for polygon in (lasso.tolist(), thin):
-        found = page.evaluate(
-            "([code, places, corners]) => new Function('places', 'corners', `"
-            "const clamp = (value, low, high) => Math.min(high, Math.max(low, value));"
-            "${code}; const xy = Uint16Array.from(places); const flags = new Uint8Array(xy.length / 2).fill(5);"
-            "markInside(flags, 2, buildGrid(xy), xy, corners); return [...flags];`)(places, corners)",
-            [shapes, places.ravel().tolist(), polygon],
-        )
-        assert (np.array(found) == 5 + 2 * points_in_polygon(places, polygon)).all()
-    page.close()
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("visit", ["show=gallery"], indirect=True)
 def test_gallery_keys_and_page_flip(visit: Visit) -> None:
     page = visit.page
@@ -409,7 +387,7 @@ def test_points_in_polygon_without_an_area_is_empty() -> None:
 
 
 def unpacked(message: bytes) -> dict[str, Any]:
-    """Read a message of columns as wire.js does."""
+    """Read a message of columns as web/message.js does."""
     line, _, rest = message.partition(b"\n")
     data = zlib.decompress(rest[: int(line.split()[1])])
     length = int.from_bytes(data[:4], "little")

@@ -15,7 +15,7 @@ from curation.errors import CurationError
 from pages.ui.components.sprite import make_sprite
 from pages.ui.components.wire import Part, pack, pack_columns
 
-_part = Part("gallery", "sheet")
+_part = Part("gallery")
 _SIDE_PX = 96
 _DIGITS = 10
 _ACTIONS = ("include", "exclude", "relabel", "clear")

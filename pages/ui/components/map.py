@@ -18,7 +18,7 @@ from pages.ui.components.wire import Part, last_writer, pack, remember
 Polygon = list[list[float]]
 """Corners [[x, y], …] in data coordinates, at most 128, closed implicitly."""
 
-_part = Part("map", "shapes", "points", "palette", "camera", "scene", "overlay", "legend", "tip", "hands")
+_part = Part("map")
 _KEPT_COLUMNS = 6
 
 

@@ -13,7 +13,7 @@ from curation.errors import CurationError
 from pages.ui.components.gallery import encoded, identity
 from pages.ui.components.wire import Part, pack
 
-_part = Part("matrix", "sheet")
+_part = Part("matrix")
 
 
 def matrix(

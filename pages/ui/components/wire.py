@@ -1,41 +1,36 @@
-"""How a component reaches the browser: its code once, its columns once a fingerprint, then only parameters.
+"""How a component reaches the browser: its columns once a fingerprint, then only parameters.
 
-Streamlit sends the whole message of an element, code included, on every rerun, unless the browser still holds an
-identical message of at least 10 kB, to which it then only refers. So each component is three elements: one carries the
-code, one the columns (both always identical, so they are sent once), and the visible one a loader of 200 bytes and its
-parameters. ``wire.js`` brings the three together in the page.
+Its code is served by ``pages.ui.assets`` and kept by the browser. Streamlit sends the whole message of an element on
+every rerun, unless the browser still holds an identical message of at least 10 kB, to which it then only refers. So a
+component is two elements or more: carriers, one for each set of columns, whose message is always identical, and the
+visible one, whose message is a loader of 150 bytes and the parameters. ``web/part.js`` brings them together.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui import theme
+from pages.ui import assets
 
-_HERE = Path(__file__).parent
 _CACHED_FROM_BYTES = 10_240
 _ALIGNMENT = 8
-_LOADER = """export default (component) => {
-  (globalThis.curation ??= []).push(["%s", component]);
-  return () => globalThis.curation.push(["remove", component]);
-};"""
+_LOADER = """const part = import(new URL("%s/%s.js", document.baseURI));
+export default async (component) => (await part).mount(component);"""
 
-_cargo = st.components.v2.component("curation_cargo", js=_LOADER % "cargo")
+_cargo = st.components.v2.component("curation_cargo", js=_LOADER % (assets.address, "cargo"))
 
 Value = TypeVar("Value")
 
 
 def pack(header: Mapping[str, Any], **arrays: NDArray[Any]) -> bytes:
-    """Return one byte string of a JSON header and named flat arrays, which ``unpack`` in wire.js reads.
+    """Return one byte string of a JSON header and named flat arrays, which ``unpack`` in web/message.js reads.
 
     Args:
         header: plain JSON.
@@ -62,27 +57,12 @@ def pack_columns(fingerprint: str, header: Mapping[str, Any], *, padded: bool = 
     return message + b"\0" * (max(0, _CACHED_FROM_BYTES - len(message)) if padded else 0)
 
 
-def _lean(file: str) -> str:
-    """Return a file without the lines and the margins that are for readers alone: a fifth of the bytes."""
-    return re.sub(r"^\s*(//.*\n)?", "", (_HERE / file).read_text("utf-8"), flags=re.MULTILINE)
-
-
 class Part:
-    """One visible component: ``<name>.js``, which defines ``create(root, send)``, and ``<name>.css``."""
+    """One visible component: ``web/<name>.js``, which exports ``mount``, and ``web/<name>.css``."""
 
-    def __init__(self, name: str, *helpers: str) -> None:
-        """Args: name: of the component; helpers: names of the .js files that its code builds on."""
-        colors = {"families": theme.FAMILY_COLORS, "categorical": theme.CATEGORICAL, "sequential": theme.SEQUENTIAL}
-        css = "".join(_lean(file) for file in ("wire.css", f"{name}.css"))
-        module = [
-            _lean("wire.js"),
-            f"const THEME = {json.dumps(colors)};",
-            *(_lean(f"{file}.js") for file in (*helpers, name)),
-            f"hub.connect({json.dumps(f'curation_{name}')}, {json.dumps(css)}, create);",
-            "export default () => {};",
-        ]
-        self._code = st.components.v2.component(f"curation_{name}_code", js="\n".join(module))
-        self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % "view")
+    def __init__(self, name: str) -> None:
+        """Args: name: of the component and of its module."""
+        self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % (assets.address, name))
 
     def mount(
         self,
@@ -105,7 +85,6 @@ class Part:
         """
         callbacks: dict[str, Any] = {f"on_{name}_change": callback or _nothing for name, callback in events.items()}
         with st.container(gap=None):
-            self._code(key=f"{key}-code")
             _cargo(key=f"{key}-cargo", data=columns)
             if more is not None:
                 # A container of its own, so that what comes and goes does not move the component.

@@ -2,6 +2,6 @@
 
 from streamlit import App
 
-from pages.ui import thumbnails
+from pages.ui import assets, thumbnails
 
-app = App("app.py", routes=thumbnails.routes)
+app = App("app.py", routes=[*assets.routes, *thumbnails.routes])

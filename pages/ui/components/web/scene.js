@@ -1,15 +1,19 @@
 // What the map draws on the GPU and when: a fair sample of the points at once, and while nothing moves the rest, a part a
 // frame, so that a million points hold up neither a hand nor a hover. `view` is the state of map.js.
 
+import { perFrame } from "./dom.js";
+import { clamp } from "./numbers.js";
+import { lookOf, markSize } from "./scales.js";
+
 const REST_MS = 140; // after this long without moving, all points are drawn
 const FRAME_MS = 28; // at once are drawn as many points as keep a frame about this long
 const FEWEST = 60_000;
 const SHOWN = -1;
 const WHOLE = { origin: [0, 0], extent: [1, 1] };
-const CIRCLE = 3; // the shape of marked points, see points.js
+export const CIRCLE = 3; // the shape of marked points, see points.js
 
 // `drawOver` draws what is above the points; `thinned` hears whether points are missing.
-function createScene(canvas, camera, points, view, { drawOver, thinned }) {
+export function createScene(canvas, camera, points, view, { drawOver, thinned }) {
   let limit = 150_000;
   let movedAt = -Infinity;
   let resting = 0;
@@ -20,18 +24,14 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
   const number = () => view.order.length;
   const ready = () => view.data && view.column && camera.width > 1;
 
-  // As crowds thin out, points grow and become solid; in crowds, the whole stays just short of opaque.
   function look(drawn = number()) {
-    const perPixel = (view.data.crowding * (drawn / Math.max(1, number()))) / camera.scale ** 2;
-    const size = clamp(1.6 * perPixel ** -0.3, 1.4, 11);
-    const overlap = Math.max(1, perPixel * size * size * 0.785);
-    return { size, solid: clamp(1 - 0.08 ** (1 / overlap), 0.07, 0.88) };
+    return lookOf((view.data.crowding * (drawn / Math.max(1, number()))) / camera.scale ** 2);
   }
 
-  // Marks shrink where there are many, and grow as one looks closer.
-  const markSize = (many, size) => clamp(24 * many ** -0.165, Math.max(5.5, size + 3), 18);
   const ratio = () => canvas.width / camera.width;
-  const tints = (colorOf) => ({ tints: Float32Array.from({ length: 24 }, (_, i) => colorOf(Math.floor(i / 3))[i % 3]) });
+  const tints = (colorOf) => ({
+    tints: Float32Array.from({ length: 24 }, (_, i) => colorOf(Math.floor(i / 3))[i % 3]),
+  });
 
   function crowd(first, some, of) {
     const { size, solid } = look(of);
@@ -54,9 +54,18 @@ function createScene(canvas, camera, points, view, { drawOver, thinned }) {
     if (copies && !hidden.lines) {
       const solid = clamp(4 / Math.sqrt(copies.owners.length), 0.05, 0.4);
       const uniforms = { float: { solid }, int: { hidden: hidden.kinds }, colors: own };
-      layers.push({ name: "lines", program: "lines", primitive: "LINES", box: WHOLE, number: 2 * copies.owners.length, uniforms });
+      layers.push({
+        name: "lines",
+        program: "lines",
+        primitive: "LINES",
+        box: WHOLE,
+        number: 2 * copies.owners.length,
+        uniforms,
+      });
     }
-    if (marked && !hidden.marked) layers.push(marks("rings", data.box, data.rings, CIRCLE, 0, tints(() => view.colors.inkUnit)));
+    if (marked && !hidden.marked) {
+      layers.push(marks("rings", data.box, data.rings, CIRCLE, 0, tints(() => view.colors.inkUnit)));
+    }
     if (copies) layers.push(marks("copies", copies.box, copies.owners.length, -1, hidden.kinds, own));
     return layers;
   }

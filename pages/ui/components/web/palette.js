@@ -1,18 +1,22 @@
 // Columns and their colors. Every column is a code a point; a code looks up one of 65,536 colors, whose alpha 0 hides,
 // so that recoloring, isolating and changing a scale touch no point.
 
-const CODES = 65536;
-const NO_NUMBER = 65535;
+import { rgba } from "./dom.js";
+import { clamp, shortNumber } from "./numbers.js";
+import { THEME } from "./theme.js";
+
+export const CODES = 65536;
+export const NO_NUMBER = 65535;
 const BETWEEN_KNOTS = 255;
-const COLORED = 100; // of more categories than that, the largest have a color, the others share one
+export const COLORED = 100; // of more categories than that, the largest have a color, the others share one
 
 // The shared ten, then hues by the golden angle in three lightnesses.
-function categorical(index) {
+export function categorical(index) {
   if (index < THEME.categorical.length) return THEME.categorical[index];
   return `oklch(${[0.62, 0.74, 0.5][index % 3]} ${[0.15, 0.11, 0.13][index % 3]} ${(index * 137.508) % 360})`;
 }
 
-function sequential(share, dark) {
+export function sequential(share, dark) {
   const stops = THEME.sequential;
   const place = clamp(dark ? share : 1 - share, 0, 1) * (stops.length - 1);
   const below = Math.min(stops.length - 2, Math.floor(place));
@@ -36,21 +40,16 @@ function unpackedBits(bits, number) {
   return flags;
 }
 
-function shortNumber(value) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace("e+", "e");
-  return Number(value.toPrecision(3)).toLocaleString("en-US", { maximumSignificantDigits: Math.max(3, Math.ceil(Math.log10(size))) });
-}
-
 // A column as it arrived: codes, how often each occurs, and what they mean.
-function readColumn(cargo, number) {
+export function readColumn(cargo, number) {
   const { name, title, kind, names, missing = "", unit = "", knots = [] } = cargo;
   const codes = kind === "flag" ? unpackedBits(cargo.bits, number) : cargo.codes;
   const counts = new Uint32Array(CODES);
   for (let i = 0; i < codes.length; i += 1) counts[codes[i]] += 1;
 
-  const format = (figure) => (unit === "%" ? `${shortNumber(100 * figure)} %` : `${shortNumber(figure)} ${unit}`.trim());
+  const format = (
+    figure,
+  ) => (unit === "%" ? `${shortNumber(100 * figure)} %` : `${shortNumber(figure)} ${unit}`.trim());
   const value = (code) => {
     const below = Math.min(knots.length - 2, Math.floor(code / BETWEEN_KNOTS));
     return knots[below] + (knots[below + 1] - knots[below]) * (code / BETWEEN_KNOTS - below);
@@ -67,20 +66,20 @@ function readColumn(cargo, number) {
 }
 
 // Whether the middle half of a number's points lies so close together that colors by value could not tell them apart.
-function skewed({ kind, knots }) {
+export function skewed({ kind, knots }) {
   const last = knots.length - 1;
   return kind === "number" && knots[(3 * last) / 4] - knots[last / 4] < 0.05 * (knots[last] - knots[0]);
 }
 
 // The place of a number's code on its color scale, 0…1: by rank, or by value.
-function shareOf({ knots, value }, code, byRank) {
+export function shareOf({ knots, value }, code, byRank) {
   const [low, high] = [knots[0], knots[knots.length - 1]];
   if (!(high > low)) return 0.5;
   return byRank ? code / (BETWEEN_KNOTS * (knots.length - 1)) : (value(code) - low) / (high - low);
 }
 
 // The color of every code, RGBA; `only`, where given, says of a code whether it is shown.
-function paintColumn(column, { dark, quiet, accent }, { byRank, only }) {
+export function paintColumn(column, { dark, quiet, accent }, { byRank, only }) {
   const pixels = new Uint8Array(4 * CODES);
   const colorOf = {
     number: (code) => rampPixel(Math.round(255 * shareOf(column, code, byRank)), dark),

@@ -1,8 +1,12 @@
 // Pointer, wheel, keyboard and toolbar of the map, as what they mean: pan, zoom, draw, point, click, clear.
 
+import { element } from "./dom.js";
+
 const ICONS = {
-  pan: "M6 9.500V4.800a1.200 1.200 0 0 1 2.400 0V8.500M8.400 8V3.700a1.200 1.200 0 0 1 2.400 0V8m0 .300V4.900a1.200 1.200 0 0 1 2.400 0v5.600c0 3-1.800 5-4.700 5-2.400 0-3.600-1-4.800-3.100L2.600 10a1.200 1.200 0 0 1 2-1.300L6 10.500",
-  lasso: "M9 3c4 0 7 1.800 7 4.200s-3 4.300-7 4.300-7-1.900-7-4.300S5 3 9 3zM5.500 11c-1.800.8-1.500 3 .3 3s1.600-2-.3-3zm1.600 2.500c.2 1.500-.6 2.500-1.600 3",
+  pan:
+    "M6 9.500V4.800a1.200 1.200 0 0 1 2.400 0V8.500M8.400 8V3.700a1.200 1.200 0 0 1 2.400 0V8m0 .300V4.900a1.200 1.200 0 0 1 2.400 0v5.600c0 3-1.800 5-4.700 5-2.400 0-3.600-1-4.800-3.100L2.600 10a1.200 1.200 0 0 1 2-1.300L6 10.500",
+  lasso:
+    "M9 3c4 0 7 1.800 7 4.200s-3 4.300-7 4.300-7-1.900-7-4.300S5 3 9 3zM5.500 11c-1.800.8-1.500 3 .3 3s1.600-2-.3-3zm1.600 2.500c.2 1.500-.6 2.500-1.600 3",
   box: "M3 6V3h3m2 0h2m2 0h3v3m0 2v2m0 2v3h-3m-2 0H8m-2 0H3v-3m0-2V8",
   closer: "M9 4v10M4 9h10",
   farther: "M4 9h10",
@@ -12,7 +16,7 @@ const STILL_PX = 4;
 const STEP_PX = 40;
 
 // `does`: point(px, py), leave(), click(px, py), draw(path or null), drawn(path), clear().
-function createHands({ root, canvas, tools, camera, does }) {
+export function createHands({ root, canvas, tools, camera, does }) {
   const pointers = new Map();
   let tool = "pan";
   let gesture = null; // { kind, from, moved, path }

@@ -1,6 +1,13 @@
 // The matrix: one small canvas a cell, cut from the sprite, on a ground that shows the entropy.
 
+import { element } from "./dom.js";
+import { clamp } from "./numbers.js";
+import { connect } from "./part.js";
+import { keyGoal, paintSheet } from "./sheet.js";
+
 const LARGEST_PX = 64;
+
+export const mount = connect(new URL("matrix.css", import.meta.url), create);
 
 function create(root, send) {
   root.className = "part matrix";

@@ -1,7 +1,7 @@
 // A sheet of thumbnails: cutting it into canvases, and moving over it with the arrow keys.
 
 // Draws tile i of the sprite on canvas i.
-async function paintSheet({ layout, sprite }, canvases) {
+export async function paintSheet({ layout, sprite }, canvases) {
   const picture = await createImageBitmap(new Blob([sprite], { type: layout.type }));
   canvases.forEach((canvas, i) => {
     const [x, y] = [(i % layout.columns) * layout.pitch_x, Math.floor(i / layout.columns) * layout.pitch_y];
@@ -11,7 +11,7 @@ async function paintSheet({ layout, sprite }, canvases) {
 }
 
 // The tile to which a key leads from tile `at` of `number`, `across` of them in a row; undefined for other keys.
-function keyGoal(key, at, across, number) {
+export function keyGoal(key, at, across, number) {
   return {
     ArrowLeft: at - 1,
     ArrowRight: at + 1,

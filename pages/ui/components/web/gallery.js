@@ -1,7 +1,15 @@
 // The gallery: one small canvas an image, cut from the sprite; decisions show before Python has heard of them.
 
+import { element } from "./dom.js";
+import { clamp, percent } from "./numbers.js";
+import { connect } from "./part.js";
+import { keyGoal, paintSheet } from "./sheet.js";
+import { THEME } from "./theme.js";
+
 const STATES = { include: "included", exclude: "excluded", relabel: "relabeled", clear: "" };
 const GAP_PX = 8;
+
+export const mount = connect(new URL("gallery.css", import.meta.url), create);
 
 function create(root, send) {
   root.className = "part gallery";
@@ -18,12 +26,14 @@ function create(root, send) {
   let journal = []; // decisions that Python has not confirmed
   let last = 0; // number of the latest decision
 
-  const buttons = Object.entries({ include: "Include  i", exclude: "Exclude  x", clear: "Undo  ⌫" }).map(([action, text]) => {
-    const button = element("button", { type: "button" }, text);
-    button.addEventListener("click", () => decide(action));
-    bar.append(button);
-    return button;
-  });
+  const buttons = Object.entries({ include: "Include  i", exclude: "Exclude  x", clear: "Undo  ⌫" }).map(
+    ([action, text]) => {
+      const button = element("button", { type: "button" }, text);
+      button.addEventListener("click", () => decide(action));
+      bar.append(button);
+      return button;
+    },
+  );
 
   function decide(action, label) {
     const id = shown.ids[focused];

@@ -1,6 +1,8 @@
 // Above the points, on a 2D canvas: names of categories, the lasso, and what the pointer is on. `view` is the state of map.js.
 
-function createOverlay(canvas, camera, view) {
+import { fitted } from "./dom.js";
+
+export function createOverlay(canvas, camera, view) {
   function names(context) {
     context.font = `600 11.5px ${view.colors.font}`;
     context.textAlign = "center";

@@ -1,13 +1,15 @@
 // What the map computes on places: an index for hovering, lassos, and where a class is densest. Places are quantized,
 // x and y in 0..65535, interleaved.
 
-const CELLS = 256;
+import { clamp } from "./numbers.js";
+
+export const CELLS = 256;
 const CELL_STEPS = 256;
 const CORNERS = 128;
 
 // Douglas–Peucker, with a tolerance that grows until few enough corners are left.
-function simplified(path) {
-  for (let tolerance = 0.75; ; tolerance *= 1.5) {
+export function simplified(path) {
+  for (let tolerance = 0.75;; tolerance *= 1.5) {
     const keep = new Uint8Array(path.length);
     keep[0] = keep[path.length - 1] = 1;
     const spans = [[0, path.length - 1]];
@@ -33,7 +35,7 @@ function simplified(path) {
 }
 
 // Counting sort of the points into square cells.
-function buildGrid(xy) {
+export function buildGrid(xy) {
   const number = xy.length / 2;
   const cell = (i) => (xy[2 * i + 1] >> 8) * CELLS + (xy[2 * i] >> 8);
   const starts = new Uint32Array(CELLS * CELLS + 1);
@@ -49,7 +51,7 @@ function buildGrid(xy) {
 }
 
 // The accepted point nearest to (x, y) within an ellipse, or -1.
-function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
+export function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
   const cell = (value) => clamp(value >> 8, 0, CELLS - 1);
   let [best, found] = [1, -1];
   for (let row = cell(y - reachY); row <= cell(y + reachY); row += 1) {
@@ -65,8 +67,18 @@ function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
   return found;
 }
 
+// The accepted line whose second end is nearest to (x, y) within reach, or -1; `ends` holds x, y, x, y of each line.
+export function nearestEnd(ends, [x, y], reach, accepts) {
+  let [best, found] = [reach, -1];
+  for (let j = 0; 4 * j < ends.length; j += 1) {
+    const distance = Math.hypot(ends[4 * j + 2] - x, ends[4 * j + 3] - y);
+    if (distance < best && accepts(j)) [best, found] = [distance, j];
+  }
+  return found;
+}
+
 // How many points share a cell with the average point: what crowds are like, not empty ground.
-function crowd({ starts }) {
+export function crowd({ starts }) {
   let [squares, all] = [0, starts[CELLS * CELLS]];
   for (let at = 0; at < CELLS * CELLS; at += 1) squares += (starts[at + 1] - starts[at]) ** 2;
   return all ? squares / all : 0;
@@ -74,7 +86,7 @@ function crowd({ starts }) {
 
 // Sets one bit of the flags of the points inside, by the even-odd rule. Only in cells that an edge crosses is each point
 // looked at; elsewhere all share the fate of the cell's middle.
-function markInside(flags, bit, { starts, order }, xy, corners) {
+export function markInside(flags, bit, { starts, order }, xy, corners) {
   for (let i = 0; i < flags.length; i += 1) flags[i] &= ~bit;
   if (corners.length < 3) return;
   const edges = corners.map(([x, y], i) => [x, y, ...corners[(i + 1) % corners.length]]);
@@ -90,9 +102,14 @@ function markInside(flags, bit, { starts, order }, xy, corners) {
   }
   const ys = corners.map((corner) => corner[1]);
   for (let row = cell(Math.min(...ys)); row <= cell(Math.max(...ys)); row += 1) {
-    const near = edges.filter(([, y1, , y2]) => Math.min(y1, y2) < (row + 1) * CELL_STEPS && Math.max(y1, y2) >= row * CELL_STEPS);
+    const near = edges.filter(([, y1, , y2]) =>
+      Math.min(y1, y2) < (row + 1) * CELL_STEPS && Math.max(y1, y2) >= row * CELL_STEPS
+    );
     const inside = (x, y) =>
-      near.reduce((odd, [x1, y1, x2, y2]) => odd !== (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1), false);
+      near.reduce(
+        (odd, [x1, y1, x2, y2]) => odd !== (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1),
+        false,
+      );
     for (let column = 0; column < CELLS; column += 1) {
       const at = row * CELLS + column;
       if (starts[at] === starts[at + 1]) continue;
@@ -106,7 +123,7 @@ function markInside(flags, bit, { starts, order }, xy, corners) {
 }
 
 // 0…number − 1 in an order drawn once and for all, so that every beginning is a fair sample of the whole.
-function shuffled(number) {
+export function shuffled(number) {
   const out = new Uint32Array(number);
   let state = 0x9e3779b9;
   for (let i = 0; i < number; i += 1) {
@@ -121,15 +138,17 @@ function shuffled(number) {
 }
 
 // The entries of an array, `width` values each, in another order.
-function inOrder(array, order, width = 1) {
+export function inOrder(array, order, width = 1) {
   const out = new array.constructor(order.length * width);
-  if (width === 1) for (let i = 0; i < order.length; i += 1) out[i] = array[order[i]];
-  else for (let i = 0; i < order.length; i += 1) [out[2 * i], out[2 * i + 1]] = [array[2 * order[i]], array[2 * order[i] + 1]];
+  if (width === 1) { for (let i = 0; i < order.length; i += 1) out[i] = array[order[i]]; }
+  else {for (let i = 0; i < order.length; i += 1) {
+      [out[2 * i], out[2 * i + 1]] = [array[2 * order[i]], array[2 * order[i] + 1]];
+    }}
   return out;
 }
 
 // The center of the busiest cell of each of some codes, as shares of the extent: a mean would fall between two groups.
-function busiest(xy, codes, kinds) {
+export function busiest(xy, codes, kinds) {
   const side = 24;
   const rank = new Map(kinds.map((code, i) => [code, i]));
   const ranks = Int32Array.from({ length: Math.max(-1, ...kinds) + 1 }, (_, code) => rank.get(code) ?? -1);

@@ -1,11 +1,37 @@
 // The map: scene.js draws points, overlay.js names and outlines, legend.js explains, tip.js tells, hands.js listens. Here
 // is what they share, and how it follows Python's messages and the user.
 
+import { createCamera } from "./camera.js";
+import { element, rgba, themeOf } from "./dom.js";
+import { createHands } from "./hands.js";
+import { createLegend, OTHERS } from "./legend.js";
+import { count } from "./numbers.js";
+import { createOverlay } from "./overlay.js";
+import { CODES, paintColumn, readColumn, skewed } from "./palette.js";
+import { connect } from "./part.js";
+import { createPoints } from "./points.js";
+import { CIRCLE, createScene } from "./scene.js";
+import {
+  buildGrid,
+  busiest,
+  CELLS,
+  crowd,
+  inOrder,
+  markInside,
+  nearest,
+  nearestEnd,
+  shuffled,
+  simplified,
+} from "./shapes.js";
+import { createTip } from "./tip.js";
+
 const HIT_PX = 9;
 const MOST_NAMES = 40; // of more categories than that, the map names the largest few
 const FEW_NAMES = 12;
 const [SELECTED, INSIDE, MARKED] = [1, 2, 4];
 const SELECTION = { name: "selected", title: "Selected", kind: "flag", names: ["no", "yes"] };
+
+export const mount = connect(new URL("map.css", import.meta.url), create);
 
 function create(root, send) {
   root.className = "part map";
@@ -18,7 +44,9 @@ function create(root, send) {
   root.append(stage, side);
   const points = createPoints(canvas);
   if (!points) {
-    root.replaceChildren(element("p", { class: "failure" }, "The map needs WebGL2, which this browser has switched off."));
+    root.replaceChildren(
+      element("p", { class: "failure" }, "The map needs WebGL2, which this browser has switched off."),
+    );
     return { update() {}, destroy() {} };
   }
 
@@ -38,7 +66,8 @@ function create(root, send) {
   const toData = ([u, v]) => [view.data.low[0] + u * unit(), view.data.low[1] + v * unit()];
   const fromData = ([x, y]) => [(x - view.data.low[0]) / unit(), (y - view.data.low[1]) / unit()];
   const quantized = ([u, v]) => [(u / view.data.box.extent[0]) * 65535, (v / view.data.box.extent[1]) * 65535];
-  const placeIn = ({ xy, box }, i) => [0, 1].map((axis) => box.origin[axis] + (xy[2 * i + axis] / 65535) * box.extent[axis]);
+  const placeIn = ({ xy, box }, i) =>
+    [0, 1].map((axis) => box.origin[axis] + (xy[2 * i + axis] / 65535) * box.extent[axis]);
   const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: span.map((length) => length / unit()) });
   const visible = (point) => shades[4 * view.column.codes[point] + 3] > 0;
   const isHidden = (kind) => (view.hidden.kinds >> kind) & 1;
@@ -59,7 +88,8 @@ function create(root, send) {
     picked: null,
     fromData,
     placeIn,
-    front: () => (selected && view.column.name !== SELECTION.name ? SELECTED : 0) | (view.polygon.length > 2 ? INSIDE : 0),
+    front: () =>
+      (selected && view.column.name !== SELECTION.name ? SELECTED : 0) | (view.polygon.length > 2 ? INSIDE : 0),
     pointSize: () => scene.look().size,
   };
   const camera = createCamera(() => {
@@ -80,13 +110,22 @@ function create(root, send) {
     const rows = [];
     if (view.marked) {
       const words = asked.marked_title;
-      rows.push({ name: "marked", shape: CIRCLE, color: view.colors.text, words, figure: count(view.data.rings), shown: !hidden.marked });
+      rows.push({
+        name: "marked",
+        shape: CIRCLE,
+        color: view.colors.text,
+        words,
+        figure: count(view.data.rings),
+        shown: !hidden.marked,
+      });
     }
     copies?.names.forEach((words, kind) => {
       const figure = count(copies.counts[kind]);
       rows.push({ name: kind, shape: kind & 3, color: copies.colors[kind], words, figure, shown: !isHidden(kind) });
     });
-    if (copies) rows.push({ name: "lines", shape: null, words: "lines to the original", figure: "", shown: !hidden.lines });
+    if (copies) {
+      rows.push({ name: "lines", shape: null, words: "lines to the original", figure: "", shown: !hidden.lines });
+    }
     return rows;
   }
 
@@ -160,11 +199,8 @@ function create(root, send) {
     if (!data || !view.column) return null;
     const reach = HIT_PX / camera.scale;
     const at = camera.fromScreen(px, py);
-    let [closest, copy] = [reach, -1];
-    for (let j = 0; copies && j < copies.owners.length; j += 1) {
-      const distance = Math.hypot(copies.ends[4 * j + 2] - at[0], copies.ends[4 * j + 3] - at[1]);
-      if (distance < closest && !isHidden(copies.kinds[j]) && visible(copies.owners[j])) [closest, copy] = [distance, j];
-    }
+    const seen = (j) => !isHidden(copies.kinds[j]) && visible(copies.owners[j]);
+    const copy = copies ? nearestEnd(copies.ends, at, reach, seen) : -1;
     if (copy >= 0) return { point: copies.owners[copy], copy };
     const found = nearest(grid, data.xy, ...quantized(at), ...quantized([reach, reach]), visible);
     return found < 0 ? null : { point: found, copy };
@@ -193,7 +229,9 @@ function create(root, send) {
       },
       drawn(path) {
         if (!view.data) return;
-        const corners = simplified(path).map((pixel) => toData(camera.fromScreen(...pixel)).map((x) => Number(x.toPrecision(6))));
+        const corners = simplified(path).map((pixel) =>
+          toData(camera.fromScreen(...pixel)).map((x) => Number(x.toPrecision(6)))
+        );
         if (corners.length > 2) setPolygon(corners, true);
       },
       clear() {
@@ -252,11 +290,12 @@ function create(root, send) {
     if (copies) points.set("copies", { code: inOrder(column.codes, copies.owners) });
     if (copies) points.set("lines", { code: twice(inOrder(column.codes, copies.owners)) });
     const named = column.kind === "category" ? column.bySize.filter((code) => code !== column.wordless) : [];
-    view.anchors = busiest(data.xy, column.codes, named.slice(0, named.length > MOST_NAMES ? FEW_NAMES : MOST_NAMES)).map(({ code, share }) => ({
-      code,
-      words: column.text(code),
-      share: share.map((part, axis) => part * data.box.extent[axis]),
-    }));
+    view.anchors = busiest(data.xy, column.codes, named.slice(0, named.length > MOST_NAMES ? FEW_NAMES : MOST_NAMES))
+      .map(({ code, share }) => ({
+        code,
+        words: column.text(code),
+        share: share.map((part, axis) => part * data.box.extent[axis]),
+      }));
     repaint();
   }
 
@@ -385,7 +424,9 @@ function create(root, send) {
       const fresh = columns !== view.data;
       [asked, arrived] = [parameters, more];
       if (fresh) setPlaces(columns);
-      for (const [part, limit] of [[stage, "height"], [side, "maxHeight"]]) part.style[limit] = `${parameters.height_px}px`;
+      for (const [part, limit] of [[stage, "height"], [side, "maxHeight"]]) {
+        part.style[limit] = `${parameters.height_px}px`;
+      }
       // What a message names and has not brought yet is left as it was.
       const arriving = (name, before) => (parameters.more[name] ? (more[name] ?? before) : null) ?? null;
       const before = { selected, marked: view.marked, cargo: view.copies?.cargo ?? null, column: view.column };

@@ -1,16 +1,24 @@
 // What is said of the point under the pointer: its picture, fetched without Python, and its values.
 
+import { element } from "./dom.js";
+import { clamp } from "./numbers.js";
+
 const SMALL_PX = 64; // pictures up to this side are enlarged by whole steps, their pixels kept square
 const ENLARGED_PX = 128;
 const LARGEST_PX = 176;
 const PATIENCE_MS = 40; // how long the pointer rests before a picture is asked for
 const FAILURES = 3;
 
-function createTip(stage) {
+export function createTip(stage) {
   const pictures = element("div", { class: "pictures", hidden: "" });
   const heading = element("strong");
   const values = element("dl");
-  const card = element("div", { class: "tip", role: "tooltip", hidden: "" }, pictures, element("div", {}, heading, values));
+  const card = element(
+    "div",
+    { class: "tip", role: "tooltip", hidden: "" },
+    pictures,
+    element("div", {}, heading, values),
+  );
   stage.append(card);
   const failed = new Map(); // address -> failures in a row: a server that has no pictures is not asked for ever
   let asked = "";

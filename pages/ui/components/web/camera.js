@@ -1,6 +1,8 @@
 // Where the map looks. Unit coordinates: the longer side of the points' box is 1; pixels count from the stage's corner.
 
-function createCamera(moved) {
+import { clamp } from "./numbers.js";
+
+export function createCamera(moved) {
   let box = [0, 0, 1, 1]; // left, bottom, right, top: what "show all" shows
   let gliding = 0;
   const camera = { x: 0.5, y: 0.5, scale: 1, width: 1, height: 1, whole: true };

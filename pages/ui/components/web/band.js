@@ -1,15 +1,31 @@
 // The hardness band: while an edge moves, everything is computed here; Python hears of the release.
 
+import { entropyAt, rankAt } from "./curve.js";
+import { element, fitted, perFrame, themeOf } from "./dom.js";
+import { clamp, count, ordinal, percent } from "./numbers.js";
+import { connect } from "./part.js";
+import { THEME } from "./theme.js";
+
 const PREVIEWS = 24;
 const AXIS_PX = 22;
 const TELL_AFTER_MS = 450;
+
+export const mount = connect(new URL("band.css", import.meta.url), create);
 
 function create(root, send) {
   root.className = "part band";
   const facts = element("div", { class: "facts", role: "status" });
   const chart = element("canvas", { role: "img" });
-  const upper = element("div", { class: "edge", role: "slider", tabindex: "0", "aria-label": "Hardness offset" }, element("b"));
-  const lower = element("div", { class: "edge", role: "slider", tabindex: "0", "aria-label": "Lower edge of the band" }, element("b"));
+  const upper = element(
+    "div",
+    { class: "edge", role: "slider", tabindex: "0", "aria-label": "Hardness offset" },
+    element("b"),
+  );
+  const lower = element(
+    "div",
+    { class: "edge", role: "slider", tabindex: "0", "aria-label": "Lower edge of the band" },
+    element("b"),
+  );
   const plot = element("div", { class: "plot" }, chart, lower, upper);
   const key = element("p");
   const note = element("p");
@@ -34,32 +50,9 @@ function create(root, send) {
   let width = 1;
   let timer = 0;
 
-  // ---- The curve from rank to entropy --------------------------------------------------------------------------
-
-  function entropyAt(rank) {
-    const { curve } = columns;
-    const place = clamp(rank, 0, 1) * (curve.length - 1);
-    const below = Math.min(curve.length - 2, Math.floor(place));
-    return curve[below] + (curve[below + 1] - curve[below]) * (place - below);
-  }
-
-  function rankAt(entropy) {
-    const { curve } = columns;
-    let [low, high] = [0, curve.length - 1];
-    if (entropy >= curve[low]) return 0;
-    if (entropy < curve[high]) return 1;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (curve[middle] > entropy) low = middle;
-      else high = middle;
-    }
-    const drop = curve[low] - curve[high];
-    return (low + (drop ? (curve[low] - entropy) / drop : 1)) / (curve.length - 1);
-  }
-
   const filled = () => (shown.total ? band.offset + shown.quota / shown.total : 1);
   const end = () => clamp(band.floor ?? filled(), 0, 1);
-  const xAt = (rank) => clamp(entropyAt(rank), 0, 1) * width;
+  const xAt = (rank) => clamp(entropyAt(columns.curve, rank), 0, 1) * width;
 
   // ---- Drawing -------------------------------------------------------------------------------------------------
 
@@ -117,7 +110,8 @@ function create(root, send) {
     context.font = `11px ${colors.font}`;
     for (const tick of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
       context.textAlign = tick === 0 ? "left" : tick === 1 ? "right" : "center";
-      const words = { 0: width < 480 ? "0" : "0  surely classified", 1: width < 480 ? "ln K" : "undecided  ln K" }[tick];
+      const words =
+        { 0: width < 480 ? "0" : "0  surely classified", 1: width < 480 ? "ln K" : "undecided  ln K" }[tick];
       context.fillText(words ?? percent(tick, 0), tick * width, height - 6);
     }
     context.globalAlpha = 1;
@@ -163,35 +157,42 @@ function create(root, send) {
     previews.setAttribute("aria-label", `${within} previews inside the band, ${words}`);
   }
 
-  const ordinal = (n) => {
-    const ending = n % 100 > 10 && n % 100 < 14 ? "th" : { 1: "st", 2: "nd", 3: "rd" }[n % 10] ?? "th";
-    return `${count(n)}${ending}`;
-  };
-
   function say() {
     const inside = Math.max(0, Math.round((end() - band.offset) * shown.total));
     const short = shown.quota - inside;
     const nats = (entropy) => `${(entropy * Math.log(columns.class_count)).toFixed(2)} nats`;
-    const edge = entropyAt(band.offset);
+    const edge = entropyAt(columns.curve, band.offset);
     const words = [
       [percent(band.offset), "hardest"],
       [percent(edge), nats(edge)],
       [count(band.offset * shown.total), `of ${count(shown.total)}`],
       short > 0 ? [count(inside), `short by ${count(short)}`] : [count(inside), `for ${count(shown.quota)}`],
-      [percent(end()), band.floor === null ? "quota full here" : `floor, ${percent(entropyAt(end()), 0)} of ln K`],
+      [
+        percent(end()),
+        band.floor === null ? "quota full here" : `floor, ${percent(entropyAt(columns.curve, end()), 0)} of ln K`,
+      ],
     ];
     words.forEach(([value, aside], i) => {
       cells[i].value.textContent = value;
       cells[i].aside.textContent = aside;
     });
     cells[3].cell.classList.toggle("short", short > 0);
-    for (const [edgeNode, rank, what] of [[upper, band.offset, "offset"], [lower, end(), band.floor === null ? "full" : "floor"]]) {
+    for (
+      const [edgeNode, rank, what] of [[upper, band.offset, "offset"], [
+        lower,
+        end(),
+        band.floor === null ? "full" : "floor",
+      ]]
+    ) {
       const x = xAt(rank);
       edgeNode.style.left = `${x}px`;
       edgeNode.setAttribute("aria-valuemin", "0");
       edgeNode.setAttribute("aria-valuemax", "100");
       edgeNode.setAttribute("aria-valuenow", (100 * rank).toFixed(1));
-      edgeNode.setAttribute("aria-valuetext", `${percent(rank)} of the candidates are harder, entropy ${percent(entropyAt(rank))} of ln K`);
+      edgeNode.setAttribute(
+        "aria-valuetext",
+        `${percent(rank)} of the candidates are harder, entropy ${percent(entropyAt(columns.curve, rank))} of ln K`,
+      );
       const tag = edgeNode.firstChild;
       tag.textContent = `${what} ${percent(rank)}`;
       tag.classList.toggle("left", edgeNode === lower ? x > 96 : x > width - 96);
@@ -221,7 +222,10 @@ function create(root, send) {
 
   function tell() {
     clearTimeout(timer);
-    const rounded = { offset: Number(band.offset.toFixed(6)), floor: band.floor === null ? null : Number(band.floor.toFixed(6)) };
+    const rounded = {
+      offset: Number(band.offset.toFixed(6)),
+      floor: band.floor === null ? null : Number(band.floor.toFixed(6)),
+    };
     band = rounded;
     redraw();
     send.state("band", { ...rounded });
@@ -243,7 +247,7 @@ function create(root, send) {
     edge.addEventListener("pointermove", (event) => {
       if (held?.edge !== edge) return;
       if (Math.abs(event.clientX - held.from) > 2) held.moved = true;
-      if (held.moved) move(edge, rankAt((event.clientX - plot.getBoundingClientRect().left) / width));
+      if (held.moved) move(edge, rankAt(columns.curve, (event.clientX - plot.getBoundingClientRect().left) / width));
     });
     const drop = () => {
       edge.classList.remove("held");

@@ -101,7 +101,7 @@ const SOURCES = {
 };
 
 // Returns null where WebGL2 is missing.
-function createPoints(canvas) {
+export function createPoints(canvas) {
   const gl = canvas.getContext("webgl2", { antialias: false });
   if (!gl) return null;
   const layers = new Map(); // name -> the arrays it draws, kept for a context that is lost and comes back
@@ -139,7 +139,7 @@ function createPoints(canvas) {
     ["position", "code", "kind"].forEach((part, location) => {
       const array = changed[part];
       if (!array) return;
-      gl.bindBuffer(gl.ARRAY_BUFFER, (buffers[part] ??= gl.createBuffer()));
+      gl.bindBuffer(gl.ARRAY_BUFFER, buffers[part] ??= gl.createBuffer());
       gl.bufferData(gl.ARRAY_BUFFER, array, gl.DYNAMIC_DRAW);
       gl.enableVertexAttribArray(location);
       const type = { Uint8Array: gl.UNSIGNED_BYTE, Uint16Array: gl.UNSIGNED_SHORT, Float32Array: gl.FLOAT };
@@ -173,10 +173,12 @@ function createPoints(canvas) {
     if (hideout?.width === width && hideout.height === height) return hideout.frame;
     const [frame, color, depth] = [gl.createFramebuffer(), gl.createRenderbuffer(), gl.createRenderbuffer()];
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
-    for (const [buffer, format, place] of [
-      [color, gl.RGBA8, gl.COLOR_ATTACHMENT0],
-      [depth, gl.DEPTH_COMPONENT16, gl.DEPTH_ATTACHMENT],
-    ]) {
+    for (
+      const [buffer, format, place] of [
+        [color, gl.RGBA8, gl.COLOR_ATTACHMENT0],
+        [depth, gl.DEPTH_COMPONENT16, gl.DEPTH_ATTACHMENT],
+      ]
+    ) {
       gl.bindRenderbuffer(gl.RENDERBUFFER, buffer);
       gl.renderbufferStorage(gl.RENDERBUFFER, format, width, height);
       gl.framebufferRenderbuffer(gl.FRAMEBUFFER, place, gl.RENDERBUFFER, buffer);
@@ -251,5 +253,13 @@ function createPoints(canvas) {
     canvas.dispatchEvent(new Event("restored"));
   });
   start();
-  return { set, setColors, draw, prepare, present, mark, destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext() };
+  return {
+    set,
+    setColors,
+    draw,
+    prepare,
+    present,
+    mark,
+    destroy: () => gl.getExtension("WEBGL_lose_context")?.loseContext(),
+  };
 }

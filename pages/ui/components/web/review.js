@@ -1,8 +1,14 @@
 // The review: one suspect at a time, what speaks for and against its label beside it; a decision shows the next at once.
 
+import { element } from "./dom.js";
+import { clamp, count, percent } from "./numbers.js";
+import { connect } from "./part.js";
+
 const REST_MS = 250; // how long one stays at a suspect before Python hears of it
 const LARGE_PX = 288;
 const SMALL_PX = 56;
+
+export const mount = connect(new URL("review.css", import.meta.url), create);
 
 function create(root, send) {
   root.className = "part review";
@@ -24,7 +30,7 @@ function create(root, send) {
   let at = 0;
   let drawn = ""; // which suspect, of which queue, the page shows
   let pending = []; // decisions that Python has not confirmed
-  let made = []; // decisions of this visit, to be taken back
+  const made = []; // decisions of this visit, to be taken back
   let last = 0; // number of the latest decision
   let told = "";
   let resting = 0;
@@ -207,12 +213,29 @@ function create(root, send) {
     const opinion = item.opinion.map(([label, share]) => bar(name(label), share, percent(share)));
     const scores = item.scores.map(([value, share, rank], i) => {
       const [title, help] = classes.scores[i];
-      return bar(title, share, `${value} · #${count(rank)}`, `${help} Place ${count(rank)} of ${count(classes.total)}.`);
+      return bar(
+        title,
+        share,
+        `${value} · #${count(rank)}`,
+        `${help} Place ${count(rank)} of ${count(classes.total)}.`,
+      );
     });
     evidence.replaceChildren(
-      element("div", { class: "sides" }, side("given", item.given, "given"), ...(same ? [] : [side("looks like", item.looks, "looks")])),
-      element("section", { class: "near" }, element("h4", {}, "Most similar samples, and their labels"), element("div", { class: "row" }, ...near)),
-      element("div", { class: "bars" },
+      element(
+        "div",
+        { class: "sides" },
+        side("given", item.given, "given"),
+        ...(same ? [] : [side("looks like", item.looks, "looks")]),
+      ),
+      element(
+        "section",
+        { class: "near" },
+        element("h4", {}, "Most similar samples, and their labels"),
+        element("div", { class: "row" }, ...near),
+      ),
+      element(
+        "div",
+        { class: "bars" },
         element("section", {}, element("h4", {}, "A network that did not learn it says"), ...opinion),
         element("section", {}, element("h4", {}, "How suspicious, and its place by that"), ...scores),
       ),
@@ -221,7 +244,10 @@ function create(root, send) {
     buttons.relabel.disabled = same;
     others.replaceChildren(
       element("option", { value: "" }, "Another class …"),
-      ...classes.classes.flatMap((one, label) => (label === item.given ? [] : [element("option", { value: label }, one)])),
+      ...classes.classes.flatMap((
+        one,
+        label,
+      ) => (label === item.given ? [] : [element("option", { value: label }, one)])),
     );
   }
 
@@ -230,9 +256,12 @@ function create(root, send) {
     const state = stateOf(item.id);
     const badge = { "": "", confirmed: "✓ label is right", dropped: "✕ dropped" }[state] ?? `→ ${name(state)}`;
     root.dataset.state = state === "" ? "open" : typeof state === "number" ? "relabeled" : state;
-    const doubt = item.looks === item.given ? "looks like it, too" : `looks like ${name(item.looks)} (${percent(item.sure, 0)})`;
+    const doubt = item.looks === item.given
+      ? "looks like it, too"
+      : `looks like ${name(item.looks)} (${percent(item.sure, 0)})`;
     verdict.replaceChildren(
-      element("b", {}, `given ${name(item.given)}`), `, ${doubt}`,
+      element("b", {}, `given ${name(item.given)}`),
+      `, ${doubt}`,
       element("span", { class: "about" }, `sample ${item.id}`),
       ...(badge ? [element("span", { class: "badge" }, badge)] : []),
     );
@@ -246,7 +275,11 @@ function create(root, send) {
       drawn = there;
       if (item) build(item, block);
       else {
-        const words = !shown.total ? "Nothing here: take a filter back." : at < shown.total ? "Loading …" : "That was the last one here.";
+        const words = !shown.total
+          ? "Nothing here: take a filter back."
+          : at < shown.total
+          ? "Loading …"
+          : "That was the last one here.";
         subject.replaceChildren(element("p", { class: "empty" }, words));
         verdict.replaceChildren();
         evidence.replaceChildren();
@@ -268,8 +301,17 @@ function create(root, send) {
     const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (event.target !== root && ["Enter", " "].includes(pressed)) return; // a button's own
     const does = {
-      a: "confirm", Enter: "confirm", r: "relabel", d: "drop", x: "drop", u: "undo", Backspace: "undo",
-      ArrowLeft: "previous", k: "previous", ArrowRight: "next", j: "next",
+      a: "confirm",
+      Enter: "confirm",
+      r: "relabel",
+      d: "drop",
+      x: "drop",
+      u: "undo",
+      Backspace: "undo",
+      ArrowLeft: "previous",
+      k: "previous",
+      ArrowRight: "next",
+      j: "next",
     }[pressed];
     if (does) {
       if (!event.repeat || ["previous", "next"].includes(does)) act[does]();

@@ -1,15 +1,34 @@
 // The side of the map: what colors the points, what the colors mean, and what else is drawn.
 
-const MARK_SHAPES = ["M6 1.500 10.500 6 6 10.500 1.500 6z", "M2 2h8v8H2z", "M6 1.800 10.600 10H1.400z", "M6 1.500a4.500 4.500 0 1 0 .01 0z"];
+import { element, fitted } from "./dom.js";
+import { count } from "./numbers.js";
+import { categorical, COLORED, NO_NUMBER, sequential, shareOf } from "./palette.js";
+
+const MARK_SHAPES = [
+  "M6 1.500 10.500 6 6 10.500 1.500 6z",
+  "M2 2h8v8H2z",
+  "M6 1.800 10.600 10H1.400z",
+  "M6 1.500a4.500 4.500 0 1 0 .01 0z",
+];
 const FEW = 12; // categories up to this number keep their own order and need no search
-const OTHERS = "others";
+export const OTHERS = "others";
 
 // `asks`: color(name), only(code, OTHERS or null), rank(whether), toggle(name of what is drawn besides).
-function createLegend(side, asks) {
+export function createLegend(side, asks) {
   const menu = element("select", { "aria-label": "Color points by" });
-  const search = element("input", { type: "search", placeholder: "Find …", "aria-label": "Find a category", hidden: "" });
+  const search = element("input", {
+    type: "search",
+    placeholder: "Find …",
+    "aria-label": "Find a category",
+    hidden: "",
+  });
   const body = element("div", { class: "legend", role: "group" });
-  const besides = element("div", { class: "besides", role: "group", "aria-label": "Drawn besides the points", hidden: "" });
+  const besides = element("div", {
+    class: "besides",
+    role: "group",
+    "aria-label": "Drawn besides the points",
+    hidden: "",
+  });
   side.append(element("label", { class: "by" }, element("span", {}, "Color"), menu), search, body, besides);
   let now = null; // what was drawn last
   menu.addEventListener("change", () => asks.color(menu.value));
@@ -56,18 +75,24 @@ function createLegend(side, asks) {
         pressed: code === only,
         title: `Show only ${column.text(code)}`,
         run: () => asks.only(code === only ? null : code),
-      }),
+      })
     );
     const rest = matching.slice(COLORED);
     if (rest.length && words) rows.push(element("p", {}, `${count(rest.length)} more match`));
     else if (rest.length) {
       const sum = (counts) => rest.reduce((total, code) => total + counts[code], 0);
       rows.push(
-        row(OTHERS, disc(only === OTHERS ? colors.accent : colors.quiet), `${count(rest.length)} others`, figure(sum(column.counts), chosen && sum(chosen)), {
-          pressed: only === OTHERS,
-          title: "Show only the smaller ones",
-          run: () => asks.only(only === OTHERS ? null : OTHERS),
-        }),
+        row(
+          OTHERS,
+          disc(only === OTHERS ? colors.accent : colors.quiet),
+          `${count(rest.length)} others`,
+          figure(sum(column.counts), chosen && sum(chosen)),
+          {
+            pressed: only === OTHERS,
+            title: "Show only the smaller ones",
+            run: () => asks.only(only === OTHERS ? null : OTHERS),
+          },
+        ),
       );
     }
     if (!rows.length) rows.push(element("p", {}, words ? "None has that name" : "No points"));
@@ -79,11 +104,20 @@ function createLegend(side, asks) {
     const [low, high] = [column.knots[0], column.knots[column.knots.length - 1]];
     if (low === undefined) return [element("p", {}, `No point has a value: ${column.missing}`)];
     const end = (value) => column.format(Math.abs(value) < 1e-3 * (high - low) ? 0 : value);
-    const canvas = element("canvas", { class: "bars", role: "img", "aria-label": `How often each ${column.title} occurs` });
+    const canvas = element("canvas", {
+      class: "bars",
+      role: "img",
+      "aria-label": `How often each ${column.title} occurs`,
+    });
     const switches = [["Value", false], ["Rank", true]].map(([words, rank]) => {
       const button = element(
         "button",
-        { type: "button", "data-id": words, "aria-pressed": String(byRank === rank), title: rank ? "Each color on as many points" : "Colors even in value" },
+        {
+          type: "button",
+          "data-id": words,
+          "aria-pressed": String(byRank === rank),
+          title: rank ? "Each color on as many points" : "Colors even in value",
+        },
         words,
       );
       button.addEventListener("click", () => asks.rank(rank));
@@ -95,7 +129,17 @@ function createLegend(side, asks) {
       canvas,
       element("div", { class: "ends" }, element("span", {}, end(low)), element("span", {}, end(high))),
       element("div", { class: "switch", role: "group", "aria-label": "Spread the colors by" }, ...switches),
-      ...(missing ? [element("p", {}, disc(colors.quiet), element("span", {}, column.missing), element("small", {}, count(missing)))] : []),
+      ...(missing
+        ? [
+          element(
+            "p",
+            {},
+            disc(colors.quiet),
+            element("span", {}, column.missing),
+            element("small", {}, count(missing)),
+          ),
+        ]
+        : []),
     ];
   }
 
@@ -121,7 +165,7 @@ function createLegend(side, asks) {
         pressed: shown,
         title: shown ? `Hide ${words}` : `Show ${words}`,
         run: () => asks.toggle(name),
-      }),
+      })
     );
     const focused = besides.getRootNode().activeElement?.dataset?.id;
     besides.hidden = !rows.length;

@@ -1,0 +1,65 @@
+// What every component does with the page: elements, the theme's colors, sharp canvases, one drawing a frame.
+
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+let pixel = null; // the context of one pixel
+
+// A color as [red, green, blue, alpha] in 0..255, whatever notation CSS uses.
+export function rgba(color) {
+  pixel ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  pixel.clearRect(0, 0, 1, 1);
+  pixel.fillStyle = color;
+  pixel.fillRect(0, 0, 1, 1);
+  return [...pixel.getImageData(0, 0, 1, 1).data];
+}
+
+export function themeOf(node) {
+  const style = getComputedStyle(node);
+  const read = (name, fallback) => style.getPropertyValue(`--st-${name}`).trim() || fallback;
+  const background = read("background-color", "#ffffff");
+  const [red, green, blue] = rgba(background);
+  return {
+    background,
+    dark: 0.3 * red + 0.59 * green + 0.11 * blue < 128,
+    accent: read("primary-color", "#4f46e5"),
+    text: read("text-color", "#1f2328"),
+    border: read("border-color", "#d0d7de"),
+    warning: read("orange-text-color", "#b45309"),
+    font: read("font", "system-ui, sans-serif"),
+  };
+}
+
+// Fits a canvas to its box at the screen's resolution and returns its context, scaled to CSS pixels.
+export function fitted(canvas, width, height) {
+  const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+// Calls `work` at most once a frame.
+export function perFrame(work) {
+  let asked = 0;
+  const ask = () => {
+    asked ||= requestAnimationFrame(() => {
+      asked = 0;
+      work();
+    });
+  };
+  ask.cancel = () => {
+    cancelAnimationFrame(asked);
+    asked = 0;
+  };
+  return ask;
+}
