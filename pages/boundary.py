@@ -4,7 +4,7 @@ import streamlit as st
 
 from curation.figures.curation import FAMILY_WORDS
 from curation.scores import SCORES
-from pages.ui import ranking
+from pages.ui import ranking, session
 from pages.ui.browse import browse
 from pages.ui.components import Band, hardness_band
 from pages.ui.fields import bound
@@ -34,13 +34,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         format_func=lambda name: SCORES[name].title,
         help="Those of Monte Carlo dropout are there once goal_model.dropout.passes of the recipe is above 0.",
     )
-    st.session_state["offset-unit"] = selection.offset_by
+    session.OFFSET_UNIT.set(selection.offset_by)
     st.segmented_control(
         "Offset by",
         ["rank", "score"],
-        key="offset-unit",
+        key=session.OFFSET_UNIT.key,
         required=True,
-        on_change=lambda: ranking.switch_unit(opened, st.session_state["offset-unit"]),
+        on_change=lambda: ranking.switch_unit(opened, session.OFFSET_UNIT.get()),
         help="rank: a share of the family; score: a fixed value of the uncertainty.",
     )
 

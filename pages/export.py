@@ -7,7 +7,7 @@ import streamlit as st
 from curation import jobs
 from curation.exporters import EXPORTERS
 from curation.figures.curation import FAMILY_WORDS
-from pages.ui import panel, state
+from pages.ui import panel, session, state
 from pages.ui.downloads import offer
 from pages.ui.fields import bound
 from pages.ui.opened import open_selection, warn_of_shortages
@@ -41,11 +41,11 @@ with controls:
     default = (
         state.cache_folder().resolve().parent / "exports" / found.name / f"{recipe.name}-{recipe.fingerprint()[:8]}"
     )
-    place = f"destination-{default.name}"
+    typed = session.destination(default.name)
     destination = st.text_input(
         "Destination",
         value=str(default),
-        key=place,
+        key=typed.key,
         help="A folder on the machine that runs this server.",
     )
 
@@ -62,7 +62,7 @@ with result:
         # Not what this run has read: a destination that was typed last arrives together with the click.
         now = state.recipe()
         found.save_revision(now.to_yaml())
-        jobs.submit(found, now, (), destination=st.session_state[place])
+        jobs.submit(found, now, (), destination=typed.get())
 
     job = jobs.status(found, name)
     working = job.active

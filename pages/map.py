@@ -1,6 +1,6 @@
 """The samples as the goal model sees them: a map to color and lasso, its clusters, what is alike, what is double."""
 
-from pages.ui import views
+from pages.ui import session, views
 from pages.ui.map import clusters, doubles, similar, view
 from pages.ui.opened import open_selection
 
@@ -12,5 +12,5 @@ VIEWS = {
 }
 
 opened = open_selection()
-draw = views.chosen(VIEWS, key="map-view", go="map-go", typed=("nearest-", "doubles-"))
+draw = views.chosen(VIEWS, key=session.MAP_VIEW.key, go=session.MAP_GO.key, typed=session.MAP_TYPED)
 draw(opened)

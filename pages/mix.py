@@ -8,9 +8,8 @@ import streamlit as st
 from curation.errors import UsageError
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
-from curation.recipe import Recipe
 from curation.selection import SELECTORS
-from pages.ui import coverage, edits, ranking, state
+from pages.ui import coverage, edits, ranking, session, state
 from pages.ui.fields import bound, set_field
 from pages.ui.opened import open_selection, warn_of_shortages
 
@@ -129,7 +128,7 @@ with result:
                 f":green[:material/login:] **{len(enter):,}** images enter, "
                 f":red[:material/logout:] **{len(leave):,}** leave"
             )
-        for path, value in st.session_state.get("changes", {}).items():
+        for path, value in session.CHANGES.get().items():
             for words in ranking.changed(path, ranking.saved_value(path), value):
                 st.caption(words)
     names, chosen, offered = ranking.by_kind(opened)
@@ -138,6 +137,8 @@ with result:
             st.plotly_chart(figures.kinds(names, chosen, offered), config={"displayModeBar": False}, key="kinds")
 
 st.subheader("Recipe")
+for note in state.former_names():
+    st.caption(f":material/info: {note}")
 left, middle, right = st.columns(3, gap="large")
 with left, st.form("save", border=False):
     name = st.text_input("Name", value=opened.recipe.name)
@@ -151,28 +152,33 @@ with middle:
     if numbers:
 
         def load() -> None:
-            number = st.session_state["load-revision"]
-            state.replace(Recipe.from_yaml(found.revision(number)))
+            number = session.OPEN_REVISION.get()
+            opened_recipe, notes = state.read(found.revision(number), where=f"revision {number}")
+            state.replace(opened_recipe)
+            for note in notes:
+                st.toast(note, icon=":material/info:")
 
         st.selectbox(
             "Open a revision",
             numbers[::-1],
             index=None,
-            key="load-revision",
+            key=session.OPEN_REVISION.key,
             on_change=load,
             placeholder="revision …",
             format_func=lambda number: f"revision {number}",
         )
 with right:
     uploaded = st.file_uploader("Open a recipe file", type=["yaml", "yml"], key="recipe-file")
-    if uploaded is not None and st.session_state.get("recipe-file-read") != uploaded.file_id:
-        st.session_state["recipe-file-read"] = uploaded.file_id
+    if uploaded is not None and session.RECIPE_FILE_READ.get() != uploaded.file_id:
+        session.RECIPE_FILE_READ.set(uploaded.file_id)
         try:
-            opened_recipe = Recipe.from_yaml(uploaded.getvalue().decode("utf-8"), where=uploaded.name)
+            opened_recipe, notes = state.read(uploaded.getvalue().decode("utf-8"), where=uploaded.name)
         except (UsageError, UnicodeDecodeError) as error:
             st.error(str(error) if isinstance(error, UsageError) else f"{uploaded.name} is not a text file")
         else:
             state.replace(opened_recipe)
+            for note in notes:
+                st.toast(note, icon=":material/info:")
             st.rerun()
 with st.container(horizontal=True):
     st.download_button(
@@ -186,7 +192,7 @@ with st.container(horizontal=True):
         "Undo the last change",
         icon=":material/undo:",
         on_click=state.undo,
-        disabled=not st.session_state.get("undo"),
+        disabled=not session.UNDO.get(),
         key="mix-undo",
     )
 with st.expander("The recipe as a file"):

@@ -9,18 +9,21 @@ import streamlit as st
 from curation.analysis.goal_model_comparison import goal_model_of
 from curation.errors import CurationError
 from curation.figures import curation as figures
+from curation.models.architectures import ARCHITECTURES
 from curation.recipe import GoalModel
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
-from pages.ui import new_workspace, panel, resources, state
+from curation.training.methods import METHODS
+from curation.training.settings import Training
+from pages.ui import new_workspace, panel, resources, session, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form
-from pages.ui.opened import Done
+from pages.ui.shell import Done
 
 STRIP = 24
 
 found = state.workspace()
-if found is None or st.session_state.get("new-workspace"):
+if found is None or session.NEW_WORKSPACE.get():
     new_workspace.draw()
     raise Done
 
@@ -104,10 +107,6 @@ with stages:
             st.page_link("evaluate.py", label="Compare them", query_params={"look": "Goal models"})
 
     with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
-        from curation.models.architectures import ARCHITECTURES
-        from curation.training.methods import METHODS
-        from curation.training.settings import Training
-
         names = [*ARCHITECTURES]
         current = chosen.architecture
         architecture = st.selectbox(

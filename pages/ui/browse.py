@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from curation.plugin import fingerprint
-from pages.ui import detail, edits, resources
+from pages.ui import detail, edits, resources, session
 from pages.ui.components import gallery
 from pages.ui.opened import Opened
 
@@ -21,8 +21,8 @@ def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
     Args: key: unique on the page; what: said in "n of N …".
     """
     pages = max(1, -(-len(rows) // PAGE))
-    page_key, open_key = f"{key}-page", f"{key}-open"
-    page = min(st.session_state.get(page_key, 0), pages - 1)
+    page_at, open_at = session.gallery_page(key), session.gallery_open(key)
+    page = min(page_at.get(), pages - 1)
     shown = rows[page * PAGE : (page + 1) * PAGE]
 
     with st.container(key=f"browse-{key}"):
@@ -32,17 +32,17 @@ def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
             first, last = page * PAGE + bool(len(rows)), page * PAGE + len(shown)
             st.caption(f"**{first:,}–{last:,} of {len(rows):,}** {what}")
             st.space("stretch")
-            _flip(":material/chevron_left:", page_key, page - 1, disabled=page == 0, say="Page before")
-            _flip(":material/chevron_right:", page_key, page + 1, disabled=page >= pages - 1, say="Next page")
+            _flip(":material/chevron_left:", page_at, page - 1, disabled=page == 0, say="Page before")
+            _flip(":material/chevron_right:", page_at, page + 1, disabled=page >= pages - 1, say="Next page")
         if not len(rows):
             st.info("Nothing here: widen the band, or lower the offset.", icon=":material/search_off:")
         else:
-            _grid(opened, shown, key=f"{key}-grid", open_key=open_key)
+            _grid(opened, shown, key=f"{key}-grid", open_at=open_at)
             st.caption(
                 "Arrows move · Enter opens · **i** include · **x** exclude · digits relabel · Backspace takes back"
             )
     with right:
-        candidate = st.session_state.get(open_key)
+        candidate = open_at.get()
         row = np.flatnonzero(opened.pool["candidate_id"].to_numpy() == (-1 if candidate is None else candidate))
         if len(row):
             detail.candidate(opened, int(row[0]), key=f"{key}-detail")
@@ -51,22 +51,16 @@ def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
                 st.caption("Click an image, or press Enter on it, to see it large with its prediction and variants.")
 
 
-def _flip(icon: str, page_key: str, to: int, *, disabled: bool, say: str) -> None:
-    def turn() -> None:
-        st.session_state[page_key] = to
-
-    st.button("", icon=icon, key=f"{page_key}-{say}", on_click=turn, disabled=disabled, help=say)
+def _flip(icon: str, page_at: session.Entry[int], to: int, *, disabled: bool, say: str) -> None:
+    st.button("", icon=icon, key=f"{page_at.key}-{say}", on_click=page_at.set, args=(to,), disabled=disabled, help=say)
 
 
-def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_key: str) -> None:
+def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_at: session.Entry[int | None]) -> None:
     picked = opened.pool.iloc[rows]
     classes = opened.pipeline.samples.classes
     relabel = {int(sample): label for sample, label in opened.recipe.selection.edits.relabel.items()}
     labels = np.array([relabel.get(int(s), int(y)) for s, y in zip(picked["sample_id"], picked["label"], strict=True)])
     ids = picked["candidate_id"].to_numpy()
-
-    def opening(candidate: int) -> None:
-        st.session_state[open_key] = candidate
 
     gallery(
         resources.thumbnails(
@@ -82,8 +76,8 @@ def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_key: str) -> None:
         states=edits.states(opened.pool, rows),
         notes=notes(picked["kind"].astype(str), picked["severity"]),
         names=edits.names(opened.pool, rows),
-        selected=st.session_state.get(open_key),
-        on_open=opening,
+        selected=open_at.get(),
+        on_open=open_at.set,
         on_edit=lambda decisions: edits.apply(opened.pool, decisions),
     )
 

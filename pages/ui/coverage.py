@@ -11,6 +11,7 @@ import streamlit as st
 
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
+from curation.pipeline import FOR_SELECTION
 from curation.selection import SELECTORS
 from pages.ui import panel, state
 from pages.ui.fields import bound, set_field
@@ -135,8 +136,6 @@ def _keep_radius(radius: float) -> None:
 
 def unfinished(opened: Opened) -> None:
     """Say what of the strategy is not worked out for these settings, and offer to do it."""
-    from curation.pipeline import FOR_SELECTION
-
     recipe, pipeline = opened.recipe, opened.pipeline
     if not opened.provisional and not (pipeline.asks_for("coverage") and not pipeline.covered().complete()):
         return

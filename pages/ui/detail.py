@@ -6,8 +6,10 @@ import numpy as np
 import streamlit as st
 
 from curation.analysis.inspection import enlarged
+from curation.models.prediction import predict
+from curation.pipeline import stages
 from curation.plugin import fingerprint
-from pages.ui import edits, resources
+from pages.ui import edits, resources, session
 from pages.ui.components import gallery
 from pages.ui.opened import Opened
 
@@ -55,19 +57,18 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
                     args=(pool, np.array([row]), action),
                 )
 
-        def relabeled() -> None:
-            edits.decide(pool, np.array([row]), "relabel", classes.index(st.session_state[f"{key}-label"]))
+        relabeling = session.relabel(key)
 
-        st.session_state[f"{key}-label"] = classes[label]
-        st.selectbox("Relabel the sample", classes, key=f"{key}-label", on_change=relabeled)
+        def relabeled() -> None:
+            edits.decide(pool, np.array([row]), "relabel", classes.index(relabeling.get()))
+
+        relabeling.set(classes[label])
+        st.selectbox("Relabel the sample", classes, key=relabeling.key, on_change=relabeled)
         _similar(name)
     _relatives(opened, sample_id, row, key=key)
 
 
 def _probabilities(opened: Opened, image: np.ndarray, row: int) -> None:
-    from curation.models.prediction import predict
-    from curation.pipeline import stages
-
     @st.cache_resource(max_entries=256, show_spinner=False)
     def probabilities(key: str) -> np.ndarray:
         network = stages.goal_model(*opened.pipeline.model)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import session, state
 
 
 def bound(
@@ -26,16 +26,16 @@ def bound(
         to: from the recipe's value to the widget's.
         back: from the widget's value to the recipe's.
     """
-    key = f"field-{path}"
+    entry = session.field(path)
     value = state.recipe().to_dict()
     for part in path.split("."):
         value = value[part]
-    st.session_state[key] = to(value)
+    entry.set(to(value))
 
     def changed() -> None:
-        set_field(path, back(st.session_state[key]))
+        set_field(path, back(entry.get()))
 
-    return widget(label, *args, key=key, on_change=changed, **options)
+    return widget(label, *args, key=entry.key, on_change=changed, **options)
 
 
 def kept(widget: Callable[..., Any], label: str, *args: Any, key: str, default: Any, **options: Any) -> Any:

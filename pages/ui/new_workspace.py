@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.errors import CurationError
-from pages.ui import state
+from curation import jobs
+from curation.errors import CurationError, UsageError
+from curation.readers import READERS
+from curation.recipe import Recipe
+from curation.storage.workspace import Workspace
+from pages.ui import session, state
+from pages.ui.forms import settings_form
 
 
 def begin() -> None:
     """Show the form instead of the workspace."""
-    st.session_state["new-workspace"] = True
+    session.NEW_WORKSPACE.set(True)
 
 
 def end() -> None:
     """Show the workspace again."""
-    st.session_state["new-workspace"] = False
+    session.NEW_WORKSPACE.set(False)
 
 
 def draw() -> None:
     """Draw the form."""
-    from curation.readers import READERS
-    from pages.ui.forms import settings_form
-
     st.subheader("Start a workspace")
     st.caption("A workspace keeps everything computed for one source of images. Nothing leaves this machine.")
     names = READERS.names
@@ -53,11 +55,6 @@ def draw() -> None:
 
 def create(name: str, source: dict) -> None:
     """Open the source once to check it, claim the workspace, and start reading. Raises: CurationError."""
-    from curation import jobs
-    from curation.errors import UsageError
-    from curation.recipe import Recipe
-    from curation.storage.workspace import Workspace
-
     if not name or any(not (c.isalnum() or c in "-_") for c in name):
         raise UsageError(f"a workspace's name has letters, digits, - and _ only, got {name!r}")
     recipe = Recipe.parse({"name": name, "source": source, "selection": {"budget": 1000}})

@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.recipe import Recipe
+from curation.selection.select import Selected
 from curation.storage.workspace import Workspace
-from pages.ui import resources, state
+from pages.ui import coverage, panel, resources, state
+from pages.ui.shell import Done
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from curation.pipeline import Pipeline
-    from curation.recipe import Recipe
-    from curation.selection.select import Selected
-
-
-class Done(Exception):
-    """The page has shown all there is to show; unlike ``st.stop``, the sidebar is still drawn."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,6 @@ def open_selection() -> Opened:
         key = pipeline.pool_key
     except CurationError as error:
         _compute(found, str(error))
-    from pages.ui import coverage
-
     pool = resources.pool(key, pipeline)
     selected = resources.selected(recipe, pipeline, pool, key)
     opened = Opened(found, recipe, pipeline, key, pool, selected, pipeline.unordered())
@@ -92,9 +86,6 @@ def empty(title: str, text: str) -> NoReturn:
 
 def _compute(found: Workspace, why: str) -> NoReturn:
     """Draw what is missing and the button that computes it, and end the page. Raises: Done."""
-    from curation.pipeline import FOR_SELECTION
-    from pages.ui import panel
-
     with st.container(border=True):
         st.subheader("Not ready yet")
         st.write(f"{why[:1].upper()}{why[1:]}.")

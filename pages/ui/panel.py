@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from curation import jobs
+from curation.pipeline import FOR_SELECTION, TITLES
 from curation.progress import WORDS, Progress, duration
 from curation.storage.workspace import Workspace
-from pages.ui import resources, state
+from pages.ui import resources, session, state
 
 _BADGES = {
     "done": (":material/check_circle:", "green", "done"),
@@ -44,8 +45,6 @@ def job_of(found: Workspace, does: jobs.Does, subject: str) -> jobs.JobStatus | 
 
 def job_words(job: jobs.JobStatus) -> str:
     """Return what a job does now: the stage's words, after whose it is unless it computes stages of a recipe."""
-    from curation.pipeline import TITLES
-
     if job.state == "queued":
         now = "waits for another job on this device"
     else:
@@ -78,8 +77,6 @@ def stages_panel(found: Workspace) -> None:
 
 
 def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
-    from curation.pipeline import FOR_SELECTION, TITLES
-
     statuses = [
         status
         for status in resources.pipeline().status()
@@ -176,10 +173,10 @@ def job_strip(found: Workspace, *, done: bool = True) -> None:
             last = next(iter(jobs.jobs(found)), None)
             if last is not None and last.state in ("failed", "lost", "cancelled"):
                 explain(found, last)
-            elif done and last is not None and last.state == "done" and st.session_state.get("job-watched") == last.id:
+            elif done and last is not None and last.state == "done" and session.JOB_WATCHED.get() == last.id:
                 st.markdown(f":green[:material/check_circle:] Done in {duration(sum(last.seconds.values()))}.")
             return
-        st.session_state["job-watched"] = job.id
+        session.JOB_WATCHED.set(job.id)
         at = job.progress
         job_progress(
             job, note=f"{job.stages.index(at.stage) + 1} of {len(job.stages)}" if at and at.stage in job.stages else ""

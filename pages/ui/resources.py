@@ -10,16 +10,15 @@ import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.pipeline import Pipeline
 from curation.plugin import fingerprint
+from curation.recipe import Recipe
+from curation.selection.select import Selected
 from curation.storage.workspace import Workspace
 from pages.ui import state
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from curation.pipeline import Pipeline
-    from curation.recipe import Recipe
-    from curation.selection.select import Selected
 
 
 def pipeline() -> Pipeline:
@@ -31,8 +30,6 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
     """Any recipe's pipeline on the session's workspace, kept likewise."""
     found = state.workspace()
     assert found is not None
-    from curation.pipeline import Pipeline
-
     # The keys change when the source is read again or a goal model is made anew.
     keys = [Pipeline(recipe, found, device="cpu").samples_key, *found.models()]
     return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).with_recipe(recipe)
@@ -40,8 +37,6 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _pipeline(root: str, key: str, _recipe: Recipe) -> Pipeline:
-    from curation.pipeline import Pipeline
-
     opened = Pipeline(_recipe, Workspace(root))
     with suppress(CurationError):  # read once for all that share it, where they are there
         _ = opened.samples.labels, opened.samples.starts

@@ -1,4 +1,7 @@
-"""The gate, the sidebar, and the frame in which a page runs: errors meant for people become one line."""
+"""The gate, the sidebar, and the frame in which a page runs: errors meant for people become one line.
+
+This module and those that it imports are there before the numerical libraries are loaded; all others import as usual.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ from typing import Any
 import streamlit as st
 
 from curation.errors import CurationError
-from pages.ui import state
-from pages.ui.opened import Done
+from pages.ui import session, state
 
 ICON = Path(__file__).parent / "icon.png"
 LOGO = Path(__file__).parent / "logo.svg"
@@ -35,6 +37,10 @@ h2, h3 { font-size: 1.05rem !important; padding-bottom: .25rem !important; }
 }
 </style>
 """
+
+
+class Done(Exception):
+    """The page has shown all there is to show; unlike ``st.stop``, the sidebar is still drawn."""
 
 
 def style() -> None:
@@ -69,13 +75,13 @@ def sidebar() -> None:
             return
 
         def switch() -> None:
-            state.open_workspace(st.session_state["sidebar-workspace"])
+            state.open_workspace(session.SIDEBAR_WORKSPACE.get())
             st.query_params.clear()
 
-        st.session_state["sidebar-workspace"] = found.name
-        st.selectbox("Workspace", names, key="sidebar-workspace", on_change=switch)
+        session.SIDEBAR_WORKSPACE.set(found.name)
+        st.selectbox("Workspace", names, key=session.SIDEBAR_WORKSPACE.key, on_change=switch)
         recipe, number = state.recipe(), state.revision_number()
-        changes = len(st.session_state.get("changes", {}))
+        changes = len(session.CHANGES.get())
         note = f"revision {number}" if number else "never saved"
         dirty = f" · **{changes} unsaved change{'s' * (changes != 1)}**" if changes else ""
         st.caption(f"Recipe **{recipe.name}**  \n{note}{dirty}")
@@ -84,7 +90,7 @@ def sidebar() -> None:
             "Undo",
             icon=":material/undo:",
             on_click=state.undo,
-            disabled=not st.session_state.get("undo"),
+            disabled=not session.UNDO.get(),
             width="stretch",
             key="sidebar-undo",
         )

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import streamlit as st
 
+from pages.ui import session
+
 Draw = TypeVar("Draw", bound=Callable[..., None])
 
 
@@ -21,10 +23,7 @@ def chosen(
         typed: what the keys of the views' fields begin with.
         buttons: keys that begin so too, but hold nothing.
     """
-    for name in [str(name) for name in st.session_state]:
-        # Streamlit forgets what was typed in a view that is not drawn; what is written again it keeps.
-        if name.startswith(typed) and name not in buttons:
-            st.session_state[name] = st.session_state[name]
+    session.keep_typed(typed, but=buttons)
     first = next(iter(views))
     wanted = st.session_state.pop(go, None)
     if wanted:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
-from pages.ui.opened import Done
+from pages.ui.shell import Done
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

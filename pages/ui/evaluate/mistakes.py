@@ -14,7 +14,7 @@ from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
 from pages.ui.evaluate import chosen, wrong
 from pages.ui.fields import kept
-from pages.ui.opened import Done
+from pages.ui.shell import Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable

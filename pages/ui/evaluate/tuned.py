@@ -9,12 +9,12 @@ import streamlit as st
 
 from curation.figures import tuning as charts
 from curation.figures.curation import FAMILY_COLORS, FAMILY_WORDS
+from curation.recipe import Recipe, recipe_differences
 from curation.storage.workspace import Workspace
 from pages.ui import state
 from pages.ui.evaluate import begin
 
 if TYPE_CHECKING:
-    from curation.recipe import Recipe
     from curation.tuning.study import Study
 
 STARTS = {
@@ -91,7 +91,7 @@ def _best(found: Workspace, study: Study, done: pd.DataFrame, top: int) -> None:
 
 def _offer(found: Workspace, best: Recipe, *, primary: bool) -> None:
     """Draw what takes the recipe and what measures it."""
-    taken = not state.difference(state.recipe(), best)
+    taken = not recipe_differences(state.recipe(), best)
     with st.container(horizontal=True, vertical_alignment="center"):
         if taken:
             st.markdown(":green[:material/check_circle:] It is the working recipe now; undo takes it back.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from curation.embedding.clusters import cluster_table
 from curation.plugin import fingerprint
-from pages.ui import resources, state, thumbnails
+from pages.ui import resources, session, state, thumbnails
 from pages.ui.map import part
 from pages.ui.map.drawn import Drawn, cluster_name, required
 from pages.ui.opened import Opened
@@ -81,14 +81,14 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
     opened = drawn.opened
     numbers = table["cluster"].tolist()
     names = [cluster_name(opened, number) for number in numbers]
-    key = f"clusters-{fingerprint([drawn.key, names])}"
+    edited = session.edited_table(f"clusters-{fingerprint([drawn.key, names])}")
 
     def renamed() -> None:
-        edited = st.session_state[key]["edited_rows"]
-        rename({numbers[int(row)]: cells["name"] or "" for row, cells in edited.items() if "name" in cells})
+        rows = edited.get()["edited_rows"]
+        rename({numbers[int(row)]: cells["name"] or "" for row, cells in rows.items() if "name" in cells})
 
     def clicked() -> None:
-        state.set_linked("cluster", str(numbers[st.session_state["cluster-show"]["row"]]))
+        state.set_linked("cluster", str(numbers[session.CLUSTER_SHOW.get()["row"]]))
 
     address = thumbnails.offer(f"clusters-{drawn.key}", _strips(drawn, table), number=len(table))
     chosen = np.bincount(drawn.clusters + 1, drawn.chosen, drawn.count + 1)[table["cluster"] + 1]
@@ -108,14 +108,14 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
     columns = st.column_config
     st.data_editor(
         shown,
-        key=key,
+        key=edited.key,
         on_change=renamed,
         hide_index=True,
         row_height=44,
         height=min(44 * len(shown) + 37, 477),
         disabled=list(shown.columns.drop("name").astype(str)),
         column_config={
-            "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, key="cluster-show", width=80),
+            "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, key=session.CLUSTER_SHOW.key, width=80),
             "pictures": columns.ImageColumn("In its middle", width=250),
             "name": columns.TextColumn("Name", width=150, max_chars=LONGEST_NAME, help="Double-click to change it."),
             "size": columns.NumberColumn("Samples", format="localized", width=80),
@@ -152,7 +152,7 @@ def _more(cluster: int) -> None:
     def only() -> None:
         state.set_polygon(None)
         state.set_linked("only", str(cluster))
-        st.session_state["map-go"] = "Map"
+        session.MAP_GO.set("Map")
 
     if cluster >= 0:
         st.button("Only this on the map", icon=":material/scatter_plot:", on_click=only, key="cluster-only")

@@ -11,7 +11,7 @@ import streamlit as st
 from curation.analysis.duplicates import groups, near_duplicates
 from curation.plugin import fingerprint
 from curation.progress import Meter, Progress
-from pages.ui import edits, panel, resources
+from pages.ui import edits, panel, resources, session
 from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
@@ -61,7 +61,8 @@ def draw(opened: Opened) -> None:
     _tested(opened)
     _at_once(opened, every, left)
     show = kept(
-        st.segmented_control, "Show", list(SHOWN), key="doubles-show", default="open", format_func=SHOWN.__getitem__,
+        st.segmented_control, "Show", list(SHOWN), key=session.DOUBLES_SHOW.key,
+        default=session.DOUBLES_SHOW.default, format_func=SHOWN.__getitem__,
         required=True, label_visibility="collapsed",
     )  # fmt: skip
     wanted = [
@@ -197,7 +198,7 @@ def _group(opened: Opened, group: Group, left: np.ndarray, *, key: str) -> None:
 
 def _look_at(sample_id: int) -> None:
     query.look_at(sample_id, query.CLEAN)
-    st.session_state["map-go"] = "Similar"
+    session.MAP_GO.set("Similar")
 
 
 def _tested(opened: Opened) -> None:

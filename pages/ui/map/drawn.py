@@ -13,7 +13,8 @@ from curation.errors import CurationError
 from curation.plugin import fingerprint
 from pages.ui import panel
 from pages.ui.components import points_in_polygon
-from pages.ui.opened import Done, Opened
+from pages.ui.opened import Opened
+from pages.ui.shell import Done
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from curation.plugin import fingerprint
 from curation.readers.pixels import Unreadable, decode
 from curation.selection.pool import variant_name
 from curation.storage.files import digest
-from pages.ui import state
+from pages.ui import session, state
 from pages.ui.opened import Opened
 
 FORMATS = ["png", "jpg", "jpeg", "webp"]
@@ -47,26 +47,26 @@ def choose(opened: Opened) -> tuple[int, str]:
     pool, ids = opened.pool, opened.pipeline.samples.sample_ids
     text = state.linked("sample") or ""
     sample_id = int(text) if text.isdigit() else _first(opened)
-    st.session_state["similar-sample"] = min(sample_id, int(ids[-1]))
+    session.SIMILAR_SAMPLE.set(min(sample_id, int(ids[-1])))
     with st.container(width=150):
         sample_id = st.number_input(
             f"Sample (0 – {int(ids[-1])})",
             0,
             int(ids[-1]),
-            key="similar-sample",
-            on_change=lambda: look_at(int(st.session_state["similar-sample"]), state.linked("variant") or CLEAN),
+            key=session.SIMILAR_SAMPLE.key,
+            on_change=lambda: look_at(int(session.SIMILAR_SAMPLE.get()), state.linked("variant") or CLEAN),
         )
     mine = pool[pool["sample_id"].to_numpy() == sample_id]
     names = [
         variant_name(str(kind), int(severity)) for kind, severity in zip(mine["kind"], mine["severity"], strict=True)
     ]
     asked = state.linked("variant") or ""
-    st.session_state["similar-variant"] = asked if asked in names else CLEAN
+    session.SIMILAR_VARIANT.set(asked if asked in names else CLEAN)
     variant = st.selectbox(
         "Variant",
         names or [CLEAN],
-        key="similar-variant",
-        on_change=lambda: look_at(int(sample_id), st.session_state["similar-variant"]),
+        key=session.SIMILAR_VARIANT.key,
+        on_change=lambda: look_at(int(sample_id), session.SIMILAR_VARIANT.get()),
         width=200,
     )
     return int(sample_id), str(variant)
@@ -87,7 +87,7 @@ def look_at(sample_id: int, variant: str) -> None:
 
 def take_away() -> None:
     """Forget the picture that was uploaded; for callbacks."""
-    st.session_state["upload-number"] = st.session_state.get("upload-number", 0) + 1
+    session.UPLOAD_NUMBER.set(session.UPLOAD_NUMBER.get() + 1)
 
 
 def candidate(opened: Opened, sample_id: int, variant: str) -> Query | None:
@@ -118,7 +118,7 @@ def uploaded(opened: Opened) -> Query | None:
     file = st.file_uploader(
         "PNG, JPEG or WebP; brought to the size and colors of the set",
         type=FORMATS,
-        key=f"upload-{st.session_state.get('upload-number', 0)}",
+        key=f"upload-{session.UPLOAD_NUMBER.get()}",
     )
     if file is None:
         return None

@@ -8,7 +8,7 @@ import streamlit as st
 from curation.analysis.inspection import enlarged
 from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
 from curation.plugin import fingerprint
-from pages.ui import detail, edits, resources
+from pages.ui import detail, edits, resources, session
 from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
@@ -29,11 +29,18 @@ def draw(opened: Opened) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sample_id, variant = query.choose(opened)
         metric = kept(
-            st.segmented_control, "Distance", list(METRICS), key="nearest-metric", default="l2",
+            st.segmented_control, "Distance", list(METRICS), key=session.NEAREST_METRIC.key,
+            default=session.NEAREST_METRIC.default,
             format_func=METRICS.__getitem__, required=True,
         )  # fmt: skip
         number = kept(
-            st.number_input, "How many", key="nearest-count", default=24, min_value=1, max_value=500, width=130
+            st.number_input,
+            "How many",
+            key=session.NEAREST_COUNT.key,
+            default=session.NEAREST_COUNT.default,
+            min_value=1,
+            max_value=500,
+            width=130,
         )
         with st.popover("Upload a picture", icon=":material/upload:", key="similar-upload-open"):
             uploaded = query.uploaded(opened)

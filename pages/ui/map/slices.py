@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import streamlit as st
 
 from curation.plugin import fingerprint
 from curation.recipe import Slice
-from pages.ui import state
+from pages.ui import session, state
 from pages.ui.map import part
 from pages.ui.map.drawn import Corners, Drawn, Layout, open_drawn, ready
 
@@ -36,7 +37,7 @@ def make(layout: Layout, polygon: Corners) -> None:
     """Draw the field in which the samples in the lasso get a name."""
 
     def keep() -> None:
-        name = st.session_state["slice-name"].strip()
+        name = session.SLICE_NAME.get().strip()
         if _free(name):
             slices = state.recipe().to_dict()["slices"]
             state.change(slices={**slices, name: {"layout": layout, "polygon": polygon}})
@@ -45,7 +46,7 @@ def make(layout: Layout, polygon: Corners) -> None:
         st.popover("Make this a slice", icon=":material/bookmark_add:", key="slice-make"),
         st.form("slice-form", border=False),
     ):
-        st.text_input("Name", key="slice-name", max_chars=LONGEST_NAME, placeholder="sevens with a bar")
+        st.text_input("Name", key=session.SLICE_NAME.key, max_chars=LONGEST_NAME, placeholder="sevens with a bar")
         st.form_submit_button("Keep", type="primary", on_click=keep, key="slice-keep")
 
 
@@ -114,15 +115,15 @@ def table(drawn: Drawn) -> None:
     names = list(drawn.opened.recipe.slices)
     if not names:
         return
-    key = f"slices-{fingerprint(names)}"
+    edited = session.edited_table(f"slices-{fingerprint(names)}")
 
     def renamed() -> None:
-        for row, cells in st.session_state[key]["edited_rows"].items():
+        for row, cells in edited.get()["edited_rows"].items():
             rename(names[int(row)], cells.get("name") or "")
 
-    def clicked(button: str) -> None:
-        name = names[st.session_state[button]["row"]]
-        (show if button == "slice-show" else delete)(name)
+    def clicked(button: session.Entry[Mapping[str, int]]) -> None:
+        name = names[button.get()["row"]]
+        (show if button == session.SLICE_SHOW else delete)(name)
 
     found = composition(drawn)
     found.insert(1, "show", SHOW)
@@ -131,13 +132,15 @@ def table(drawn: Drawn) -> None:
     columns = st.column_config
     st.data_editor(
         found,
-        key=key,
+        key=edited.key,
         on_change=renamed,
         hide_index=True,
         disabled=list(found.columns.drop("name").astype(str)),
         column_config={
             "name": columns.TextColumn("Slice", max_chars=LONGEST_NAME, required=True, help="Double-click to rename."),
-            "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, args=("slice-show",), key="slice-show"),
+            "show": columns.ButtonColumn(
+                "", type="tertiary", on_click=clicked, args=(session.SLICE_SHOW,), key=session.SLICE_SHOW.key
+            ),
             "samples": columns.NumberColumn("Samples", format="localized"),
             "chosen": columns.NumberColumn("Chosen", format="localized", help="Clean images of them in the set."),
             "images": columns.NumberColumn("Images", format="localized", help="Of the set, clean ones and copies."),
@@ -147,7 +150,7 @@ def table(drawn: Drawn) -> None:
                 for name, (title, said) in SHARES.items()
             },
             "delete": columns.ButtonColumn(
-                "", type="tertiary", on_click=clicked, args=("slice-delete",), key="slice-delete"
+                "", type="tertiary", on_click=clicked, args=(session.SLICE_DELETE,), key=session.SLICE_DELETE.key
             ),
         },
     )

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from curation.selection import SELECTORS
-from pages.ui import edits, panel, state, thumbnails
+from pages.ui import edits, panel, session, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.components.columns import digest
 from pages.ui.map import colors, copies, part, settings, slices
@@ -49,14 +49,19 @@ def _layout() -> Layout:
     """Draw the choice of a layout and return it; on another one, a lasso would hold other samples."""
 
     def changed() -> None:
-        state.set_linked("layout", st.session_state["map-layout"])
+        state.set_linked("layout", session.MAP_LAYOUT.get())
         state.set_polygon(None)
 
-    st.session_state["map-layout"] = "pca" if state.linked("layout") == "pca" else "umap"
+    session.MAP_LAYOUT.set("pca" if state.linked("layout") == "pca" else "umap")
     return cast(
         Layout,
         st.segmented_control(
-            "Layout", ["umap", "pca"], format_func=str.upper, key="map-layout", required=True, on_change=changed
+            "Layout",
+            ["umap", "pca"],
+            format_func=str.upper,
+            key=session.MAP_LAYOUT.key,
+            required=True,
+            on_change=changed,
         ),
     )
 
@@ -117,19 +122,19 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
 
     def drawn_around() -> None:
         state.set_linked("layout", drawn.layout)  # the other may have been asked for before it is there
-        state.set_polygon(st.session_state["map"]["polygon"])
-        st.session_state["map-changed"] = True
+        state.set_polygon(session.MAP.get()["polygon"])
+        session.MAP_CHANGED.set(True)
 
     def picked() -> None:
-        _open(int(ids[drawn.rows[at[st.session_state["map"]["picked"]]]]))
+        _open(int(ids[drawn.rows[at[session.MAP.get()["picked"]]]]))
 
     def copy_picked() -> None:
         if placed is not None:
-            _open(int(placed.candidate_ids[st.session_state["map"]["copy"]]))
+            _open(int(placed.candidate_ids[session.MAP.get()["copy"]]))
 
     embedding_map(
         drawn.xy if whole else drawn.xy[at],
-        key="map",
+        key=session.MAP.key,
         fingerprint=drawn.key if whole else digest(drawn.key, at),
         columns=colors.columns(drawn, at),
         hover=colors.HOVER,
@@ -146,7 +151,7 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
         color=state.map_color(),
         polygon=polygon,
         height_px=HEIGHT_PX,
-        on_color=lambda: state.set_map_color(st.session_state["map"]["color"]),
+        on_color=lambda: state.set_map_color(session.MAP.get()["color"]),
         on_polygon=drawn_around,
         on_picked=picked,
         on_copy=copy_picked,
@@ -155,12 +160,12 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
         shown = len(placed.candidate_ids)
         total = shown + placed.left_out
         st.caption(f"{shown:,} of {total:,} copies are drawn, evenly spaced; a small lasso shows all of its own.")
-    for name in edits.names(opened.pool, np.flatnonzero(ids == st.session_state.get("map-open", -1))):
+    for name in edits.names(opened.pool, np.flatnonzero(ids == session.MAP_OPEN.get())):
         st.caption(f":material/arrow_downward: **{name}** is open below.")
-    if st.session_state.pop("map-changed", False):
+    if session.MAP_CHANGED.pop():
         st.rerun()
 
 
 def _open(candidate_id: int) -> None:
-    st.session_state["map-open"] = candidate_id
-    st.session_state["map-changed"] = True
+    session.MAP_OPEN.set(candidate_id)
+    session.MAP_CHANGED.set(True)

@@ -9,7 +9,8 @@ from curation.analysis.variants import parameters
 from curation.errors import CurationError
 from curation.storage.image_set import ImageSet
 from pages.ui import resources
-from pages.ui.opened import Done, Prepared
+from pages.ui.opened import Prepared
+from pages.ui.shell import Done
 
 
 def choose(prepared: Prepared) -> int:

@@ -1,0 +1,135 @@
+"""What a session keeps: every key of ``st.session_state`` that pages read or write, with its type, in one place.
+
+An entry that is a widget's value too is drawn with ``key=ENTRY.key``. Keys that only tell widgets apart are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+Value = TypeVar("Value")
+Polygon = list[list[float]]
+Undo = tuple[tuple[int, Mapping[str, Any]], ...]
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Value]):
+    """One value of the session: its key, and what it is until it is set. Read-only where it is a list or a dict."""
+
+    key: str
+    default: Value
+
+    def get(self) -> Value:
+        """Return the value, or the default."""
+        return st.session_state.get(self.key, self.default)
+
+    def set(self, value: Value) -> None:
+        """Keep a value; one that is a widget's too must be set before the widget is drawn, or in a callback."""
+        st.session_state[self.key] = value
+
+    def pop(self) -> Value:
+        """Forget the value and return it."""
+        return st.session_state.pop(self.key, self.default)
+
+    @property
+    def known(self) -> bool:
+        """Whether a value was set."""
+        return self.key in st.session_state
+
+
+# The workspace and the working recipe; see state.py.
+WORKSPACE: Entry[str | None] = Entry("workspace", None)
+REVISION: Entry[int] = Entry("revision", 0)
+CHANGES: Entry[Mapping[str, Any]] = Entry("changes", {})
+UNDO: Entry[Undo] = Entry("undo", ())
+POLYGON: Entry[Polygon | None] = Entry("polygon", None)
+
+# The sidebar, and the pages Workspace, Boundary and Mix.
+SIDEBAR_WORKSPACE: Entry[str] = Entry("sidebar-workspace", "")
+NEW_WORKSPACE: Entry[bool] = Entry("new-workspace", False)
+JOB_WATCHED: Entry[str] = Entry("job-watched", "")
+OFFSET_UNIT: Entry[str] = Entry("offset-unit", "rank")
+OPEN_REVISION: Entry[int] = Entry("load-revision", 0)
+RECIPE_FILE_READ: Entry[str] = Entry("recipe-file-read", "")
+"""Id of the uploaded recipe file that was read last: Streamlit hands it over on every rerun."""
+
+# The Map page and its views.
+MAP: Entry[Mapping[str, Any]] = Entry("map", {})
+"""State of the map component: polygon, color, picked, copy."""
+MAP_VIEW: Entry[str] = Entry("map-view", "Map")
+MAP_GO: Entry[str] = Entry("map-go", "")
+"""The view that a callback goes to."""
+MAP_LAYOUT: Entry[str] = Entry("map-layout", "umap")
+MAP_OPEN: Entry[int] = Entry("map-open", -1)
+"""Candidate id of the point that was clicked last."""
+MAP_CHANGED: Entry[bool] = Entry("map-changed", False)
+"""Whether the page has to follow what was done on the map."""
+MAP_TYPED = ("nearest-", "doubles-")
+"""What the keys of the fields of the views begin with."""
+CLUSTER_SHOW: Entry[Mapping[str, int]] = Entry("cluster-show", {})
+SLICE_NAME: Entry[str] = Entry("slice-name", "")
+SLICE_SHOW: Entry[Mapping[str, int]] = Entry("slice-show", {})
+SLICE_DELETE: Entry[Mapping[str, int]] = Entry("slice-delete", {})
+SIMILAR_SAMPLE: Entry[int] = Entry("similar-sample", 0)
+SIMILAR_VARIANT: Entry[str] = Entry("similar-variant", "clean")
+NEAREST_METRIC: Entry[str] = Entry("nearest-metric", "l2")
+NEAREST_COUNT: Entry[int] = Entry("nearest-count", 24)
+UPLOAD_NUMBER: Entry[int] = Entry("upload-number", 0)
+"""Counts uploaded pictures that were removed: an upload field is emptied by another key."""
+DOUBLES_SHOW: Entry[str] = Entry("doubles-show", "open")
+
+
+def field(path: str) -> Entry[Any]:
+    """The widget bound to a field of the recipe."""
+    return Entry(f"field-{path}", None)
+
+
+def linked(name: str) -> Entry[str | None]:
+    """What of a view is also in the address, under ``name``."""
+    return Entry(f"linked-{name}", None)
+
+
+def gallery_page(gallery: str) -> Entry[int]:
+    """Which page of a gallery is shown, from 0."""
+    return Entry(f"{gallery}-page", 0)
+
+
+def gallery_open(gallery: str) -> Entry[int | None]:
+    """Candidate id of the image of a gallery that is open beside it."""
+    return Entry(f"{gallery}-open", None)
+
+
+def relabel(detail: str) -> Entry[str]:
+    """The class that is picked for the sample of a detail view."""
+    return Entry(f"{detail}-label", "")
+
+
+def edited_table(table: str) -> Entry[Mapping[str, Any]]:
+    """State of a table whose cells can be edited."""
+    return Entry(table, {"edited_rows": {}})
+
+
+def destination(export: str) -> Entry[str]:
+    """The folder that was typed for an export."""
+    return Entry(f"destination-{export}", "")
+
+
+def forget_view() -> None:
+    """Forget what was looked at, which is another workspace's."""
+    for key in [str(key) for key in st.session_state]:
+        if key == POLYGON.key or key.startswith(linked("").key):
+            del st.session_state[key]
+
+
+def keep_typed(prefixes: tuple[str, ...], *, but: Collection[str] = ()) -> None:
+    """Keep what was typed in fields that are not drawn in this run, which Streamlit would forget.
+
+    Args: prefixes: of the fields' keys; but: keys that begin so too but are of buttons, which hold nothing.
+    """
+    for key in [str(key) for key in st.session_state]:
+        if key.startswith(prefixes) and key not in but:
+            st.session_state[key] = st.session_state[key]
