@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
 
 
 class CurationError(Exception):
@@ -27,6 +30,39 @@ class RenamedWarning(FutureWarning):
     """A recipe uses a former name; it is read as the present one."""
 
 
+_source: ContextVar[str | None] = ContextVar("source", default=None)
+
+
+@contextmanager
+def reading(source: str | None) -> Iterator[None]:
+    """Let notes of former names say where they were found: a file, for example."""
+    token = _source.set(source or _source.get())
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
 def note_renamed(what: str, former: str, present: str) -> None:
     """Warn that a name is a former one, in one sentence for people."""
-    warnings.warn(f"the {what} {former!r} is now called {present!r}", RenamedWarning, stacklevel=2)
+    found = f"{_source.get()}: " if _source.get() else ""
+    warnings.warn(f"{found}the {what} {former!r} is now called {present!r}", RenamedWarning, stacklevel=2)
+
+
+@contextmanager
+def renamed_told(tell: Callable[[str], object]) -> Iterator[None]:
+    """Give every note of a former name to ``tell``, each once, instead of to Python's warnings."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, RenamedWarning):
+                usual(message, category, *where, **more)
+            elif str(message) not in told:
+                told.add(str(message))
+                tell(str(message))
+
+        warnings.simplefilter("always", RenamedWarning)
+        warnings.showwarning = show
+        yield

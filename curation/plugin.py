@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from curation.errors import UsageError, note_renamed, unknown_name
+from curation.errors import UsageError, note_renamed, reading, unknown_name
 
 
 def _parse_fraction(value: Any) -> Any:
@@ -69,12 +69,13 @@ class Settings(BaseModel):
         Args: where: what they are, or the file they are in; by default the class's name.
         Raises: UsageError: the field, what is allowed, the nearest right name.
         """
-        where = where or cls.__name__.lower()
+        source, where = where, where or cls.__name__.lower()
         if not isinstance(value, Mapping):
             first = next(iter(cls.model_fields))
             raise UsageError(f"{where}: expected fields such as `{first}:`, got {type(value).__name__}")
         try:
-            return cls(**{str(key): part for key, part in value.items()})
+            with reading(source):
+                return cls(**{str(key): part for key, part in value.items()})
         except ValidationError as error:
             raise UsageError(explain(error, cls, where)) from None
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
 
-from curation.errors import CurationError, UsageError
+from curation.errors import CurationError, UsageError, renamed_told
 from curation.progress import WORDS, Meter, Progress
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default t
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn errors meant for people into one line and the right exit code."""
+    """Turn errors meant for people into one line and the right exit code, and notes of former names into lines."""
     try:
-        yield
+        with renamed_told(_note):
+            yield
     except UsageError as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
@@ -50,6 +51,10 @@ def sentences() -> Iterator[None]:
     except KeyboardInterrupt:
         console.print("stopped; everything finished so far is kept, run the same command again to go on")
         raise typer.Exit(1) from None
+
+
+def _note(sentence: str) -> None:
+    console.print(f"[yellow]note[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 class Bars:

@@ -35,7 +35,7 @@ class _Ice(NamedTuple):
     """The same of the brightest."""
 
 
-_WHITE_GREY = (0.304, 0.568, 0.658, 0.768, 0.822, 0.862, 0.909, 0.934, 0.975)
+_WHITE_GRAY = (0.304, 0.568, 0.658, 0.768, 0.822, 0.862, 0.909, 0.934, 0.975)
 _WHITE_POWER = (4.2, 4.1, -0.2, -2.0, -3.0, -4.6, -6.8, -8.2, -11.9)
 _WHITE_CAST = (-0.022, -0.006, 0.028)
 
@@ -46,8 +46,8 @@ _ICES = (
         (-0.230, 0.076, 0.154),
         (-0.146, 0.054, 0.092),
     ),
-    _Ice(_WHITE_GREY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
-    _Ice(_WHITE_GREY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
+    _Ice(_WHITE_GRAY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
+    _Ice(_WHITE_GRAY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
     _Ice(
         (0.118, 0.310, 0.415, 0.537, 0.603, 0.664, 0.759, 0.848, 0.975),
         (5.0, 3.8, -0.8, -2.0, -2.4, -3.6, -5.1, -6.5, -10.0),

@@ -11,7 +11,7 @@ from pydantic import Field, field_serializer, field_validator
 
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS
-from curation.errors import UsageError, unknown_name
+from curation.errors import UsageError
 from curation.evaluation.baselines import BASELINES
 from curation.plugin import PixelFloat, Plugin, Settings, name_field, plugin_field
 from curation.recipe import CorruptionSet, Source
@@ -56,10 +56,10 @@ class SuiteSettings(Settings):
     @field_validator("held_out")
     @classmethod
     def _known(cls, kinds: list[str]) -> list[str]:
-        for kind in kinds:
-            if kind not in CORRUPTIONS:
-                raise ValueError(unknown_name("corruption", kind, CORRUPTIONS.names))
-        return kinds
+        try:
+            return [CORRUPTIONS.present_name(kind) for kind in kinds]
+        except UsageError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("adversarial", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from curation.figures.curation import ACCENT, FAMILY_COLORS, FAMILY_WORDS, plain
 
-GREY = "#8b93a1"
+GRAY = "#8b93a1"
 """Of what is there to compare with, such as a baseline."""
 
 PART_WORDS = {**FAMILY_WORDS, "held_out": "Held-out corruptions", "white_box": "White box"}
@@ -241,9 +241,9 @@ def _table(
         mode="markers" if text is None else "markers+text",
         text=None if text is None else np.array(text, dtype=str).reshape(values.shape)[down, across],
         textfont={"size": 11, "color": ink},
-        marker={"size": cell_px, "symbol": "square", "opacity": 0, "color": GREY},
+        marker={"size": cell_px, "symbol": "square", "opacity": 0, "color": GRAY},
         selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}, "textfont": {"color": ink or GREY}},
+        unselected={"marker": {"opacity": 0}, "textfont": {"color": ink or GRAY}},
         customdata=cells[down, across],
         hovertemplate=f"{hover}<extra></extra>",
         showlegend=False,
@@ -272,7 +272,7 @@ def steps(
     ends = before + 100 * low, before + 100 * high
     first = max(0.0, 10 * np.floor((np.nanmin([reached, ends[0]], initial=100.0) - 2) / 10))
     change = reached - before
-    clear = np.where(low > 0, FAMILY_COLORS["clean"], np.where(high < 0, "#bd1f01", GREY))
+    clear = np.where(low > 0, FAMILY_COLORS["clean"], np.where(high < 0, "#bd1f01", GRAY))
     figure = go.Figure(
         go.Bar(
             x=list(names),
@@ -317,7 +317,7 @@ def published(names: Sequence[str], points: np.ndarray, *, height_px: int = 320)
             x=points,
             y=list(names),
             orientation="h",
-            marker_color=GREY,
+            marker_color=GRAY,
             text=[signed(value, 2) for value in points],
             textposition="outside",
             cliponaxis=False,

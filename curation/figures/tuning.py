@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from curation.figures.curation import ACCENT, FAMILY_COLORS, plain
-from curation.figures.evaluation import GREY
+from curation.figures.evaluation import GRAY
 
 
 def search(
@@ -45,7 +45,7 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
                 y=reached,
                 mode="markers",
                 name="one try",
-                marker={"color": GREY, "size": 8},
+                marker={"color": GRAY, "size": 8},
                 hovertemplate="try %{x}: R %{y:.1%}<extra></extra>",
             ),
             go.Scatter(

@@ -3,7 +3,7 @@
 from curation.label_errors.agreement import ClusterDisagreement, NeighborDisagreement
 from curation.label_errors.base import Evidence, LabelScore
 from curation.label_errors.combined import Combined
-from curation.label_errors.confidence import ConfidentLearning, NormalisedMargin, SelfConfidence
+from curation.label_errors.confidence import ConfidentLearning, NormalizedMargin, SelfConfidence
 from curation.label_errors.learning import AreaUnderMargin, Forgetting
 from curation.plugin import Registry
 
@@ -12,7 +12,7 @@ LABEL_SCORES = Registry[LabelScore](
     (
         Combined,
         SelfConfidence,
-        NormalisedMargin,
+        NormalizedMargin,
         ConfidentLearning,
         NeighborDisagreement,
         ClusterDisagreement,

@@ -24,7 +24,7 @@ class SelfConfidence(LabelScore):
         return 1 - _own(evidence.probabilities, evidence.labels)
 
 
-class NormalisedMargin(LabelScore):
+class NormalizedMargin(LabelScore):
     """(1 + the largest other probability − p of the given label) / 2: 0 … 1, above ½ where another class is ahead.
 
     Source: Northcutt, Jiang & Chuang 2021, "Confident Learning", section 3 (normalized margin).

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from curation.cli.main import app
@@ -54,6 +55,20 @@ def test_select_prints_a_summary_as_the_last_line(computed: Pipeline, recipe: Pa
         "corruption": 120,
         "adversarial": 200,
     }
+
+
+def test_former_names_are_noted_once_with_the_file(computed: Pipeline, tmp_path: Path) -> None:
+    old = tmp_path / "old.yaml"
+    value = computed.recipe.to_dict() | {"label_check": {"neighbours": 7}}
+    value["variants"]["corruption"] = {"kinds": ["gaussian_noise", "colour_quantisation/3", "colour_quantisation/4"]}
+    old.write_text(yaml.safe_dump(value))
+    result = curation("select", old, "--workspace", computed.workspace.root)
+    notes = [line for line in result.stderr.splitlines() if line.startswith("note ")]
+    assert notes == [
+        f"note {old}: the corruption 'colour_quantisation' is now called 'color_quantization'",
+        f"note {old}: the field 'neighbours' is now called 'neighbors'",
+    ]
+    assert "Warning" not in result.stderr
 
 
 def test_run_reuses_what_is_there_and_exports(computed: Pipeline, recipe: Path, tmp_path: Path) -> None:

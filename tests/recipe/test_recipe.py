@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import curation.corruptions
 from curation.corruptions import CORRUPTIONS, Constants, kinds_of
 from curation.corruptions.weather import Snow
-from curation.errors import RenamedWarning, UsageError
+from curation.errors import RenamedWarning, UsageError, renamed_told
 from curation.plugin import Registry
 from curation.recipe import Recipe
 
@@ -229,3 +230,19 @@ def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> 
     assert "normalize: true" in text
     assert "neighbours" not in text
     assert Recipe.from_yaml(text) == recipe
+
+
+def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) -> None:
+    file, told = tmp_path / "old.yaml", list[str]()
+    file.write_text(yaml.safe_dump({**PLAIN, "label_check": {"neighbours": 7}}))
+    with renamed_told(told.append):
+        for _ in range(2):
+            Recipe.load(file)
+        Recipe.parse(yaml.safe_load(file.read_text()))
+    sentence = "the field 'neighbours' is now called 'neighbors'"
+    assert told == [f"{file}: {sentence}", sentence]
+    with pytest.warns(RenamedWarning, match="neighbours"):
+        Recipe.load(file)
+    with pytest.warns(UserWarning, match="another"), renamed_told(told.append):
+        warnings.warn("another", UserWarning, stacklevel=1)
+    assert len(told) == 2

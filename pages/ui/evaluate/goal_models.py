@@ -117,7 +117,7 @@ def _curve(found: Workspace, table: pd.DataFrame, names: list[str], index: int, 
         with st.expander(f"Training curve: {names[index]}", expanded=expanded):
             figure, epoch = figures.training(history), table["epoch"].iloc[index]
             if not pd.isna(epoch):
-                figure.add_vline(x=int(epoch), line={"color": charts.GREY, "width": 1.5, "dash": "dot"})
+                figure.add_vline(x=int(epoch), line={"color": charts.GRAY, "width": 1.5, "dash": "dot"})
             st.plotly_chart(figure, config={"displayModeBar": False}, key="goal-curve")
             st.caption("Accuracy and loss on the images as it was trained on them; the dotted line is its epoch.")
 
