@@ -1,11 +1,11 @@
-"""Labels that are probably wrong: found by a job, looked at one by one, put right in the recipe."""
+"""Labels that are probably wrong: found by a job, reviewed one by one, corrected in the recipe."""
 
 from collections.abc import Callable
 
+from curation.analysis.label_review import Queue
 from pages.ui import views
 from pages.ui.labels import begin, checked, many, one_by_one, overview, queue
 from pages.ui.labels.checked import Review
-from pages.ui.labels.queue import Queue
 from pages.ui.opened import open_model
 
 VIEWS: dict[str, Callable[[Review, Queue], None]] = {

@@ -141,6 +141,11 @@ class Samples:
         """Return pixels, uint8 M×H×W×C, of some rows in any order."""
         return self.pixels.gather(rows, self.starts)
 
+    def image(self, row: int) -> np.ndarray:
+        """Return the pixels, uint8 H×W×C, of one row."""
+        found: np.ndarray = self.images(np.array([row]))[0]
+        return found
+
     def array(self) -> np.ndarray:
         """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""
         rows = Rows(self.pixels, self.starts)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from curation.analysis.label_review import Decided
 from curation.selection.pool import candidate_name
 from pages.ui import state
 from pages.ui.components import Edit
-
-Decided = Literal["confirmed", "dropped"] | int
-"""What was decided about a sample's label: it is right, the sample is left out, or it is of this class."""
 
 
 def names(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:

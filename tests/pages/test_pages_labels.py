@@ -120,7 +120,7 @@ def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted
     at.number_input(key="labels-folds").set_value(3)
     at.number_input(key="labels-epochs").set_value(5).run()
     assert [metric.value for metric in at.metric[:2]] == ["3", "3,000"], "300 samples, 5 epochs, each learned by 2 of 3"
-    assert at.metric[2].value != "not known yet", "the goal model's training was timed"
+    assert at.metric[2].value != "not measured yet", "the goal model's training was timed"
     at.button(key="labels-find").click().run()
     assert not at.exception
     (_, recipe, stages), *more = submitted
@@ -152,7 +152,7 @@ def test_a_failed_search_says_why(cache: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_other_settings_make_the_results_stale_and_undo_brings_them_back(cache: Path) -> None:
     at = open_page(w="noisy", d='{"label_check":{"folds":5}}')
-    assert "but for another source, goal model, seed or other settings" in words(at)
+    assert "but with another source, goal model, seed or other settings" in words(at)
     at = open_page(w="noisy")
     assert "decided" in words(at)
 
@@ -166,7 +166,7 @@ def test_what_is_kept_of_a_broken_search_is_resumed(cache: Path, found: Pipeline
     first.unlink()
     at = open_page(w="noisy")
     assert at.button(key="labels-find").label == "Resume"
-    assert "1 of 2 folds are there" in words(at)
+    assert "1 of 2 folds are done" in words(at)
 
 
 # The suspects
@@ -208,7 +208,7 @@ def test_decisions_land_in_the_recipe_and_each_is_undone(shown: dict[str, Any], 
     queue = shown["queue"]
     decide(at, (first, "confirm", None), (second, "relabel", 3), (third, "drop", None), queue=queue, place=3)
     assert edits(at) == {"confirmed": [first], "relabel": {str(second): 3}, "drop": [third]}
-    assert "**3** of 300 decided · 1 relabeled · 1 dropped · **2** of the 3 looked at were wrong" in words(at)
+    assert "**3** of 300 decided · 1 relabeled · 1 dropped · **2** of the 3 reviewed were wrong" in words(at)
     assert shown["states"] == {first: "confirmed", second: 3, third: "dropped"}
     assert at.session_state["labels-at"] == fourth
     assert shown["queue"] == queue, "what was decided stays where it is, to go back to"
@@ -259,7 +259,7 @@ def test_many_are_relabeled_and_taken_back_in_one_step(cache: Path, found: Pipel
     first = suspects(found).iloc[:60]
     would = first[(first["suggested"] != first["given"]) & (first["confidence"] >= 0.3)]
     assert len(would) > 5
-    assert f"**{len(would)}** of the first 60 of this list would be relabeled" in words(at)
+    assert f"**{len(would)}** of the first 60 in this list would be relabeled" in words(at)
     wanted = {str(row.sample_id): row.suggested for row in would.itertuples()}
     at.button(key="labels-relabel").click().run()
     assert not at.exception

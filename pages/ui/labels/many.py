@@ -1,16 +1,15 @@
-"""Many at once: relabel the first suspects of the queue, where what they look like is sure enough."""
+"""Many at once: relabel the first suspects of the queue whose suggested class is confident enough."""
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.label_review import Queue, bulk
 from pages.ui import edits
 from pages.ui.fields import kept
 from pages.ui.labels import queue as queues
 from pages.ui.labels.checked import Review
 from pages.ui.labels.overview import grid
-from pages.ui.labels.queue import Queue
 from pages.ui.turn import PAGE, turn
 
 FIRST, CONFIDENCE = 100, 0.9
@@ -19,14 +18,14 @@ FIRST, CONFIDENCE = 100, 0.9
 def draw(found: Review, queue: Queue) -> None:
     """Draw how many would be relabeled, which ones, and what does it."""
     queues.progress(found, queue)
-    ids, checked = found.pipeline.samples.sample_ids, found.checked
+    samples, suspects = found.pipeline.samples, found.suspects
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = kept(
             st.number_input, "Relabel the first", key="labels-first", default=FIRST, min_value=1, step=50, width=160
         )
         sure = kept(
             st.number_input,
-            "where confidence is at least",
+            "with confidence of at least",
             key="labels-confidence",
             default=CONFIDENCE,
             min_value=0.0,
@@ -34,51 +33,48 @@ def draw(found: Review, queue: Queue) -> None:
             step=0.05,
             format="%.2f",
             width=200,
-            help="In the class that it looks like: the mean of the networks' probability and of the neighbors' votes.",
+            help="In the class that it looks like: the mean of the network's probability and the neighbors' votes.",
         )
-    rows = queue.rows[: int(first)]
-    is_open = np.array([int(one) not in queue.decided for one in ids[rows]], bool)
-    other = is_open & (checked.suggested[rows] != checked.given[rows])
-    would = rows[other & (checked.confidence[rows] >= sure)]
+    would = bulk(suspects, samples, queue, first=int(first), confidence=float(sure))
     done = st.session_state.get("labels-bulk", [])
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        truth = found.pipeline.samples.truly_wrong
-        right = ""
-        if truth is not None and len(would):
-            true = found.pipeline.samples.table["true_label"].to_numpy()[would]
-            right = f" :gray[:material/science: {int((true == checked.suggested[would]).sum())} of them rightly]"
-        st.markdown(f"**{len(would):,}** of the first {len(rows):,} of this list would be relabeled.{right}")
+        right = f" :gray[:material/science: correct for {would.right}]" if would.right is not None else ""
+        right = right if len(would.rows) else ""
+        st.markdown(f"**{len(would.rows):,}** of the first {would.asked:,} in this list would be relabeled.{right}")
         st.button(
-            f"Relabel {len(would):,}",
+            f"Relabel {len(would.rows):,}",
             type="primary",
             icon=":material/label:",
-            disabled=not len(would),
+            disabled=not len(would.rows),
             on_click=_relabel,
-            args=(ids[would].tolist(), checked.suggested[would].tolist()),
+            args=(samples.sample_ids[would.rows].tolist(), suspects.suggested[would.rows].tolist()),
             key="labels-relabel",
-            help="One change of the recipe, which one Undo takes back.",
+            help="One change of the recipe; a single Undo reverts it.",
         )
         if any(one in queue.decided for one in done):
             st.button(
-                f"Take the last {len(done):,} back",
+                f"Revert the last {len(done):,}",
                 icon=":material/undo:",
                 on_click=_take_back,
                 args=(done,),
                 key="labels-take-back",
             )
-    if len(would):
-        page = turn(len(would), len(rows), f"many-{queue.key}-{first}-{sure}", what="would be relabeled")
-        grid(found, would[(page - 1) * PAGE : page * PAGE], queue.decided, key="labels-many")
-        st.caption("Given → the new label · click or Enter opens it in “One by one”")
+    if len(would.rows):
+        page = turn(len(would.rows), would.asked, f"many-{queue.key}-{first}-{sure}", what="would be relabeled")
+        grid(found, would.rows[(page - 1) * PAGE : page * PAGE], queue.decided, key="labels-many")
+        st.caption("Given → new label · click or press Enter to open it in “One by one”")
     else:
-        surest = f"the surest is {checked.confidence[rows[other]].max():.0%}; " if other.any() else ""
-        st.info(f"None of them: {surest}ask for more, for less, or take a filter back.", icon=":material/search_off:")
+        surest = "" if would.surest is None else f"; the highest confidence is {would.surest:.0%}"
+        st.info(
+            f"No matches{surest}: raise the number, lower the confidence, or clear a filter.",
+            icon=":material/search_off:",
+        )
 
 
 def _relabel(sample_ids: list[int], labels: list[int]) -> None:
     if edits.decide_labels(zip(sample_ids, labels, strict=True)):
         st.session_state["labels-bulk"] = sample_ids
-        st.toast(f"{len(sample_ids):,} relabeled; Undo takes them back.", icon=":material/label:")
+        st.toast(f"{len(sample_ids):,} relabeled; Undo reverts it.", icon=":material/label:")
 
 
 def _take_back(sample_ids: list[int]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.label_review import Decided, Queue, place
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
 from pages.ui import edits, thumbnails
@@ -21,10 +22,11 @@ from pages.ui.components.review import (
     review,
     suspects_sheet,
 )
-from pages.ui.edits import Decided
 from pages.ui.labels import queue as queues
 from pages.ui.labels.checked import Review
-from pages.ui.labels.queue import Queue
+
+if TYPE_CHECKING:
+    import numpy as np
 
 KEY = "labels-review"
 SHARED_CLASSES = 32
@@ -79,9 +81,7 @@ def _place(ids: np.ndarray) -> int:
     if "labels-at" not in st.session_state:
         text = st.query_params.get("suspect", "")
         st.session_state["labels-at"] = int(text) if text.isdigit() else None
-    wanted = st.session_state["labels-at"]
-    places = np.flatnonzero(ids == (-1 if wanted is None else wanted))
-    return int(places[0]) if len(places) else 0
+    return place(ids, st.session_state["labels-at"])
 
 
 def _go(sample_id: int) -> None:
@@ -98,12 +98,12 @@ def _decide(decisions: Sequence[Decision]) -> None:
 
 def _typical(found: Review) -> dict[int, list[int]]:
     """Return the rows of typical samples that all suspects share."""
-    classes = found.checked.typical
+    classes = found.suspects.typical
     return dict(enumerate(classes)) if len(classes) <= SHARED_CLASSES else {}
 
 
 def _classes(found: Review) -> Sheet:
-    return _shared(found.checked.key, found)
+    return _shared(found.suspects.key, found)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -113,7 +113,7 @@ def _shared(key: str, _found: Review) -> Sheet:
         key,
         class_names=samples.classes,
         typical=_typical(_found),
-        scores=[(LABEL_SCORES[name].title, queues.explained(name)) for name in _found.checked.scores],
+        scores=[(LABEL_SCORES[name].title, queues.explained(name)) for name in _found.suspects.scores],
         total=len(samples),
         pictures=samples.images,
     )
@@ -121,40 +121,39 @@ def _shared(key: str, _found: Review) -> Sheet:
 
 def _block(found: Review, rows: np.ndarray, number: int) -> Sheet:
     some, ahead = (rows[number * BLOCK :][:most] for most in (BLOCK, AHEAD))
-    return _suspects(fingerprint([found.checked.key, some.tolist()]), found, some, ahead)
+    return _suspects(fingerprint([found.suspects.key, some.tolist()]), found, some, ahead)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _suspects(key: str, _found: Review, _rows: np.ndarray, _ahead: np.ndarray) -> Sheet:
-    checked, samples, shared = _found.checked, _found.pipeline.samples, _typical(_found)
+    found, samples, shared = _found.suspects, _found.pipeline.samples, _typical(_found)
     suspects = [
-        _suspect(_found, int(row), near) for row, near in zip(_rows, checked.nearest(_rows, ahead=_ahead), strict=True)
+        _suspect(_found, int(row), near) for row, near in zip(_rows, found.nearest(_rows, ahead=_ahead), strict=True)
     ]
     own = {label for one in suspects for label in (one.given, one.looks)}.difference(shared)
     return suspects_sheet(
         key,
         suspects,
-        typical={label: checked.typical[label] for label in own},
+        typical={label: found.typical[label] for label in own},
         shared=[row for some in shared.values() for row in some],
         pictures=samples.images,
     )
 
 
 def _suspect(found: Review, row: int, near: np.ndarray) -> Suspect:
-    checked, samples = found.checked, found.pipeline.samples
-    opinion = checked.probabilities[row]
+    suspects, samples = found.suspects, found.pipeline.samples
     return Suspect(
         id=int(samples.sample_ids[row]),
         row=row,
-        given=int(checked.given[row]),
-        looks=int(checked.suggested[row]),
-        sure=float(checked.confidence[row]),
-        opinion=[(int(label), float(opinion[label])) for label in np.argsort(-opinion, kind="stable")[:OPINIONS]],
+        given=int(suspects.given[row]),
+        looks=int(suspects.suggested[row]),
+        sure=float(suspects.confidence[row]),
+        opinion=suspects.opinion(row, count=OPINIONS),
         scores=[
-            (f"{values[row]:.3g}", checked.share(name, row), int(checked.places(name)[row]))
-            for name, values in checked.scores.items()
+            (f"{values[row]:.3g}", suspects.share(name, row), int(suspects.places(name)[row]))
+            for name, values in suspects.scores.items()
         ],
-        near=[(int(one), int(checked.given[one])) for one in near if one >= 0],
+        near=[(int(one), int(suspects.given[one])) for one in near if one >= 0],
     )
 
 
@@ -163,6 +162,4 @@ def _large(found: Review) -> str:
     samples = found.pipeline.samples
     if max(samples.shape[:2]) <= SHOWN_PX:
         return ""
-    return thumbnails.offer(
-        fingerprint(["samples", samples.key]), lambda row: samples.images(np.array([row]))[0], number=len(samples)
-    )
+    return thumbnails.offer(fingerprint(["samples", samples.key]), lambda row: samples.image(row), number=len(samples))

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import streamlit as st
 
+from curation.analysis import label_review
+from curation.analysis.label_review import LAST, Queue, Which
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
 from pages.ui import edits
-from pages.ui.edits import Decided
 from pages.ui.labels.checked import Review
 
-WHICH = {"open": "Open", "decided": "Decided", "all": "All"}
-LAST = 20
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Suspects in order.
-
-    key: changes with what is in it; score: that orders it; rows: int64 M, of the samples; which: of ``WHICH``;
-    given, looks: the classes asked for, None: all.
-    """
-
-    key: str
-    score: str
-    rows: np.ndarray
-    which: str
-    given: int | None
-    looks: int | None
-    decided: dict[int, Decided]
+WHICH: dict[Which, str] = {"open": "Open", "decided": "Decided", "all": "All"}
 
 
 def choose(review: Review) -> Queue:
     """Draw the score and the filters and return what they leave."""
-    classes, found = review.pipeline.samples.classes, review.checked
+    classes, found = review.pipeline.samples.classes, review.suspects
     with st.container(horizontal=True, vertical_alignment="bottom"):
         score = st.selectbox(
             "Most suspicious by",
@@ -56,7 +36,7 @@ def choose(review: Review) -> Queue:
             required=True,
         )  # fmt: skip
     asked = [None if name is None else classes.index(name) for name in (given, looks)]
-    return _queue(review, str(score), asked[0], asked[1], str(which))
+    return _queue(review, str(score), asked[0], asked[1], which)
 
 
 def show(given: str, looks: str) -> None:
@@ -69,50 +49,41 @@ def explained(score: str) -> str:
     return (LABEL_SCORES[score].__doc__ or "").strip().splitlines()[0].rstrip(".:") + "."
 
 
-def _queue(review: Review, score: str, given: int | None, looks: int | None, which: str) -> Queue:
-    found, samples = review.checked, review.pipeline.samples
-    rows = found.order(score)
-    if given is not None:
-        rows = rows[found.given[rows] == given]
-    if looks is not None:
-        rows = rows[found.suggested[rows] == looks]
+def _queue(review: Review, score: str, given: int | None, looks: int | None, which: Which) -> Queue:
     decided = edits.labels_decided()
-    listed: list[int] = []
     if which != "all":
         # What is decided now stays where it is, so that one can go back to it; it leaves when one asks anew.
-        asked = fingerprint([review.workspace.name, found.key, score, given, looks, which])
+        asked = fingerprint([review.workspace.name, review.suspects.key, score, given, looks, which])
         if st.session_state.get("labels-asked") != asked:
             st.session_state["labels-asked"] = asked
             st.session_state["labels-before"] = sorted(decided)
-        listed = [one for one in st.session_state["labels-before"] if one in decided or which == "decided"]
-        mask = np.zeros(len(samples), bool)
-        mask[samples.known(listed)[0]] = True
-        rows = rows[mask[rows] == (which == "decided")]
-    key = fingerprint([found.key, score, given, looks, which, listed])
-    return Queue(key, score, rows, which, given, looks, decided)
+    return label_review.queue(
+        review.suspects,
+        review.pipeline.samples,
+        decided,
+        score=score,
+        given=given,
+        looks=looks,
+        which=which,
+        before=st.session_state.get("labels-before", []),
+    )
 
 
 def progress(review: Review, queue: Queue) -> None:
-    """Draw how many are looked at, what came of it, and whether it is still worth while."""
-    samples, total = review.pipeline.samples, len(review.checked.given)
-    rows, here = samples.known(list(queue.decided))
-    outcomes = [what for what, one_of_these in zip(queue.decided.values(), here, strict=True) if one_of_these]
-    dropped, relabeled = outcomes.count("dropped"), sum(isinstance(what, int) for what in outcomes)
-    parts = [f"**{len(rows):,}** of {total:,} decided", f"{relabeled:,} relabeled", f"{dropped:,} dropped"]
-    unseen = np.isin(samples.sample_ids[rows], st.session_state.get("labels-bulk", []))
-    if not unseen.all():
-        places = review.checked.places(queue.score)[rows[~unseen]]
-        wrong = np.array([what != "confirmed" for what in outcomes])[~unseen]
-        last = np.argsort(places)[-LAST:]
-        of = f"the last {LAST} looked at, by this score," if len(last) == LAST else f"the {len(last)} looked at"
-        parts.append(f"**{int(wrong[last].sum())}** of {of} were wrong")
+    """Draw how many are decided, what came of it, and whether it is still worth while."""
+    samples, total = review.pipeline.samples, len(review.suspects)
+    at = label_review.progress(review.suspects, samples, queue, bulk=st.session_state.get("labels-bulk", []))
+    parts = [f"**{at.decided:,}** of {total:,} decided", f"{at.relabeled:,} relabeled", f"{at.dropped:,} dropped"]
+    if at.judged:
+        of = f"the last {LAST} reviewed, by this score," if at.judged == LAST else f"the {at.judged} reviewed"
+        parts.append(f"**{at.wrong}** of {of} were wrong")
     st.markdown(" · ".join(parts))
-    truth = samples.truly_wrong
+    truth = label_review.truly_wrong(review.suspects, samples, queue.score)
     if truth is not None:
-        first = review.checked.order(queue.score)[:100]
+        count, first, every = truth
         noise = review.recipe.source.noise
         words = f"{noise.kind} noise, {noise.share:.0%}, " if noise else "noise "
         st.caption(
-            f":material/science: {words[:1].upper()}{words[1:]}was injected: of the first {len(first)} suspects by "
-            f"this score **{int(truth[first].sum())}** are truly wrong, of all {total:,} labels {int(truth.sum()):,}."
+            f":material/science: {words[:1].upper()}{words[1:]}was injected: of the first {count} suspects by this "
+            f"score **{first}** are truly wrong, of all {total:,} labels {every:,}."
         )

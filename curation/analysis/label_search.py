@@ -1,0 +1,53 @@
+"""What a search for wrong labels takes before it starts: trainings, images, time, and whether each class is enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.evaluation.comparison import rates
+from curation.pipeline import Pipeline
+from curation.recipe import LabelCheck
+
+
+@dataclass(frozen=True)
+class LabelSearch:
+    """What a label check takes.
+
+    images: seen by all its trainings; seconds: of training, about, None: this network was never timed here; done: folds
+    that are kept; smallest: a class of too few samples for the folds and how many it has, None: there is none.
+    """
+
+    folds: int
+    images: int
+    seconds: float | None
+    done: int
+    smallest: tuple[str, int] | None
+
+
+def label_search(pipeline: Pipeline, check: LabelCheck) -> LabelSearch:
+    """Return what a label check of a pipeline's samples takes. Raises: CurationError: they are not read yet."""
+    samples = pipeline.samples
+    counts = np.bincount(samples.labels, minlength=len(samples.classes))
+    few = [int(label) for label in np.flatnonzero(counts) if counts[label] < check.folds]
+    label = min(few, key=lambda one: int(counts[one])) if few else None
+    images = len(samples) * check.train.epochs * (check.folds - 1)
+    rate = _rate(pipeline, check)
+    return LabelSearch(
+        folds=check.folds,
+        images=images,
+        seconds=None if rate is None else images / rate,
+        done=0 if few else check.folds - len(pipeline.folds(check).missing()),
+        smallest=None if label is None else (samples.classes[label], int(counts[label])),
+    )
+
+
+def _rate(pipeline: Pipeline, check: LabelCheck) -> float | None:
+    """Return the images a second at which the network was trained here: as the goal model, or as a target."""
+    goal = pipeline.recipe.goal_model
+    history = pipeline.workspace.model(pipeline.model_key).history()
+    seconds = [row["seconds"] for row in history if row.get("seconds")]
+    if goal.architecture == check.architecture and goal.train.method == "plain" and seconds:
+        return len(pipeline.samples) / float(np.mean(seconds))
+    return rates(pipeline.workspace).get(check.architecture)
