@@ -1,6 +1,6 @@
 """Is a curated set better, by how much and how clearly: the leaderboard, the errors, the steps, goal models, tuning."""
 
-from pages.ui import state, views
+from pages.ui import session, state, views
 from pages.ui.evaluate import goal_models, leaderboard, mistakes, steps, tune
 from pages.ui.opened import empty
 
@@ -15,5 +15,5 @@ VIEWS = {
 found = state.workspace()
 if found is None:
     empty("Nothing to look at yet", "Choose a source of images on the Workspace page; the demo takes a minute.")
-draw = views.chosen(VIEWS, key="look", go="evaluate-go", typed=("begin-", "wrong-", "tune-"))
+draw = views.chosen(VIEWS, key=session.EVALUATE_VIEW.key, go=session.EVALUATE_GO.key, typed=session.EVALUATE_TYPED)
 draw(found)

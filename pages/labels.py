@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from curation.analysis.label_review import Queue
-from pages.ui import views
+from pages.ui import session, views
 from pages.ui.labels import begin, checked, many, one_by_one, overview, queue
 from pages.ui.labels.checked import Review
 from pages.ui.opened import open_model
@@ -19,5 +19,5 @@ review = checked.opened(prepared)
 if review is None:
     begin.draw(prepared)
 else:
-    draw = views.chosen(VIEWS, key="look-at", go="labels-go", typed=("labels-first", "labels-confidence"))
+    draw = views.chosen(VIEWS, key=session.LABELS_VIEW.key, go=session.LABELS_GO.key, typed=session.LABELS_TYPED)
     draw(review, queue.choose(review))

@@ -1,6 +1,6 @@
 """Corrupted and adversarial copies: of one sample, live, across samples, what they do, and where they are kept."""
 
-from pages.ui import views
+from pages.ui import session, views
 from pages.ui.opened import open_model
 from pages.ui.variants import across, database, effect, live, sample
 
@@ -12,14 +12,12 @@ VIEWS = {
     "Database": database.draw,
 }
 
-BUTTONS = {"database-run", "database-adopt"}
-
 prepared = open_model()
 draw = views.chosen(
     VIEWS,
-    key="view",
-    go="variants-go",
-    typed=("database-", "live-", "across-", "effect-"),
-    buttons=BUTTONS,
+    key=session.VARIANTS_VIEW.key,
+    go=session.VARIANTS_GO.key,
+    typed=session.VARIANTS_TYPED,
+    buttons=session.VARIANTS_BUTTONS,
 )
 draw(prepared)

@@ -83,6 +83,90 @@ UPLOAD_NUMBER: Entry[int] = Entry("upload-number", 0)
 DOUBLES_SHOW: Entry[str] = Entry("doubles-show", "open")
 
 
+# The Evaluate page and its views.
+EVALUATE_VIEW: Entry[str] = Entry("look", "Leaderboard")
+EVALUATE_GO: Entry[str] = Entry("evaluate-go", "")
+EVALUATE_TYPED = ("begin-", "wrong-", "tune-")
+EVALUATION: Entry[str] = Entry("evaluation", "")
+"""Name of the evaluation that is looked at."""
+NEW_EVALUATION: Entry[bool] = Entry("begin", False)
+"""Whether the form of a new one is drawn instead."""
+NEW_EVALUATION_NAME: Entry[str] = Entry("begin-name", "")
+TUNING: Entry[str] = Entry("tuning", "")
+NEW_TUNING: Entry[bool] = Entry("tune-new", False)
+NEW_TUNING_NAME: Entry[str] = Entry("tune-name", "")
+ERRORS_SHOW: Entry[str] = Entry("wrong-show", "difference")
+"""Difference or accuracy, where two sets are compared."""
+ERRORS_ONLY: Entry[bool] = Entry("wrong-only", False)
+"""Only images that the set compared with gets right."""
+ERROR_OPEN: Entry[int | None] = Entry("image-open", None)
+"""Row of the image of P that is open."""
+
+# The Labels page and its views.
+LABELS_VIEW: Entry[str] = Entry("look-at", "One by one")
+LABELS_GO: Entry[str] = Entry("labels-go", "")
+LABELS_TYPED = ("labels-first", "labels-confidence")
+LABELS_AT: Entry[int | None] = Entry("labels-at", None)
+"""Sample id of the suspect that is looked at."""
+LABELS_JUMP: Entry[int] = Entry("labels-jump", 0)
+"""Counts how often a callback went to a suspect: the component then follows."""
+LABELS_GIVEN: Entry[str | None] = Entry("given", None)
+LABELS_LOOKS: Entry[str | None] = Entry("looks", None)
+LABELS_ASKED: Entry[str] = Entry("labels-asked", "")
+"""Which suspects were asked for last, and below, which were decided then; see ``label_review.queue``."""
+LABELS_BEFORE: Entry[list[int]] = Entry("labels-before", [])
+LABELS_BULK: Entry[list[int]] = Entry("labels-bulk", [])
+"""Sample ids that were relabeled in one go last."""
+
+# The Variants page and its views.
+VARIANTS_VIEW: Entry[str] = Entry("view", "One sample")
+VARIANTS_GO: Entry[str] = Entry("variants-go", "")
+VARIANTS_TYPED = ("database-", "live-", "across-", "effect-")
+VARIANTS_BUTTONS = ("database-run", "database-adopt")
+SAMPLE: Entry[int] = Entry("sample", 0)
+VARIANT: Entry[tuple[str, int, str]] = Entry("variant-shown", ("", 0, ""))
+"""Kind, severity and parameters of the variant that is looked at; it stays when the sample changes."""
+MAGNIFY: Entry[int] = Entry("magnify", 8)
+ATTACKED: Entry[frozenset[str]] = Entry("live-asked", frozenset())
+"""Fingerprints of slow attacks that were asked for: they are not asked for again."""
+ACROSS_VARIANT: Entry[tuple[str, int, str] | None] = Entry("across-kind", None)
+
+
+def new_evaluation_recipes(workspace: str) -> Entry[list[str]]:
+    """The recipes picked for a new evaluation."""
+    return Entry(f"begin-recipes-{workspace}", [])
+
+
+def error_filter(column: str) -> Entry[Any]:
+    """The filter of misclassified images by part, kind, severity, label or prediction."""
+    return Entry(f"wrong-{column}", None)
+
+
+def selection(chart: str) -> Entry[Mapping[str, Any]]:
+    """What is selected in a chart."""
+    return Entry(chart, {"selection": {"points": []}})
+
+
+def picked(chart: str) -> tuple[str, str] | None:
+    """Return x and y of the cell of a matrix that was clicked."""
+    points = selection(chart).get()["selection"]["points"]
+    return (str(points[0]["x"]), str(points[0]["y"])) if points else None
+
+
+def from_address(entry: Entry[int | None], name: str) -> int | None:
+    """Return a number of the session or, at first, of the address under ``name``."""
+    if not entry.known:
+        text = st.query_params.get(name, "")
+        entry.set(int(text) if text.isdigit() else None)
+    return entry.get()
+
+
+def offered(key: str, options: Collection[Any]) -> None:
+    """Forget the value of a choice that is not among its options any more; before it is drawn."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
+
+
 def field(path: str) -> Entry[Any]:
     """The widget bound to a field of the recipe."""
     return Entry(f"field-{path}", None)

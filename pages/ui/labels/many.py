@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.analysis.label_review import Queue, bulk
-from pages.ui import edits
+from pages.ui import edits, session
 from pages.ui.fields import kept
 from pages.ui.labels import queue as queues
 from pages.ui.labels.checked import Review
@@ -36,7 +36,7 @@ def draw(found: Review, queue: Queue) -> None:
             help="In the class that it looks like: the mean of the network's probability and the neighbors' votes.",
         )
     would = bulk(suspects, samples, queue, first=int(first), confidence=float(sure))
-    done = st.session_state.get("labels-bulk", [])
+    done = session.LABELS_BULK.get()
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         right = f" :gray[:material/science: correct for {would.right}]" if would.right is not None else ""
         right = right if len(would.rows) else ""
@@ -73,10 +73,10 @@ def draw(found: Review, queue: Queue) -> None:
 
 def _relabel(sample_ids: list[int], labels: list[int]) -> None:
     if edits.decide_labels(zip(sample_ids, labels, strict=True)):
-        st.session_state["labels-bulk"] = sample_ids
+        session.LABELS_BULK.set(sample_ids)
         st.toast(f"{len(sample_ids):,} relabeled; Undo reverts it.", icon=":material/label:")
 
 
 def _take_back(sample_ids: list[int]) -> None:
     edits.decide_labels((one, None) for one in sample_ids)
-    st.session_state.pop("labels-bulk", None)
+    session.LABELS_BULK.pop()

@@ -10,7 +10,7 @@ import streamlit as st
 from curation.analysis.label_review import Decided, Queue, place
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
-from pages.ui import edits, thumbnails
+from pages.ui import edits, session, thumbnails
 from pages.ui.components.review import (
     BLOCK,
     Decision,
@@ -40,8 +40,8 @@ SHOWN_PX = 96
 def show(sample_id: int) -> None:
     """Look at one sample; for callbacks."""
     _go(sample_id)
-    st.session_state["labels-jump"] = st.session_state.get("labels-jump", 0) + 1
-    st.session_state["labels-go"] = "One by one"
+    session.LABELS_JUMP.set(session.LABELS_JUMP.get() + 1)
+    session.LABELS_GO.set("One by one")
 
 
 def draw(found: Review, queue: Queue) -> None:
@@ -64,7 +64,7 @@ def draw(found: Review, queue: Queue) -> None:
         queue=queue.key,
         total=len(queue.rows),
         at=at,
-        jump=st.session_state.get("labels-jump", 0),
+        jump=session.LABELS_JUMP.get(),
         states={one: state for one, state in queue.decided.items() if one in here},
         skip=queue.which != "decided",
         large=_large(found),
@@ -78,14 +78,11 @@ def _around(queue: Queue, at: int) -> list[int]:
 
 def _place(ids: np.ndarray) -> int:
     """Return where in the queue the sample of the session or the link is, the first place where it is not in it."""
-    if "labels-at" not in st.session_state:
-        text = st.query_params.get("suspect", "")
-        st.session_state["labels-at"] = int(text) if text.isdigit() else None
-    return place(ids, st.session_state["labels-at"])
+    return place(ids, session.from_address(session.LABELS_AT, "suspect"))
 
 
 def _go(sample_id: int) -> None:
-    st.session_state["labels-at"] = sample_id
+    session.LABELS_AT.set(sample_id)
     st.query_params["suspect"] = str(sample_id)
 
 

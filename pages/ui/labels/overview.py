@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from curation.analysis.label_review import Decided, Queue
 from curation.figures import labels as figures
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
-from pages.ui import resources
+from pages.ui import resources, session
 from pages.ui.components import gallery
 from pages.ui.evaluate.chosen import ink
 from pages.ui.labels import one_by_one
@@ -79,9 +79,9 @@ def _pairs(found: Review) -> None:
     )
 
     def picked() -> None:
-        points: list[dict[str, Any]] = st.session_state["labels-pairs"]["selection"]["points"]
-        if points and points[0]["x"] in classes and points[0]["y"] in classes and points[0]["x"] != points[0]["y"]:
-            queues.show(str(points[0]["y"]), str(points[0]["x"]))
+        looks, given = session.picked("labels-pairs") or ("", "")
+        if looks in classes and given in classes and looks != given:
+            queues.show(given, looks)
 
     st.plotly_chart(
         figures.pairs(suspects.pairs, classes, ink=ink()),

@@ -8,7 +8,7 @@ from curation.analysis import label_review
 from curation.analysis.label_review import LAST, Queue, Which
 from curation.label_errors import LABEL_SCORES
 from curation.plugin import fingerprint
-from pages.ui import edits
+from pages.ui import edits, session
 from pages.ui.labels.checked import Review
 
 WHICH: dict[Which, str] = {"open": "Open", "decided": "Decided", "all": "All"}
@@ -29,7 +29,7 @@ def choose(review: Review) -> Queue:
         )
         given, looks = (
             st.selectbox(label, classes, index=None, key=key, bind="query-params", placeholder="any class", width=150)
-            for label, key in (("Given", "given"), ("Looks like", "looks"))
+            for label, key in (("Given", session.LABELS_GIVEN.key), ("Looks like", session.LABELS_LOOKS.key))
         )
         which = st.segmented_control(
             "Show", list(WHICH), format_func=WHICH.__getitem__, default="open", key="which", bind="query-params",
@@ -41,7 +41,8 @@ def choose(review: Review) -> Queue:
 
 def show(given: str, looks: str) -> None:
     """Filter by two classes; for callbacks."""
-    st.session_state["given"], st.session_state["looks"] = given, looks
+    session.LABELS_GIVEN.set(given)
+    session.LABELS_LOOKS.set(looks)
 
 
 def explained(score: str) -> str:
@@ -54,9 +55,9 @@ def _queue(review: Review, score: str, given: int | None, looks: int | None, whi
     if which != "all":
         # What is decided now stays where it is, so that one can go back to it; it leaves when one asks anew.
         asked = fingerprint([review.workspace.name, review.suspects.key, score, given, looks, which])
-        if st.session_state.get("labels-asked") != asked:
-            st.session_state["labels-asked"] = asked
-            st.session_state["labels-before"] = sorted(decided)
+        if session.LABELS_ASKED.get() != asked:
+            session.LABELS_ASKED.set(asked)
+            session.LABELS_BEFORE.set(sorted(decided))
     return label_review.queue(
         review.suspects,
         review.pipeline.samples,
@@ -65,14 +66,14 @@ def _queue(review: Review, score: str, given: int | None, looks: int | None, whi
         given=given,
         looks=looks,
         which=which,
-        before=st.session_state.get("labels-before", []),
+        before=session.LABELS_BEFORE.get(),
     )
 
 
 def progress(review: Review, queue: Queue) -> None:
     """Draw how many are decided, what came of it, and whether it is still worth while."""
     samples, total = review.pipeline.samples, len(review.suspects)
-    at = label_review.progress(review.suspects, samples, queue, bulk=st.session_state.get("labels-bulk", []))
+    at = label_review.progress(review.suspects, samples, queue, bulk=session.LABELS_BULK.get())
     parts = [f"**{at.decided:,}** of {total:,} decided", f"{at.relabeled:,} relabeled", f"{at.dropped:,} dropped"]
     if at.judged:
         of = f"the last {LAST} reviewed, by this score," if at.judged == LAST else f"the {at.judged} reviewed"
