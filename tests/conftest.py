@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import curation  # noqa: F401  (before torch: it says how threads wait)
+
 os.environ.setdefault("CURATION_TEST_THREADS", "1")  # two workers on two cores
 os.environ["OMP_NUM_THREADS"] = os.environ["CURATION_TEST_THREADS"]
 if os.environ.get("CURATION_TEST_BF16"):
