@@ -22,6 +22,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/deno fmt --check
 	$(BIN)/deno lint
+	$(BIN)/deno check pages/ui/components/web/*.js
 
 screenshots: $(STAMP)  ## remake the README's pictures from the running app
 	$(BIN)/python -m benchmarks.screenshots
