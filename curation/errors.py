@@ -30,6 +30,13 @@ class RenamedWarning(FutureWarning):
     """A recipe uses a former name; it is read as the present one."""
 
 
+class PluginWarning(UserWarning):
+    """An installed package offers a plug-in that cannot be used; it is left out."""
+
+
+NOTES = (RenamedWarning, PluginWarning)
+"""Warnings that are for people: one sentence each."""
+
 _source: ContextVar[str | None] = ContextVar("source", default=None)
 
 
@@ -49,20 +56,26 @@ def note_renamed(what: str, former: str, present: str) -> None:
     warnings.warn(f"{found}the {what} {former!r} is now called {present!r}", RenamedWarning, stacklevel=2)
 
 
+def note_plugin(sentence: str) -> None:
+    """Warn of an installed package's plug-in, in one sentence that names the package."""
+    warnings.warn(sentence, PluginWarning, stacklevel=2)
+
+
 @contextmanager
-def renamed_told(tell: Callable[[str], object]) -> Iterator[None]:
-    """Give every note of a former name to ``tell``, each once, instead of to Python's warnings."""
+def notes_told(tell: Callable[[str], object]) -> Iterator[None]:
+    """Give every note for people to ``tell``, each once, instead of to Python's warnings."""
     told: set[str] = set()
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not issubclass(category, RenamedWarning):
+            if not issubclass(category, NOTES):
                 usual(message, category, *where, **more)
             elif str(message) not in told:
                 told.add(str(message))
                 tell(str(message))
 
-        warnings.simplefilter("always", RenamedWarning)
+        for note in NOTES:
+            warnings.simplefilter("always", note)
         warnings.showwarning = show
         yield

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 from filelock import FileLock, Timeout
 
-from curation.errors import CurationError, renamed_told
+from curation.errors import CurationError, notes_told
 from curation.plugin import fingerprint
 from curation.progress import Cancelled, Meter, Progress
 from curation.storage.files import read_json, write_bytes, write_json
@@ -252,5 +252,5 @@ class _Worker:
 
 
 if __name__ == "__main__":
-    with renamed_told(lambda sentence: print(f"note: {sentence}", file=sys.stderr)):
+    with notes_told(lambda sentence: print(f"note: {sentence}", file=sys.stderr)):
         _Worker(sys.argv[1], sys.argv[2]).run()

@@ -22,7 +22,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from curation.errors import UsageError, note_renamed, reading, unknown_name
+from curation.errors import UsageError, note_plugin, note_renamed, reading, unknown_name
+from curation.installed import offered
 
 
 def _parse_fraction(value: Any) -> Any:
@@ -81,7 +82,7 @@ class Settings(BaseModel):
 
 
 class Plugin(Settings):
-    """One corruption, attack, score, selector, reader or exporter: its fields are its parameters.
+    """One corruption, attack, score, training method, …: its fields are its parameters.
 
     A plug-in class sets ``name`` (its registry key, as written in recipes), ``title`` (shown to people) and raises
     ``version`` whenever its output for the same parameters changes, so that kept results are made anew.
@@ -110,7 +111,10 @@ P = TypeVar("P", bound=Plugin)
 
 
 class Registry(Generic[P]):
-    """The members of one plug-in family, by name, in the order in which they are listed."""
+    """The members of one plug-in family, by name, in the order in which they are listed: ours, then other packages'.
+
+    Other packages' are loaded when a member is first asked for: by then all that they build on is imported.
+    """
 
     def __init__(self, what: str, members: tuple[type[P], ...]) -> None:
         """Args: what: the family's noun, used in error sentences ("corruption"); members: the plug-in classes."""
@@ -119,33 +123,57 @@ class Registry(Generic[P]):
         self._former = {former: member.name for member in members for former in member.former_names}
         if len(self._members) != len(members):
             raise ValueError(f"two {what} plug-ins share a name")
+        self._packages = dict.fromkeys(self._members, "curation")
+        self._complete = False
+
+    def _all(self) -> dict[str, type[P]]:
+        if not self._complete:
+            found = offered(self.what)
+            for package, plugin in found or ():
+                self._add(package, plugin)
+            self._complete = found is not None
+        return self._members
+
+    def _add(self, package: str, plugin: type[P]) -> None:
+        """Add another package's plug-in, if its name is free."""
+        name = plugin.name
+        if name in self._members and self._members[name] is not plugin:
+            note_plugin(
+                f"the packages {self._packages[name]} and {package} both offer a {self.what} named {name}; the one of "
+                f"{package} is left out: give it another name"
+            )
+            return
+        self._members[name] = plugin
+        self._packages[name] = package
+        self._former |= {former: name for former in plugin.former_names if former not in self._former}
 
     def __getitem__(self, name: str) -> type[P]:
         """Return the class registered under ``name``. Raises: UsageError naming the nearest right name."""
-        return self._members[self.present_name(name)]
+        return self._all()[self.present_name(name)]
 
     def present_name(self, name: str) -> str:
         """Return a member's name, given it or a former one. Raises: UsageError naming the nearest right name."""
-        if name in self._members:
+        members = self._all()
+        if name in members:
             return name
         if name not in self._former:
-            raise UsageError(unknown_name(self.what, name, self._members))
+            raise UsageError(unknown_name(self.what, name, members))
         note_renamed(self.what, name, self._former[name])
         return self._former[name]
 
     def __iter__(self) -> Iterator[type[P]]:
-        return iter(self._members.values())
+        return iter(self._all().values())
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._all())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._members
+        return name in self._all()
 
     @property
     def names(self) -> list[str]:
         """All registered names, in order."""
-        return list(self._members)
+        return list(self._all())
 
     def build(self, name: str, parameters: Mapping[str, Any] | None = None) -> P:
         """Return the plug-in ``name`` with ``parameters``.

@@ -49,6 +49,19 @@ def registries() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
     return listed
 
 
+def document() -> str:
+    """Return docs/plugins.md: every plug-in of this package with what it does and its parameters."""
+    lines = ["# Plug-ins", "", "Written by `make docs`. CONTRIBUTING.md says how to add one.", ""]
+    for kind in FAMILIES:
+        lines += [f"## {kind.replace('_', ' ').capitalize()}", "", "| name | what | parameters |", "|---|---|---|"]
+        for member in registry(kind):
+            if member.__module__.startswith("curation."):
+                fields = ", ".join(f"`{name}`" for name in member.model_fields)
+                lines.append(f"| `{member.name}` | {member.title}: {_first_line(member)} | {fields} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def _default(name: str, field: FieldInfo, member: type[Plugin]) -> Any:
     """Return a parameter's default as a recipe writes it (8/255)."""
     if field.is_required():
@@ -58,3 +71,7 @@ def _default(name: str, field: FieldInfo, member: type[Plugin]) -> Any:
 
 def _first_line(thing: Any) -> str:
     return (thing.__doc__ or "").strip().split("\n")[0]
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -27,14 +27,7 @@ LIBRARIES = {
     "cleanlab",
 }
 """What the compute packages may import: each is usable alone, on a bare GPU machine."""
-INSIDE = {
-    "curation.plugin",
-    "curation.errors",
-    "curation.randomness",
-    "curation.progress",
-    "curation.memory",
-    "curation.threads",
-}
+INSIDE = {"curation.plugin", "curation.errors", "curation.randomness", "curation.progress", "curation.memory"}
 COMPUTE = (
     *("scores", "corruptions", "attacks", "embedding", "selection", "models", "training"),
     *("coverage", "label_errors"),

@@ -28,6 +28,7 @@ class Attack(Plugin):
     Its two kinds are ``BallAttack`` (the worst image within epsilon) and ``MinimalAttack`` (the nearest wrong one).
     """
 
+    family = "attack"
     donors_per_class: ClassVar[int] = 0
     """How many images of each class the attack borrows from; see ``with_donors``."""
 

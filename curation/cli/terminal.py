@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
 
-from curation.errors import CurationError, UsageError, renamed_told
+from curation.errors import CurationError, UsageError, notes_told
 from curation.progress import WORDS, Meter, Progress
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default t
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """Turn errors meant for people into one line and the right exit code, and notes of former names into lines."""
+    """Turn errors meant for people into one line and the right exit code, and notes into lines."""
     try:
-        with renamed_told(_note):
+        with notes_told(_note):
             yield
     except UsageError as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

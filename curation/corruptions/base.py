@@ -37,11 +37,13 @@ class Table(NamedTuple):
 class Corruption(Plugin):
     """One kind of common corruption at one severity. A member writes ``corrupt``; ``__call__`` checks around it."""
 
+    family = "corruption"
     group: ClassVar[Literal["noise", "blur", "weather", "digital"]]
     minimum_side_px: ClassVar[int] = 16
     held_out: ClassVar[bool] = False
     """True for the kinds kept for testing: never among ``kinds: all`` of a training set."""
-    table: ClassVar[Table]
+    table: ClassVar[Table] = Table(cifar=(1, 2, 3, 4, 5), imagenet=(1, 2, 3, 4, 5))
+    """Where nothing is published, a kind's strength is its severity."""
 
     severity: int = Field(3, ge=1, le=5, description="strength, from 1 (mild) to 5 (severe)")
     constants: Constants = Field(

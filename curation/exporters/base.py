@@ -132,6 +132,7 @@ class Images(ABC):
 class Exporter(Plugin):
     """One file format. A member writes ``write`` and says in ``snippet`` how the result is opened elsewhere."""
 
+    family = "exporter"
     marker: ClassVar[str]
     """The file or folder by which ``curation.load`` knows this format."""
     native: ClassVar[str]

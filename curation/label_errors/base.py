@@ -106,6 +106,7 @@ class LabelScore(Plugin):
     ``uses`` names the fields of ``Evidence``, beside labels and probabilities, without which it cannot be told.
     """
 
+    family = "label score"
     uses: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, evidence: Evidence) -> np.ndarray:

@@ -81,14 +81,13 @@ class Pipeline(Plan):
         self, recipe: Recipe, workspace: Workspace, *, engine: Engine | None = None, device: str | None = None
     ) -> None:
         """Args: engine: where shards run, by default here; device: cuda, mps or cpu, by default the fastest."""
-        device = device or stages.best_device()
-        super().__init__(recipe.resolved(device), workspace, device=device)
+        super().__init__(recipe, workspace, device=device or stages.best_device())
         self.engine = engine or LocalEngine()
 
     def with_recipe(self, recipe: Recipe) -> Pipeline:
         """Return the pipeline of another recipe that has the same candidates; what was read already is shared."""
         other = copy.copy(self)
-        other.recipe = recipe.resolved(self.device)
+        other.recipe = recipe
         return other
 
     def status(self, *, verify: bool = False) -> list[Status]:

@@ -83,6 +83,7 @@ class Source(ABC):
 class Reader(Plugin):
     """How to open one source format; the fields are what a recipe's ``source`` may say."""
 
+    family = "reader"
     split: str = Field("train", description="which part of the source: train or test")
 
     @abstractmethod

@@ -23,6 +23,7 @@ class Score(Plugin):
     which other parts of the model were dropped.
     """
 
+    family = "score"
     uses: ClassVar[Literal["logits", "passes"]] = "logits"
 
     def __call__(self, logits: Tensor) -> Tensor:

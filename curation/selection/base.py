@@ -52,6 +52,7 @@ class Group:
 class Selector(Plugin):
     """One way to fill a quota. A member writes ``prefer``; ``__call__`` takes the most preferred."""
 
+    family = "selector"
     within: ClassVar[Within] = "boundary"
     """What it chooses from where the recipe does not say."""
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import curation.corruptions
 from curation.corruptions import CORRUPTIONS, Constants, kinds_of
 from curation.corruptions.weather import Snow
-from curation.errors import RenamedWarning, UsageError, renamed_told
+from curation.errors import RenamedWarning, UsageError, notes_told
 from curation.plugin import Registry
 from curation.recipe import Recipe
 
@@ -235,7 +235,7 @@ def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> 
 def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) -> None:
     file, told = tmp_path / "old.yaml", list[str]()
     file.write_text(yaml.safe_dump({**PLAIN, "label_check": {"neighbours": 7}}))
-    with renamed_told(told.append):
+    with notes_told(told.append):
         for _ in range(2):
             Recipe.load(file)
         Recipe.parse(yaml.safe_load(file.read_text()))
@@ -243,6 +243,6 @@ def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) 
     assert told == [f"{file}: {sentence}", sentence]
     with pytest.warns(RenamedWarning, match="neighbours"):
         Recipe.load(file)
-    with pytest.warns(UserWarning, match="another"), renamed_told(told.append):
+    with pytest.warns(UserWarning, match="another"), notes_told(told.append):
         warnings.warn("another", UserWarning, stacklevel=1)
     assert len(told) == 2

@@ -1,11 +1,8 @@
 // A visible component: drawn once its style sheets and columns are here, then updated with every message from Python.
 
-/** @import { Create, Message, Mounted, StreamlitComponent } from "./types.d.ts" */
-
 import { columnsOf, onArrival } from "./cargo.js";
 import { unpack } from "./message.js";
 
-/** @type {Map<Element, Mounted>} */
 const views = new Map(); // parent element -> { create, css, component, parameters, instance }
 
 onArrival((fingerprint) => {
@@ -17,15 +14,13 @@ onArrival((fingerprint) => {
 
 // Returns a component's `mount`. `create(root, send)` returns its `update(parameters, columns, more)` and `destroy()`;
 // `sheet` is the address of its own style sheet.
-/** @type {(sheet: URL, create: Create) => (component: StreamlitComponent) => Promise<() => void>} */
 export function connect(sheet, create) {
   const sheets = Promise.all([new URL("part.css", import.meta.url), sheet].map(textOf));
   let css = "";
   return async (component) => {
     const { parentElement } = component;
-    const parameters = unpack(component.data);
-    const view = views.get(parentElement) ?? { create, component, parameters, css, instance: null, nodes: [] };
-    Object.assign(view, { component, parameters });
+    const view = views.get(parentElement) ?? { create, instance: null };
+    Object.assign(view, { component, parameters: unpack(component.data) });
     views.set(parentElement, view);
     css ||= (await sheets).join("\n");
     view.css = css;
@@ -37,14 +32,12 @@ export function connect(sheet, create) {
   };
 }
 
-/** @type {(url: URL) => Promise<string>} */
 async function textOf(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url} cannot be loaded (${answer.status}); reload the page`);
   return answer.text();
 }
 
-/** @type {(view: Mounted) => void} */
 function draw(view) {
   const { component, css, parameters } = view;
   const columns = columnsOf(parameters.columns);
@@ -60,7 +53,6 @@ function draw(view) {
       trigger: (name, value) => view.component.setTriggerValue(name, value),
     });
   }
-  /** @type {Record<string, Message>} */
   const more = {};
   for (const [name, fingerprint] of Object.entries(parameters.more ?? {})) {
     const there = columnsOf(fingerprint);
@@ -69,9 +61,8 @@ function draw(view) {
   view.instance.update(parameters, columns, more);
 }
 
-/** @type {(view: Mounted) => void} */
 function remove(view) {
   views.delete(view.component.parentElement);
   view.instance?.destroy();
-  view.nodes.forEach((node) => node.remove());
+  view.nodes?.forEach((node) => node.remove());
 }

@@ -1,0 +1,78 @@
+"""Plug-ins of other packages: installed in a folder on the path, in a process of its own, as strangers have them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.contributing import NAMES, ROOT, USED, examples, install, plugin_class, run
+
+INVERT = next(code for path, code in examples().items() if path.stem == "invert")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one package that has a plug-in of every family."""
+    folder = tmp_path_factory.mktemp("site")
+    modules = {f"stranger_{path.stem}": code for path, code in examples().items()}
+    install(folder, "stranger", modules, {name: f"{name}:{plugin_class(code)}" for name, code in modules.items()})
+    return folder
+
+
+def test_every_family_takes_a_package_s_plug_in(site: Path) -> None:
+    """From one installation: the command line's lists, recipes and the schemas of forms."""
+    known = json.loads(run("-W", "error::UserWarning", "-c", USED, path=(site, ROOT)).stdout)
+    assert {kind: known[kind][-1] for kind in NAMES} == NAMES
+
+
+def test_contract_tests_run_over_a_package_s_plug_ins(site: Path) -> None:
+    found = run("-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *CONTRACTS, path=(site, ROOT)).stdout
+    assert " passed" in found
+
+
+CONTRACTS = ("tests/corruptions/test_corruptions.py", "-k", "invert")
+
+
+@pytest.mark.parametrize("first", ["curation.training.settings", "stranger_half_and_half"])
+def test_whatever_is_imported_first(site: Path, first: str) -> None:
+    code = f"import {first}; from curation.registries import registries; print('invert' in registries()['corruptions'])"
+    assert run("-W", "error::UserWarning", "-c", code, path=(site, ROOT)).stdout.strip() == "True"
+
+
+BROKEN = {
+    "missing-module": ("import nothing_of_that_name", "cannot be loaded (ModuleNotFoundError: No module named"),
+    "missing-class": ("", "cannot be loaded (AttributeError: module"),
+    "raises": ("raise RuntimeError('no luck')", "cannot be loaded (RuntimeError: no luck)"),
+    "function": ("def Thing(): ...", "is no class derived from a family's base class, such as Corruption"),
+    "abstract": (
+        "from curation.corruptions import Corruption\nclass Thing(Corruption):\n    name = title = 'thing'",
+        "does not write corrupt",
+    ),
+    "nameless": (
+        "from curation.corruptions import Corruption\nclass Thing(Corruption):\n    def corrupt(self, i, r): ...",
+        "has no name and no title",
+    ),
+}
+
+
+def test_a_broken_or_clashing_package_gives_one_sentence(tmp_path: Path) -> None:
+    """Each is named in a sentence of its own and left out; the others are there."""
+    expected = []
+    for package, (code, sentence) in BROKEN.items():
+        module = package.replace("-", "_")
+        install(tmp_path, package, {module: code}, {"thing": f"{module}:Thing"})
+        expected.append((f"the package {package} offers the plug-in thing, which {sentence}", f"uninstall {package}"))
+    install(tmp_path, "foggy", {"foggy": INVERT.replace('"invert"', '"fog"')}, {"fog": "foggy:Invert"})
+    install(tmp_path, "one", {"one": INVERT}, {"invert": "one:Invert"})
+    install(tmp_path, "two", {"two": INVERT}, {"invert": "two:Invert"})
+    for name, first, second in (("fog", "curation", "foggy"), ("invert", "one", "two")):
+        clash = f"the packages {first} and {second} both offer a corruption named {name}; the one of {second} is left"
+        expected.append((clash, "give it another name"))
+    done = run("-m", "curation.cli", "list", "corruptions", path=(tmp_path, ROOT)).stderr
+    notes = [line.removeprefix("note ") for line in done.splitlines() if line.startswith("note ")]
+    assert len(notes) == len(expected), done
+    for start, end in expected:
+        assert any(note.startswith(start) and note.endswith(end) for note in notes), (start, done)
+    assert "invert" in done
