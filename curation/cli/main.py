@@ -15,6 +15,7 @@ from rich.table import Table
 
 from curation.cli.evaluate import evaluate, tune
 from curation.cli.inspect import labels
+from curation.cli.stability import stability
 from curation.cli.terminal import (
     CACHE,
     AsJson,
@@ -299,6 +300,7 @@ def _attack(text: str) -> dict[str, Any]:
 app.command()(evaluate)
 app.command()(tune)
 app.command()(labels)
+app.command()(stability)
 
 
 @app.command()

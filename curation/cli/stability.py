@@ -1,0 +1,58 @@
+"""The command ``stability``: how much of the set another training of the goal model would choose again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from curation.cli.terminal import (
+    AsJson,
+    Bars,
+    Device,
+    RecipeFile,
+    WorkspaceFolder,
+    console,
+    finish,
+    open_pipeline,
+    sentences,
+)
+
+
+def stability(
+    recipe: RecipeFile,
+    workspace: WorkspaceFolder = None,
+    trainings: Annotated[int, typer.Option(min=2, help="Of the goal model, the recipe's own among them.")] = 2,
+    as_json: AsJson = False,
+    device: Device = None,
+) -> None:
+    """Estimate how many of the chosen images another training of the same goal model would choose again.
+
+    Each training costs what the recipe did: the goal model, its adversarial copies and all scores are made anew.
+    """
+    with sentences():
+        from curation.analysis import stability as analysis
+
+        pipeline = open_pipeline(recipe, workspace, device)
+        with Bars() as bars:
+            found = analysis.stability(pipeline, trainings=trainings, report=bars)
+        table = Table("family", "chosen", "chosen again", "share", "at random", box=None)
+        for name, part in found.families.items():
+            chance = f"{part.by_chance / part.chosen:.0%}"
+            table.add_row(name, f"{part.chosen:,}", f"{part.again:,.0f}", f"{part.share:.0%}", chance)
+        console.print(table)
+        console.print(found.sentence, highlight=False, soft_wrap=True)
+        families = {name: {**part.__dict__, "share": part.share} for name, part in found.families.items()}
+        whole = found.whole
+        finish(
+            {
+                "trainings": trainings,
+                "chosen": whole.chosen,
+                "again": whole.again,
+                "share": whole.share,
+                "by_chance": whole.by_chance,
+                "families": families,
+            },
+            as_json,
+        )
