@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 STAMP := .venv/.ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
-.PHONY: demo app test lint docs screenshots clean
+.PHONY: demo app test test-fast test-any-machine lint docs screenshots clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)  ## compute the demo on embedded data and open the dashboard
@@ -16,12 +16,19 @@ app: $(STAMP)  ## open the dashboard
 test: $(STAMP) lint  ## format, lint, types, then every test
 	$(BIN)/python -m pytest
 
+test-fast: $(STAMP)  ## without the slow tests and without a browser, for daily work
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
+test-any-machine: $(STAMP)  ## every test as on four machines: with and without bfloat16, on busy cores, as it is
+	tests/any_machine.sh
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/deno fmt --check
 	$(BIN)/deno lint
+	$(BIN)/deno check pages/ui/components/web/*.js
 
 docs: $(STAMP)  ## write the table of plug-ins
 	$(BIN)/python -m curation.registries > docs/plugins.md

@@ -106,6 +106,15 @@ class Visit:
             self.page.get_by_text(expect).first.wait_for(timeout=1000 * PATIENCE_S)
         self.page.wait_for_selector(IDLE, timeout=1000 * PATIENCE_S)
 
+    def quiet(self, *, still_ms: int = 500) -> None:
+        """Wait until nothing was sent or received for a while."""
+        until = time.monotonic() + PATIENCE_S
+        counted = -1
+        while counted != len(self.down) + len(self.up) and time.monotonic() < until:
+            counted = len(self.down) + len(self.up)
+            self.page.wait_for_timeout(still_ms)
+            self.page.wait_for_selector(IDLE)
+
     def forget_traffic(self) -> None:
         """Count from here."""
         self.down.clear()

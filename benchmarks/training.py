@@ -48,7 +48,7 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {}
     for seed in map(int, options.seeds.split(",")):
         for preset in options.presets.split(","):
-            fields = {"preset": preset, "seed": seed}
+            fields = {"preset": preset, "seed": seed, "threads": options.threads}
             if options.precision:
                 fields["precision"] = options.precision
             accuracy, seconds, epochs = measure(Training.model_validate(fields), options, data, held_out)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from curation.threads import wait_passively
+
 _HOMES = {
     "ClusterSampler": "curation.dataset",
     "load": "curation.dataset",
@@ -17,6 +19,9 @@ _HOMES = {
     "Workspace": "curation.storage.workspace",
 }
 __all__ = ["ClusterSampler", "Pipeline", "Recipe", "Workspace", "load"]
+
+
+wait_passively()  # here, for every entry imports this package before torch
 
 
 def __getattr__(name: str) -> Any:

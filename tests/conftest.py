@@ -13,8 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import curation  # noqa: F401  (before torch: it says how threads wait)
+
 os.environ.setdefault("CURATION_TEST_THREADS", "1")  # two workers on two cores
 os.environ["OMP_NUM_THREADS"] = os.environ["CURATION_TEST_THREADS"]
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave their core to others
 if os.environ.get("CURATION_TEST_BF16"):
     sys.path.insert(0, str(Path(__file__).parent / "forced"))
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -28,7 +31,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
@@ -36,7 +39,8 @@ from curation.storage.workspace import Workspace
 
 THREADS = int(os.environ["CURATION_TEST_THREADS"])
 torch.set_num_threads(THREADS)
-settings.register_profile("fixed", derandomize=True)  # the same examples in every run
+# The same examples in every run, however long a busy machine takes for one.
+settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fixed")
 
 SMALL: dict[str, Any] = {

@@ -27,7 +27,14 @@ LIBRARIES = {
     "cleanlab",
 }
 """What the compute packages may import: each is usable alone, on a bare GPU machine."""
-INSIDE = {"curation.plugin", "curation.errors", "curation.randomness", "curation.progress", "curation.memory"}
+INSIDE = {
+    "curation.plugin",
+    "curation.errors",
+    "curation.randomness",
+    "curation.progress",
+    "curation.memory",
+    "curation.threads",
+}
 COMPUTE = (
     *("scores", "corruptions", "attacks", "embedding", "selection", "models", "training"),
     *("coverage", "label_errors"),

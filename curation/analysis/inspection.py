@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +14,7 @@ from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
 from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline, stages
+from curation.threads import torch_threads
 
 SLIGHTLY = 0.1
 """Mean change of a pixel up to which an image counts as the attacked one."""
@@ -123,7 +122,7 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     network = stages.goal_model(*pipeline.model)
     tensor = to_device(original, device)
     watched = _Watched(network, tensor[0])
-    with _one_thread():
+    with torch_threads(1):  # for one small image, more cost more than they bring, on a busy machine ten times
         found = stages.to_pixels(
             stages.prepared(attack, samples, device)(
                 watched,
@@ -147,17 +146,6 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
         linf=float(size["linf"]),
         l2=float(size["l2"]),
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one core: for a single small image, threads cost more than they bring, on a busy machine ten times."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:

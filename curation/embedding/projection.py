@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from curation.embedding.distances import checked
 from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
+from curation.threads import torch_threads
 
 Method = Literal["pca", "umap"]
 
@@ -52,7 +52,7 @@ def project(
         return reduced
     from umap import UMAP  # imports for ten seconds, so only where it is used
 
-    with _own_threads(), warnings.catch_warnings():
+    with torch_threads(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value")
         init = "random" if len(reduced) < 10 else "spectral"
         umap = UMAP(n_neighbors=min(neighbors, len(reduced) - 1), min_dist=min_dist, random_state=seed, init=init)
@@ -158,7 +158,7 @@ def _moved(
     a, b = find_ab_params(1.0, min_dist)
     heads, which = (weights >= 1 / EPOCHS).nonzero()
     state = np.random.default_rng(seed).integers(-(2**31) + 1, 2**31 - 1, 3)
-    with _own_threads():
+    with torch_threads():
         moved = optimize_layout_euclidean(
             start,
             plane.copy(),
@@ -173,13 +173,3 @@ def _moved(
             initial_alpha=0.25,
         )
     return np.asarray(moved, dtype=np.float32)
-
-
-@contextmanager
-def _own_threads() -> Iterator[None]:
-    """Inside, UMAP may set the number of OpenMP threads, which torch shares and whose rounding depends on it."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

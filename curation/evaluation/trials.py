@@ -93,6 +93,8 @@ def train_trial(
             "seconds": round(sum(row["seconds"] for row in history), 3),
             "history": history,
             "device": device,
+            "threads": evaluation.schedule.threads,
+            "precision": evaluation.schedule.resolved(device).precision,
         }
         kept.finish(content, about)
 

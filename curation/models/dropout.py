@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from curation.errors import CurationError, UsageError
+from curation.models.ensemble import Ensemble, mean_answer
 from curation.models.features import with_last_layer
 from curation.randomness import SampleRandom, stream_seeds
 
@@ -86,7 +87,7 @@ def dropout_logits(model: nn.Module, images: Tensor, *, rate: float, passes: int
     its batch; the network itself runs once.
 
     Args:
-        model: in evaluation mode; may be folded.
+        model: in evaluation mode; may be folded. Of an ensemble a pass is one of each member, by masks of its own.
         images: float32 N×C×H×W in [0, 1], on the model's device.
         rate: share of the features that a mask drops, in [0, 1).
         passes: T ≥ 1; a pass is the same whatever T is.
@@ -100,6 +101,13 @@ def dropout_logits(model: nn.Module, images: Tensor, *, rate: float, passes: int
     _check(rate)
     if passes < 1:
         raise UsageError(f"Monte Carlo dropout takes at least 1 pass, got {passes}")
+    if isinstance(model, Ensemble):
+        every = [
+            dropout_logits(member, images, rate=rate, passes=passes, seed=seed + index)
+            for index, member in enumerate(model.members)
+        ]
+        logits_of, passes_of = zip(*every, strict=True)
+        return mean_answer(logits_of), mean_answer(passes_of)
     logits, features, layer = with_last_layer(model, images)
     draws = SampleRandom(stream_seeds(seed, torch.arange(passes), "dropout"), device=features.device)
     masks = (draws.uniform(features.shape[1]) >= rate).to(features.dtype) / (1 - rate)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from curation.errors import CurationError
+from curation.models.ensemble import Ensemble, mean_answer
 
 
 def logits_and_features(model: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """Return a model's logits and what its last linear layer was given, in one forward pass.
 
     Args: images: float32 N×C×H×W in [0, 1], on the model's device.
-    Returns: logits N×K; features N×D, D being that layer's input width.
+    Returns: logits N×K; features N×D, D being that layer's input width; of an ensemble those of its members
+        side by side.
     Raises: CurationError when the model does not end in a linear layer.
     """
+    if isinstance(model, Ensemble):
+        every, seen = zip(*(logits_and_features(member, images) for member in model.members), strict=True)
+        return mean_answer(every), torch.cat(seen, dim=1)
     logits, features, _ = with_last_layer(model, images)
     return logits, features
 

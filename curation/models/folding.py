@@ -9,6 +9,7 @@ from torch import nn
 from torch.fx.experimental.optimization import fuse
 
 from curation.models.classifier import Classifier
+from curation.models.ensemble import Ensemble
 
 
 def folded(model: nn.Module) -> nn.Module:
@@ -16,8 +17,10 @@ def folded(model: nn.Module) -> nn.Module:
 
     Logits and gradients with respect to the images are those of the model to float32 rounding (about 1e-6 of their
     size); weights stay channels-last. A model that ``torch.fx`` cannot trace (its forward branches on values) is copied
-    as it is.
+    as it is. An ensemble's members are folded one by one.
     """
+    if isinstance(model, Ensemble):
+        return Ensemble([folded(member) for member in model.members]).eval()
     twin = copy.deepcopy(model).eval().requires_grad_(False)
     network = twin.network if isinstance(twin, Classifier) else twin
     try:

@@ -81,13 +81,14 @@ class Pipeline(Plan):
         self, recipe: Recipe, workspace: Workspace, *, engine: Engine | None = None, device: str | None = None
     ) -> None:
         """Args: engine: where shards run, by default here; device: cuda, mps or cpu, by default the fastest."""
-        super().__init__(recipe, workspace, device=device or stages.best_device())
+        device = device or stages.best_device()
+        super().__init__(recipe.resolved(device), workspace, device=device)
         self.engine = engine or LocalEngine()
 
     def with_recipe(self, recipe: Recipe) -> Pipeline:
         """Return the pipeline of another recipe that has the same candidates; what was read already is shared."""
         other = copy.copy(self)
-        other.recipe = recipe
+        other.recipe = recipe.resolved(self.device)
         return other
 
     def status(self, *, verify: bool = False) -> list[Status]:

@@ -114,6 +114,19 @@ class Recipe(Settings):
             node[last] = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
         return Recipe.parse(value)
 
+    def resolved(self, device: str) -> Recipe:
+        """Return the recipe with the precision of every training as it is on a device, where it says ``auto``."""
+        check = self.label_check
+        return self.model_copy(
+            update={
+                "goal_model": self.goal_model.model_copy(update={"train": self.goal_model.train.resolved(device)}),
+                "self_correction": self.self_correction.model_copy(
+                    update={"train": self.self_correction.train.resolved(device)}
+                ),
+                "label_check": check and check.model_copy(update={"train": check.train.resolved(device)}),
+            }
+        )
+
     def candidates(self) -> dict[str, Any]:
         """Return the parts, as plain data, that determine the candidates and the map."""
         value = self.to_dict()

@@ -8,12 +8,19 @@ from typing import Literal
 
 import torch
 
+Precision = Literal["auto", "float32", "bfloat16"]
 
-def dtype(precision: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:
-    """Return the type in which the network's convolutions and products are computed on a device."""
+
+def resolved(precision: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
+    """Return what a precision is on a device; ``auto`` is bfloat16 where that is computed in hardware."""
     if precision == "auto":
-        return torch.bfloat16 if _computes_bfloat16(device) else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+        return "bfloat16" if _computes_bfloat16(device) else "float32"
+    return precision
+
+
+def dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """Return the type in which the network's convolutions and products are computed on a device."""
+    return torch.bfloat16 if resolved(precision, device) == "bfloat16" else torch.float32
 
 
 def _computes_bfloat16(device: torch.device) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+import torch
 from pydantic import ConfigDict, Field, model_validator
 
 from curation.errors import UsageError, unknown_name
 from curation.plugin import PixelFloat, Settings, name_field
 from curation.training.methods import METHODS, Method
 from curation.training.methods.base import BETA, EPSILON, STEPS, Beta, Radius, Steps
+from curation.training.precision import Precision, resolved
 
 if TYPE_CHECKING:
     MethodName = str
@@ -93,10 +95,13 @@ class Training(Settings):
     noise: PixelFloat = Field(0.0, ge=0, le=1, description="standard deviation of Gaussian noise added to the pixels")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of the last features dropped")
     drop_block: float = Field(0.0, ge=0, lt=1, description="share of the last feature map dropped, in squares")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
+    precision: Precision = Field(
+        "float32",
         description="of the network's arithmetic; auto: bfloat16 where the processor has it (CUDA; CPUs with "
-        "AVX512-BF16 or AMX), else float32",
+        "AVX512-BF16 or AMX), else float32; which of them it was is written into the recipe",
+    )
+    threads: int = Field(
+        2, ge=1, le=256, description="threads on a CPU, whatever the machine has: their number decides the rounding"
     )
     compile: bool = Field(False, description="compile the network first (worth its minute on CUDA, for long runs)")
     seed: int | None = Field(None, ge=0, lt=2**31, description="of everything random; None: the recipe's")
@@ -134,6 +139,10 @@ class Training(Settings):
         """Return the training method with its parameters: those of these fields that it has."""
         known = METHODS[self.method].model_fields
         return METHODS.build(self.method, {name: value for name, value in self if name in known})
+
+    def resolved(self, device: str) -> Self:
+        """Return the settings with the precision that ``auto`` means on a device, for others may mean another."""
+        return self.model_copy(update={"precision": resolved(self.precision, torch.device(device))})
 
     @property
     def versions(self) -> list[Any]:

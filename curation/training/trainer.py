@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from curation.errors import CurationError
 from curation.memory import TOO_LITTLE, enough_memory
 from curation.models.prediction import predict
+from curation.threads import torch_threads
 from curation.training.batches import Batches
 from curation.training.learner import Learner
 from curation.training.precision import reproducible
@@ -74,7 +75,7 @@ def train(
         labels: integers N in [0, K), or soft labels, floats N×K, each row non-negative with a sum of 1.
         seed: of order, augmentation and adversarial starts; the settings' own goes before it. Each epoch's draws derive
             from it and the epoch's number: going on from a ``state`` gives the same weights, to the bit on the same
-            device and number of threads, as never having stopped.
+            kind of processor, as never having stopped.
         weights: floats N ≥ 0: how much each sample counts; a batch's loss is the weighted mean. None: all the same.
         resume: the ``state`` of an earlier epoch; after the last one its weights are loaded and nothing is yielded.
 
@@ -89,10 +90,11 @@ def train(
         batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
         learner = Learner(model, settings, device)
         first = _restore(learner, resume) if resume else 0
+    threads = settings.threads if device.type == "cpu" else None
     rate = partial(_rate, settings, len(batches) * learner.method.replays)
     for epoch in range(first, settings.epochs):
         started = time.perf_counter()
-        with enough_memory(TOO_LITTLE.format("training")):
+        with enough_memory(TOO_LITTLE.format("training")), torch_threads(threads):
             loss, accuracy, margins = _epoch(learner, batches, epoch, len(images), seed, rate, on_step)
             state = {"epoch": epoch + 1, **learner.state()}
         if epoch + 1 == settings.epochs:

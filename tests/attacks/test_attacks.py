@@ -26,8 +26,7 @@ from curation.models.folding import folded
 from curation.models.loading import load_weights
 from curation.plugin import fingerprint
 from curation.randomness import SampleRandom, stream_seeds
-from curation.training.settings import Training
-from curation.training.trainer import train
+from tests.solved import as_tensor, solved, stripes
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images, labels and seeds."""
@@ -42,7 +41,7 @@ def ready(member: type[Attack], **parameters: Any) -> Attack:
     attack = member(**short, **parameters)
     if not attack.donors_per_class:
         return attack
-    images, labels = shapes(60, 5)
+    images, labels = stripes(60, 5)
     return attack.with_donors(as_tensor(images), torch.from_numpy(labels))
 
 
@@ -65,38 +64,20 @@ def cases() -> list[Any]:
 every_attack = pytest.mark.parametrize(("member", "chosen"), cases())
 
 
-def shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gray 16×16 images of four classes, a bright bar in one of four places under noise: learned in a second."""
-    draws = np.random.default_rng(seed)
-    labels = draws.integers(0, 4, count)
-    images = draws.integers(0, 120, (count, 16, 16, 1))
-    for image, label in zip(images, labels, strict=True):
-        image[4 * label : 4 * label + 4, 3:13] += 60
-    return images.astype(np.uint8), labels
-
-
-def as_tensor(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-
-
 @functools.cache
-def trained() -> nn.Module:
-    """Return a network that tells the shapes apart; shared, so attacks must leave it as it is."""
-    network = build("tiny_resnet", classes=4, shape=(16, 16, 1))
-    images, labels = shapes(600, 0)
-    for _ in train(network, images, labels, settings=Training(epochs=3, batch_size=32, augment=False), seed=0):
-        pass
-    return network
+def classifier() -> nn.Module:
+    """Return a network that tells stripes apart; shared, so attacks must leave it as it is."""
+    return solved()
 
 
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
-    return trained()
+    return classifier()
 
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    images, labels = shapes(20, 1)
+    images, labels = stripes(20, 1)
     return as_tensor(images), torch.from_numpy(labels), stream_seeds(0, np.arange(20), "test")
 
 
@@ -334,7 +315,7 @@ def test_the_best_point_of_the_path_is_kept(model: nn.Module, batch: Batch) -> N
 
 
 def test_pgd_fools_a_trained_model_and_more_than_noise_does(model: nn.Module) -> None:
-    pixels, classes = shapes(200, 2)
+    pixels, classes = stripes(200, 2)
     images, labels, seeds = as_tensor(pixels), torch.from_numpy(classes), stream_seeds(0, np.arange(200))
     assert accuracy(model, images, labels) > 0.97
     noise = random_point(images, SampleRandom(seeds), "linf", 0.15)

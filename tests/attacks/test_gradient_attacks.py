@@ -22,12 +22,13 @@ from curation.attacks.losses import LOSSES, cw, dlr, logit, remark
 from curation.attacks.search import Search
 from curation.errors import CurationError, UsageError
 from curation.randomness import SampleRandom, stream_seeds
-from tests.attacks.test_attacks import Batch, Counting, accuracy, as_tensor, shapes, trained
+from tests.attacks.test_attacks import Batch, Counting, accuracy, classifier
+from tests.solved import as_tensor, stripes
 
 
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
-    return trained()
+    return classifier()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def batch() -> Batch:
 
 
 def some(count: int) -> Batch:
-    images, labels = shapes(count, 1)
+    images, labels = stripes(count, 1)
     return as_tensor(images), torch.from_numpy(labels), stream_seeds(0, np.arange(count), "test")
 
 
@@ -300,9 +301,9 @@ class Masked(nn.Module):
 def test_square_sees_through_a_masked_gradient(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
     masked = Masked(model)
-    climbing = PGD(epsilon=0.12, steps=10)(masked, images, labels, seeds=seeds)
+    climbing = PGD(epsilon=0.12, steps=10, random_start=False)(masked, images, labels, seeds=seeds)
     searching = Square(epsilon=0.12, steps=150)(masked, images, labels, seeds=seeds)
-    assert accuracy(masked, climbing, labels) > 0.9
+    assert torch.equal(climbing, images)
     assert accuracy(masked, searching, labels) < 0.6
 
 

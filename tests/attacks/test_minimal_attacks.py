@@ -24,8 +24,7 @@ from curation.models.architectures import build
 from curation.models.folding import folded
 from curation.models.loading import load_weights
 from curation.randomness import SampleRandom, stream_seeds
-from curation.training.settings import Training
-from curation.training.trainer import train
+from tests.solved import as_tensor, solved, stripes
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder shared is not beside the repository")
@@ -37,29 +36,19 @@ MINIMAL = [DeepFool(), DeepFool(norm="linf"), CarliniWagner(steps=60)]
 every_minimal_attack = pytest.mark.parametrize("attack", MINIMAL, ids=["deepfool", "deepfool-linf", "carlini_wagner"])
 
 
-def shapes(count: int, seed: int) -> Batch:
-    """Gray 16×16 images of four classes, a bright bar in one of four places under noise: learned in a second."""
-    draws = np.random.default_rng(seed)
-    labels = draws.integers(0, 4, count)
-    pixels = draws.integers(0, 120, (count, 1, 16, 16))
-    for image, label in zip(pixels, labels, strict=True):
-        image[:, 4 * label : 4 * label + 4, 3:13] += 60
-    return torch.from_numpy(pixels).float() / 255, torch.from_numpy(labels), stream_seeds(seed, np.arange(count))
+def some(count: int, seed: int) -> Batch:
+    images, labels = stripes(count, seed)
+    return as_tensor(images), torch.from_numpy(labels), stream_seeds(seed, np.arange(count))
 
 
 @pytest.fixture(scope="module")
 def model() -> nn.Module:
-    network = build("tiny_resnet", classes=4, shape=(16, 16, 1))
-    images, labels, _ = shapes(600, 0)
-    pixels = images.mul(255).round().byte().permute(0, 2, 3, 1).numpy()
-    for _ in train(network, pixels, labels.numpy(), settings=Training(epochs=3, batch_size=32, augment=False), seed=0):
-        pass
-    return folded(network)
+    return folded(solved())
 
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    return shapes(24, 1)
+    return some(24, 1)
 
 
 class Linear(nn.Module):
@@ -253,10 +242,11 @@ def test_what_was_never_fooled_is_only_rounded(batch: Batch) -> None:
 
 def test_style_transfer_nears_the_lent_features_and_fools(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    donors, theirs, _ = shapes(40, 7)
+    donors, theirs, _ = some(40, 7)
     attack = StyleTransfer(step_size=0.3).with_donors(donors, theirs)
     out = attack(model, images, labels, seeds=seeds)
-    assert is_fooled(model, out, labels).float().mean() > 0.9
+    assert is_fooled(model, out, labels).float().mean() > 0.5
+    assert is_fooled(model, images, labels).float().mean() < 0.1
     held = StyleTransfer(step_size=0.3, style_weight=30).with_donors(donors, theirs)
     assert lengths(held(model, images, labels, seeds=seeds) - images).mean() < lengths(out - images).mean()
 
@@ -320,7 +310,7 @@ def test_donors_that_do_not_fit_are_explained(model: nn.Module, batch: Batch) ->
 )
 def test_a_sample_alone_is_the_same_to_the_bit(attack: Attack, model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    attack = attack.with_donors(*shapes(20, 7)[:2])
+    attack = attack.with_donors(*some(20, 7)[:2])
     for quantize in (True, False):
         whole = attack(model, images, labels, seeds=seeds, quantize=quantize)
         for i in (0, 13):

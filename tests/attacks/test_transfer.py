@@ -22,8 +22,7 @@ from curation.models.architectures import build
 from curation.models.loading import save_weights
 from curation.plugin import Registry, fingerprint
 from curation.randomness import stream_seeds
-from curation.training.settings import Training
-from curation.training.trainer import train
+from tests.solved import as_tensor, solved, stripes
 
 ATTACK = Registry("attack", (Transfer,))
 SHAPE = (16, 16, 1)
@@ -36,29 +35,9 @@ SETTINGS: list[dict[str, Any]] = [
 every_setting = pytest.mark.parametrize("parameters", SETTINGS, ids=["published", "joint", "linf", "l2"])
 
 
-def stripes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gray 16×16 images of four classes, noisy stripes in one of four directions: learned in half a second."""
-    draws = np.random.default_rng(seed)
-    labels = draws.integers(0, 4, count)
-    down, right = np.array([(1, 0), (0, 1), (0.7, 0.7), (0.7, -0.7)]).T[:, labels, None, None]
-    phase = draws.uniform(0, 2 * np.pi, (count, 1, 1))
-    images = 120 + 30 * np.sin(1.6 * (down * np.arange(16)[:, None] + right * np.arange(16)) + phase)
-    images += draws.normal(0, 30, images.shape)
-    return images.clip(0, 255).astype(np.uint8)[..., None], labels
-
-
-def trained(seed: int) -> nn.Module:
-    network = build("tiny_resnet", classes=4, shape=SHAPE, seed=seed)
-    images, labels = stripes(600, seed)
-    for _ in train(network, images, labels, settings=Training(epochs=3, batch_size=32, augment=False), seed=seed):
-        pass
-    network.zero_grad()
-    return network.eval()
-
-
 @pytest.fixture(scope="module")
 def models() -> list[nn.Module]:
-    return [trained(seed) for seed in range(4)]
+    return [solved(seed) for seed in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +50,7 @@ def checkpoints(models: list[nn.Module], tmp_path_factory: pytest.TempPathFactor
 
 def batch(count: int) -> tuple[Tensor, Tensor, Tensor]:
     pixels, labels = stripes(count, 99)
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    return images, torch.from_numpy(labels), stream_seeds(0, np.arange(count), "transfer")
+    return as_tensor(pixels), torch.from_numpy(labels), stream_seeds(0, np.arange(count), "transfer")
 
 
 def surrogate(checkpoint: str, weight: float = 1.0) -> dict[str, Any]:

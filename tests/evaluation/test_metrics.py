@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 
 import numpy as np
@@ -175,26 +174,6 @@ def test_pairing_makes_a_gain_surer_than_the_figures() -> None:
     alone, paired = intervals([mine])["R"], gain([mine], [theirs])["R"]
     assert paired.low > 0
     assert paired.high - paired.low < alone.high - alone.low
-
-
-def test_nine_trainings_on_75_000_images_take_half_a_second() -> None:
-    draws = np.random.default_rng(0)
-    base = pd.DataFrame(
-        {
-            "part": np.repeat(["clean", "adversarial", *["corruption"] * 73], 1000),
-            "kind": "fog",
-            "severity": 1,
-            "sample_id": np.tile(np.arange(1000), 75),
-            "label": np.int32(1),
-        }
-    )
-    tables = [base.assign(prediction=draws.integers(0, 2, 75_000)) for _ in range(9)]
-    seconds = []
-    for _ in range(3):
-        start = time.process_time()
-        intervals(tables)
-        seconds.append(time.process_time() - start)
-    assert min(seconds) < 0.5
 
 
 def test_tables_of_other_images_are_refused() -> None:

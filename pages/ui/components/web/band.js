@@ -1,5 +1,7 @@
 // The hardness band: while an edge moves, everything is computed here; Python hears of the release.
 
+/** @import { Create } from "./types.d.ts" */
+
 import { entropyAt, rankAt } from "./curve.js";
 import { element, fitted, perFrame, themeOf } from "./dom.js";
 import { clamp, count, ordinal, percent } from "./numbers.js";
@@ -12,6 +14,7 @@ const TELL_AFTER_MS = 450;
 
 export const mount = connect(new URL("band.css", import.meta.url), create);
 
+/** @type {Create} */
 function create(root, send) {
   root.className = "part band";
   const facts = element("div", { class: "facts", role: "status" });
@@ -43,7 +46,7 @@ function create(root, send) {
   let shown = null; // parameters
   let columns = null;
   let picture = null; // decoded previews
-  let band = { offset: 0, floor: null };
+  let band = { offset: 0, floor: /** @type {number | null} */ (null) };
   let told = null; // the band in the last message from Python, as text
   let colors = null;
   let held = null; // the edge being dragged
@@ -139,12 +142,12 @@ function create(root, send) {
     let within = 0;
     following().forEach((i, k) => {
       const inside = ranks[i] <= last;
-      within += inside;
+      if (inside) within += 1;
       const [column, row] = [k % perRow, Math.floor(k / perRow)];
       const [x, y] = [(i % layout.columns) * layout.pitch_x, Math.floor(i / layout.columns) * layout.pitch_y];
       context.globalAlpha = inside ? 1 : 0.18;
-      const target = [column * (side + 3), row * (side + 3), side, side];
-      if (picture) context.drawImage(picture, x, y, layout.width, layout.height, ...target);
+      const [left, top] = [column * (side + 3), row * (side + 3)];
+      if (picture) context.drawImage(picture, x, y, layout.width, layout.height, left, top, side, side);
     });
     context.globalAlpha = 1;
     const every = Math.max(1, Math.round(shown.total / Math.max(1, ranks.length)));

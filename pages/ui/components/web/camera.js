@@ -1,7 +1,10 @@
 // Where the map looks. Unit coordinates: the longer side of the points' box is 1; pixels count from the stage's corner.
 
+/** @import { Camera } from "./types.d.ts" */
+
 import { clamp } from "./numbers.js";
 
+/** @type {(moved: () => void) => Camera} */
 export function createCamera(moved) {
   let box = [0, 0, 1, 1]; // left, bottom, right, top: what "show all" shows
   let gliding = 0;
@@ -10,15 +13,20 @@ export function createCamera(moved) {
   const fitScale = () => 0.94 * Math.min(camera.width / (box[2] - box[0]), camera.height / (box[3] - box[1]));
   const stop = () => cancelAnimationFrame(gliding);
 
+  /** @type {Camera["toScreen"]} */
+  const toScreen = ([u, v]) => [
+    camera.width / 2 + (u - camera.x) * camera.scale,
+    camera.height / 2 - (v - camera.y) * camera.scale,
+  ];
+  /** @type {Camera["fromScreen"]} */
+  const fromScreen = (px, py) => [
+    camera.x + (px - camera.width / 2) / camera.scale,
+    camera.y - (py - camera.height / 2) / camera.scale,
+  ];
+
   return Object.assign(camera, {
-    toScreen: ([u, v]) => [
-      camera.width / 2 + (u - camera.x) * camera.scale,
-      camera.height / 2 - (v - camera.y) * camera.scale,
-    ],
-    fromScreen: (px, py) => [
-      camera.x + (px - camera.width / 2) / camera.scale,
-      camera.y - (py - camera.height / 2) / camera.scale,
-    ],
+    toScreen,
+    fromScreen,
     resize(width, height) {
       Object.assign(camera, { width, height });
       if (camera.whole) camera.fit();

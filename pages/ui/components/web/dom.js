@@ -1,5 +1,7 @@
 // What every component does with the page: elements, the theme's colors, sharp canvases, one drawing a frame.
 
+/** @import { Rgba, Theme } from "./types.d.ts" */
+
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -10,6 +12,7 @@ export function element(tag, attributes = {}, ...children) {
 let pixel = null; // the context of one pixel
 
 // A color as [red, green, blue, alpha] in 0..255, whatever notation CSS uses.
+/** @type {(color: string) => Rgba} */
 export function rgba(color) {
   pixel ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   pixel.clearRect(0, 0, 1, 1);
@@ -18,6 +21,7 @@ export function rgba(color) {
   return [...pixel.getImageData(0, 0, 1, 1).data];
 }
 
+/** @type {(node: Element) => Theme} */
 export function themeOf(node) {
   const style = getComputedStyle(node);
   const read = (name, fallback) => style.getPropertyValue(`--st-${name}`).trim() || fallback;
@@ -34,7 +38,15 @@ export function themeOf(node) {
   };
 }
 
+/** @type {(canvas: HTMLCanvasElement) => CanvasRenderingContext2D} */
+export function contextOf(canvas) {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser draws on no canvas; reload the page");
+  return context;
+}
+
 // Fits a canvas to its box at the screen's resolution and returns its context, scaled to CSS pixels.
+/** @type {(canvas: HTMLCanvasElement, width: number, height: number) => CanvasRenderingContext2D} */
 export function fitted(canvas, width, height) {
   const ratio = Math.min(globalThis.devicePixelRatio || 1, 2);
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -42,13 +54,14 @@ export function fitted(canvas, width, height) {
     canvas.width = w;
     canvas.height = h;
   }
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;
 }
 
 // Calls `work` at most once a frame.
+/** @type {(work: () => void) => { (): void, cancel(): void }} */
 export function perFrame(work) {
   let asked = 0;
   const ask = () => {

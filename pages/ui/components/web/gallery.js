@@ -1,5 +1,7 @@
 // The gallery: one small canvas an image, cut from the sprite; decisions show before Python has heard of them.
 
+/** @import { Create } from "./types.d.ts" */
+
 import { element } from "./dom.js";
 import { clamp, percent } from "./numbers.js";
 import { connect } from "./part.js";
@@ -11,6 +13,7 @@ const GAP_PX = 8;
 
 export const mount = connect(new URL("gallery.css", import.meta.url), create);
 
+/** @type {Create} */
 function create(root, send) {
   root.className = "part gallery";
   const grid = element("div", { class: "grid", role: "listbox", "aria-label": "Images" });

@@ -1,6 +1,8 @@
 // The map: scene.js draws points, overlay.js names and outlines, legend.js explains, tip.js tells, hands.js listens. Here
 // is what they share, and how it follows Python's messages and the user.
 
+/** @import { Box, Column, Create, Hit, Message, Pair, Points, View } from "./types.d.ts" */
+
 import { createCamera } from "./camera.js";
 import { element, rgba, themeOf } from "./dom.js";
 import { createHands } from "./hands.js";
@@ -33,6 +35,7 @@ const SELECTION = { name: "selected", title: "Selected", kind: "flag", names: ["
 
 export const mount = connect(new URL("map.css", import.meta.url), create);
 
+/** @type {Create} */
 function create(root, send) {
   root.className = "part map";
   const canvas = element("canvas", { class: "points", tabindex: "0", role: "application" });
@@ -42,43 +45,63 @@ function create(root, send) {
   const stage = element("div", { class: "stage" }, canvas, over, tools, status);
   const side = element("div", { class: "side" });
   root.append(stage, side);
-  const points = createPoints(canvas);
-  if (!points) {
+  const painter = createPoints(canvas);
+  if (!painter) {
     root.replaceChildren(
       element("p", { class: "failure" }, "The map needs WebGL2, which this browser has switched off."),
     );
     return { update() {}, destroy() {} };
   }
 
-  let asked = null; // parameters
+  /** @type {Points} */
+  const points = painter;
+  /** @type {Message} */
+  let asked = {}; // parameters
+  /** @type {Record<string, Message>} */
   let arrived = {}; // messages that came besides the places, by name
   let flags = new Uint8Array(0);
-  let [ids, grid, selected] = [null, null, null];
-  let shades = null; // the color of each code of the column
-  let wanted = null; // the column's name, which may still be on its way
+  /** @type {Uint32Array | null} */
+  let ids = null;
+  let grid = buildGrid(new Uint16Array(0));
+  /** @type {Message | null} */
+  let selected = null;
+  let shades = new Uint8Array(0); // the color of each code of the column
+  let wanted = ""; // the column's name, which may still be on its way
+  /** @type {string | null} */
   let picking = null; // the name the user chose and Python has not confirmed
   let byRank = false;
+  /** @type {string | null} */
   let told = null; // polygon in the last message from Python
   let [unshown, forgotten] = [false, false]; // flags that the GPU does not have, or that know nothing of the polygon
+  /** @type {WeakMap<Message, Column>} */
   let known = new WeakMap(); // message of a column -> the column
 
   const unit = () => Math.max(...view.data.span);
+  /** @type {(place: Pair) => Pair} */
   const toData = ([u, v]) => [view.data.low[0] + u * unit(), view.data.low[1] + v * unit()];
+  /** @type {(place: Pair) => Pair} */
   const fromData = ([x, y]) => [(x - view.data.low[0]) / unit(), (y - view.data.low[1]) / unit()];
+  /** @type {(place: Pair) => Pair} */
   const quantized = ([u, v]) => [(u / view.data.box.extent[0]) * 65535, (v / view.data.box.extent[1]) * 65535];
-  const placeIn = ({ xy, box }, i) =>
-    [0, 1].map((axis) => box.origin[axis] + (xy[2 * i + axis] / 65535) * box.extent[axis]);
-  const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: span.map((length) => length / unit()) });
-  const visible = (point) => shades[4 * view.column.codes[point] + 3] > 0;
+  /** @type {View["placeIn"]} */
+  const placeIn = ({ xy, box: { origin, extent } }, i) => [
+    origin[0] + (xy[2 * i] / 65535) * extent[0],
+    origin[1] + (xy[2 * i + 1] / 65535) * extent[1],
+  ];
+  /** @type {(places: Message) => Box} */
+  const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: [span[0] / unit(), span[1] / unit()] });
+  /** @type {(point: number) => boolean} */
+  const visible = (point) => view.column !== null && shades[4 * view.column.codes[point] + 3] > 0;
   const isHidden = (kind) => (view.hidden.kinds >> kind) & 1;
 
+  /** @type {View} */
   const view = {
-    data: null, // places, as they arrived
+    data: /** @type {any} */ (null), // places, as they arrived
     order: new Uint32Array(0), // in which points are drawn
     copies: null,
     marked: null,
     column: null, // what colors the points
-    colors: null,
+    colors: /** @type {any} */ (null),
     hidden: { marked: false, lines: false, kinds: 0 },
     anchors: [], // names of categories and where they stand
     only: null, // the one category shown
@@ -89,7 +112,7 @@ function create(root, send) {
     fromData,
     placeIn,
     front: () =>
-      (selected && view.column.name !== SELECTION.name ? SELECTED : 0) | (view.polygon.length > 2 ? INSIDE : 0),
+      (selected && view.column?.name !== SELECTION.name ? SELECTED : 0) | (view.polygon.length > 2 ? INSIDE : 0),
     pointSize: () => scene.look().size,
   };
   const camera = createCamera(() => {
@@ -166,14 +189,18 @@ function create(root, send) {
     );
   }
 
-  function point(found, px, py) {
+  /** @type {(found: Hit | null, px?: number, py?: number) => void} */
+  function point(found, px = 0, py = 0) {
     if (found?.point !== view.hovered?.point || found?.copy !== view.hovered?.copy) redrawOver();
     view.hovered = found;
     if (!found) return tip.hide();
     const { point: owner, copy } = found;
     const name = `#${ids ? ids[owner] : owner}`;
-    const kind = copy < 0 ? "" : view.copies.names[view.copies.kinds[copy]];
-    const read = [...new Set([...asked.hover, wanted])].map(columnNamed).filter(Boolean);
+    const copies = copy < 0 ? null : view.copies;
+    const kind = copies ? copies.names[copies.kinds[copy]] : "";
+    const read = [...new Set([...asked.hover, wanted])].map(columnNamed).filter((one) =>
+      one !== null && one !== undefined
+    );
     const pictures = [{ address: asked.thumbnails, index: owner, title: name }];
     if (kind) pictures.push({ address: asked.copy_thumbnails, index: copy, title: kind });
     tip.show(
@@ -183,7 +210,7 @@ function create(root, send) {
         // The columns are the point's own: of a copy they hold what cannot differ, its label, and Python says the rest.
         lines: [
           ...read.filter((one) => !kind || one.name === "label").map((one) => [one.title, one.text(one.codes[owner])]),
-          ...(kind && view.copies.said.length ? [["Seen as", view.copies.said[copy]]] : []),
+          ...(copies?.said.length ? [["Seen as", copies.said[copy]]] : []),
         ],
         pictures,
       },
@@ -194,16 +221,19 @@ function create(root, send) {
 
   // ---- Hands -------------------------------------------------------------------------------------------------
 
+  /** @type {(px: number, py: number) => Hit | null} */
   function hit(px, py) {
     const { copies, data } = view;
     if (!data || !view.column) return null;
     const reach = HIT_PX / camera.scale;
     const at = camera.fromScreen(px, py);
-    const seen = (j) => !isHidden(copies.kinds[j]) && visible(copies.owners[j]);
-    const copy = copies ? nearestEnd(copies.ends, at, reach, seen) : -1;
-    if (copy >= 0) return { point: copies.owners[copy], copy };
+    if (copies) {
+      const seen = (j) => !isHidden(copies.kinds[j]) && visible(copies.owners[j]);
+      const copy = nearestEnd(copies.ends, at, reach, seen);
+      if (copy >= 0) return { point: copies.owners[copy], copy };
+    }
     const found = nearest(grid, data.xy, ...quantized(at), ...quantized([reach, reach]), visible);
-    return found < 0 ? null : { point: found, copy };
+    return found < 0 ? null : { point: found, copy: -1 };
   }
 
   createHands({
@@ -229,9 +259,9 @@ function create(root, send) {
       },
       drawn(path) {
         if (!view.data) return;
-        const corners = simplified(path).map((pixel) =>
-          toData(camera.fromScreen(...pixel)).map((x) => Number(x.toPrecision(6)))
-        );
+        const short = (value) => Number(value.toPrecision(6));
+        const corners = simplified(path).map((pixel) => toData(camera.fromScreen(...pixel)))
+          .map(([x, y]) => [short(x), short(y)]);
         if (corners.length > 2) setPolygon(corners, true);
       },
       clear() {
@@ -294,13 +324,14 @@ function create(root, send) {
       .map(({ code, share }) => ({
         code,
         words: column.text(code),
-        share: share.map((part, axis) => part * data.box.extent[axis]),
+        share: [share[0] * data.box.extent[0], share[1] * data.box.extent[1]],
       }));
     repaint();
   }
 
   function repaint() {
     const { column, only, colors } = view;
+    if (!column) return;
     const shown = only === null ? null : (code) => (only === OTHERS ? column.gray.has(code) : code === only);
     const [quiet, accent] = [rgba(colors.quiet), rgba(colors.accent)];
     shades = paintColumn(column, { ...colors, quiet, accent }, { byRank, only: shown });
@@ -347,18 +378,22 @@ function create(root, send) {
   }
 
   function setCopies(cargo) {
-    view.copies = cargo && { ...cargo, cargo, box: boxOf(cargo) };
+    view.copies = null;
     if (!cargo) return;
-    const { owners, kinds, names } = cargo;
-    const [byOwner, ends] = [new Map(), new Float32Array(4 * owners.length)];
+    const { owners, kinds, names, said, xy } = cargo;
+    const box = boxOf(cargo);
+    /** @type {Map<number, number[]>} */
+    const byOwner = new Map();
+    const ends = new Float32Array(4 * owners.length);
     owners.forEach((owner, j) => {
-      if (!byOwner.has(owner)) byOwner.set(owner, []);
-      byOwner.get(owner).push(j);
-      ends.set([...placeIn(view.data, owner), ...placeIn(view.copies, j)], 4 * j);
+      const before = byOwner.get(owner);
+      if (before) before.push(j);
+      else byOwner.set(owner, [j]);
+      ends.set([...placeIn(view.data, owner), ...placeIn({ xy, box }, j)], 4 * j);
     });
-    view.copies.ends = ends; // x and y of the owner, x and y of the copy
-    view.copies.of = (owner) => byOwner.get(owner) ?? [];
-    view.copies.counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
+    const counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
+    const of = (owner) => byOwner.get(owner) ?? [];
+    view.copies = { owners, kinds, names, said, xy, cargo, box, ends, of, counts, colors: [], tints: [] };
     const code = inOrder(view.column?.codes ?? new Uint8Array(flags.length), owners);
     points.set("copies", { position: cargo.xy, code, kind: kinds });
     points.set("lines", { position: ends, code: twice(code), kind: twice(kinds) });
@@ -385,8 +420,9 @@ function create(root, send) {
   }
 
   const heard = () => {
+    /** @type {Pair[]} */
     const corners = [];
-    for (let i = 0; i < asked.polygon.length; i += 2) corners.push([...asked.polygon.subarray(i, i + 2)]);
+    for (let i = 0; i < asked.polygon.length; i += 2) corners.push([asked.polygon[i], asked.polygon[i + 1]]);
     return corners;
   };
   const near = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-4 * unit();
@@ -458,7 +494,7 @@ function create(root, send) {
       redrawOver();
     },
     destroy() {
-      view.data = null;
+      view.data = /** @type {any} */ (null);
       camera.stop();
       scene.stop();
       resized.disconnect();

@@ -1,5 +1,7 @@
 // The matrix: one small canvas a cell, cut from the sprite, on a ground that shows the entropy.
 
+/** @import { Create } from "./types.d.ts" */
+
 import { element } from "./dom.js";
 import { clamp } from "./numbers.js";
 import { connect } from "./part.js";
@@ -9,6 +11,7 @@ const LARGEST_PX = 64;
 
 export const mount = connect(new URL("matrix.css", import.meta.url), create);
 
+/** @type {Create} */
 function create(root, send) {
   root.className = "part matrix";
   const table = element("div", { class: "table", role: "grid", "aria-label": "Variants by kind and severity" });
@@ -23,7 +26,8 @@ function create(root, send) {
   // Entropy is the weight of one color over the page: none at 0, full at the maximum, alike in both themes.
   function dress(i) {
     const cell = cells[i];
-    cell.style.setProperty("--share", `${Math.round(12 + 88 * shown.shares[i]) * (shown.shares[i] > 0.01)}%`);
+    const share = shown.shares[i] > 0.01 ? Math.round(12 + 88 * shown.shares[i]) : 0;
+    cell.style.setProperty("--share", `${share}%`);
     cell.classList.toggle("wrong", Boolean(shown.wrong[i]));
     cell.setAttribute("aria-selected", String(shown.ids[i] === shown.selected));
     cell.setAttribute("aria-label", shown.captions[i]);

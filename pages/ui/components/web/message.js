@@ -1,8 +1,11 @@
 // The bytes that Python packs; see `pack` and `pack_columns` in wire.py.
 
+/** @import { Bytes, Message } from "./types.d.ts" */
+
 const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
 
 // A JSON header and its named arrays, as one object.
+/** @type {(data: Uint8Array) => Message} */
 export function unpack(data) {
   const bytes = data.slice(); // a message's bytes may start anywhere, typed arrays may not
   const length = new DataView(bytes.buffer).getUint32(0, true);
@@ -14,12 +17,14 @@ export function unpack(data) {
 }
 
 // What columns are called, and where their packed bytes begin and end.
+/** @type {(data: Uint8Array) => { fingerprint: string, start: number, end: number }} */
 export function address(data) {
   const line = data.indexOf(10);
   const [fingerprint, length] = new TextDecoder().decode(data.subarray(0, line)).split(" ");
   return { fingerprint, start: line + 1, end: line + 1 + Number(length) };
 }
 
+/** @type {(data: Bytes) => Promise<Message>} */
 export async function inflate(data) {
   const { start, end } = address(data);
   const stream = new Blob([data.subarray(start, end)]).stream().pipeThrough(new DecompressionStream("deflate"));

@@ -1,12 +1,16 @@
 // Numbers as people read them.
 
+/** @type {(value: number, low: number, high: number) => number} */
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
+/** @type {(number: number) => string} */
 export const count = (number) => Math.round(number).toLocaleString("en-US");
 
+/** @type {(share: number, digits?: number) => string} */
 export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 // 1st, 2nd, 3rd, 4th …
+/** @type {(number: number) => string} */
 export function ordinal(number) {
   const teens = number % 100 > 10 && number % 100 < 14;
   const ending = { 1: "st", 2: "nd", 3: "rd" }[number % 10];
@@ -14,6 +18,7 @@ export function ordinal(number) {
 }
 
 // Three digits, or all before the point.
+/** @type {(value: number) => string} */
 export function shortNumber(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);

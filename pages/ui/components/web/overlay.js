@@ -1,7 +1,10 @@
 // Above the points, on a 2D canvas: names of categories, the lasso, and what the pointer is on. `view` is the state of map.js.
 
+/** @import { Camera, View } from "./types.d.ts" */
+
 import { fitted } from "./dom.js";
 
+/** @type {(canvas: HTMLCanvasElement, camera: Camera, view: View) => () => void} */
 export function createOverlay(canvas, camera, view) {
   function names(context) {
     context.font = `600 11.5px ${view.colors.font}`;
@@ -39,8 +42,10 @@ export function createOverlay(canvas, camera, view) {
   function outline(context, { point, copy }, width) {
     const { copies, hidden, colors } = view;
     const from = camera.toScreen(view.placeIn(view.data, point));
-    for (const j of copies?.of(point) ?? []) {
-      if ((hidden.kinds >> copies.kinds[j]) & 1) continue;
+    const ends = [from];
+    if (copies && copy >= 0) ends.push(camera.toScreen(view.placeIn(copies, copy)));
+    for (const j of copies ? copies.of(point) : []) {
+      if (!copies || (hidden.kinds >> copies.kinds[j]) & 1) continue;
       context.beginPath();
       context.moveTo(...from);
       context.lineTo(...camera.toScreen(view.placeIn(copies, j)));
@@ -51,7 +56,7 @@ export function createOverlay(canvas, camera, view) {
     context.strokeStyle = colors.text;
     context.lineWidth = width;
     const radius = view.pointSize() / 2 + 4.5;
-    for (const place of [from, ...(copy < 0 ? [] : [camera.toScreen(view.placeIn(copies, copy))])]) {
+    for (const place of ends) {
       context.beginPath();
       context.arc(...place, radius, 0, 7);
       context.stroke();

@@ -1,6 +1,8 @@
 // Columns and their colors. Every column is a code a point; a code looks up one of 65,536 colors, whose alpha 0 hides,
 // so that recoloring, isolating and changing a scale touch no point.
 
+/** @import { Bytes, Column, Message, Rgba } from "./types.d.ts" */
+
 import { rgba } from "./dom.js";
 import { clamp, shortNumber } from "./numbers.js";
 import { THEME } from "./theme.js";
@@ -11,11 +13,13 @@ const BETWEEN_KNOTS = 255;
 export const COLORED = 100; // of more categories than that, the largest have a color, the others share one
 
 // The shared ten, then hues by the golden angle in three lightnesses.
+/** @type {(index: number) => string} */
 export function categorical(index) {
   if (index < THEME.categorical.length) return THEME.categorical[index];
   return `oklch(${[0.62, 0.74, 0.5][index % 3]} ${[0.15, 0.11, 0.13][index % 3]} ${(index * 137.508) % 360})`;
 }
 
+/** @type {(share: number, dark: boolean) => string} */
 export function sequential(share, dark) {
   const stops = THEME.sequential;
   const place = clamp(dark ? share : 1 - share, 0, 1) * (stops.length - 1);
@@ -34,6 +38,7 @@ const remembered = (work) => {
 const categoryPixel = remembered((index) => rgba(categorical(index)));
 const rampPixel = remembered((step, dark) => rgba(sequential(step / 255, dark)));
 
+/** @type {(bits: Uint8Array, number: number) => Uint8Array} */
 function unpackedBits(bits, number) {
   const flags = new Uint8Array(number);
   for (let i = 0; i < number; i += 1) flags[i] = (bits[i >> 3] >> (i & 7)) & 1;
@@ -41,6 +46,7 @@ function unpackedBits(bits, number) {
 }
 
 // A column as it arrived: codes, how often each occurs, and what they mean.
+/** @type {(cargo: Message, number: number) => Column} */
 export function readColumn(cargo, number) {
   const { name, title, kind, names, missing = "", unit = "", knots = [] } = cargo;
   const codes = kind === "flag" ? unpackedBits(cargo.bits, number) : cargo.codes;
@@ -66,12 +72,14 @@ export function readColumn(cargo, number) {
 }
 
 // Whether the middle half of a number's points lies so close together that colors by value could not tell them apart.
+/** @type {(column: Column) => boolean} */
 export function skewed({ kind, knots }) {
   const last = knots.length - 1;
   return kind === "number" && knots[(3 * last) / 4] - knots[last / 4] < 0.05 * (knots[last] - knots[0]);
 }
 
 // The place of a number's code on its color scale, 0…1: by rank, or by value.
+/** @type {(column: Column, code: number, byRank: boolean) => number} */
 export function shareOf({ knots, value }, code, byRank) {
   const [low, high] = [knots[0], knots[knots.length - 1]];
   if (!(high > low)) return 0.5;
@@ -79,6 +87,7 @@ export function shareOf({ knots, value }, code, byRank) {
 }
 
 // The color of every code, RGBA; `only`, where given, says of a code whether it is shown.
+/** @type {(column: Column, colors: { dark: boolean, quiet: Rgba, accent: Rgba }, how: { byRank: boolean, only: ((code: number) => boolean) | null }) => Bytes} */
 export function paintColumn(column, { dark, quiet, accent }, { byRank, only }) {
   const pixels = new Uint8Array(4 * CODES);
   const colorOf = {

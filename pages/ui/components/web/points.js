@@ -1,5 +1,7 @@
 // Points, rings, copies and lines on the GPU, at once or, out of sight, a part at a time.
 
+/** @import { Layer, Points } from "./types.d.ts" */
+
 const PLACE = `
 uniform vec2 origin, extent, center, zoom;
 vec4 placed(vec2 share, float depth) { return vec4((origin + share * extent - center) * zoom, depth, 1.0); }
@@ -101,12 +103,25 @@ const SOURCES = {
 };
 
 // Returns null where WebGL2 is missing.
+/** @type {(canvas: HTMLCanvasElement) => Points | null} */
 export function createPoints(canvas) {
-  const gl = canvas.getContext("webgl2", { antialias: false });
-  if (!gl) return null;
+  const context = canvas.getContext("webgl2", { antialias: false });
+  if (!context) return null;
+  /** @type {WebGL2RenderingContext} */
+  const gl = context;
+  /** @type {Map<string, Layer>} */
   const layers = new Map(); // name -> the arrays it draws, kept for a context that is lost and comes back
+  /** @type {Uint8Array | null} */
   let pixels = null;
-  let [programs, arrays, texture, hideout] = [];
+  // What a lost context takes along.
+  /** @type {Record<string, { program: WebGLProgram, at: (uniform: string) => WebGLUniformLocation | null }>} */
+  let programs = {};
+  /** @type {Map<string, { whole: WebGLVertexArrayObject, buffers: Record<string, WebGLBuffer> }>} */
+  let arrays = new Map();
+  /** @type {WebGLTexture | null} */
+  let texture = null;
+  /** @type {{ frame: WebGLFramebuffer, width: number, height: number, buffers: WebGLRenderbuffer[] } | null} */
+  let hideout = null;
 
   function start() {
     [programs, arrays, texture, hideout] = [{}, new Map(), gl.createTexture(), null];
@@ -114,6 +129,7 @@ export function createPoints(canvas) {
       const program = gl.createProgram();
       [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER].forEach((kind, i) => {
         const shader = gl.createShader(kind);
+        if (!shader) return; // the context is lost; it starts anew when it comes back
         gl.shaderSource(shader, sources[i]);
         gl.compileShader(shader);
         gl.attachShader(program, shader);
@@ -133,8 +149,8 @@ export function createPoints(canvas) {
   }
 
   function upload(name, changed) {
-    if (!arrays.has(name)) arrays.set(name, { whole: gl.createVertexArray(), buffers: {} });
-    const { whole, buffers } = arrays.get(name);
+    const { whole, buffers } = arrays.get(name) ?? { whole: gl.createVertexArray(), buffers: {} };
+    arrays.set(name, { whole, buffers });
     gl.bindVertexArray(whole);
     ["position", "code", "kind"].forEach((part, location) => {
       const array = changed[part];
@@ -174,9 +190,9 @@ export function createPoints(canvas) {
     const [frame, color, depth] = [gl.createFramebuffer(), gl.createRenderbuffer(), gl.createRenderbuffer()];
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
     for (
-      const [buffer, format, place] of [
-        [color, gl.RGBA8, gl.COLOR_ATTACHMENT0],
-        [depth, gl.DEPTH_COMPONENT16, gl.DEPTH_ATTACHMENT],
+      const { buffer, format, place } of [
+        { buffer: color, format: gl.RGBA8, place: gl.COLOR_ATTACHMENT0 },
+        { buffer: depth, format: gl.DEPTH_COMPONENT16, place: gl.DEPTH_ATTACHMENT },
       ]
     ) {
       gl.bindRenderbuffer(gl.RENDERBUFFER, buffer);
@@ -198,14 +214,14 @@ export function createPoints(canvas) {
       const { program: own, at } = programs[program];
       gl[layered ? "enable" : "disable"](gl.DEPTH_TEST);
       gl.useProgram(own);
-      gl.uniform2f(at("origin"), ...box.origin);
-      gl.uniform2f(at("extent"), ...box.extent);
+      gl.uniform2fv(at("origin"), box.origin);
+      gl.uniform2fv(at("extent"), box.extent);
       gl.uniform2f(at("center"), camera.x, camera.y);
       gl.uniform2f(at("zoom"), (2 * camera.scale) / camera.width, (2 * camera.scale) / camera.height);
       for (const [kind, values] of Object.entries(uniforms)) {
         for (const [uniform, value] of Object.entries(values)) gl[kinds[kind]](at(uniform), ...[value].flat());
       }
-      gl.bindVertexArray(arrays.get(name).whole);
+      gl.bindVertexArray(arrays.get(name)?.whole ?? null);
       gl.drawArrays(gl[primitive], first, number);
     }
     gl.bindVertexArray(null);
@@ -227,9 +243,9 @@ export function createPoints(canvas) {
   function present(camera, layers) {
     into(null, true);
     gl.bindFramebuffer(gl.READ_FRAMEBUFFER, unseen());
-    const corners = [0, 0, canvas.width, canvas.height];
+    const { width, height } = canvas;
     gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
-    gl.blitFramebuffer(...corners, ...corners, gl.COLOR_BUFFER_BIT, gl.NEAREST);
+    gl.blitFramebuffer(0, 0, width, height, 0, 0, width, height, gl.COLOR_BUFFER_BIT, gl.NEAREST);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     paint(camera, layers);
   }

@@ -1,6 +1,8 @@
 // The review: one suspect at a time, what speaks for and against its label beside it; a decision shows the next at once.
 
-import { element } from "./dom.js";
+/** @import { Create } from "./types.d.ts" */
+
+import { contextOf, element } from "./dom.js";
 import { clamp, count, percent } from "./numbers.js";
 import { connect } from "./part.js";
 
@@ -10,6 +12,7 @@ const SMALL_PX = 56;
 
 export const mount = connect(new URL("review.css", import.meta.url), create);
 
+/** @type {Create} */
 function create(root, send) {
   root.className = "part review";
   root.tabIndex = 0;
@@ -165,7 +168,7 @@ function create(root, send) {
     canvas.classList.toggle("crisp", small);
     pictureOf(sheet).then((picture) => {
       const [x, y] = [(tile % columns) * pitch_x, Math.floor(tile / columns) * pitch_y];
-      canvas.getContext("2d").drawImage(picture, x, y, width, height, 0, 0, width, height);
+      contextOf(canvas).drawImage(picture, x, y, width, height, 0, 0, width, height);
     });
     return canvas;
   }

@@ -3,6 +3,7 @@
 import { clamp } from "./numbers.js";
 
 // As crowds thin out, points grow and become solid; in crowds, the whole stays just short of opaque.
+/** @type {(perPixel: number) => { size: number, solid: number }} */
 export function lookOf(perPixel) {
   const size = clamp(1.6 * perPixel ** -0.3, 1.4, 11);
   const overlap = Math.max(1, perPixel * size * size * 0.785);
@@ -10,4 +11,5 @@ export function lookOf(perPixel) {
 }
 
 // Marks shrink where there are many, and grow as one looks closer.
+/** @type {(many: number, size: number) => number} */
 export const markSize = (many, size) => clamp(24 * many ** -0.165, Math.max(5.5, size + 3), 18);

@@ -1,6 +1,8 @@
 // What the map draws on the GPU and when: a fair sample of the points at once, and while nothing moves the rest, a part a
 // frame, so that a million points hold up neither a hand nor a hover. `view` is the state of map.js.
 
+/** @import { Box, Camera, Drawing, Points, Scene, View } from "./types.d.ts" */
+
 import { perFrame } from "./dom.js";
 import { clamp } from "./numbers.js";
 import { lookOf, markSize } from "./scales.js";
@@ -9,10 +11,12 @@ const REST_MS = 140; // after this long without moving, all points are drawn
 const FRAME_MS = 28; // at once are drawn as many points as keep a frame about this long
 const FEWEST = 60_000;
 const SHOWN = -1;
+/** @type {Box} */
 const WHOLE = { origin: [0, 0], extent: [1, 1] };
 export const CIRCLE = 3; // the shape of marked points, see points.js
 
 // `drawOver` draws what is above the points; `thinned` hears whether points are missing.
+/** @type {(canvas: HTMLCanvasElement, camera: Camera, points: Points, view: View, hears: { drawOver: () => void, thinned: (missing: boolean) => void }) => Scene} */
 export function createScene(canvas, camera, points, view, { drawOver, thinned }) {
   let limit = 150_000;
   let movedAt = -Infinity;
@@ -33,6 +37,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
     tints: Float32Array.from({ length: 24 }, (_, i) => colorOf(Math.floor(i / 3))[i % 3]),
   });
 
+  /** @type {(first: number, some: number, of: number) => Drawing} */
   function crowd(first, some, of) {
     const { size, solid } = look(of);
     const front = view.front();
@@ -41,6 +46,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
     return { name: "points", program: "points", box: view.data.box, first, number: some, layered: front > 0, uniforms };
   }
 
+  /** @type {(name: string, box: Box, many: number, shapes: number, hidden: number, colors: { tints: Float32Array }) => Drawing} */
   function marks(name, box, many, shapes, hidden, colors) {
     const float = { size: markSize(many, look().size) * ratio(), stroke: 1.4 * ratio() };
     const uniforms = { float, int: { shapes, hidden }, color: { ground: view.colors.groundUnit }, colors };
@@ -49,8 +55,9 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
 
   function above() {
     const { copies, hidden, data, marked } = view;
+    /** @type {Drawing[]} */
     const layers = [];
-    const own = copies && tints((kind) => copies.tints[kind] ?? [0, 0, 0]);
+    const own = tints((kind) => copies?.tints[kind] ?? [0, 0, 0]);
     if (copies && !hidden.lines) {
       const solid = clamp(4 / Math.sqrt(copies.owners.length), 0.05, 0.4);
       const uniforms = { float: { solid }, int: { hidden: hidden.kinds }, colors: own };

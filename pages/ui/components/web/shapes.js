@@ -1,6 +1,8 @@
 // What the map computes on places: an index for hovering, lassos, and where a class is densest. Places are quantized,
 // x and y in 0..65535, interleaved.
 
+/** @import { Codes, Grid, Pair } from "./types.d.ts" */
+
 import { clamp } from "./numbers.js";
 
 export const CELLS = 256;
@@ -8,13 +10,14 @@ const CELL_STEPS = 256;
 const CORNERS = 128;
 
 // Douglas–Peucker, with a tolerance that grows until few enough corners are left.
+/** @type {(path: Pair[]) => Pair[]} */
 export function simplified(path) {
   for (let tolerance = 0.75;; tolerance *= 1.5) {
     const keep = new Uint8Array(path.length);
     keep[0] = keep[path.length - 1] = 1;
     const spans = [[0, path.length - 1]];
-    while (spans.length) {
-      const [first, last] = spans.pop();
+    for (let span = spans.pop(); span; span = spans.pop()) {
+      const [first, last] = span;
       const [ax, ay] = path[first];
       const [dx, dy] = [path[last][0] - ax, path[last][1] - ay];
       const length = Math.hypot(dx, dy);
@@ -35,6 +38,7 @@ export function simplified(path) {
 }
 
 // Counting sort of the points into square cells.
+/** @type {(xy: Uint16Array) => Grid} */
 export function buildGrid(xy) {
   const number = xy.length / 2;
   const cell = (i) => (xy[2 * i + 1] >> 8) * CELLS + (xy[2 * i] >> 8);
@@ -51,6 +55,7 @@ export function buildGrid(xy) {
 }
 
 // The accepted point nearest to (x, y) within an ellipse, or -1.
+/** @type {(grid: Grid, xy: Uint16Array, x: number, y: number, reachX: number, reachY: number, accepts: (i: number) => boolean) => number} */
 export function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
   const cell = (value) => clamp(value >> 8, 0, CELLS - 1);
   let [best, found] = [1, -1];
@@ -68,6 +73,7 @@ export function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
 }
 
 // The accepted line whose second end is nearest to (x, y) within reach, or -1; `ends` holds x, y, x, y of each line.
+/** @type {(ends: Float32Array, place: Pair, reach: number, accepts: (j: number) => boolean) => number} */
 export function nearestEnd(ends, [x, y], reach, accepts) {
   let [best, found] = [reach, -1];
   for (let j = 0; 4 * j < ends.length; j += 1) {
@@ -78,6 +84,7 @@ export function nearestEnd(ends, [x, y], reach, accepts) {
 }
 
 // How many points share a cell with the average point: what crowds are like, not empty ground.
+/** @type {(grid: Grid) => number} */
 export function crowd({ starts }) {
   let [squares, all] = [0, starts[CELLS * CELLS]];
   for (let at = 0; at < CELLS * CELLS; at += 1) squares += (starts[at + 1] - starts[at]) ** 2;
@@ -86,6 +93,7 @@ export function crowd({ starts }) {
 
 // Sets one bit of the flags of the points inside, by the even-odd rule. Only in cells that an edge crosses is each point
 // looked at; elsewhere all share the fate of the cell's middle.
+/** @type {(flags: Uint8Array, bit: number, grid: Grid, xy: Uint16Array, corners: Pair[]) => void} */
 export function markInside(flags, bit, { starts, order }, xy, corners) {
   for (let i = 0; i < flags.length; i += 1) flags[i] &= ~bit;
   if (corners.length < 3) return;
@@ -123,6 +131,7 @@ export function markInside(flags, bit, { starts, order }, xy, corners) {
 }
 
 // 0…number − 1 in an order drawn once and for all, so that every beginning is a fair sample of the whole.
+/** @type {(number: number) => Uint32Array} */
 export function shuffled(number) {
   const out = new Uint32Array(number);
   let state = 0x9e3779b9;
@@ -148,6 +157,7 @@ export function inOrder(array, order, width = 1) {
 }
 
 // The center of the busiest cell of each of some codes, as shares of the extent: a mean would fall between two groups.
+/** @type {(xy: Uint16Array, codes: Codes, kinds: number[]) => { code: number, share: Pair }[]} */
 export function busiest(xy, codes, kinds) {
   const side = 24;
   const rank = new Map(kinds.map((code, i) => [code, i]));

@@ -1,5 +1,7 @@
 // What is said of the point under the pointer: its picture, fetched without Python, and its values.
 
+/** @import { Message } from "./types.d.ts" */
+
 import { element } from "./dom.js";
 import { clamp } from "./numbers.js";
 
@@ -9,6 +11,7 @@ const LARGEST_PX = 176;
 const PATIENCE_MS = 40; // how long the pointer rests before a picture is asked for
 const FAILURES = 3;
 
+/** @type {(stage: HTMLElement) => { show(subject: Message, px: number, py: number): void, hide(): void }} */
 export function createTip(stage) {
   const pictures = element("div", { class: "pictures", hidden: "" });
   const heading = element("strong");
