@@ -164,7 +164,7 @@ class Runner:
         """Return the radius whose balls are as many, of all images, as were best: by bisection, to four digits."""
         pipeline = Pipeline(recipe, self.workspace)
         pipeline.run(("ingest", "goal_model", "embed"))
-        features = pipeline.all_features()
+        features = pipeline.plan.features().whole_array()
         low, _, high = suggest_radius(features, device=pipeline.device)
         low /= 4
         for _ in range(12):

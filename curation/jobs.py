@@ -1,7 +1,7 @@
 """Background jobs: detached processes that survive the page, the tab and the server, and go on where they stopped.
 
-A job is a folder in the workspace: ``job.json`` (what to do), ``status.json`` (replaced atomically), ``log.txt`` and,
-to stop it, ``cancel``. Its id is the fingerprint of what it computes, so a second click attaches to the first.
+A job is a ``storage.jobs.JobFolder`` in the workspace. Its id is the fingerprint of what it computes, so a second click
+attaches to the first.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from filelock import FileLock, Timeout
 from curation.errors import CurationError, notes_told
 from curation.plugin import fingerprint
 from curation.progress import Cancelled, Meter, Progress
-from curation.storage.files import read_json, write_bytes, write_json
+from curation.storage.jobs import JobFolder, job_names
 from curation.storage.workspace import Workspace
 
 if TYPE_CHECKING:
+    from curation.engine import Engine
     from curation.recipe import Recipe
 
 HEARTBEAT_S = 1.0
@@ -71,7 +72,7 @@ def submit(workspace: Workspace, recipe: Recipe, stages: Sequence[str], *, desti
     """Start a job, or attach to it when the same one is active; return its id.
 
     Args:
-        stages: of ``pipeline.TITLES``, in order.
+        stages: of ``pipeline.STAGES``, in order.
         destination: when given, the curated set is exported there at the end, replacing an earlier export.
 
     Raises: CurationError when the folder cannot be written.
@@ -86,14 +87,12 @@ def submit_kept(workspace: Workspace, does: Does, subject: str) -> str:
 
 
 def _start(workspace: Workspace, name: str, about: dict[str, Any]) -> str:
-    folder = Path(workspace.jobs_folder) / name
+    folder = JobFolder(workspace, name)
     with workspace.lock(f"job-{name}"):
         if status(workspace, name).active:
             return name
-        (folder / "cancel").unlink(missing_ok=True)
-        write_json(folder / "job.json", {**about, "started": time.time()})
-        write_json(folder / "status.json", {"state": "starting", "pid": 0})
-        with (folder / "log.txt").open("ab") as log:
+        folder.begin(about)
+        with folder.open_log() as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "curation.jobs", str(workspace.root), name],
                 stdin=subprocess.DEVNULL,
@@ -107,14 +106,13 @@ def _start(workspace: Workspace, name: str, about: dict[str, Any]) -> str:
 
 def cancel(workspace: Workspace, name: str) -> None:
     """Ask a job to stop after the shard in flight."""
-    write_bytes(Path(workspace.jobs_folder) / name / "cancel", b"")
+    JobFolder(workspace, name).ask_to_stop()
 
 
 def status(workspace: Workspace, name: str) -> JobStatus:
     """Return a job's state; an unknown job is ``lost``."""
-    folder = Path(workspace.jobs_folder) / name
-    found = read_json(folder / "status.json") or {}
-    about = read_json(folder / "job.json") or {}
+    folder = JobFolder(workspace, name)
+    found, about = folder.status, folder.about
     state: State = found.get("state", "lost")
     starting = state == "starting" and time.time() - about.get("started", 0.0) < START_S
     if state in ("starting", "queued", "running") and not starting and not _alive(int(found["pid"])):
@@ -135,17 +133,12 @@ def status(workspace: Workspace, name: str) -> JobStatus:
 
 def jobs(workspace: Workspace) -> list[JobStatus]:
     """Return all jobs of a workspace, the newest first."""
-    folder = Path(workspace.jobs_folder)
-    if not folder.is_dir():
-        return []
-    started = {path.name: (read_json(path / "job.json") or {}).get("started", 0.0) for path in folder.iterdir()}
-    return [status(workspace, name) for name in sorted(started, key=lambda name: -started[name])]
+    return [status(workspace, name) for name in job_names(workspace)]
 
 
 def log(workspace: Workspace, name: str) -> str:
     """Return the last 20,000 characters that a job printed."""
-    path = Path(workspace.jobs_folder) / name / "log.txt"
-    return path.read_text(errors="replace")[-20_000:] if path.exists() else ""
+    return JobFolder(workspace, name).log(20_000)
 
 
 def _alive(pid: int) -> bool:
@@ -161,7 +154,7 @@ class _Worker:
 
     def __init__(self, root: str, name: str) -> None:
         self.workspace = Workspace(root)
-        self.folder = Path(self.workspace.jobs_folder) / name
+        self.folder = JobFolder(self.workspace, name)
         self._state: dict[str, Any] = {"state": "starting", "pid": os.getpid(), "seconds": {}}
         self._guard = threading.Lock()
         self._meter = Meter()
@@ -171,12 +164,12 @@ class _Worker:
         """Change parts of the status and write it."""
         with self._guard:
             self._state.update(parts, heartbeat=time.time())
-            write_json(self.folder / "status.json", self._state)
+            self.folder.write_status(self._state)
             self._written = time.monotonic()
 
     def report(self, progress: Progress) -> None:
         """Take the pipeline's progress. Raises: Cancelled."""
-        if (self.folder / "cancel").exists():
+        if self.folder.asked_to_stop:
             raise Cancelled
         measured = self._meter(progress)
         if time.monotonic() - self._written > 0.25 or progress.done == progress.total:
@@ -197,12 +190,14 @@ class _Worker:
         threading.Thread(target=self._beat, daemon=True).start()
         try:
             self.tell()
-            from curation.pipeline.stages import best_device
+            from curation.engine import choose
 
-            about, device = read_json(self.folder / "job.json") or {}, best_device()
-            with self._device(device):
+            about, engine = self.folder.about, choose()
+            with self._device(engine.device):
                 self.tell(state="running")
-                getattr(self, f"_{about['does']}")(about, device)
+                {"stages": self._stages, "evaluation": self._evaluation, "tuning": self._tuning}[about["does"]](
+                    about, engine
+                )
             self.tell(state="done")
         except Cancelled:
             self.tell(state="cancelled")
@@ -218,24 +213,24 @@ class _Worker:
             self.tell(state="failed", error=f"an unexpected error ({type(error).__name__}: {error}); see the job's log")
             raise
 
-    def _stages(self, about: dict[str, Any], device: str) -> None:
+    def _stages(self, about: dict[str, Any], engine: Engine) -> None:
         from curation.pipeline import Pipeline
         from curation.recipe import Recipe
 
-        pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace, device=device)
+        pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace, engine=engine)
         self.tell(seconds=pipeline.run(tuple(about["stages"]), report=self.report))
         if about["destination"]:
             pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
 
-    def _evaluation(self, about: dict[str, Any], device: str) -> None:
+    def _evaluation(self, about: dict[str, Any], engine: Engine) -> None:
         from curation.evaluation.evaluate import resume
 
-        resume(self.workspace, about["subject"], device=device, report=self.report)
+        resume(self.workspace, about["subject"], engine=engine, report=self.report)
 
-    def _tuning(self, about: dict[str, Any], device: str) -> None:
+    def _tuning(self, about: dict[str, Any], engine: Engine) -> None:
         from curation.tuning.tune import resume
 
-        resume(self.workspace, about["subject"], device=device, report=self.report)
+        resume(self.workspace, about["subject"], engine=engine, report=self.report)
 
     def _device(self, device: str) -> FileLock:
         """One job at a time on a device: the others wait, and can be cancelled while they do."""
@@ -245,7 +240,7 @@ class _Worker:
                 lock.acquire(timeout=0.5)
                 return lock
             except Timeout:
-                if (self.folder / "cancel").exists():
+                if self.folder.asked_to_stop:
                     raise Cancelled from None
                 if self._state["state"] != "queued":
                     self.tell(state="queued")

@@ -76,8 +76,8 @@ with stages:
     st.subheader("Goal model")
     models = found.models()
     chosen = recipe.goal_model
-    kept = found.model(pipeline.model_key) if samples is not None else None
-    about = kept.about_at(pipeline.epoch) if kept else None
+    kept = found.model(pipeline.plan.model_key) if samples is not None else None
+    about = kept.about_at(pipeline.plan.epoch) if kept else None
     history = kept.history() if kept else []
     if about:
         left, middle, right = st.columns(3)
@@ -88,7 +88,7 @@ with stages:
     if history:
         with st.expander("Training curve", expanded=not about):
             st.plotly_chart(figures.training(history), config={"displayModeBar": False})
-    others = {key: other for key, other in models.items() if not about or key != pipeline.model_key}
+    others = {key: other for key, other in models.items() if not about or key != pipeline.plan.model_key}
     if others:
 
         def use(place: Workspace, key: str) -> None:

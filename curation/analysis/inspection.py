@@ -13,7 +13,10 @@ from curation.analysis.variants import finished, parameters
 from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
 from curation.models.prediction import predict, to_device
-from curation.pipeline import Pipeline, stages
+from curation.pipeline import Pipeline
+from curation.pipeline.answers import answers, change_sizes, score_logits
+from curation.pipeline.pixels import to_pixels, variant_seeds
+from curation.pipeline.stages.adversarial import prepared
 from curation.threads import torch_threads
 
 SLIGHTLY = 0.1
@@ -44,7 +47,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
     row = samples.rows(np.array([sample_id]))
     clean, ids = samples.images(row), np.array([sample_id])
     tensor = to_device(clean, pipeline.device)
-    network = stages.goal_model(*pipeline.model)
+    network = pipeline.plan.model.load()
     asked = recipe.variants.corruption
     constants = asked.constants if asked else "cifar"
     made = [("clean", "clean", 0, "", clean)]
@@ -53,17 +56,17 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
             continue
         for severity in range(1, 6):
             member = kind(severity=severity, constants=constants)
-            found = stages.to_pixels(member(tensor, seeds=stages.variant_seeds(member, recipe.seed, ids)))
+            found = to_pixels(member(tensor, seeds=variant_seeds(member, recipe.seed, ids)))
             made.append(("corruption", kind.name, severity, "", found))
-    for kept in finished(pipeline):
+    for kept in finished(pipeline.plan):
         if kept.family == "adversarial" and np.isin(row, kept.rows)[0]:
             made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), kept.gather(row)))
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
     labels = np.repeat(samples.labels[row], len(images))
-    logits, passes = stages.answers(network, images, pipeline.device, pipeline.dropout)
-    sizes = stages.change_sizes(np.repeat(clean, len(images), axis=0), images)
-    whole = pd.concat([table, stages.score_logits(logits, labels, passes), sizes], axis=1)
+    logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
+    sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)
+    whole = pd.concat([table, score_logits(logits, labels, passes), sizes], axis=1)
     return Variants(whole, images, logits.softmax(1).numpy())
 
 
@@ -88,7 +91,7 @@ class Live:
     @property
     def path(self) -> pd.DataFrame:
         """The scores at each pass, T rows; see ``stages.score_logits``."""
-        return stages.score_logits(torch.from_numpy(self.logits), np.full(len(self.logits), self.label))
+        return score_logits(torch.from_numpy(self.logits), np.full(len(self.logits), self.label))
 
 
 class _Watched(nn.Module):
@@ -119,23 +122,23 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     samples, device = pipeline.samples, pipeline.device
     row = samples.rows(np.array([sample_id]))
     original = samples.images(row)
-    network = stages.goal_model(*pipeline.model)
+    network = pipeline.plan.model.load()
     tensor = to_device(original, device)
     watched = _Watched(network, tensor[0])
     with torch_threads(1):  # for one small image, more cost more than they bring, on a busy machine ten times
-        found = stages.to_pixels(
-            stages.prepared(attack, samples, device)(
+        found = to_pixels(
+            prepared(attack, samples, device)(
                 watched,
                 tensor,
                 torch.tensor(samples.labels[row], device=device),
-                seeds=stages.variant_seeds(attack, pipeline.recipe.seed, np.array([sample_id])),
+                seeds=variant_seeds(attack, pipeline.recipe.seed, np.array([sample_id])),
                 multiple=1,
             )
         )
-    size = stages.change_sizes(original, found).iloc[0]
+    size = change_sizes(original, found).iloc[0]
     both = predict(network, np.concatenate([original, found]), device=device)
     label = int(samples.labels[row[0]])
-    before, after = stages.score_logits(both, np.full(2, label))["entropy"].tolist()
+    before, after = score_logits(both, np.full(2, label))["entropy"].tolist()
     return Live(
         image=found[0],
         logits=torch.stack(watched.answers or [both[1]]).numpy(),

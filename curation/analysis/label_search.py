@@ -8,6 +8,7 @@ import numpy as np
 
 from curation.evaluation.comparison import rates
 from curation.pipeline import Pipeline
+from curation.pipeline.stages.labels import folds_table
 from curation.recipe import LabelCheck
 
 
@@ -38,7 +39,7 @@ def label_search(pipeline: Pipeline, check: LabelCheck) -> LabelSearch:
         folds=check.folds,
         images=images,
         seconds=None if rate is None else images / rate,
-        done=0 if few else check.folds - len(pipeline.folds(check).missing()),
+        done=0 if few else check.folds - len(folds_table(pipeline.plan, check).missing()),
         smallest=None if label is None else (samples.classes[label], int(counts[label])),
     )
 
@@ -46,7 +47,7 @@ def label_search(pipeline: Pipeline, check: LabelCheck) -> LabelSearch:
 def _rate(pipeline: Pipeline, check: LabelCheck) -> float | None:
     """Return the images a second at which the network was trained here: as the goal model, or as a target."""
     goal = pipeline.recipe.goal_model
-    history = pipeline.workspace.model(pipeline.model_key).history()
+    history = pipeline.workspace.model(pipeline.plan.model_key).history()
     seconds = [row["seconds"] for row in history if row.get("seconds")]
     if goal.architecture == check.architecture and goal.train.method == "plain" and seconds:
         return len(pipeline.samples) / float(np.mean(seconds))

@@ -10,7 +10,7 @@ import numpy as np
 
 from curation.embedding.neighbors import nearest_neighbors
 from curation.label_errors import LABEL_SCORES
-from curation.pipeline.label_check import held_out_probabilities
+from curation.pipeline.stages.labels import held_out_probabilities, suspects_table
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
@@ -38,7 +38,7 @@ class Suspects:
         Args: features: returns the goal model's features, float32 N×D, where they are kept elsewhere already.
         Raises: CurationError: the check is not computed.
         """
-        shards = pipeline.suspects(check)
+        shards = suspects_table(pipeline.plan, check)
         table = shards.table(0).sort_values("row", ignore_index=True)
         self.key = shards.folder.name
         self.given = table["given"].to_numpy(np.int64)
@@ -47,7 +47,7 @@ class Suspects:
         self.scores = {name: table[name].to_numpy(np.float64) for name in LABEL_SCORES.names if name in table}
         self._rank = table["rank"].to_numpy()
         self._pipeline, self._check = pipeline, check
-        self._features = features or pipeline.all_features
+        self._features = features or (lambda: pipeline.plan.features().whole_array())
         self._orders: dict[str, np.ndarray] = {}
         self._places: dict[str, np.ndarray] = {}
         self._nearest: dict[int, np.ndarray] = {}
@@ -77,7 +77,7 @@ class Suspects:
     @cached_property
     def probabilities(self) -> np.ndarray:
         """The probabilities of the network that did not train on a sample, float32 N×K."""
-        return held_out_probabilities(self._pipeline, self._check)
+        return held_out_probabilities(self._pipeline.plan, self._check)
 
     def opinion(self, row: int, *, count: int) -> list[tuple[int, float]]:
         """Return the likeliest classes of a row by that network and their probabilities, falling; ties by class."""

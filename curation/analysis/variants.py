@@ -23,7 +23,7 @@ from curation.corruptions import CORRUPTIONS, Corruption
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.prediction import to_device
-from curation.pipeline import stages
+from curation.pipeline.pixels import variant_seeds
 from curation.pipeline.plan import Plan
 from curation.plugin import Plugin
 from curation.storage.image_set import ImageSet
@@ -116,7 +116,7 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 
 def seeds(plan: Plan, images: ImageSet) -> torch.Tensor:
     """Return the seed of each variant of a set, int64 M."""
-    return stages.variant_seeds(images.plugin, plan.recipe.seed, plan.samples.sample_ids[images.rows])
+    return variant_seeds(images.plugin, plan.recipe.seed, plan.samples.sample_ids[images.rows])
 
 
 def pixels(sets: Sequence[ImageSet], which: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -196,7 +196,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     batch = to_device(samples.images(some), device)
     on_probe(plan.recipe.goal_model.architecture)
     try:
-        network = stages.goal_model(*plan.model)
+        network = plan.model.load()
     except CurationError:  # not trained yet: another one of its architecture costs the same
         network = build(plan.recipe.goal_model.architecture, classes=len(samples.classes), shape=samples.shape)
         network = network.eval().to(device)

@@ -55,6 +55,7 @@ def evaluate(
     Finished trainings are kept: run it again after a stop, or with more seeds, and only what is missing is done.
     """
     with sentences():
+        from curation.engine import choose
         from curation.evaluation.evaluate import begin, resume
 
         opened = _recipes(recipes)
@@ -71,7 +72,7 @@ def evaluate(
                 raise typer.Exit(1) from None
             begin(opened, asked, found, name=name, replace=True)
         with Bars() as bars:
-            results = resume(found, name, device=device, report=bars)
+            results = resume(found, name, engine=choose(device=device), report=bars)
         table = results.leaderboard()
         _show(results, table)
         finish({"name": name, "suite": results.record["suite"], "sets": table.to_dict("records")}, as_json)
@@ -97,6 +98,7 @@ def tune(
     Every try is selected from candidates that are computed once; tries are kept: run it again to go on.
     """
     with sentences():
+        from curation.engine import choose
         from curation.evaluation.settings import Evaluation
         from curation.pipeline import FOR_SELECTION, Pipeline
         from curation.recipe import Recipe
@@ -113,8 +115,9 @@ def tune(
             value["schedule"] = {"preset": "fast", "epochs": epochs}
         tuning = Tuning.parse(value, where="options")
         with Bars() as bars:
-            Pipeline(asked, found, device=device).run(FOR_SELECTION, report=bars)
-            study = search_for(asked, tuning, found, name=name, device=device, restart=restart, report=bars)
+            engine = choose(device=device)
+            Pipeline(asked, found, engine=engine).run(FOR_SELECTION, report=bars)
+            study = search_for(asked, tuning, found, name=name, engine=engine, restart=restart, report=bars)
         best, table = study.best(), study.table()
         shown = Table("try", "R", "clean", "adversarial", "corrupted", "mix", box=None)
         for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):

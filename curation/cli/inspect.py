@@ -36,16 +36,17 @@ def labels(
     Finished folds are kept: run it again after a stop. Decide on the page Labels, or with selection.edits in a recipe.
     """
     with sentences():
+        from curation.pipeline.stages.labels import suspects_table
         from curation.recipe import LabelCheck
 
         pipeline = open_pipeline(recipe, workspace, device)
         check = pipeline.recipe.label_check or LabelCheck()
         if folds is not None:
             check = check.model_copy(update={"folds": folds})
-        pipeline = pipeline.with_recipe(pipeline.recipe.with_changes(label_check=check))
+        pipeline = pipeline.of(pipeline.recipe.with_changes(label_check=check))
         with Bars() as bars:
             pipeline.run(("ingest", "goal_model", "embed", "labels"), report=bars)
-        table = pipeline.suspects(check).table(0)
+        table = suspects_table(pipeline.plan, check).table(0)
         classes = pipeline.samples.classes
         for column in ("given", "suggested"):
             table[column] = [classes[label] for label in table[column]]

@@ -65,14 +65,15 @@ def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
             f"{min(counts):,}–{max(counts):,}" if counts else "–",
         )
     console.print(table)
-    if pipeline.asks_for("coverage"):
-        _show_coverage(pipeline)
+    _show_coverage(pipeline)
     return summary
 
 
 def _show_coverage(pipeline: Pipeline) -> None:
-    """Print how well each family's chosen ones cover the others, as against chance."""
-    groups = pipeline.coverage()
+    """Print, where the recipe asks for it, how well each family's chosen ones cover the others, as against chance."""
+    from curation.pipeline.stages.coverage import Cover, coverage_of
+
+    groups = coverage_of(pipeline.plan) if Cover().asked(pipeline.recipe) else []
     for family in dict.fromkeys(group["family"] for group in groups):
         mine = [group for group in groups if group["family"] == family]
         offered = sum(group["offered"] for group in mine)
@@ -225,7 +226,7 @@ def variants(
         with Bars() as bars:
             pipeline.run(("ingest",), report=bars)
         _remark(pipeline)
-        cost = database.estimate(pipeline)
+        cost = database.estimate(pipeline.plan)
         missing = int(cost["missing"].sum())
         console.print(
             f"{cost['images'].sum():,} variants, {missing:,} of them to compute: about {cost['megabytes'].sum():,.1f} "
@@ -244,7 +245,7 @@ def variants(
             return
         with Bars() as bars:
             seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
-        found = database.summary(pipeline, [*pipeline.corrupted(), *pipeline.attacked()])
+        found = database.summary(pipeline.plan, [*pipeline.plan.corrupted(), *pipeline.plan.attacked()])
         table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
         for row in found.sort_values("accuracy").to_dict("records"):
             rates = (f"{row['accuracy']:.1%}", f"{row['success']:.1%}", f"{row['entropy']:.3f}", f"{row['linf']:.3f}")

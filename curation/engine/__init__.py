@@ -1,6 +1,7 @@
-"""Where shards run. Nothing outside this package knows."""
+"""Where work runs. Nothing outside this package knows."""
 
-from curation.engine.base import Engine
-from curation.engine.local import LocalEngine
+from curation.engine.base import Engine, Relay, Task, Tell
+from curation.engine.choice import ENGINES, choose
+from curation.engine.local import LocalEngine, best_device
 
-__all__ = ["Engine", "LocalEngine"]
+__all__ = ["ENGINES", "Engine", "LocalEngine", "Relay", "Task", "Tell", "best_device", "choose"]

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-Task = Callable[[], int]
-"""One shard's work: picklable, idempotent, writes its own shard and returns how many images it handled."""
+Tell = Callable[[int, int, str], None]
+"""Called in a task with the units of it that are done, those in all, and a few words; may raise to stop the task."""
+
+Task = Callable[[Tell], int]
+"""One independent piece of work: picklable, idempotent, writes its own results and returns how many units it did.
+
+A unit is what the stage counts: images, or images times epochs of a training.
+"""
+
+Relay = Callable[[int, int, int, str], None]
+"""Called with the index of a task in flight and what it tells; may raise ``Cancelled`` to stop everything."""
 
 
 class Engine(Protocol):
     """Runs independent tasks, in any order, anywhere that reaches the workspace."""
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[int]:
-        """Run every task and yield what each returned as it ends; an abandoned iterator starts no more of them."""
+    @property
+    def device(self) -> str:
+        """Where tasks compute: cuda, mps or cpu."""
+        ...
+
+    def run(self, tasks: Sequence[Task], *, relay: Relay | None = None) -> Iterator[tuple[int, int]]:
+        """Run every task and yield its index and what it returned, as it ends.
+
+        An abandoned iterator starts no more tasks. Raises: what a task raised; the results of the others are kept.
+        """
         ...

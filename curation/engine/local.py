@@ -1,16 +1,39 @@
-"""Runs shards one after the other in this process; torch uses all cores or the GPU inside each."""
+"""Runs tasks one after the other in this process; torch uses all cores or the GPU inside each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from curation.engine.base import Task
+import torch
+
+from curation.engine.base import Relay, Task
 
 
 class LocalEngine:
     """The default engine."""
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[int]:
+    def __init__(self, device: str | None = None) -> None:
+        """Args: device: cuda, mps or cpu; None: the fastest there is."""
+        self._device = device or best_device()
+
+    @property
+    def device(self) -> str:
+        """See ``Engine.device``."""
+        return self._device
+
+    def run(self, tasks: Sequence[Task], *, relay: Relay | None = None) -> Iterator[tuple[int, int]]:
         """Run every task in order; see ``Engine.run``."""
-        for task in tasks:
-            yield task()
+        for index, task in enumerate(tasks):
+            yield index, task(partial(relay, index) if relay else _ignore)
+
+
+def best_device() -> str:
+    """Return cuda, mps or cpu: the fastest there is."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _ignore(done: int, total: int, words: str) -> None:
+    """Take what a task tells and do nothing with it."""

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from curation.analysis.variants import parameters
+from curation.engine import Engine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.left_out import LeftOut, find_left_out, ids_of, make_left_out
 from curation.evaluation.part import Suite, part_of, suite_of
@@ -32,21 +33,21 @@ ACCURACIES = ("train_accuracy", "test_accuracy")
 class BuiltSuite:
     """P of one recipe's source, as the pipelines that make it."""
 
-    def __init__(self, settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, device: str) -> None:
+    def __init__(self, settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, engine: Engine) -> None:
         """Raises: UsageError for settings that leave a part of P empty or mix the parts."""
-        self.settings, self.recipe, self.workspace, self.device = settings, recipe, workspace, device
+        self.settings, self.recipe, self.workspace, self.engine = settings, recipe, workspace, engine
         self.source = _test_source(settings, recipe)
         self.held_out = _held_out(settings)
         same = _same_place(self.source, recipe.source)
         self.home = workspace if same else workspace.inner(fingerprint(self.source.reader.identity()))
-        self.train = Pipeline(recipe, workspace, device=device)
+        self.train = Pipeline(recipe, workspace, engine=engine)
         self.test = self._of_test(Variants(corruption=None, adversarial=()))
 
     def make(self, report: Report) -> Suite:
         """Make what is missing. Raises: CurationError; Cancelled."""
         self._read(lambda _: report(Progress("suite", 0, 1, note="reading the images")))
         report(Progress("suite", 0, 1, note="looking for test images among the training images"))
-        make_left_out(self.workspace, self.test.samples, self.train.samples, device=self.device)
+        make_left_out(self.workspace, self.test.samples, self.train.samples, device=self.engine.device)
         steps = self._steps()
         relay = _Relay(report, sum(step.passes for step in steps))
         for step in steps:
@@ -58,20 +59,20 @@ class BuiltSuite:
     def find(self) -> Suite:
         """Return P as it is kept. Raises: CurationError when some of it is missing."""
         samples = self.test.samples
-        rows = self.test.rows_of(self._kept_ids)
-        parts = [part_of("clean", "clean", samples, self.test.clean, rows)]
+        rows = self.test.plan.rows_of(self._kept_ids)
+        parts = [part_of("clean", "clean", samples, self.test.plan.clean, rows)]
         for name, pipeline in self._corrupted:
-            parts += [part_of(name, images.kind, samples, images, rows) for images in pipeline.corrupted()]
+            parts += [part_of(name, images.kind, samples, images, rows) for images in pipeline.plan.corrupted()]
         for surrogate in self._surrogates:
             through = surrogate.recipe.goal_model.architecture
-            for images in self._attacked(surrogate).attacked():
+            for images in self._attacked(surrogate).plan.attacked():
                 parts.append(part_of("adversarial", f"{images.kind}/{through}", samples, images, rows))
         return suite_of(parts, classes=self.train.samples.classes, shape=samples.shape, about=self._about())
 
     def _read(self, report: Report) -> None:
         """Read the training and the test images."""
         self.train.run(("ingest",), report=report)
-        if self.test.samples_key is None:
+        if self.test.plan.samples_key is None:
             try:
                 self.source.reader.open()
             except CurationError as error:
@@ -101,9 +102,7 @@ class BuiltSuite:
                 "goal_model": goal_model or self.recipe.goal_model,
             }
         )
-        pipeline = Pipeline(recipe, self.home, device=self.device)
-        pipeline.role = "surrogate"
-        return pipeline
+        return Pipeline(recipe, self.home, engine=self.engine, role="surrogate")
 
     @cached_property
     def _left_out(self) -> LeftOut:
@@ -142,13 +141,13 @@ class BuiltSuite:
                 "goal_model": GoalModel(architecture=architecture, train=self.settings.training),
                 "variants": Variants(corruption=None, adversarial=()),
             }
-            pipelines.append(Pipeline(self.recipe.model_copy(update=changes), self.workspace, device=self.device))
-            pipelines[-1].role = "surrogate"
+            recipe = self.recipe.model_copy(update=changes)
+            pipelines.append(Pipeline(recipe, self.workspace, engine=self.engine, role="surrogate"))
         return pipelines
 
     def _attacked(self, surrogate: Pipeline) -> Pipeline:
         """Return what attacks the test images through a trained surrogate."""
-        weights = self.workspace.model(surrogate.model_key).weights
+        weights = self.workspace.model(surrogate.plan.model_key).weights
         loaded = GoalModel(architecture=surrogate.recipe.goal_model.architecture, checkpoint=str(weights))
         asked = Variants(corruption=None, adversarial=self.settings.adversarial, samples=self._kept_ids)
         return self._of_test(asked, goal_model=loaded)
@@ -157,9 +156,9 @@ class BuiltSuite:
         self._attacked(surrogate).run(stages, report=report)
 
     def _steps(self) -> list[_Step]:
-        images, classes = len(self.test.rows_of(self._kept_ids)), len(self.train.samples.classes)
+        images, classes = len(self.test.plan.rows_of(self._kept_ids)), len(self.train.samples.classes)
         steps = [
-            _Step("corrupting the test images", images * len(pipeline.corrupted()), ("corruption",), pipeline.run)
+            _Step("corrupting the test images", images * len(pipeline.plan.corrupted()), ("corruption",), pipeline.run)
             for _, pipeline in self._corrupted
         ]
         shown = 3 * self.settings.training.epochs * len(self.train.samples)
@@ -175,11 +174,11 @@ class BuiltSuite:
         settings, reader = self.settings, self.source.reader
         surrogates = []
         for surrogate in self._surrogates:
-            about = self.workspace.model(surrogate.model_key).about or {}
+            about = self.workspace.model(surrogate.plan.model_key).about or {}
             surrogates.append({key: about.get(key) for key in ("architecture", "seed", *ACCURACIES)})
         return {
             "source": {"reader": reader.name, "path": getattr(reader, "path", None), "split": reader.split},
-            "test_images": len(self.test.rows_of(self._kept_ids)),
+            "test_images": len(self.test.plan.rows_of(self._kept_ids)),
             "left_out": self._left_out,
             "corruption": sorted({member.name for member in settings.corruption.members()}),
             "held_out": sorted(settings.held_out),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError, unknown_name
 from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.leakage import guard
@@ -19,9 +21,9 @@ from curation.evaluation.suite import Suite, check_surrogates, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
 from curation.models.architectures import ARCHITECTURES, build
-from curation.pipeline import FOR_SELECTION, Pipeline
-from curation.pipeline.stages import best_device
-from curation.progress import Progress, Report, ignore
+from curation.pipeline import FOR_SELECTION, STAGES, Pipeline
+from curation.pipeline.execution import run_tasks
+from curation.progress import Report, ignore
 from curation.recipe import Recipe, differences, in_words
 from curation.storage.workspace import Workspace
 
@@ -32,7 +34,7 @@ def evaluate(
     workspace: Workspace,
     *,
     name: str = "evaluation",
-    device: str | None = None,
+    engine: Engine | None = None,
     replace: bool = False,
     report: Report = ignore,
 ) -> Results:
@@ -42,13 +44,14 @@ def evaluate(
         recipes: by the name each is shown under; one source and one budget for all. The baselines are derived from the
             first.
         name: under which the evaluation is kept, found again and resumed.
+        engine: where work runs, by default here on the fastest device.
         replace: take these settings where the name is kept with others; trainings that both need are not repeated.
 
     Raises: UsageError: recipes that cannot be compared, or a kept evaluation with other settings; CurationError:
         a set that holds a test image, a set that cannot be filled, training that broke down; Cancelled.
     """
     begin(recipes, evaluation, workspace, name=name, replace=replace)
-    return resume(workspace, name, device=device, report=report)
+    return resume(workspace, name, engine=engine, report=report)
 
 
 def begin(
@@ -92,27 +95,27 @@ def _recipes(kept: Mapping[str, Any]) -> dict[str, Recipe]:
     return {title: Recipe.parse(value, where=f"recipe {title}") for title, value in kept["recipes"].items()}
 
 
-def resume(workspace: Workspace, name: str, *, device: str | None = None, report: Report = ignore) -> Results:
+def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, report: Report = ignore) -> Results:
     """Do what a kept evaluation still lacks. Raises: as ``evaluate``."""
     kept = workspace.evaluation(name)
     if kept is None:
         raise UsageError(f"there is no evaluation {name!r} in {workspace.root}")
-    device = device or best_device()
+    engine = engine or choose()
     evaluation = Evaluation.parse(kept["evaluation"])
     recipes = _recipes(kept)
     first = next(iter(recipes.values()))
-    ingested = Pipeline(first, workspace, device=device)
+    ingested = Pipeline(first, workspace, engine=engine)
     ingested.run(("ingest",), report=report)
     for target in evaluation.targets:  # refused now, not after an hour of preparation
         build(target, classes=len(ingested.samples.classes), shape=ingested.samples.shape)
-    suite = make_suite(evaluation.suite, first, workspace, device=device, report=report)
+    suite = make_suite(evaluation.suite, first, workspace, engine=engine, report=report)
     record = {**kept, "suite": suite.key, "about_suite": suite.about, "sets": {}, "trials": []}
     guarded = np.empty(0, dtype=np.int64)
     for title, role, recipe in _sets(recipes, evaluation):
-        pipeline = Pipeline(recipe, workspace, device=device)
+        pipeline = Pipeline(recipe, workspace, engine=engine)
         pipeline.run(tuple(stage for stage in FOR_SELECTION if stage != "ingest"), report=report)
         data = _filled(pipeline, role)
-        guard(pipeline.samples, np.setdiff1d(data.sample_ids, guarded), suite, device=device)
+        guard(pipeline.samples, np.setdiff1d(data.sample_ids, guarded), suite, device=engine.device)
         guarded = np.union1d(guarded, data.sample_ids)
         record["sets"][title] = {
             "role": role,
@@ -128,24 +131,14 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
             for trial in mine
         ]
         workspace.write_evaluation(name, record)
-    _run(workspace, name, record, recipes, evaluation, suite, device=device, report=report)
+    _run(workspace, name, record, recipes, evaluation, suite, engine=engine, report=report)
     return Results(workspace, name)
 
 
 def cost(pipeline: Pipeline) -> float:
     """Return the seconds of computing that a set needed: its variants, and the goal model and scores where used."""
-    selection, spent = pipeline.recipe.selection, pipeline.cost()
-    measured = pipeline.asks_for("coverage")
-    ranked = measured or selection.strategy != "random" or selection.within == "boundary"
-    needs = {
-        "corruption": selection.mix.corruption > 0,
-        "adversarial": selection.mix.adversarial > 0,
-        "score": ranked,
-        "goal_model": ranked or selection.mix.adversarial > 0,
-        "self_correction": selection.strategy == "self_correction",
-        "coverage": measured,
-    }
-    return round(sum(seconds for stage, seconds in spent.items() if needs.get(stage, False)), 2)
+    spent = pipeline.cost()
+    return round(sum(spent[name] for name, stage in STAGES.items() if stage.used(pipeline.recipe)), 2)
 
 
 def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
@@ -190,7 +183,7 @@ def _filled(pipeline: Pipeline, role: str) -> TrainingSet:
     fits = selected.shortages[0].fits_budget
     if not fits:
         raise CurationError(f"baseline {pipeline.recipe.name}: {selected.shortages[0].sentence}")
-    smaller = pipeline.with_recipe(pipeline.recipe.with_changes(**{"selection.budget": fits}))
+    smaller = pipeline.of(pipeline.recipe.with_changes(**{"selection.budget": fits}))
     return training_set(smaller, smaller.select(pool), pool=pool)
 
 
@@ -202,7 +195,7 @@ def _run(
     evaluation: Evaluation,
     suite: Suite,
     *,
-    device: str,
+    engine: Engine,
     report: Report,
 ) -> None:
     """Train and measure, set by set, so that one set's images are in memory at a time."""
@@ -211,19 +204,18 @@ def _run(
     size = {title: about["images"] * evaluation.schedule.epochs for title, about in record["sets"].items()}
     missing = {trial.key: trial for trial in trials if not workspace.target(trial.key).ready()}
     total, finished = sum(size[trial.set] for trial in missing.values()), 0
-
-    def relay(progress: Progress) -> None:
-        if progress.stage == "train":
-            progress = Progress("train", finished + progress.done, total, "images", progress.note)
-        report(progress)
-
     for title, role, recipe in _sets(recipes, evaluation):
         mine = [trial for trial in trials if trial.set == title]
-        data: TrainingSet | None = None
-        for trial in mine:
-            if not workspace.target(trial.key).ready(verify=True):
-                if data is None:
-                    data = _filled(Pipeline(recipe, workspace, device=device), role)
-                train_trial(workspace, trial, data, evaluation, device=device, report=relay)
-                finished += size[title]
-            measure_trial(workspace, trial, suite, evaluation, device=device, report=report)
+        untrained = [trial for trial in mine if not workspace.target(trial.key).ready(verify=True)]
+        if untrained:
+            data = _filled(Pipeline(recipe, workspace, engine=engine), role)
+            training = [partial(train_trial, workspace, trial, data, evaluation, engine.device) for trial in untrained]
+            del data
+            finished += run_tasks(engine, training, "train", done=finished, total=total, report=report)
+            del training
+        measuring = [
+            partial(measure_trial, workspace, trial, suite, evaluation, engine.device)
+            for trial in mine
+            if predictions_shards(workspace, trial, suite.key, evaluation).missing(verify=True)
+        ]
+        run_tasks(engine, measuring, "measure", report=report)

@@ -13,7 +13,8 @@ from curation.errors import CurationError
 from curation.evaluation.metrics import APART, PARTS, by_class, by_severity
 from curation.evaluation.suite import Part, Suite
 from curation.models.prediction import predict
-from curation.pipeline import Pipeline, stages
+from curation.pipeline import Pipeline
+from curation.pipeline.answers import features
 
 COLUMNS = ["part", "kind", "severity", "sample_id", "label"]
 
@@ -111,9 +112,9 @@ def nearest_samples(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tup
     Returns: rows of the samples, int64, the nearest first, at most ``count``; cosines of the features, float32.
     Raises: CurationError when the samples' features are not computed.
     """
-    if not pipeline.features().complete():
+    if not pipeline.plan.features().complete():
         raise CurationError("the features of the training images are not computed yet; run “Features and clusters”")
-    seen = pipeline.all_features()
-    own = stages.features(image[None], pipeline.model)
+    seen = pipeline.plan.features().whole_array()
+    own = features(image[None], pipeline.plan.model)
     near = nearest_neighbors(seen, queries=own, count=min(count, len(seen)), metric="cosine", device=pipeline.device)
     return near.index[0], 1 - near.distance[0]

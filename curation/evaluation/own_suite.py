@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from curation.engine import Engine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.left_out import find_left_out, ids_of, make_left_out
 from curation.evaluation.part import Part, Suite, part_of, suite_of
@@ -83,11 +84,11 @@ class Member(NamedTuple):
 class OwnSuite:
     """P as it lies in ``settings.path``; its images are read into the workspace once."""
 
-    def __init__(self, settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, device: str) -> None:
+    def __init__(self, settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, engine: Engine) -> None:
         """Raises: CurationError when there is nothing at the path."""
-        self.recipe, self.workspace, self.device = recipe, workspace, device
+        self.recipe, self.workspace, self.engine = recipe, workspace, engine
         self.path = existing(str(settings.path), "any")
-        self.train = Pipeline(recipe, workspace, device=device)
+        self.train = Pipeline(recipe, workspace, engine=engine)
 
     def make(self, report: Report) -> Suite:
         """Read what is not read yet. Raises: CurationError; Cancelled."""
@@ -99,7 +100,7 @@ class OwnSuite:
             progress = Progress("suite", done, total, "sources", note=f"reading {member.part} {member.kind}")
             member.pipeline.run(("ingest",), report=partial(_instead, report, progress))
             report(replace(progress, note=f"comparing {member.part} {member.kind} with the training images"))
-            make_left_out(self.workspace, member.pipeline.samples, self.train.samples, device=self.device)
+            make_left_out(self.workspace, member.pipeline.samples, self.train.samples, device=self.engine.device)
         report(Progress("suite", total, total, "sources"))
         return self.find()
 
@@ -140,7 +141,7 @@ class OwnSuite:
             classes = _classes(source.classes, train.classes, where=f"{self.path}: {where}")
             home = self.workspace.inner(fingerprint([reader.identity(), source.fingerprint]))
             changes = {"source": Source(reader=reader), "variants": Variants(corruption=None, adversarial=())}
-            pipeline = Pipeline(self.recipe.model_copy(update=changes), home, device=self.device)
+            pipeline = Pipeline(self.recipe.model_copy(update=changes), home, engine=self.engine)
             members.append(Member(part, kind, severity, pipeline, classes))
         return members
 
@@ -254,7 +255,7 @@ def _test_ids(labels: np.ndarray, clean: np.ndarray, *, first: int) -> np.ndarra
 
 def _part(member: Member, ids: np.ndarray, gone: set[int]) -> Part:
     rows = np.flatnonzero(~np.isin(ids, list(gone)))
-    part = part_of(member.part, member.kind, member.pipeline.samples, member.pipeline.clean, rows)
+    part = part_of(member.part, member.kind, member.pipeline.samples, member.pipeline.plan.clean, rows)
     return replace(part, severity=member.severity, sample_ids=ids[rows], labels=member.labels[rows])
 
 

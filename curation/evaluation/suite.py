@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from curation.engine import Engine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.built_suite import BuiltSuite
 from curation.evaluation.own_suite import OwnSuite
@@ -35,7 +36,7 @@ def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: S
 
 
 def make_suite(
-    settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, device: str, report: Report = ignore
+    settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, engine: Engine, report: Report = ignore
 ) -> Suite:
     """Return P, made where it is missing; what is finished is kept, shard by shard, so that a killed run goes on.
 
@@ -46,19 +47,19 @@ def make_suite(
     Raises: CurationError: one sentence; Cancelled.
     """
     check_surrogates(settings, recipe.goal_model.architecture, ())
-    suite = _suite(settings, recipe, workspace, device).make(report)
+    suite = _suite(settings, recipe, workspace, engine).make(report)
     workspace.write_suite(suite.key, suite.about)
     return suite
 
 
-def find_suite(settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, device: str) -> Suite | None:
+def find_suite(settings: SuiteSettings, recipe: Recipe, workspace: Workspace, *, engine: Engine) -> Suite | None:
     """Return P where all of it is there, else None; nothing is computed. ``make_suite`` says what is wrong."""
     try:
-        return _suite(settings, recipe, workspace, device).find()
+        return _suite(settings, recipe, workspace, engine).find()
     except CurationError:
         return None
 
 
-def _suite(settings: SuiteSettings, recipe: Recipe, workspace: Workspace, device: str) -> BuiltSuite | OwnSuite:
+def _suite(settings: SuiteSettings, recipe: Recipe, workspace: Workspace, engine: Engine) -> BuiltSuite | OwnSuite:
     kind = BuiltSuite if settings.path is None else OwnSuite
-    return kind(settings, recipe, workspace, device=device)
+    return kind(settings, recipe, workspace, engine=engine)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
+from curation.engine import Tell
 from curation.evaluation.measure import predictions_of
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite
@@ -17,7 +18,6 @@ from curation.evaluation.white_box import kind_of, white_box
 from curation.models.architectures import build
 from curation.pipeline.fitting import fit, load, serialized
 from curation.plugin import fingerprint
-from curation.progress import Progress, Report
 from curation.storage.files import digest
 from curation.storage.shards import Shards
 from curation.storage.workspace import KeptModel, Workspace
@@ -59,18 +59,20 @@ def predictions_shards(workspace: Workspace, trial: Trial, suite_key: str, evalu
 
 
 def train_trial(
-    workspace: Workspace, trial: Trial, data: TrainingSet, evaluation: Evaluation, *, device: str, report: Report
-) -> None:
-    """Train a trial's target unless it is kept. Raises: CurationError; Cancelled, the epochs done are kept."""
-    kept = workspace.target(trial.key)
+    workspace: Workspace, trial: Trial, data: TrainingSet, evaluation: Evaluation, device: str, tell: Tell
+) -> int:
+    """Train a trial's target unless it is kept; an ``engine.Task`` that counts images trained on.
+
+    Raises: CurationError; Cancelled, the epochs done are kept.
+    """
+    kept, images = workspace.target(trial.key), len(data) * evaluation.schedule.epochs
     with workspace.lock(trial.key):
         if kept.ready(verify=True):
-            return
+            return images
         network = build(trial.target, classes=len(data.classes), shape=data.images.shape[1:], seed=trial.seed)
 
         def on_fit(done: int, total: int, words: str) -> None:
-            note = f"{trial.set} · {trial.target} · seed {trial.seed} · {words}"
-            report(Progress("train", done, total, note=note))
+            tell(done, total, f"{trial.set} · {trial.target} · seed {trial.seed} · {words}")
 
         history = fit(
             network,
@@ -97,18 +99,19 @@ def train_trial(
             "precision": evaluation.schedule.resolved(device).precision,
         }
         kept.finish(content, about)
+    return images
 
 
 def measure_trial(
-    workspace: Workspace, trial: Trial, suite: Suite, evaluation: Evaluation, *, device: str, report: Report
-) -> None:
-    """Classify P with a trained target, and attack it itself, unless that is kept."""
+    workspace: Workspace, trial: Trial, suite: Suite, evaluation: Evaluation, device: str, tell: Tell
+) -> int:
+    """Classify P with a trained target, and attack it itself; an ``engine.Task`` that counts images of P."""
     shards = predictions_shards(workspace, trial, suite.key, evaluation)
-    if not shards.missing(verify=True):
-        return
     kept = workspace.target(trial.key)
     network = load_target(kept).to(device)
-    table = predictions_of(network, suite, device=device, report=report)
+    table = predictions_of(
+        network, suite, device=device, report=lambda at: tell(at.done, at.total, f"{trial.set} · {at.note}".strip(" ·"))
+    )
     settings = evaluation.white_box
     clean = next(part for part in suite.parts if part.part == "clean")
     if settings.samples:
@@ -128,6 +131,7 @@ def measure_trial(
         )
         table = pd.concat([table, attacked.astype(table.dtypes.to_dict())], ignore_index=True)
     shards.write(0, table)
+    return len(suite)
 
 
 def load_target(kept: KeptModel) -> nn.Module:

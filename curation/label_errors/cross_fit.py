@@ -85,12 +85,8 @@ def cross_fit(
         raise CurationError(f"expected an image for each of {len(labels)} labels, got {len(images)}")
     total, before = settings.epochs * (folds - 1) * len(labels), 0
     parts: list[Fold] = []
-
-    def part(rows: np.ndarray) -> np.ndarray:
-        return cast(np.ndarray, _Part(images, rows))
-
     for fold in range(folds):
-        held_out, learned = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+        held_out = np.flatnonzero(fold_of == fold)
         found = resume(fold) if resume else None
         if found is None:
 
@@ -98,28 +94,69 @@ def cross_fit(
                 if on_progress:
                     on_progress(before + done, total)
 
-            own = int(stream_seeds(seed, np.array([fold]), "cross_fit", "train")[0] & 0x7FFFFFFF)
-            model = network(own if settings.seed is None else settings.seed)
-            dynamics = Dynamics(len(learned))
-            for epoch in train(
-                model, part(learned), labels[learned], settings=settings, seed=own, device=device, on_step=on_step
-            ):
-                dynamics.add(epoch.margins)
-            found = {
-                "held_out": held_out,
-                "logits": predict(model, part(held_out), device=device).numpy(),
-                "area_under_margin": dynamics.area_under_margin,
-                "forgetting": dynamics.forgetting,
-            }
+            found = fit_fold(
+                images,
+                labels,
+                fold_of,
+                fold,
+                network=network,
+                settings=settings,
+                seed=seed,
+                device=device,
+                on_step=on_step,
+            )
             if keep:
                 keep(fold, found)
         elif not np.array_equal(found["held_out"], held_out):
             raise CurationError(f"what was kept of fold {fold} is of other samples or another seed; start over")
         parts.append(found)
-        before += settings.epochs * len(learned)
+        before += settings.epochs * (len(labels) - len(held_out))
         if on_progress:
             on_progress(before, total)
-    return _joined(parts, fold_of)
+    return joined(parts, fold_of)
+
+
+def fit_fold(
+    images: np.ndarray,
+    labels: np.ndarray,
+    fold_of: np.ndarray,
+    fold: int,
+    *,
+    network: Callable[[int], nn.Module],
+    settings: Training,
+    seed: int,
+    device: str = "cpu",
+    on_step: Callable[[int, int], None] | None = None,
+) -> Fold:
+    """Train a network from scratch on all folds but one and ask it about that one; arguments as ``cross_fit`` has them.
+
+    Args: fold_of: integers N, the fold of each sample; on_step: called after every batch with images trained on and
+        those in all; may raise to stop.
+    """
+    held_out, learned = np.flatnonzero(fold_of == fold), np.flatnonzero(fold_of != fold)
+
+    def part(rows: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, _Part(images, rows))
+
+    own = int(stream_seeds(seed, np.array([fold]), "cross_fit", "train")[0] & 0x7FFFFFFF)
+    model = network(own if settings.seed is None else settings.seed)
+    dynamics = Dynamics(len(learned))
+    for epoch in train(
+        model,
+        part(learned),
+        labels[learned],
+        settings=settings,
+        seed=own,
+        device=device,
+        on_step=on_step or (lambda done, total: None),
+    ):
+        dynamics.add(epoch.margins)
+    return {
+        "held_out": held_out,
+        "logits": predict(model, part(held_out), device=device).numpy(),
+        "area_under_margin": dynamics.area_under_margin,
+        "forgetting": dynamics.forgetting,
+    }
 
 
 def folds_of(labels: np.ndarray, *, folds: int, seed: int, sample_ids: np.ndarray) -> np.ndarray:
@@ -148,7 +185,8 @@ def folds_of(labels: np.ndarray, *, folds: int, seed: int, sample_ids: np.ndarra
     return found
 
 
-def _joined(parts: list[Fold], fold_of: np.ndarray) -> CrossFit:
+def joined(parts: list[Fold], fold_of: np.ndarray) -> CrossFit:
+    """Return what all folds found, put together. Args: parts: by fold; fold_of: integers N."""
     logits = np.empty((len(fold_of), parts[0]["logits"].shape[1]), np.float32)
     sums = {name: np.zeros(len(fold_of)) for name in ("area_under_margin", "forgetting")}
     for fold, part in enumerate(parts):

@@ -9,39 +9,16 @@ from typing import Any, Literal
 import numpy as np
 
 from curation.embedding.spaces import SpaceName
-from curation.errors import CurationError, UsageError, unknown_name
-from curation.label_errors import LABEL_SCORES
+from curation.errors import CurationError, UsageError
+from curation.pipeline.model_ref import NOT_READY, ModelRef
 from curation.plugin import fingerprint
-from curation.recipe import LabelCheck, Recipe
+from curation.recipe import Recipe
 from curation.scores import scores_of
-from curation.selection import SELECTORS
-from curation.selection.mix import quotas
 from curation.storage.files import digest
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
 from curation.storage.workspace import Workspace
-
-TITLES = {
-    "ingest": "Read the images",
-    "goal_model": "Goal model",
-    "corruption": "Corrupted copies",
-    "adversarial": "Adversarial copies",
-    "score": "Score candidates",
-    "self_correction": "Self-correction rounds",
-    "coverage": "Coverage and weights",
-    "embed": "Features and clusters",
-    "map": "Map",
-    "labels": "Wrong labels",
-}
-"""Every stage in order, with the words people see."""
-
-FOR_POOL = ("ingest", "goal_model", "corruption", "adversarial", "score")
-"""The stages that make the candidates."""
-
-FOR_SELECTION = (*FOR_POOL, "self_correction", "coverage")
-"""The stages that a selection needs; the others only draw the map."""
-
 
 SCORE_COLUMNS = ("prediction", "true_probability", "linf", "l2")
 """What a table of scores holds beside the scores, for each image; linf and l2 are the size of the change."""
@@ -50,17 +27,37 @@ ATTACK_ROWS = 64
 """Images in a shard of adversarial copies: what a killed process loses where each costs many passes."""
 
 
+Role = Literal["goal", "surrogate"]
+"""What a goal model is for: to guide curation, or to be attacked for a test suite."""
+
+
 class Plan:
-    """One recipe on one workspace: where each result lies. Nothing is computed."""
+    """One recipe on one workspace: where each result lies. Nothing is computed, and nothing changes.
 
-    role: Literal["goal", "surrogate"] = "goal"
-    """What its goal model is for: to guide curation, or to be attacked for a test suite."""
+    What is read once is kept with the plan: after new samples or a new goal model, make another.
+    """
 
-    def __init__(self, recipe: Recipe, workspace: Workspace, *, device: str) -> None:
+    def __init__(self, recipe: Recipe, workspace: Workspace, *, device: str, role: Role = "goal") -> None:
         """Args: device: cuda, mps or cpu, where goal models are loaded."""
         self.recipe = recipe
         self.workspace = workspace
         self.device = device
+        self.role: Role = role
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _plan, (self.recipe, self.workspace, self.device, self.role)
+
+    def of(self, recipe: Recipe) -> Plan:
+        """Return the plan of another recipe here; what both have in common is read once."""
+        other = Plan(recipe, self.workspace, device=self.device, role=self.role)
+        if recipe.candidates() == self.recipe.candidates():
+            shared: tuple[str, ...] = ("samples", "model_key", "model_digest", "variant_rows", "candidates_key")
+        elif other.source_spec == self.source_spec:
+            shared = ("samples",)
+        else:
+            shared = ()
+        other.__dict__.update({name: self.__dict__[name] for name in shared if name in self.__dict__})
+        return other
 
     @property
     def source_spec(self) -> str:
@@ -121,33 +118,23 @@ class Plan:
         """Return the hash of the goal model's weights after an epoch. Raises: CurationError when it is not ready."""
         about = self.workspace.model(self.model_key).about_at(epoch)
         if about is None:
-            raise CurationError("the goal model is not ready yet; run the goal-model stage first")
+            raise CurationError(NOT_READY)
         return str(about["digest"])
 
     @property
-    def model(self) -> tuple[str, str, int | None, str]:
-        """What ``stages.goal_model`` takes to load this recipe's goal model."""
+    def model(self) -> ModelRef:
+        """This recipe's goal model, by reference."""
         return self.model_at(self.epoch)
 
-    def model_at(self, epoch: int | None) -> tuple[str, str, int | None, str]:
+    def model_at(self, epoch: int | None) -> ModelRef:
         """Return ``model`` as it was after an epoch (None: the last)."""
-        return str(self.workspace.root), self.model_key, epoch, self.device
+        return ModelRef(str(self.workspace.root), self.model_key, epoch, self.device)
 
     @property
     def dropout(self) -> dict[str, Any] | None:
-        """What ``stages.answers`` takes for Monte Carlo dropout, or None where the recipe has none."""
+        """What ``answers.answers`` takes for Monte Carlo dropout, or None where the recipe has none."""
         dropout = self.recipe.goal_model.dropout
         return {"rate": dropout.rate, "passes": dropout.passes, "seed": self.recipe.seed} if dropout.passes else None
-
-    def asks_for(self, stage: str) -> bool:
-        """Whether the recipe asks for a stage of ``TITLES``."""
-        if stage == "self_correction":
-            return self.recipe.selection.strategy == stage
-        if stage == "labels":
-            return self.recipe.label_check is not None
-        if stage == "coverage":
-            return SELECTORS[self.recipe.selection.strategy].by_coverage or self.recipe.weights.asked
-        return bool(getattr(self.recipe.variants, stage, True))
 
     @property
     def clean(self) -> ImageSet:
@@ -242,28 +229,6 @@ class Plan:
         """Key of all candidates and their scores. Raises: CurationError when some are missing."""
         return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
 
-    def corrected(self) -> Shards:
-        """The order in which self-correction chose candidates. Raises: CurationError when some are not scored yet."""
-        recipe = self.recipe
-        settings = recipe.self_correction.model_dump(mode="json")
-        asked = quotas(recipe.selection.mix, recipe.selection.budget)
-        return self.workspace.order(
-            fingerprint([settings, asked, recipe.seed, self.candidates_key, *recipe.self_correction.train.versions])
-        )
-
-    def covered(self) -> Shards:
-        """What the stage coverage works out: order, weight and cluster of the chosen candidates.
-
-        Raises: CurationError when some are not scored yet.
-        """
-        recipe = self.recipe
-        selection = recipe.selection.model_dump(mode="json")
-        del selection["edits"]["confirmed"]
-        digests = [self.digest_at(epoch) for epoch in self.space_epochs]
-        return self.workspace.order(
-            fingerprint([selection, recipe.weights.model_dump(), recipe.seed, self.candidates_key, digests])
-        )
-
     @property
     def space_epochs(self) -> list[int | None]:
         """The goal model's epochs in whose spaces coverage is measured."""
@@ -286,18 +251,6 @@ class Plan:
         """The clean samples' features."""
         return self.points(self.clean, epoch=self.epoch)
 
-    def folds(self, check: LabelCheck) -> Shards:
-        """What each fold's training found of the labels, a shard a fold."""
-        settings = check.model_dump(mode="json", include={"architecture", "train", "folds"})
-        about = [settings, self.recipe.seed, self.samples.digest, *check.train.versions]
-        return self.workspace.label_checks(fingerprint(["folds", *about]), check.folds)
-
-    def suspects(self, check: LabelCheck) -> Shards:
-        """The table of suspicious labels, one row a sample. Raises: CurationError when a fold or the features miss."""
-        about = [self.folds(check).digest(), self.map_table("pca").digest(), self.features().digest()]
-        versions = [[score.name, score.version] for score in LABEL_SCORES]
-        return self.workspace.label_checks(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
-
     def map_table(self, method: Literal["pca", "umap"]) -> Shards:
         """The table of x, y and cluster for the clean samples, one row a sample."""
         drawn = self.recipe.map
@@ -307,26 +260,6 @@ class Plan:
         key = fingerprint(["map", method, settings, self.recipe.seed, self.features().digest()])
         return self.workspace.map(key)
 
-    def copied(self) -> list[ImageSet]:
-        """The sets of variants drawn on the map: those of ``map.copies`` that the recipe makes."""
-        made = self._named()
-        return [made[name] for name in dict.fromkeys(self.recipe.map.copies) if name in made]
 
-    def require_copies(self) -> None:
-        """Raises: UsageError naming one of ``map.copies`` that the recipe does not make."""
-        made = self._named()
-        for name in self.recipe.map.copies:
-            if name not in made:
-                raise UsageError(f"map.copies: {unknown_name('variant', name, made)}; make it a variant of the recipe")
-
-    def _named(self) -> dict[str, ImageSet]:
-        return {images.name: images for images in [*self.corrupted(), *self.attacked()]}
-
-    def placed(self, images: ImageSet) -> bool:
-        """Whether it is known where a finished set of variants lands on the UMAP map."""
-        return self.points(images, epoch=self.epoch).complete() and self.copies_table(images).complete()
-
-    def copies_table(self, images: ImageSet) -> Shards:
-        """The table of x and y where a set of variants lands on the UMAP map, one row an image of the set."""
-        places = self.points(images, epoch=self.epoch).digest()
-        return self.workspace.map(fingerprint(["copies", self.map_table("umap").digest(), places]))
+def _plan(recipe: Recipe, workspace: Workspace, device: str, role: Role) -> Plan:
+    return Plan(recipe, workspace, device=device, role=role)

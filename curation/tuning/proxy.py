@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curation.engine import Engine
 from curation.evaluation.baselines import baselines
 from curation.evaluation.measure import predictions_of
 from curation.evaluation.metrics import robustness
@@ -41,19 +42,21 @@ CHECKS = 3
 class Proxy:
     """What every try of one tuning shares. space: the parameters searched; starts: known points, by name."""
 
-    def __init__(self, recipe: Recipe, settings: Tuning, workspace: Workspace, *, device: str, report: Report) -> None:
+    def __init__(
+        self, recipe: Recipe, settings: Tuning, workspace: Workspace, *, engine: Engine, report: Report
+    ) -> None:
         """Make what the recipe's pool and P still lack.
 
         Raises: UsageError: a search that makes no sense for this recipe; CurationError: a recipe that cannot be filled;
             Cancelled.
         """
-        self.recipe, self.settings, self.device = recipe, settings, device
-        self.pipeline = Pipeline(recipe, workspace, device=device)
+        self.recipe, self.settings, self.engine = recipe, settings, engine
+        self.pipeline = Pipeline(recipe, workspace, engine=engine)
         self.pipeline.run(FOR_SELECTION, report=report)
         self.pool = self.pipeline.pool()
         self.pipeline.select(self.pool).require()
         self.space = space_of(recipe, settings, self._counts(self.pool))
-        suite = make_suite(settings.suite, recipe, workspace, device=device, report=report)
+        suite = make_suite(settings.suite, recipe, workspace, engine=engine, report=report)
         self.suite = sliced(suite, settings.suite_samples)
 
     @cached_property
@@ -118,11 +121,11 @@ class Proxy:
             weights=data.weights,
             settings=schedule.model_copy(update={"seed": seed}),
             seed=seed,
-            device=self.device,
+            device=self.engine.device,
             on_step=lambda *_: on_step(),
         ):
             if epoch.epoch in epochs:
-                yield epoch.epoch, robustness(predictions_of(network, self.suite, device=self.device))
+                yield epoch.epoch, robustness(predictions_of(network, self.suite, device=self.engine.device))
 
     def _select(self, recipe: Recipe) -> Selected:
         """Return what a recipe chooses, in rows of this pool."""

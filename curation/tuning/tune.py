@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError
 from curation.evaluation.suite import check_surrogates
-from curation.pipeline.stages import best_device
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
 from curation.recipe import Recipe, differences, in_words, recipe_differences
@@ -31,7 +31,7 @@ def tune(
     workspace: Workspace,
     *,
     name: str = "tuning",
-    device: str | None = None,
+    engine: Engine | None = None,
     restart: bool = False,
     report: Report = ignore,
 ) -> Study:
@@ -44,7 +44,7 @@ def tune(
 
     Args:
         name: under which the tuning is kept, found again and resumed.
-        device: cuda, mps or cpu, by default the fastest.
+        engine: where work runs, by default here on the fastest device.
         restart: forget the tries that are kept under this name.
         report: is told how many tries are done, and may raise ``Cancelled``.
 
@@ -53,7 +53,7 @@ def tune(
     Source: the tree-structured Parzen estimator (Bergstra et al. 2011) and the median rule of Optuna.
     """
     begin(recipe, settings, workspace, name=name, restart=restart)
-    return resume(workspace, name, device=device, report=report)
+    return resume(workspace, name, engine=engine, report=report)
 
 
 def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, restart: bool = False) -> None:
@@ -80,7 +80,7 @@ def _decisive(recipe: Recipe, settings: Tuning) -> dict[str, Any]:
     return {"recipe": parts, "tuning": {key: part for key, part in settings.to_dict().items() if key != "trials"}}
 
 
-def resume(workspace: Workspace, name: str, *, device: str | None = None, report: Report = ignore) -> Study:
+def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, report: Report = ignore) -> Study:
     """Do the tries that a kept tuning still lacks. Raises: as ``tune``."""
     folder = StudyFolder(workspace, name)
     asked = Study(folder)
@@ -89,8 +89,8 @@ def resume(workspace: Workspace, name: str, *, device: str | None = None, report
     waiting = partial(report, Progress("tune", 0, asked.settings.trials, "trials", "waiting for another process"))
     with workspace.lock(f"study-{name}", waiting=waiting):
         folder.mend()
-        device = device or best_device()
-        _search(folder, Proxy(asked.recipe, asked.settings, workspace, device=device, report=report), report)
+        engine = engine or choose()
+        _search(folder, Proxy(asked.recipe, asked.settings, workspace, engine=engine, report=report), report)
     return Study(folder)
 
 

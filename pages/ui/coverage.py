@@ -12,6 +12,7 @@ import streamlit as st
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import FOR_SELECTION
+from curation.pipeline.stages.coverage import Cover, coverage_of
 from curation.selection import SELECTORS
 from pages.ui import panel, state
 from pages.ui.fields import bound, set_field
@@ -137,7 +138,7 @@ def _keep_radius(radius: float) -> None:
 def unfinished(opened: Opened) -> None:
     """Say what of the strategy is not worked out for these settings, and offer to do it."""
     recipe, pipeline = opened.recipe, opened.pipeline
-    if not opened.provisional and not (pipeline.asks_for("coverage") and not pipeline.covered().complete()):
+    if not opened.provisional and not (Cover().asked(recipe) and not Cover().order(pipeline.plan).complete()):
         return
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -162,7 +163,7 @@ def result(opened: Opened) -> None:
     """Draw how well the chosen cover the others: value, guarantee, seconds, and the curve beside that of chance."""
     if opened.provisional or not SELECTORS[opened.recipe.selection.strategy].by_coverage:
         return
-    groups = opened.pipeline.coverage()
+    groups = coverage_of(opened.pipeline.plan)
     if not groups:
         return
     st.markdown("**How well the chosen cover the candidates**")

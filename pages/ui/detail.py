@@ -7,7 +7,6 @@ import streamlit as st
 
 from curation.analysis.inspection import enlarged
 from curation.models.prediction import predict
-from curation.pipeline import stages
 from curation.plugin import fingerprint
 from pages.ui import edits, resources, session
 from pages.ui.components import gallery
@@ -71,7 +70,7 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
 def _probabilities(opened: Opened, image: np.ndarray, row: int) -> None:
     @st.cache_resource(max_entries=256, show_spinner=False)
     def probabilities(key: str) -> np.ndarray:
-        network = stages.goal_model(*opened.pipeline.model)
+        network = opened.pipeline.plan.model.load()
         return predict(network, image, device=opened.pipeline.device).softmax(1)[0].numpy()
 
     found = probabilities(fingerprint([opened.pool_key, row]))

@@ -44,7 +44,7 @@ def open_model() -> Prepared:
     found = _workspace()
     pipeline = resources.pipeline()
     try:
-        ready = pipeline.workspace.model(pipeline.model_key).ready(pipeline.epoch)
+        ready = pipeline.workspace.model(pipeline.plan.model_key).ready(pipeline.plan.epoch)
     except CurationError:
         ready = False
     if not ready:

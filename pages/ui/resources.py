@@ -11,6 +11,7 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
+from curation.pipeline.plan import Plan
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.selection.select import Selected
@@ -31,8 +32,8 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
     found = state.workspace()
     assert found is not None
     # The keys change when the source is read again or a goal model is made anew.
-    keys = [Pipeline(recipe, found, device="cpu").samples_key, *found.models()]
-    return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).with_recipe(recipe)
+    keys = [Plan(recipe, found, device="cpu").samples_key, *found.models()]
+    return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).of(recipe)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -56,21 +57,21 @@ def _selected(key: str, _pipeline: Pipeline, _pool: pd.DataFrame) -> Selected:
 
 def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: str) -> Selected:
     """What a recipe selects from a pool; while its strategy is not worked out, what the boundary strategy would."""
-    it = opened.with_recipe(recipe)
+    it = opened.of(recipe)
     if it.unordered():
         recipe = recipe.with_changes(**{"selection.strategy": "boundary", "selection.within": None})
-        it = opened.with_recipe(recipe)
+        it = opened.of(recipe)
     return _selected(fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")]), it, table)
 
 
 def features(of: Pipeline) -> np.ndarray:
     """Return the clean samples' features, float32 N×D; treat as read-only. Raises: CurationError."""
-    return _features(f"{of.features().folder.name} {of.samples.digest}", of)
+    return _features(f"{of.plan.features().folder.name} {of.samples.digest}", of)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _features(key: str, _pipeline: Pipeline) -> np.ndarray:
-    return _pipeline.all_features()
+    return _pipeline.plan.features().whole_array()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -20,7 +20,7 @@ from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
-from curation.pipeline import FOR_SELECTION, Pipeline, fitting, stages
+from curation.pipeline import FOR_SELECTION, STAGES, Pipeline, fitting, model_ref
 from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe, kept_epochs
 from curation.storage.workspace import Workspace
@@ -80,13 +80,13 @@ def test_recipes_that_differ_in_epoch_train_once(
 
     monkeypatch.setattr(fitting, "train", refuse)
     early = changed(first, copy, goal_model__epoch=1)
-    assert early.model_key == first.model_key
-    assert early.model_digest != first.model_digest
+    assert early.plan.model_key == first.plan.model_key
+    assert early.plan.model_digest != first.plan.model_digest
     assert states(early)["goal_model"] == "done"
     early.run(FOR_SELECTION)
     assert not early.pool()["entropy"].equals(first.pool()["entropy"])
     last = changed(first, copy, goal_model__epoch=3)
-    assert last.model_digest == first.model_digest
+    assert last.plan.model_digest == first.plan.model_digest
     assert last.undone() == []
 
 
@@ -96,19 +96,19 @@ def test_an_epochs_weights_are_those_of_the_training_then(first: Pipeline) -> No
     epochs = train(network, samples.array(), samples.labels, settings=goal.train, seed=first.recipe.seed)
     *_, state = (epoch.state for epoch in islice(epochs, 2))
     kept = build(goal.architecture, classes=len(samples.classes), shape=samples.shape, seed=1)
-    load_weights(kept, first.workspace.model(first.model_key).weights_at(2))
+    load_weights(kept, first.workspace.model(first.plan.model_key).weights_at(2))
     for name, value in kept.state_dict().items():
         torch.testing.assert_close(value, state["average"][name], rtol=0, atol=0)
 
 
 def test_the_training_seed_and_the_presets_name_are_not_told_apart(first: Pipeline) -> None:
     same = changed(first, goal_model__train__seed=first.recipe.seed)
-    assert same.model_key == first.model_key
-    assert changed(first, seed=5, goal_model__train__seed=first.recipe.seed).model_key == first.model_key
-    assert changed(first, goal_model__train__seed=1).model_key != first.model_key
+    assert same.plan.model_key == first.plan.model_key
+    assert changed(first, seed=5, goal_model__train__seed=first.recipe.seed).plan.model_key == first.plan.model_key
+    assert changed(first, goal_model__train__seed=1).plan.model_key != first.plan.model_key
     contest = changed(first, goal_model__train={"preset": "contest"})
     written_out = contest.recipe.goal_model.train.model_dump(exclude={"preset"})
-    assert changed(first, goal_model__train=written_out).model_key == contest.model_key
+    assert changed(first, goal_model__train=written_out).plan.model_key == contest.plan.model_key
 
 
 @pytest.mark.parametrize(
@@ -143,20 +143,20 @@ def test_a_score_of_passes_needs_them(first: Pipeline, score: str) -> None:
 
 def test_deleted_weights_are_made_again(first: Pipeline, copy: Workspace) -> None:
     early = changed(first, copy, goal_model__epoch=2)
-    before = early.model_digest
-    copy.model(early.model_key).weights_at(2).unlink()
+    before = early.plan.model_digest
+    copy.model(early.plan.model_key).weights_at(2).unlink()
     assert states(early)["goal_model"] == "stale"
     assert states(changed(first, copy))["goal_model"] == "done"
     early.run(("goal_model",))
-    assert early.model_digest == before
-    shutil.rmtree(copy.model(early.model_key).weights.parent)
+    assert early.plan.model_digest == before
+    shutil.rmtree(copy.model(early.plan.model_key).weights.parent)
     early.run(("goal_model",))
-    assert early.model_digest == before
-    assert changed(first, copy).model_digest == first.model_digest
+    assert early.plan.model_digest == before
+    assert changed(first, copy).plan.model_digest == first.plan.model_digest
 
 
 def test_the_history_can_be_read_while_it_grows_and_adds_up_when_resumed(first: Pipeline, copy: Workspace) -> None:
-    kept = copy.model(first.model_key)
+    kept = copy.model(first.plan.model_key)
     shutil.rmtree(kept.weights.parent)
 
     def stop(progress: Progress) -> None:
@@ -172,7 +172,7 @@ def test_the_history_can_be_read_while_it_grows_and_adds_up_when_resumed(first: 
     resumed = changed(first, copy)
     assert {status.stage: status.done for status in resumed.status()}["goal_model"] == 1
     resumed.run(("goal_model",))
-    assert resumed.model_digest == first.model_digest
+    assert resumed.plan.model_digest == first.plan.model_digest
     assert [part["epoch"] for part in kept.history()] == [1, 2, 3]
     assert kept.history()[0] == row
     about = kept.about
@@ -184,7 +184,7 @@ def test_the_history_can_be_read_while_it_grows_and_adds_up_when_resumed(first: 
 
 def test_passes_give_three_more_scores_wherever_scores_are(first: Pipeline, copy: Workspace, tmp_path: Path) -> None:
     doubtful = changed(first, copy, goal_model__dropout={"passes": 6}, selection__score="mutual_information")
-    assert doubtful.model_digest == first.model_digest
+    assert doubtful.plan.model_digest == first.plan.model_digest
     doubtful.run(FOR_SELECTION)
     pool, plain = doubtful.pool(), first.pool()
     assert not {*PASSES} & {*plain.columns}
@@ -202,14 +202,14 @@ def test_passes_give_three_more_scores_wherever_scores_are(first: Pipeline, copy
 
 def test_what_results_cost_is_kept_with_them(first: Pipeline, copy: Workspace, tmp_path: Path) -> None:
     cost = first.cost()
-    assert all(cost[stage] > 0 for stage in FOR_SELECTION if first.asks_for(stage))
+    assert all(cost[stage] > 0 for stage in FOR_SELECTION if STAGES[stage].asked(first.recipe))
     assert cost["map"] == cost["embed"] == 0
     again = changed(first, copy)
     again.run((*FOR_SELECTION, "embed"))
     after = again.cost()
     assert after["embed"] > 0
     assert {**after, "embed": 0} == cost
-    (again.attacked()[0].pixels.folder / again.attacked()[0].pixels.present()[1]).unlink()
+    (again.plan.attacked()[0].pixels.folder / again.plan.attacked()[0].pixels.present()[1]).unlink()
     again.run(FOR_SELECTION)
     assert again.cost()["adversarial"] > cost["adversarial"]
     assert again.cost()["corruption"] == cost["corruption"]
@@ -217,7 +217,7 @@ def test_what_results_cost_is_kept_with_them(first: Pipeline, copy: Workspace, t
 
 
 def test_every_goal_model_is_a_candidate_and_can_be_picked(first: Pipeline, copy: Workspace) -> None:
-    weights = copy.model(first.model_key).weights
+    weights = copy.model(first.plan.model_key).weights
     other = changed(first, copy, goal_model={"checkpoint": str(weights)})
     other.run(("goal_model",))
     samples, table = first.samples, goal_model_comparison.candidates(copy)
@@ -235,10 +235,10 @@ def test_every_goal_model_is_a_candidate_and_can_be_picked(first: Pipeline, copy
         goal = goal_model_comparison.goal_model_of(copy, row["key"], epoch=row["epoch"])
         picked = Pipeline(goal_model_comparison.with_goal_model(first.recipe, goal), copy, device="cpu")
         assert states(picked)["goal_model"] == "done"
-        measured = evaluate(stages.goal_model(*picked.model), samples.array(), samples.labels)
+        measured = evaluate(picked.plan.model.load(), samples.array(), samples.labels)
         assert measured == pytest.approx(row["train_accuracy"], abs=0.02)  # folding may turn a few images
     assert goal_model_comparison.goal_model_of(copy, loaded["key"]).checkpoint == str(weights)
-    with pytest.raises(UsageError, match=f"there is no finished goal model 'gone' .*known: .*{first.model_key}"):
+    with pytest.raises(UsageError, match=f"there is no finished goal model 'gone' .*known: .*{first.plan.model_key}"):
         goal_model_comparison.goal_model_of(copy, "gone")
     assert goal_model_comparison.candidates(Workspace(Path(copy.root).parent / "new")).empty
 
@@ -295,7 +295,11 @@ def test_goal_models_are_compared_on_the_same_candidates(both: dict[str, Pipelin
 @pytest.mark.parametrize(
     ("change", "error", "sentence"),
     [
-        ({"goal_model__train__epochs": 2}, CurationError, r"^not computed yet: other lacks goal model, corrupted"),
+        (
+            {"goal_model__train__epochs": 2},
+            CurationError,
+            r"^not computed yet: other lacks goal model, adversarial",
+        ),
         ({"goal_model__dropout__passes": 5}, CurationError, r"^not computed yet: other lacks score candidates; run"),
         ({"selection__budget": 30}, UsageError, r"other and strong differ in selection; compare recipes that differ"),
     ],
@@ -316,7 +320,7 @@ def test_nothing_to_compare_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_goal_model_first_asked_for_features_can_still_be_attacked(first: Pipeline, copy: Workspace) -> None:
-    stages.goal_model.cache_clear()
+    model_ref._loaded.cache_clear()
     other = changed(first, copy, variants__adversarial={"attack": "fgsm", "epsilon": 0.05})
     other.run(("embed",))
     other.run(("adversarial",))

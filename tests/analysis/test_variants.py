@@ -13,7 +13,8 @@ from curation.analysis import variants
 from curation.analysis.inspection import live, spectrum, variants_of
 from curation.errors import CurationError
 from curation.models.prediction import predict, to_device
-from curation.pipeline import Pipeline, stages
+from curation.pipeline import Pipeline
+from curation.pipeline.pixels import to_pixels
 from curation.recipe import Recipe
 from curation.selection.pool import candidate_name
 from curation.storage.workspace import Workspace
@@ -42,7 +43,7 @@ def run(pipeline: Pipeline) -> Pipeline:
 def test_a_kind_added_later_leaves_the_others_alone(computed: Pipeline, workspace: Workspace) -> None:
     before = {path: path.stat().st_mtime_ns for path in Path(workspace.root).rglob("shard-*")}
     more = pipeline_of(computed, workspace, corruption={"kinds": ["fog", "snow"], "severities": [2, 3]})
-    cost = variants.estimate(more).set_index(["kind", "severity"])
+    cost = variants.estimate(more.plan).set_index(["kind", "severity"])
     assert cost["missing"].to_dict() == {
         ("fog", 2): 1300,
         ("fog", 3): 0,
@@ -55,7 +56,7 @@ def test_a_kind_added_later_leaves_the_others_alone(computed: Pipeline, workspac
     assert cost.loc[("snow", 2), "seconds"] > 0
     run(more)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    kept = [(s.kind, s.severity) for s in variants.finished(more)]
+    kept = [(s.kind, s.severity) for s in variants.finished(more.plan)]
     assert kept == [
         ("fog", 2),
         ("fog", 3),
@@ -68,8 +69,8 @@ def test_a_kind_added_later_leaves_the_others_alone(computed: Pipeline, workspac
 
 
 def test_every_row_says_what_it_is_and_what_it_did(computed: Pipeline) -> None:
-    sets = variants.finished(computed)
-    table = variants.table(computed, sets)
+    sets = variants.finished(computed.plan)
+    table = variants.table(computed.plan, sets)
     assert len(table) == 4 * 1300
     assert table.columns.tolist() == [
         *("set", "sample_id", "family", "kind", "severity", "parameters", "seed", "label", "success"),
@@ -82,7 +83,7 @@ def test_every_row_says_what_it_is_and_what_it_did(computed: Pipeline) -> None:
     assert np.abs(change).max(axis=(1, 2, 3)) == pytest.approx(picked["linf"].to_numpy(), abs=1e-6)
     assert np.sqrt((change**2).sum(axis=(1, 2, 3))) == pytest.approx(picked["l2"].to_numpy(), rel=1e-5)
     assert (picked["success"] == (picked["prediction"] != picked["label"])).all()
-    logits = predict(stages.goal_model(*computed.model), pixels)
+    logits = predict(computed.plan.model.load(), pixels)
     true = logits.softmax(1).numpy()[np.arange(60), picked["label"]]
     assert true == pytest.approx(picked["true_probability"].to_numpy(), abs=1e-4)
     attack = table[table["kind"] == "pgd"]
@@ -94,20 +95,20 @@ def test_every_row_says_what_it_is_and_what_it_did(computed: Pipeline) -> None:
 def test_a_seed_of_the_table_remakes_its_image(computed: Pipeline) -> None:
     import torch
 
-    images = next(s for s in variants.finished(computed) if s.kind == "gaussian_noise")
-    seed = variants.seeds(computed, images)[7:8]
+    images = next(s for s in variants.finished(computed.plan) if s.kind == "gaussian_noise")
+    seed = variants.seeds(computed.plan, images)[7:8]
     clean = to_device(computed.samples.images(np.array([7])), "cpu")
-    again = stages.to_pixels(images.plugin(clean, seeds=seed))
+    again = to_pixels(images.plugin(clean, seeds=seed))
     assert np.array_equal(again, images.gather(np.array([7])))
     assert seed.dtype == torch.int64
 
 
 def test_variants_of_some_samples_are_those_of_all(computed: Pipeline, workspace: Workspace) -> None:
-    whole = {(s.kind, s.severity): s for s in variants.finished(computed)}
+    whole = {(s.kind, s.severity): s for s in variants.finished(computed.plan)}
     ids = [int(i) for i in computed.samples.sample_ids[[1201, 5, 90]]]
     for asked, rows in ((ids, [5, 90, 1201]), (100, [i * 13 for i in range(100)])):
         some = run(pipeline_of(computed, workspace, samples=asked))
-        for images in (*some.corrupted(), *some.attacked()):
+        for images in (*some.plan.corrupted(), *some.plan.attacked()):
             assert images.rows.tolist() == rows
             expected = whole[images.kind, images.severity].gather(np.array(rows))
             assert np.array_equal(images.gather(np.array(rows)), expected)
@@ -120,7 +121,7 @@ def test_variants_of_some_samples_are_those_of_all(computed: Pipeline, workspace
         sample = computed.samples.rows(picked["sample_id"].to_numpy()[:1])
         assert np.array_equal(some.images(pool, at[:1]), whole[kind, severity].gather(sample))
     with pytest.raises(CurationError, match="there is no sample 999999999 in this workspace"):
-        pipeline_of(computed, workspace, samples=[999999999]).attacked()
+        pipeline_of(computed, workspace, samples=[999999999]).plan.attacked()
 
 
 def test_some_samples_are_taken_from_a_finished_whole(
@@ -129,14 +130,14 @@ def test_some_samples_are_taken_from_a_finished_whole(
     def refuse(*_: object) -> int:
         raise AssertionError("variants that are kept were computed again")
 
-    monkeypatch.setattr(stages, "corrupt_shard", refuse)
-    monkeypatch.setattr(stages, "attack_shards", refuse)
+    monkeypatch.setattr("curation.pipeline.stages.corruption.corrupt_shard", refuse)
+    monkeypatch.setattr("curation.pipeline.stages.adversarial.attack_shards", refuse)
     some = pipeline_of(computed, workspace, samples=37)
-    assert variants.estimate(some)["missing"].tolist() == [37] * 4
+    assert variants.estimate(some.plan)["missing"].tolist() == [37] * 4
     run(some)
-    kept = variants.finished(some)
+    kept = variants.finished(some.plan)
     assert sum(len(images.rows) == 37 for images in kept) == 4
-    assert all(len(images.rows) == 1300 for images in variants.largest(some) if images.kind in ("fog", "pixelate"))
+    assert all(len(images.rows) == 1300 for images in variants.largest(some.plan) if images.kind in ("fog", "pixelate"))
 
 
 def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, workspace: Workspace) -> None:
@@ -148,7 +149,7 @@ def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, work
     assert attacked.groupby("severity")["linf"].max().to_dict() == pytest.approx({0: 25 / 255, 1: 12 / 255}, abs=1e-6)
     assert candidate_name(17, "pgd", 1) == "17/pgd/1"
     assert not attacked["candidate_id"].duplicated().any()
-    summary = variants.summary(both, [s for s in variants.finished(both) if len(s.rows) == 64])
+    summary = variants.summary(both.plan, [s for s in variants.finished(both.plan) if len(s.rows) == 64])
     assert (summary["images"] == 64).all()
     assert summary["success"].between(0, 1).all()
 
@@ -156,20 +157,20 @@ def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, work
 def test_other_seeds_and_goal_models_have_their_own_database(computed: Pipeline, workspace: Workspace) -> None:
     other = Pipeline(computed.recipe.with_changes(seed=5), workspace, device="cpu")
     with pytest.raises(CurationError, match="goal model is not ready"):
-        variants.described(other) or other.attacked()
-    assert not variants.described(Pipeline(computed.recipe.with_changes(seed=5), computed.workspace, device="cpu"))
+        variants.described(other.plan) or other.plan.attacked()
+    assert not variants.described(Pipeline(computed.recipe.with_changes(seed=5), computed.workspace, device="cpu").plan)
 
 
 def test_a_class_without_right_samples_has_no_rate(computed: Pipeline) -> None:
-    images = next(s for s in variants.finished(computed) if s.kind == "pgd")
-    rates = variants.success_by_class(computed, images)
+    images = next(s for s in variants.finished(computed.plan) if s.kind == "pgd")
+    rates = variants.success_by_class(computed.plan, images)
     assert rates.shape == (10,)
     assert np.nanmin(rates) >= 0
     assert np.nanmax(rates) <= 1
 
 
 def test_a_live_attack_is_the_kept_one(computed: Pipeline) -> None:
-    images = next(s for s in variants.finished(computed) if s.kind == "pgd")
+    images = next(s for s in variants.finished(computed.plan) if s.kind == "pgd")
     sample_id = int(computed.samples.sample_ids[3])
     found = live(computed, sample_id, images.plugin)
     assert np.abs(found.image.astype(int) - images.gather(np.array([3]))[0]).mean() < 1
@@ -181,7 +182,7 @@ def test_a_live_attack_is_the_kept_one(computed: Pipeline) -> None:
 def test_one_sample_under_everything_equals_the_kept_images(computed: Pipeline) -> None:
     found = variants_of(computed, int(computed.samples.sample_ids[3]))
     assert found.table["linf"].iloc[0] == 0
-    for images in variants.finished(computed):
+    for images in variants.finished(computed.plan):
         mine = found.table[(found.table["kind"] == images.kind) & (found.table["severity"] == images.severity)]
         assert np.array_equal(found.images[mine.index[0]], images.gather(np.array([3]))[0])
 
@@ -199,6 +200,6 @@ def test_the_spectrum_shows_where_the_change_is() -> None:
 def test_without_a_database_it_says_so(computed: Pipeline, tmp_path: Path, small: Recipe) -> None:
     pipeline = Pipeline(small, Workspace(tmp_path / "none"), device="cpu")
     with pytest.raises(CurationError, match="not ingested yet"):
-        variants.estimate(pipeline)
+        variants.estimate(pipeline.plan)
     with pytest.raises(CurationError, match="no variants are kept yet"):
-        variants.table(computed, [])
+        variants.table(computed.plan, [])

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
+from curation.engine import LocalEngine
 from curation.evaluation.baselines import baselines
 from curation.evaluation.evaluate import begin
 from curation.evaluation.settings import Evaluation
@@ -44,7 +45,7 @@ def keep_evaluation(workspace: Workspace, recipe: Recipe, *, name: str = "kept",
     """Keep an evaluation of a recipe and three baselines, the first ``measured`` of its 8 trainings done."""
     evaluation = Evaluation.parse(EVALUATION)
     begin({"recipe": recipe}, evaluation, workspace, name=name)
-    suite = make_suite(evaluation.suite, recipe, workspace, device="cpu")
+    suite = make_suite(evaluation.suite, recipe, workspace, engine=LocalEngine("cpu"))
     network = build("tiny_resnet", classes=10, shape=suite.shape, seed=0)
     weights = serialized(network.eval())
     record = {**(workspace.evaluation(name) or {}), "suite": suite.key, "about_suite": suite.about}

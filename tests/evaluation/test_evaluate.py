@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from curation import jobs
 from curation.cli.main import app
+from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.baselines import baselines
 from curation.evaluation.evaluate import begin, evaluate
@@ -25,6 +26,7 @@ from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 from tests.patience import wait_for
 
+CPU = LocalEngine("cpu")
 TINY: dict[str, Any] = {
     "targets": ["tiny_resnet"],
     "seeds": 2,
@@ -54,7 +56,7 @@ def weights(results: Results) -> dict[tuple[str, int], str]:
 
 @pytest.fixture(scope="module")
 def results(computed: Pipeline, workspace: Workspace) -> Results:
-    return evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", device="cpu")
+    return evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", engine=CPU)
 
 
 def test_every_set_is_trained_alike_and_measured_on_one_suite(results: Results) -> None:
@@ -81,9 +83,9 @@ def test_a_finished_evaluation_is_read_not_repeated(
 
     monkeypatch.setattr("curation.evaluation.trials.fit", refuse)
     monkeypatch.setattr("curation.evaluation.trials.predictions_of", refuse)
-    again = evaluate({"mine": computed.recipe}, tiny(), results.workspace, name="kept", device="cpu")
+    again = evaluate({"mine": computed.recipe}, tiny(), results.workspace, name="kept", engine=CPU)
     assert again.leaderboard().equals(results.leaderboard())
-    other = evaluate({"same set": computed.recipe}, tiny(baselines=[]), results.workspace, name="other", device="cpu")
+    other = evaluate({"same set": computed.recipe}, tiny(baselines=[]), results.workspace, name="other", engine=CPU)
     assert other.leaderboard()["R"].tolist() == [results.leaderboard().set_index("set").loc["mine", "R"]]
 
 
@@ -99,12 +101,12 @@ def test_a_stopped_evaluation_goes_on_to_the_same_weights(results: Results, comp
                 raise Cancelled
 
     with pytest.raises(Cancelled):
-        evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", device="cpu", report=stop)
+        evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", engine=CPU, report=stop)
     partial = Results(workspace, "kept")
     assert "training" in set(partial.trials["state"])
     assert partial.leaderboard()["R"].isna().all()
     seen.clear()
-    resumed = evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", device="cpu", report=lambda _: None)
+    resumed = evaluate({"mine": computed.recipe}, tiny(), workspace, name="kept", engine=CPU, report=lambda _: None)
     assert weights(resumed) == weights(results)
 
 
@@ -141,7 +143,7 @@ def test_what_cannot_be_compared_is_refused(computed: Pipeline, tmp_path: Path) 
 def test_a_budget_above_the_pool_is_one_sentence(workspace: Workspace, computed: Pipeline) -> None:
     greedy = computed.recipe.with_changes(**{"selection.budget": 100_000})
     with pytest.raises(CurationError, match="short"):
-        evaluate({"greedy": greedy}, tiny(baselines=[]), workspace, name="greedy", device="cpu")
+        evaluate({"greedy": greedy}, tiny(baselines=[]), workspace, name="greedy", engine=CPU)
 
 
 def test_a_target_that_does_not_fit_is_refused_before_any_work(workspace: Workspace, computed: Pipeline) -> None:
@@ -156,7 +158,7 @@ def test_a_target_that_does_not_fit_is_refused_before_any_work(workspace: Worksp
                 tiny(targets=[target]),
                 workspace,
                 name=target.replace("/", "-"),
-                device="cpu",
+                engine=CPU,
                 report=lambda progress: told.append(progress.stage),
             )
     assert set(told) <= {"ingest"}
@@ -170,10 +172,10 @@ def test_a_set_that_holds_a_test_image_is_refused(workspace: Workspace, computed
     np.savez(tmp_path / "p.npz", **parts)
     leaky = tiny(suite={"path": str(tmp_path / "p.npz"), "surrogates": ["tiny_convnet"]})
     with pytest.raises(CurationError, match="5 of the 5 test images are also training images"):
-        evaluate({"leaky": computed.recipe}, leaky, workspace, name="leaky", device="cpu")
+        evaluate({"leaky": computed.recipe}, leaky, workspace, name="leaky", engine=CPU)
     same = {**TINY["suite"], "samples": None, "source": {"reader": "digits", "split": "train", "limit": 1300}}
     with pytest.raises(CurationError, match="test images are also training images"):
-        evaluate({"same": computed.recipe}, tiny(suite=same), workspace, name="same", device="cpu")
+        evaluate({"same": computed.recipe}, tiny(suite=same), workspace, name="same", engine=CPU)
 
 
 def test_baselines_spend_the_budget_otherwise(computed: Pipeline) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.leakage import guard
 from curation.evaluation.measure import predictions_of
@@ -29,6 +30,7 @@ from curation.storage.workspace import Workspace
 from curation.training.settings import Training
 from curation.training.trainer import train
 
+CPU = LocalEngine("cpu")
 RECIPE = Recipe.parse(
     {
         "source": {"reader": "digits", "limit": 600},
@@ -47,7 +49,7 @@ TINY: dict[str, Any] = {
 
 
 def made(workspace: Workspace, recipe: Recipe = RECIPE, **changes: Any) -> Suite:
-    return make_suite(SuiteSettings(**{**TINY, **changes}), recipe, workspace, device="cpu")
+    return make_suite(SuiteSettings(**{**TINY, **changes}), recipe, workspace, engine=CPU)
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +88,11 @@ def test_p_is_found_again_and_nothing_is_computed_twice(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("something was computed again")
 
-    for name in ("ingest_shard", "corrupt_shard", "attack_shards"):
+    for name in ("ingest.ingest_shard", "corruption.corrupt_shard", "adversarial.attack_shards"):
         monkeypatch.setattr(f"curation.pipeline.stages.{name}", refuse)
     monkeypatch.setattr("curation.evaluation.left_out.duplicates", refuse)
     again = made(workspace)
-    found = find_suite(SuiteSettings(**TINY), RECIPE, workspace, device="cpu")
+    found = find_suite(SuiteSettings(**TINY), RECIPE, workspace, engine=CPU)
     assert found is not None
     assert again.key == found.key == tiny.key
     assert np.array_equal(found.parts[1].images(np.arange(50)), tiny.parts[1].images(np.arange(50)))
@@ -105,10 +107,10 @@ def test_another_workspace_gives_the_same_p_after_a_stop_in_the_middle(tiny: Sui
         if "attacking" in progress.note:
             raise Cancelled
 
-    assert find_suite(settings, RECIPE, workspace, device="cpu") is None
+    assert find_suite(settings, RECIPE, workspace, engine=CPU) is None
     with pytest.raises(Cancelled):
-        make_suite(settings, RECIPE, workspace, device="cpu", report=stop)
-    assert find_suite(settings, RECIPE, workspace, device="cpu") is None
+        make_suite(settings, RECIPE, workspace, engine=CPU, report=stop)
+    assert find_suite(settings, RECIPE, workspace, engine=CPU) is None
     counted = [progress for progress in seen if progress.unit == "passes"]
     assert all(progress.stage == "suite" for progress in seen)
     assert [p.done for p in counted] == sorted(p.done for p in counted)
@@ -133,7 +135,7 @@ def test_other_settings_make_another_p(tiny: Suite, workspace: Workspace, change
 
 def test_a_recipe_that_selects_otherwise_has_the_same_p(tiny: Suite, workspace: Workspace) -> None:
     other = RECIPE.with_changes(**{"selection.budget": 99, "variants.adversarial": None, "name": "other"})
-    found = find_suite(SuiteSettings(**TINY), other, workspace, device="cpu")
+    found = find_suite(SuiteSettings(**TINY), other, workspace, engine=CPU)
     assert found is not None
     assert found.key == tiny.key
 
@@ -223,8 +225,8 @@ def test_your_own_p_is_read_from_many_formats(tmp_path: Path) -> None:
     as_npz(root / "held_out.npz", *digits(30, start=500))
     workspace = Workspace(tmp_path / "w")
     settings = SuiteSettings(path=str(root))
-    assert find_suite(settings, RECIPE, workspace, device="cpu") is None
-    suite = make_suite(settings, RECIPE, workspace, device="cpu")
+    assert find_suite(settings, RECIPE, workspace, engine=CPU) is None
+    suite = make_suite(settings, RECIPE, workspace, engine=CPU)
     shapes = [(part.part, part.kind, part.severity, len(part)) for part in suite.parts]
     assert shapes == [
         ("clean", "clean", 0, 60),
@@ -241,11 +243,11 @@ def test_your_own_p_is_read_from_many_formats(tmp_path: Path) -> None:
     assert np.array_equal(snow.sample_ids, np.tile(fog.sample_ids, 2))
     assert not set(held_out.sample_ids) & set(clean.sample_ids)
     assert not set(adversarial.sample_ids) & set(clean.sample_ids)
-    found = find_suite(settings, RECIPE, workspace, device="cpu")
+    found = find_suite(settings, RECIPE, workspace, engine=CPU)
     assert found is not None
     assert found.key == suite.key
     as_npz(root / "held_out.npz", *digits(20, start=700))
-    assert find_suite(settings, RECIPE, workspace, device="cpu") is None
+    assert find_suite(settings, RECIPE, workspace, engine=CPU) is None
 
 
 def test_your_own_p_in_one_archive_leaves_out_what_is_trained_on(tmp_path: Path) -> None:
@@ -254,7 +256,7 @@ def test_your_own_p_in_one_archive_leaves_out_what_is_trained_on(tmp_path: Path)
     images[5], labels[5] = chunk.images[0], chunk.labels[0]
     parts = {f"images_{part}": images for part in ("clean", "adversarial")} | {"images_corruption": 255 - images}
     np.savez(tmp_path / "p.npz", **parts, **{name.replace("images", "labels"): labels for name in parts})
-    suite = make_suite(SuiteSettings(path=str(tmp_path / "p.npz")), RECIPE, Workspace(tmp_path / "w"), device="cpu")
+    suite = make_suite(SuiteSettings(path=str(tmp_path / "p.npz")), RECIPE, Workspace(tmp_path / "w"), engine=CPU)
     assert [len(part) for part in suite.parts] == [39, 39, 39]
     assert all(5 not in part.sample_ids for part in suite.parts)
     assert {(entry["part"], entry["training"]) for entry in suite.about["left_out"]} == {
@@ -303,9 +305,9 @@ def test_your_own_p_that_does_not_fit_is_refused(
     make(tmp_path / "p")
     settings = SuiteSettings(path=str(tmp_path / "p"))
     with pytest.raises(CurationError) as refused:
-        make_suite(settings, RECIPE, workspace, device="cpu")
+        make_suite(settings, RECIPE, workspace, engine=CPU)
     assert sentence in str(refused.value)
-    assert find_suite(settings, RECIPE, workspace, device="cpu") is None
+    assert find_suite(settings, RECIPE, workspace, engine=CPU) is None
 
 
 # Settings that make no sense

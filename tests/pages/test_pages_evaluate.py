@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.comparison import Leader, cost, leader, over, steps
 from curation.evaluation.metrics import Interval
@@ -319,7 +320,7 @@ def test_verdicts_name_the_commonest_wrong_answer() -> None:
 def test_rows_lead_to_the_pixels_of_p(kept: Workspace) -> None:
     results = Results(kept, "kept")
     recipe = results.recipes["recipe"]
-    suite = find_suite(results.evaluation.suite, recipe, kept, device="cpu")
+    suite = find_suite(results.evaluation.suite, recipe, kept, engine=LocalEngine("cpu"))
     assert suite is not None
     table = verdicts(results.predictions("recipe"))
     assert len(table) == len(suite), "attacks on the targets themselves are not kept as images"

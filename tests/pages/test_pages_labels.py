@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation.pipeline import Pipeline
+from curation.pipeline.stages.labels import folds_table, suspects_table
 from curation.recipe import Recipe
 from curation.selection.pool import parse_candidate
 from curation.storage.workspace import Workspace
@@ -99,7 +100,7 @@ def edits(at: AppTest) -> dict[str, Any]:
 def suspects(found: Pipeline, score: str = "combined") -> Any:
     check = found.recipe.label_check
     assert check is not None
-    table = found.suspects(check).table(0)
+    table = suspects_table(found.plan, check).table(0)
     return table.sort_values([score, "rank"], ascending=[False, True], ignore_index=True)
 
 
@@ -162,7 +163,7 @@ def test_what_is_kept_of_a_broken_search_is_resumed(cache: Path, found: Pipeline
     assert check is not None
     workspace = Workspace(cache / "noisy")
     pipeline = Pipeline(found.recipe, workspace, device="cpu")
-    first = next(Path(str(pipeline.folds(check).folder)).glob("shard-00000-*"))
+    first = next(Path(str(folds_table(pipeline.plan, check).folder)).glob("shard-00000-*"))
     first.unlink()
     at = open_page(w="noisy")
     assert at.button(key="labels-find").label == "Resume"

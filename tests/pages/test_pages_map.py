@@ -15,7 +15,9 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from curation.pipeline import Pipeline, stages
+from curation.pipeline import Pipeline
+from curation.pipeline.stages.embed import embed_shard
+from curation.pipeline.stages.map import copies_table, mapped_copies
 from curation.recipe import Recipe
 from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
@@ -32,14 +34,14 @@ def drawn(workspace: Workspace, computed: Pipeline) -> Pipeline:
     """The small workspace with a map in UMAP's place, and fog where it might land, without waiting for UMAP."""
     recipe = computed.recipe.with_changes(**{"map.copies": ["fog/3"]})
     pipeline = Pipeline(recipe, workspace, device="cpu")
-    flat = pipeline.map_table("pca").table(0)
-    pipeline.map_table("umap").write(0, flat.assign(x=10 * flat["y"], y=flat["x"]))
-    (fog,) = pipeline.copied()
-    points = pipeline.points(fog, epoch=pipeline.epoch)
+    flat = pipeline.plan.map_table("pca").table(0)
+    pipeline.plan.map_table("umap").write(0, flat.assign(x=10 * flat["y"], y=flat["x"]))
+    (fog,) = mapped_copies(pipeline.plan)
+    points = pipeline.plan.points(fog, epoch=pipeline.plan.epoch)
     for index in range(points.count):
-        stages.embed_shard(pipeline.samples, fog, points, pipeline.model, "features", index)
-    places = pipeline.map_table("umap").table(0)[["x", "y"]] + 1
-    pipeline.copies_table(fog).write(0, places)
+        embed_shard(pipeline.samples, fog, points, pipeline.plan.model, "features", index)
+    places = pipeline.plan.map_table("umap").table(0)[["x", "y"]] + 1
+    copies_table(pipeline.plan, fog).write(0, places)
     return pipeline
 
 
@@ -167,7 +169,7 @@ def submit(at: AppTest, label: str) -> None:
 
 
 def test_a_lasso_decides_about_all_that_is_in_it(cache: Path, drawn: Pipeline) -> None:
-    xy = drawn.map_table("umap").table(0)
+    xy = drawn.plan.map_table("umap").table(0)
     x = np.sort(xy["x"])
     inside = 100 + int(np.argmax(np.diff(x[99:200])))  # at the widest gap: a link rounds
     right = float((x[inside - 1] + x[inside]) / 2)
@@ -268,7 +270,7 @@ def test_copies_are_drawn_where_they_land(cache: Path, shown: dict[str, Any], st
 
 
 def test_one_cluster_alone_is_drawn(cache: Path, shown: dict[str, Any], drawn: Pipeline) -> None:
-    mine = (drawn.map_table("umap").table(0)["cluster"] == 2).to_numpy()
+    mine = (drawn.plan.map_table("umap").table(0)["cluster"] == 2).to_numpy()
     at = open_page(changes={"map.copies": ["fog/3"]}, only="2")
     np.testing.assert_array_equal(shown["ids"], drawn.samples.sample_ids[mine])
     assert shown["copies"].owners.max() < mine.sum()
@@ -292,10 +294,10 @@ def test_clusters_have_names_that_people_gave(cache: Path) -> None:
 
 def test_samples_in_no_cluster_are_told_apart(cache: Path, drawn: Pipeline, shown: dict[str, Any]) -> None:
     dense = {"map.cluster_by": "hdbscan"}
-    table = drawn.map_table("umap").table(0)
+    table = drawn.plan.map_table("umap").table(0)
     table.loc[:99, "cluster"] = -1
     with_noise = Pipeline(drawn.recipe.with_changes(**dense), Workspace(cache / "small"), device="cpu")
-    with_noise.map_table("umap").write(0, table)
+    with_noise.plan.map_table("umap").write(0, table)
     at = open_page("Clusters", changes=dense, cluster="-1")
     assert "**5** clusters on the UMAP map" in words(at)
     assert "**100** samples are in none" in words(at)

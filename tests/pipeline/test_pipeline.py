@@ -15,7 +15,9 @@ import pytest
 
 from curation.errors import CurationError, UsageError
 from curation.models.prediction import predict
-from curation.pipeline import FOR_SELECTION, Pipeline, stages
+from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.pipeline.answers import score_images
+from curation.pipeline.stages.map import mapped_copies, require_copies
 from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe
 from curation.storage.files import read_json
@@ -59,8 +61,15 @@ def test_nothing_is_computed_twice(computed: Pipeline, monkeypatch: pytest.Monke
     def refuse(*_: object, **__: object) -> int:
         raise AssertionError("a finished shard was computed again")
 
-    for name in ("ingest_shard", "corrupt_shard", "attack_shards", "score_shard", "embed_shard"):
-        monkeypatch.setattr(f"curation.pipeline.stages.{name}", refuse)
+    shard_tasks = {
+        "ingest": "ingest_shard",
+        "corruption": "corrupt_shard",
+        "adversarial": "attack_shards",
+        "score": "score_shard",
+        "embed": "embed_shard",
+    }
+    for stage, name in shard_tasks.items():
+        monkeypatch.setattr(f"curation.pipeline.stages.{stage}.{name}", refuse)
     Pipeline(computed.recipe, computed.workspace, device="cpu").run((*FOR_SELECTION, "embed"))
 
 
@@ -74,7 +83,7 @@ def test_a_damaged_shard_is_made_anew_and_only_that(
     computed: Pipeline, tmp_path: Path, damage: str, copy_workspace: Callable[[], Pipeline]
 ) -> None:
     pipeline = copy_workspace()
-    target = pipeline.attacked()[0].pixels.folder / pipeline.attacked()[0].pixels.present()[1]
+    target = pipeline.plan.attacked()[0].pixels.folder / pipeline.plan.attacked()[0].pixels.present()[1]
     before = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
     content = bytearray(Path(target).read_bytes())
     if damage == "delete":
@@ -191,11 +200,11 @@ def test_exported_pixels_are_the_scored_ones(computed: Pipeline, tmp_path: Path)
 
     exported = load(computed.export(tmp_path / "out"))
     manifest = exported.manifest
-    network = stages.goal_model(*computed.model)
+    network = computed.plan.model.load()
     images = np.load(tmp_path / "out" / "data.npy")
     if images.shape[-1] != computed.samples.shape[-1]:
         images = images[..., : computed.samples.shape[-1]]
-    table = stages.score_images(network, images, manifest["label"].to_numpy(), "cpu")
+    table = score_images(network, images, manifest["label"].to_numpy(), "cpu")
     np.testing.assert_allclose(table["entropy"], manifest["entropy"], atol=2e-4)
 
 
@@ -247,7 +256,7 @@ def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipe
     soft = Pipeline(recipe, computed.workspace, device="cpu")
     pool = soft.pool()
     curated = soft.curated(pool, soft.select(pool))
-    network = stages.goal_model(*computed.model)
+    network = computed.plan.model.load()
     rows = computed.samples.rows(curated.manifest["sample_id"].to_numpy())
     of_originals = predict(network, computed.samples.images(rows)).softmax(1).numpy()
     np.testing.assert_allclose(curated.label_rows, of_originals, atol=1e-4)
@@ -260,8 +269,8 @@ def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipe
 
 def test_copies_that_the_recipe_no_longer_makes_are_named_when_the_map_is_drawn(computed: Pipeline) -> None:
     recipe = computed.recipe.with_changes(**{"map.copies": ["fog/3", "fog/5"]})
-    pipeline = computed.with_recipe(recipe)
-    assert [images.kind for images in pipeline.copied()] == ["fog"]
+    pipeline = computed.of(recipe)
+    assert [images.kind for images in mapped_copies(pipeline.plan)] == ["fog"]
     assert states(pipeline)["map"] == "missing"
     with pytest.raises(UsageError, match=r"map\.copies: unknown variant 'fog/5'; did you mean 'fog/3'"):
-        pipeline.require_copies()
+        require_copies(pipeline.plan)

@@ -14,6 +14,7 @@ from curation import ClusterSampler, load
 from curation.coverage import assign
 from curation.errors import CurationError, UsageError
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.pipeline.stages.coverage import coverage_of
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
 from curation.selection.coverage import CoverageRun, CoverageSettings, fitting_radius
@@ -204,7 +205,7 @@ def test_a_recipe_is_worked_out_once_and_exported_with_weights_and_clusters(cove
     assert not covered.unordered()
     found = covered.select()
     assert len(found.rows) == covered.recipe.selection.budget
-    families = {group["family"] for group in covered.coverage()}
+    families = {group["family"] for group in coverage_of(covered.plan)}
     assert families == {"clean", "corruption", "adversarial"}
     again = Pipeline(covered.recipe, covered.workspace, device="cpu")
     again.run(FOR_SELECTION)
@@ -224,10 +225,10 @@ def test_a_recipe_is_worked_out_once_and_exported_with_weights_and_clusters(cove
 
 
 def test_other_settings_are_worked_out_anew_and_the_old_ones_kept(covered: Pipeline) -> None:
-    other = covered.with_recipe(covered.recipe.with_changes(**{"selection.offset": 0.2}))
+    other = covered.of(covered.recipe.with_changes(**{"selection.offset": 0.2}))
     assert other.unordered()
     assert not covered.unordered()
-    plain = covered.with_recipe(covered.recipe.with_changes(**{"selection.strategy": "boundary"}))
+    plain = covered.of(covered.recipe.with_changes(**{"selection.strategy": "boundary"}))
     assert not plain.unordered()
 
 
@@ -238,7 +239,7 @@ def test_an_epoch_that_is_not_kept_is_refused(covered: Pipeline) -> None:
 
 def test_spaces_of_several_epochs_are_joined(covered: Pipeline) -> None:
     recipe = covered.recipe.with_changes(**{"selection.coverage": {"epochs": [1, 2]}, "selection.budget": 100})
-    pipeline = covered.with_recipe(recipe)
+    pipeline = covered.of(recipe)
     pipeline.run(FOR_SELECTION)
     assert len(pipeline.select().rows) == 100
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from curation import jobs
 from curation.cli.main import app
+from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.part import Part, Suite
 from curation.pipeline import Pipeline
@@ -43,6 +44,7 @@ from curation.tuning.study import Study, StudyFolder, find_study, studies
 from curation.tuning.tune import begin, tune
 from tests.patience import wait_for
 
+CPU = LocalEngine("cpu")
 TINY: dict[str, Any] = {
     "trials": 3,
     "schedule": {"epochs": 1, "batch_size": 64},
@@ -219,7 +221,7 @@ def test_a_slice_keeps_all_copies_of_its_samples() -> None:
 
 @pytest.fixture(scope="module")
 def study(computed: Pipeline, workspace: Workspace) -> Study:
-    return tune(computed.recipe, tiny(trials=4), workspace, name="kept", device="cpu")
+    return tune(computed.recipe, tiny(trials=4), workspace, name="kept", engine=CPU)
 
 
 def test_a_search_begins_with_known_points_and_keeps_every_try(study: Study, workspace: Workspace) -> None:
@@ -248,7 +250,7 @@ def test_more_tries_go_on_and_the_same_number_does_nothing(
 ) -> None:
     before = study.table()
     seen: list[Progress] = []
-    more = tune(computed.recipe, tiny(trials=5), workspace, name="kept", device="cpu", report=seen.append)
+    more = tune(computed.recipe, tiny(trials=5), workspace, name="kept", engine=CPU, report=seen.append)
     after = more.table()
     pd.testing.assert_frame_equal(after[:4], before)
     assert len(after) == 5
@@ -257,7 +259,7 @@ def test_more_tries_go_on_and_the_same_number_does_nothing(
     assert told[-1].note.startswith("best R ")
 
     monkeypatch.setattr("curation.tuning.tune.Proxy", None)  # nothing is even opened
-    again = tune(computed.recipe, tiny(trials=5), workspace, name="kept", device="cpu")
+    again = tune(computed.recipe, tiny(trials=5), workspace, name="kept", engine=CPU)
     pd.testing.assert_frame_equal(again.table(), after)
     found = find_study(workspace, "kept")
     assert found is not None
@@ -272,14 +274,14 @@ def test_a_cancelled_search_goes_on_to_the_same_tries(study: Study, computed: Pi
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        tune(computed.recipe, tiny(trials=4), workspace, name="stopped", device="cpu", report=stop)
+        tune(computed.recipe, tiny(trials=4), workspace, name="stopped", engine=CPU, report=stop)
     folder = StudyFolder(workspace, "stopped")
     halfway = Study(folder)
     assert halfway.table()["state"].tolist() == ["done", "done"]
     with folder._journal.open("ab") as journal:
         journal.write(b'{"op_code": 5, "worker')  # what a kill in the middle of a line leaves
     Path(f"{folder._journal}.lock").touch()
-    resumed = tune(computed.recipe, tiny(trials=4), workspace, name="stopped", device="cpu")
+    resumed = tune(computed.recipe, tiny(trials=4), workspace, name="stopped", engine=CPU)
     timing = ["seconds"]
     pd.testing.assert_frame_equal(resumed.table().drop(columns=timing), study.table().drop(columns=timing))
 
@@ -293,20 +295,20 @@ def test_a_killed_try_is_done_again(computed: Pipeline, workspace: Workspace) ->
     assert Study(folder).table()["state"].tolist() == ["running"]
     with pytest.raises(CurationError, match="no try of tuning 'killed' is done yet"):
         Study(folder).best()
-    table = tune(computed.recipe, tiny(trials=1), workspace, name="killed", device="cpu").table()
+    table = tune(computed.recipe, tiny(trials=1), workspace, name="killed", engine=CPU).table()
     assert table[["number", "state", "start"]].to_numpy().tolist() == [[0, "done", "recipe"]]
 
 
 def test_changed_settings_are_told(study: Study, computed: Pipeline, workspace: Workspace) -> None:
     with pytest.raises(UsageError, match=r"tuning\.seeds was 1, now 2.*another name, or start anew"):
-        tune(computed.recipe, tiny(seeds=2), workspace, name="kept", device="cpu")
+        tune(computed.recipe, tiny(seeds=2), workspace, name="kept", engine=CPU)
     with pytest.raises(UsageError, match=r"recipe\.selection\.budget was 500, now 400"):
         tune(computed.recipe.with_changes(**{"selection.budget": 400}), tiny(), workspace, name="kept")
     with pytest.raises(UsageError, match="letters, digits"):
         tune(computed.recipe, tiny(), workspace, name="../up")
     with pytest.raises(UsageError, match="tiny_convnet"):
         tune(computed.recipe, tiny(target="tiny_convnet"), workspace, name="new")
-    anew = tune(computed.recipe, tiny(trials=1, seed=1), workspace, name="killed", device="cpu", restart=True)
+    anew = tune(computed.recipe, tiny(trials=1, seed=1), workspace, name="killed", engine=CPU, restart=True)
     assert len(anew.table()) == 1
 
 

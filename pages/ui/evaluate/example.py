@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from curation.analysis.inspection import enlarged, magnified
+from curation.engine import best_device
 from curation.errors import CurationError
 from curation.figures.evaluation import PART_WORDS
 from curation.plugin import fingerprint
@@ -88,15 +89,13 @@ def _probabilities(found: Workspace, it: Looked, image: np.ndarray, label: int, 
 @st.cache_resource(max_entries=8, show_spinner="Loading the target …")
 def _target(key: str, root: str) -> Any:
     from curation.evaluation.trials import load_target
-    from curation.pipeline import stages
 
-    return load_target(Workspace(root).target(key)).to(stages.best_device())
+    return load_target(Workspace(root).target(key)).to(best_device())
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _said(key: str, _network: Any, _image: np.ndarray) -> np.ndarray:
     from curation.evaluation.mistakes import says
-    from curation.pipeline.stages import best_device
 
     return says(_network, _image, device=best_device())
 
@@ -106,7 +105,7 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
     recipe = next(iter(it.results.recipes.values()))
     pipeline = resources.pipeline_of(recipe)
     try:
-        rows, cosines = _found(fingerprint([pipeline.model_digest, image.tobytes().hex()]), pipeline, image)
+        rows, cosines = _found(fingerprint([pipeline.plan.model_digest, image.tobytes().hex()]), pipeline, image)
     except CurationError as error:
         st.caption(f"The nearest training images are not known: {error}.")
         return

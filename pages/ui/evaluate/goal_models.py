@@ -74,7 +74,7 @@ def _used(table: pd.DataFrame) -> int | None:
     """Return the row of the goal model that the working recipe has, where it is among them."""
     epoch = state.recipe().goal_model.epoch
     try:
-        key = resources.pipeline().model_key
+        key = resources.pipeline().plan.model_key
     except CurationError:  # the images are not read yet
         return None
     last = (table["epoch"].isna() | (table["epoch"] == table["epochs"])).fillna(value=True)

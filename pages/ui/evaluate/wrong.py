@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from curation.engine import choose
 from curation.figures.evaluation import PART_WORDS
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
@@ -66,11 +67,10 @@ def test_suite(found: Workspace, it: Looked) -> Suite | None:
 def _suite(key: str, name: str, _found: Workspace) -> Suite | None:
     from curation.evaluation.results import Results
     from curation.evaluation.suite import find_suite
-    from curation.pipeline import stages
 
     results = Results(_found, name)
     recipe = next(iter(results.recipes.values()))
-    return find_suite(results.evaluation.suite, recipe, _found, device=stages.best_device())
+    return find_suite(results.evaluation.suite, recipe, _found, engine=choose())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -9,6 +9,7 @@ import streamlit as st
 from curation.analysis.suspects import Suspects
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
+from curation.pipeline.stages.labels import suspects_table
 from curation.recipe import LabelCheck
 from pages.ui import resources
 from pages.ui.opened import Prepared
@@ -27,7 +28,7 @@ def opened(prepared: Prepared) -> Review | None:
     if check is None:
         return None
     try:
-        key = prepared.pipeline.suspects(check).folder.name
+        key = suspects_table(prepared.pipeline.plan, check).folder.name
         found = _suspects(key, prepared.pipeline, check)
     except CurationError:
         return None

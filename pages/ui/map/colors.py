@@ -11,6 +11,7 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.figures.curation import FAMILY_WORDS
+from curation.pipeline.stages.labels import suspects_table
 from curation.scores import SCORES
 from pages.ui.components import Column
 from pages.ui.map.drawn import Drawn, cluster_name
@@ -93,7 +94,7 @@ def _of_labels(drawn: Drawn) -> list[Column]:
     found = []
     if recipe.label_check is not None:
         with suppress(CurationError):  # not worked out, or for other settings
-            found += _suspicion(pipeline.suspects(recipe.label_check).folder.name, drawn)
+            found += _suspicion(suspects_table(pipeline.plan, recipe.label_check).folder.name, drawn)
     wrong = pipeline.samples.truly_wrong
     if wrong is not None:
         found.append(Column("noise", "Label made wrong", wrong, "flag", ["no", "yes"]))
@@ -104,7 +105,7 @@ def _of_labels(drawn: Drawn) -> list[Column]:
 def _suspicion(key: str, _drawn: Drawn) -> list[Column]:
     recipe, pipeline = _drawn.opened.recipe, _drawn.opened.pipeline
     assert recipe.label_check is not None
-    table = pipeline.suspects(recipe.label_check).table(0).sort_values("row")
+    table = suspects_table(pipeline.plan, recipe.label_check).table(0).sort_values("row")
     classes = pipeline.samples.classes
     return [
         Column("suspicion", "Suspicion of its label", table["combined"].to_numpy(np.float32)),

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from curation.errors import CurationError
+from curation.pipeline.stages.map import copies_table, has_landed, mapped_copies
 from curation.selection.pool import CODE_BITS, variant_code
 from curation.storage.image_set import ImageSet
 from curation.storage.shards import Shards
@@ -41,7 +42,7 @@ class Placed:
 def choose(opened: Opened) -> None:
     """Draw the choice of the copies that are drawn."""
     pipeline = opened.pipeline
-    made = {images.name: images for images in [*pipeline.attacked(), *pipeline.corrupted()]}
+    made = {images.name: images for images in [*pipeline.plan.attacked(), *pipeline.plan.corrupted()]}
     if not made:
         return
     if any(name not in made for name in opened.recipe.map.copies):
@@ -58,7 +59,7 @@ def choose(opened: Opened) -> None:
 
 def unplaced(opened: Opened) -> list[str]:
     """Return the copies that are asked for and not on the UMAP map yet."""
-    return [images.name for images in opened.pipeline.copied() if not _there(opened, images)]
+    return [images.name for images in mapped_copies(opened.pipeline.plan) if not _there(opened, images)]
 
 
 def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | None:
@@ -69,7 +70,7 @@ def placed(drawn: Drawn, at: np.ndarray, among: np.ndarray | None) -> Placed | N
         among: bool N: only the copies of these samples are wanted; None: of all.
     """
     opened = drawn.opened
-    sets = [images for images in opened.pipeline.copied() if _there(opened, images)][:MOST_KINDS]
+    sets = [images for images in mapped_copies(opened.pipeline.plan) if _there(opened, images)][:MOST_KINDS]
     if drawn.layout != "umap" or not sets:
         return None
     wanted = np.zeros(len(drawn), bool)
@@ -105,13 +106,13 @@ def _seen(key: str, _opened: Opened, _candidate_ids: np.ndarray) -> list[str]:
 
 def _there(opened: Opened, images: ImageSet) -> bool:
     try:
-        return opened.pipeline.placed(images)
+        return has_landed(opened.pipeline.plan, images)
     except CurationError:  # there is no map yet
         return False
 
 
 def _places(opened: Opened, images: ImageSet) -> np.ndarray:
-    table = opened.pipeline.copies_table(images)
+    table = copies_table(opened.pipeline.plan, images)
     return _table(table.folder.name, table)
 
 

@@ -80,12 +80,12 @@ def cluster_name(opened: Opened, number: int) -> str:
 def ready(opened: Opened, layout: Layout) -> bool:
     """Whether a layout is computed for the recipe's settings."""
     pipeline = opened.pipeline
-    return pipeline.features().complete() and pipeline.map_table(layout).complete()
+    return pipeline.plan.features().complete() and pipeline.plan.map_table(layout).complete()
 
 
 def open_drawn(opened: Opened, layout: Layout) -> Drawn:
     """Return the map in a layout that is ``ready``. Raises: CurationError when it is damaged."""
-    shards = opened.pipeline.map_table(layout)
+    shards = opened.pipeline.plan.map_table(layout)
     key = fingerprint([shards.folder.name, opened.pool_key])
     xy, clusters = _table(key, opened, layout)
     rows = clean_rows(opened)
@@ -98,7 +98,7 @@ def open_drawn(opened: Opened, layout: Layout) -> Drawn:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _table(key: str, _opened: Opened, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     try:
-        table = _opened.pipeline.map_table(layout).table(0)
+        table = _opened.pipeline.plan.map_table(layout).table(0)
     except CurationError as error:
         raise CurationError("the map is damaged on disk; run the stage “Map” on the Workspace page again") from error
     return table[["x", "y"]].to_numpy(np.float32), table["cluster"].to_numpy(np.int32)

@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from PIL import Image, ImageOps
 
-from curation.pipeline import stages
+from curation.pipeline.answers import features_and_logits
 from curation.plugin import fingerprint
 from curation.readers.pixels import Unreadable, decode
 from curation.selection.pool import variant_name
@@ -152,5 +152,5 @@ def as_seen(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, li
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _seen(key: str, _opened: Opened, _image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the goal model's features of one picture, float32 D, and its probabilities, float32 K."""
-    seen, logits = stages.features_and_logits(_image[None], _opened.pipeline.model)
+    seen, logits = features_and_logits(_image[None], _opened.pipeline.plan.model)
     return seen[0], torch.from_numpy(logits[0]).softmax(0).numpy()

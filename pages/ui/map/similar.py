@@ -23,7 +23,7 @@ PROBES = 500
 
 def draw(opened: Opened) -> None:
     """Draw the view."""
-    if not opened.pipeline.features().complete():
+    if not opened.pipeline.plan.features().complete():
         missing(opened, "Where the images lie is not computed yet.", stages=("embed",), words="Compute it")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):

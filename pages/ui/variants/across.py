@@ -24,7 +24,9 @@ ORDERS = {
 def draw(prepared: Prepared) -> None:
     """Draw the view."""
     pipeline, samples = prepared.pipeline, prepared.pipeline.samples
-    sets = {(images.kind, images.severity, subject.told_apart(images)): images for images in variants.largest(pipeline)}
+    sets = {
+        (images.kind, images.severity, subject.told_apart(images)): images for images in variants.largest(pipeline.plan)
+    }
     if not sets:
         empty("No variants yet", "Compute some in the Database view.")
     if st.session_state.get("across-kind") not in sets:
@@ -35,12 +37,12 @@ def draw(prepared: Prepared) -> None:
         )
         order = st.selectbox("Show", list(ORDERS), format_func=ORDERS.__getitem__, key="across-order", width=280)
     images = sets[chosen]
-    table = pipeline.scores(images).whole_table()
+    table = pipeline.plan.scores(images).whole_table()
     labels, entropy = samples.labels[images.rows], table["entropy"].to_numpy()
     wrong = table["prediction"].to_numpy() != labels
     eligible = np.arange(len(images.rows))
     if order == "fooled":
-        clean = pipeline.scores(pipeline.clean).whole_table()["prediction"].to_numpy()
+        clean = pipeline.plan.scores(pipeline.plan.clean).whole_table()["prediction"].to_numpy()
         eligible = np.flatnonzero(wrong & (clean == samples.labels)[images.rows])
     elif order == "kept":
         eligible = np.flatnonzero(~wrong)

@@ -13,7 +13,6 @@ from curation.analysis import variants
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS, Constants
 from curation.errors import CurationError, UsageError
-from curation.pipeline import Pipeline
 from curation.plugin import fingerprint
 from curation.progress import duration
 from curation.recipe import Recipe
@@ -28,7 +27,7 @@ STAGES = ("corruption", "adversarial", "score")
 
 def draw(prepared: Prepared) -> None:
     """Draw the view."""
-    sets = variants.described(prepared.pipeline)
+    sets = variants.described(prepared.pipeline.plan)
     asking, kept = st.columns([3, 2], gap="large")
     with asking:
         st.subheader("Compute more")
@@ -84,7 +83,7 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
             }
         )
         found = prepared.workspace.kept("images"), [images.pixels.missing() for images in kept]
-        key = fingerprint([recipe.computed(), prepared.pipeline.model_digest, prepared.pipeline.device, found])
+        key = fingerprint([recipe.computed(), prepared.pipeline.plan.model_digest, prepared.pipeline.device, found])
         cost = _estimate(key, prepared, recipe)
     except (UsageError, CurationError) as error:
         st.error(re.sub(r"^recipe: variants\.\w+(\.\d+)?: ", "", str(error)))
@@ -94,7 +93,7 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
 
 @st.cache_resource(max_entries=64, show_spinner="Timing a few images …")
 def _estimate(key: str, _prepared: Prepared, _recipe: Recipe) -> pd.DataFrame:
-    return variants.estimate(Pipeline(_recipe, _prepared.workspace, device=_prepared.pipeline.device))
+    return variants.estimate(_prepared.pipeline.plan.of(_recipe))
 
 
 def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
@@ -166,7 +165,7 @@ def _kept(prepared: Prepared, sets: list[ImageSet]) -> None:
                 ),
                 "Images": done,
                 "Of": len(images.rows),
-                "Scored": images.pixels.complete() and prepared.pipeline.scores(images).complete(),
+                "Scored": images.pixels.complete() and prepared.pipeline.plan.scores(images).complete(),
                 "MB": done * size[0] * size[1] * size[2] / 1e6,
             }
         )

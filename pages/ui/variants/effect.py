@@ -20,10 +20,10 @@ COLUMNS = ["variant", "success", "accuracy", "seen_as", "entropy", "true_probabi
 def draw(prepared: Prepared) -> None:
     """Draw the view."""
     pipeline = prepared.pipeline
-    clean = pipeline.scores(pipeline.clean)
+    clean = pipeline.plan.scores(pipeline.plan.clean)
     if not clean.complete():
         empty("Not scored yet", "Run the stage “Score candidates”, or compute variants in the Database view.")
-    key = fingerprint([pipeline.model_digest, prepared.recipe.seed, prepared.workspace.kept("scores")])
+    key = fingerprint([pipeline.plan.model_digest, prepared.recipe.seed, prepared.workspace.kept("scores")])
     table, sets = _summary(key, prepared)
     if not len(table):
         empty("No variants yet", "The recipe asks for none; compute some in the Database view.")
@@ -66,7 +66,7 @@ def draw(prepared: Prepared) -> None:
     st.markdown(f"**Made wrong by class: {table['variant'].iloc[index]}**")
     st.plotly_chart(
         figures.class_rates(
-            variants.success_by_class(pipeline, sets[index]),
+            variants.success_by_class(pipeline.plan, sets[index]),
             pipeline.samples.classes,
             family=table["family"].iloc[index],
         ),
@@ -79,8 +79,8 @@ def draw(prepared: Prepared) -> None:
 def _summary(key: str, _prepared: Prepared) -> tuple[pd.DataFrame, list[ImageSet]]:
     """Return the summary of every finished set, the most harmful first, and the sets in the same order."""
     pipeline = _prepared.pipeline
-    sets = variants.largest(pipeline)
-    table = variants.summary(pipeline, sets)
+    sets = variants.largest(pipeline.plan)
+    table = variants.summary(pipeline.plan, sets)
     if not len(table):
         return table, []
     order = np.argsort(-table["success"].fillna(0).to_numpy(), kind="stable")

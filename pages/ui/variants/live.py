@@ -15,7 +15,6 @@ from curation.attacks.losses import LOSSES, remark
 from curation.errors import CurationError, UsageError
 from curation.figures import curation as figures
 from curation.models.prediction import predict
-from curation.pipeline import stages
 from curation.plugin import fingerprint
 from curation.progress import duration
 from pages.ui.forms import settings_form
@@ -41,7 +40,7 @@ def draw(prepared: Prepared) -> None:
             width=300,
         )
         factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=200)
-    pass_s = _pass_s(prepared.pipeline.model_key, prepared)
+    pass_s = _pass_s(prepared.pipeline.plan.model_key, prepared)
     classes = prepared.pipeline.samples.classes
     try:
         attack = _parameters(name, pass_s, len(classes))
@@ -52,7 +51,7 @@ def draw(prepared: Prepared) -> None:
     if note:
         st.caption(note)
     cost_s = attack.most_passes(len(classes)) * pass_s
-    key = fingerprint([prepared.pipeline.model_digest, prepared.recipe.seed, sample_id, attack.identity()])
+    key = fingerprint([prepared.pipeline.plan.model_digest, prepared.recipe.seed, sample_id, attack.identity()])
     if cost_s > 2 * AT_ONCE_S and key not in st.session_state.setdefault("live-asked", set()):
         st.caption(f"This one takes up to about {duration(cost_s)}.")
         if not st.button("Attack", type="primary", icon=":material/bolt:"):
@@ -69,7 +68,7 @@ def draw(prepared: Prepared) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _pass_s(model_key: str, _prepared: Prepared) -> float:
     pipeline = _prepared.pipeline
-    network, image = stages.goal_model(*pipeline.model), pipeline.samples.images(np.array([0]))
+    network, image = pipeline.plan.model.load(), pipeline.samples.images(np.array([0]))
     times = []
     for _ in range(4):
         start = time.perf_counter()

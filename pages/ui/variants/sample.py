@@ -23,7 +23,12 @@ def draw(prepared: Prepared) -> None:
         factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=260)
     found = _variants(
         fingerprint(
-            [prepared.pipeline.model_digest, prepared.recipe.computed(), sample_id, prepared.workspace.kept("scores")]
+            [
+                prepared.pipeline.plan.model_digest,
+                prepared.recipe.computed(),
+                sample_id,
+                prepared.workspace.kept("scores"),
+            ]
         ),
         prepared,
         sample_id,

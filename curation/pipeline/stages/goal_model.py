@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from curation.engine import Tell
 from curation.errors import CurationError
 from curation.models.architectures import build
 from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
+from curation.pipeline.execution import Execution, Result
 from curation.pipeline.fitting import History, fit, serialized
 from curation.pipeline.plan import Plan
-from curation.progress import Progress, Report
-from curation.recipe import kept_epochs
+from curation.pipeline.stages.base import Stage, Status
+from curation.pipeline.stages.score import ranks
+from curation.recipe import Recipe, kept_epochs
 from curation.storage.files import digest
 from curation.storage.workspace import KeptModel
 from curation.training.trainer import Epoch
@@ -31,36 +34,74 @@ MEASURED_EARLIER = 500
 """As ``MEASURED``, after each kept epoch before the last, for it takes time from the training."""
 
 
-def make_goal_model(plan: Plan, report: Report) -> None:
-    """Train or load the recipe's goal model, unless it is there. Raises: CurationError; Cancelled, epochs kept."""
-    kept = plan.workspace.model(plan.model_key)
-    waiting = partial(report, Progress("goal_model", 0, 1, note="waiting for another process"))
-    with plan.workspace.lock(plan.model_key, waiting=waiting):
-        if not kept.ready(plan.epoch, verify=True):
-            goal, history = plan.recipe.goal_model, History()
-            network = _network(plan)
-            if goal.checkpoint is not None:
-                load_weights(network, Path(goal.checkpoint))
-                network.to(plan.device)
-            else:
-                history = _train(plan, network, kept, report)
-            weights = serialized(network.eval())
-            measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
-            history[-1:] = [row | measured for row in history[-1:]]
-            about = {
-                "architecture": goal.architecture,
-                "classes": len(plan.samples.classes),
-                "shape": list(plan.samples.shape),
-                "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
-                "seed": plan.training_seed,
-                "role": plan.role,
-                "samples": None if goal.checkpoint is not None else plan.samples.digest,
-                **measured,
-                "history": history,
-                "seconds": round(sum(row["seconds"] for row in history), 3),
-            }
-            kept.finish(weights, about)
-    report(Progress("goal_model", 1, 1, "model"))
+class MakeGoalModel(Stage):
+    """The classifier that guides curation."""
+
+    name = "goal_model"
+    title = "Goal model"
+    unit = "epochs"
+    needs = ("ingest",)
+    makes = "candidates"
+    names_others = True
+
+    def used(self, recipe: Recipe) -> bool:
+        """See ``Stage.used``: scores and attacks need it."""
+        return ranks(recipe) or recipe.selection.mix.adversarial > 0
+
+    def results(self, plan: Plan) -> list[Result]:
+        """See ``Stage.results``: it makes no shards, but a model."""
+        return []
+
+    def status(self, plan: Plan, *, verify: bool = False) -> Status:
+        """See ``Stage.status``."""
+        goal, kept = plan.recipe.goal_model, plan.workspace.model(plan.model_key)
+        epochs = 1 if goal.checkpoint else goal.train.epochs
+        if kept.ready(plan.epoch, verify=verify):
+            return self._status("done", epochs, epochs)
+        if kept.started:
+            return self._status("partial", len(kept.history()), epochs)
+        return self._status("stale" if plan.workspace.models() else "missing", 0, epochs)
+
+    def cost(self, plan: Plan) -> float:
+        """See ``Stage.cost``: of its whole training, whichever epoch is used."""
+        return plan.workspace.model(plan.model_key).seconds
+
+    def run(self, execution: Execution) -> None:
+        """See ``Stage.run``: the epochs done are kept."""
+        plan = execution.plan
+        kept = plan.workspace.model(plan.model_key)
+        with execution.alone(plan.model_key, 1):
+            if not kept.ready(plan.epoch, verify=True):
+                execution.tasks([partial(make_goal_model, plan)])
+        execution.tell(1, 1, unit="model")
+
+
+def make_goal_model(plan: Plan, tell: Tell) -> int:
+    """Train or load the recipe's goal model and keep it; an ``engine.Task`` that counts images trained on."""
+    goal, history = plan.recipe.goal_model, History()
+    kept, network = plan.workspace.model(plan.model_key), _network(plan)
+    if goal.checkpoint is not None:
+        load_weights(network, Path(goal.checkpoint))
+        network.to(plan.device)
+    else:
+        history = _train(plan, network, kept, tell)
+    weights = serialized(network.eval())
+    measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
+    history[-1:] = [row | measured for row in history[-1:]]
+    about = {
+        "architecture": goal.architecture,
+        "classes": len(plan.samples.classes),
+        "shape": list(plan.samples.shape),
+        "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
+        "seed": plan.training_seed,
+        "role": plan.role,
+        "samples": None if goal.checkpoint is not None else plan.samples.digest,
+        **measured,
+        "history": history,
+        "seconds": round(sum(row["seconds"] for row in history), 3),
+    }
+    kept.finish(weights, about)
+    return 1 if goal.checkpoint else goal.train.epochs * len(plan.samples)
 
 
 def _network(plan: Plan) -> nn.Module:
@@ -68,7 +109,7 @@ def _network(plan: Plan) -> nn.Module:
     return build(architecture, classes=len(samples.classes), shape=samples.shape, seed=plan.training_seed)
 
 
-def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> History:
+def _train(plan: Plan, network: nn.Module, kept: KeptModel, tell: Tell) -> History:
     settings, samples = plan.recipe.goal_model.train, plan.samples
     earlier = kept_epochs(settings.epochs)[:-1]
     accuracies, twin = _Accuracies(plan, MEASURED_EARLIER), _network(plan).to(plan.device)
@@ -88,7 +129,7 @@ def _train(plan: Plan, network: nn.Module, kept: KeptModel, report: Report) -> H
         settings=settings,
         seed=plan.training_seed,
         device=plan.device,
-        on_fit=lambda done, total, words: report(Progress("goal_model", done, total, note=words)),
+        on_fit=tell,
         on_epoch=keep_weights,
     )
 

@@ -1,0 +1,83 @@
+"""What a goal model says of images, and how much copies differ from their originals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from curation.models.dropout import dropout_logits
+from curation.models.features import logits_and_features
+from curation.models.prediction import predict, to_device
+from curation.pipeline.model_ref import ModelRef
+from curation.pipeline.pixels import BATCH
+from curation.scores import scores_of
+
+
+@torch.inference_mode()
+def answers(
+    network: nn.Module, images: np.ndarray, device: str, dropout: Mapping[str, Any] | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return what a network says of uint8 images N×H×W×C: logits N×K and, with dropout, its passes T×N×K, on the CPU.
+
+    Args: dropout: rate, passes and seed, as ``dropout_logits`` takes them.
+    """
+    if dropout is None:
+        return (predict(network, images, device=device) if len(images) else torch.empty(0, 2)), None
+    if not len(images):
+        return torch.empty(0, 2), torch.empty(dropout["passes"], 0, 2)
+    batches = [to_device(images[at : at + BATCH], device) for at in range(0, len(images), BATCH)]
+    parts = [dropout_logits(network, batch, **dropout) for batch in batches]
+    logits, passes = zip(*parts, strict=True)
+    return torch.cat(logits).float().cpu(), torch.cat(passes, dim=1).float().cpu()
+
+
+def score_images(
+    network: nn.Module, images: np.ndarray, labels: np.ndarray, device: str, dropout: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C; dropout: as ``answers`` has it."""
+    logits, passes = answers(network, images, device, dropout)
+    return score_logits(logits, labels, passes)
+
+
+def score_logits(logits: Tensor, labels: np.ndarray, passes: Tensor | None = None) -> pd.DataFrame:
+    """Return prediction, the label's probability and every score, one row an image.
+
+    Args: logits: N×K; passes: T×N×K, without which the scores that use them are left out.
+    """
+    table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
+    chosen = torch.tensor(np.asarray(labels))[:, None]
+    table["true_probability"] = logits.double().softmax(1).gather(1, chosen)[:, 0].float().numpy()
+    for score in scores_of(passes=passes is not None):
+        table[score.name] = score()(logits if score.uses == "logits" or passes is None else passes).numpy()
+    return pd.DataFrame(table)
+
+
+def change_sizes(originals: np.ndarray, images: np.ndarray) -> pd.DataFrame:
+    """Return how much images differ from their originals, uint8 N×H×W×C: linf and l2, float32, pixels in [0, 1]."""
+    change = (images.astype(np.int32) - originals).reshape(len(images), math.prod(images.shape[1:]))
+    linf = np.abs(change).max(axis=1) / 255
+    l2 = np.sqrt((change.astype(np.int64) ** 2).sum(axis=1)) / 255
+    return pd.DataFrame({"linf": linf.astype(np.float32), "l2": l2.astype(np.float32)})
+
+
+def features(images: np.ndarray, model: ModelRef) -> np.ndarray:
+    """Return the goal model's penultimate-layer features, float32 N×D, of uint8 images N×H×W×C."""
+    return features_and_logits(images, model)[0]
+
+
+@torch.inference_mode()
+def features_and_logits(images: np.ndarray, model: ModelRef) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``features`` and the logits, float32 N×K, that the goal model makes of them."""
+    network = model.load()
+    found = [
+        logits_and_features(network, to_device(images[at : at + BATCH], model.device))
+        for at in range(0, max(len(images), 1), BATCH)
+    ]
+    logits, seen = (torch.cat(parts).float().cpu().numpy() for parts in zip(*found, strict=True))
+    return seen, logits

@@ -1,0 +1,73 @@
+"""The curated set of a plan: what its selection chose, with all that an exporter writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from curation.exporters.base import CuratedSet
+from curation.models.prediction import predict
+from curation.pipeline.plan import Plan
+from curation.pipeline.pool import pool_images
+from curation.pipeline.stages.coverage import Cover, coverage_of
+from curation.scores import scores_of
+from curation.selection.select import Selected
+
+
+def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
+    """Return the curated set, ready for an exporter. Raises: CurationError when a family is short."""
+    selected.require()
+    recipe, samples = plan.recipe, plan.samples
+    chosen = pool.iloc[selected.rows]
+    scores = [score.name for score in scores_of(passes=plan.dropout is not None)]
+    manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
+    manifest["label"] = selected.labels
+    manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]
+    manifest["weight"] = np.float32(1)
+    coverage = None
+    cover = Cover()
+    if cover.asked(recipe):
+        coverage = coverage_of(plan)
+        around = cover.order(plan).table(0).set_index("candidate_id").loc[selected.candidate_ids]
+        manifest["weight"] = around["weight"].to_numpy(np.float32)
+        if plan.recipe.weights.radius is not None:
+            manifest["cluster"] = around["cluster"].to_numpy(np.int32)
+    about = plan.workspace.model(plan.model_key).about_at(plan.epoch) or {}
+    return CuratedSet(
+        manifest=manifest.reset_index(drop=True),
+        images=lambda start, stop: pool_images(plan, pool, selected.rows[start:stop]),
+        soft_labels=_soft_labels(plan, pool, selected),
+        classes=samples.classes,
+        shape=samples.shape,
+        recipe_yaml=recipe.to_yaml(),
+        about={
+            "name": recipe.name,
+            "note": recipe.note,
+            "source": recipe.source.reader.name,
+            "samples": len(samples),
+            "skipped": int((~samples.positions["read"]).sum()),
+            "candidates": len(pool),
+            "goal_model": {
+                key: about.get(key) for key in ("architecture", "train_accuracy", "test_accuracy", "digest")
+            },
+            "families": selected.summary(),
+            "coverage": coverage,
+        },
+    )
+
+
+def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarray | None:
+    mode, k = plan.recipe.labels.mode, len(plan.samples.classes)
+    if mode == "hard":
+        return None
+    if mode == "smoothed":
+        share = plan.recipe.labels.smoothing
+        return np.eye(k, dtype=np.float32)[selected.labels] * np.float32(1 - share) + np.float32(share / k)
+    # Of the clean original: what it says of a copy that was attacked against it is wrong on purpose.
+    rows, owners = np.unique(plan.samples.rows(pool["sample_id"].to_numpy()[selected.rows]), return_inverse=True)
+    network = plan.model.load()
+    parts = [
+        predict(network, plan.samples.images(rows[at : at + 1024]), device=plan.device).softmax(1).numpy()
+        for at in range(0, len(rows), 1024)
+    ]
+    return np.concatenate(parts)[owners]

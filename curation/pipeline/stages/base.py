@@ -1,0 +1,98 @@
+"""The contract of a stage: what it is called, what it needs and makes, how far it is, what it cost, how it is run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from curation.pipeline.execution import Execution, Result
+from curation.pipeline.plan import Plan
+from curation.recipe import Recipe
+from curation.storage.shards import Shards
+
+State = Literal["done", "partial", "missing", "stale", "waiting", "off"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far one stage is for a recipe.
+
+    ``stale``: results exist, but for other settings; ``waiting``: an earlier stage must be done first; ``off``: the
+    recipe does not ask for it. ``done`` and ``total`` count units.
+    """
+
+    stage: str
+    state: State
+    done: int = 0
+    total: int = 0
+    unit: str = "images"
+
+
+class Stage(ABC):
+    """One expensive step between a recipe and a curated set.
+
+    A stage sets ``name``, ``title`` (shown to people) and ``needs``, and writes ``results`` and ``run``. From the tuple
+    of all stages come the command line's bars, the dashboard's rows, jobs, costs and the order of work.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    unit: ClassVar[str] = "images"
+    """What its status counts."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Stages that must be done before this one can begin."""
+    makes: ClassVar[Literal["candidates", "selection", "views"]] = "views"
+    """What cannot be had without it: the pool of candidates, a selection from it, or what only the dashboard shows."""
+    rare: ClassVar[bool] = False
+    """Whether few recipes ask for it, so that it is not listed where it is off."""
+    names_others: ClassVar[bool] = False
+    """Whether keys of later results depend on what it makes, so that plans must be read anew after it."""
+    folder: ClassVar[str | None] = None
+    """The workspace's folder of its results: when others' are there, it is ``stale`` rather than ``missing``."""
+
+    def asked(self, recipe: Recipe) -> bool:
+        """Whether the recipe asks for it."""
+        return True
+
+    def used(self, recipe: Recipe) -> bool:
+        """Whether the set that a recipe selects depends on it; its cost is then part of the set's."""
+        return False
+
+    @abstractmethod
+    def results(self, plan: Plan) -> list[Result]:
+        """Return what it makes, computed or not. Raises: CurationError when a stage it needs is missing."""
+
+    def order(self, plan: Plan) -> Shards:
+        """Return the table of the order in which it chose, where selectors follow it (``Selector.follows``)."""
+        raise NotImplementedError(f"{self.name} chooses nothing")
+
+    def status(self, plan: Plan, *, verify: bool = False) -> Status:
+        """Return how far it is, from what lies on disk; the stages it needs are done, and the recipe asks for it."""
+        missing = [(part.sizes, part.missing(verify=verify)) for part in self.results(plan)]
+        total = sum(int(sizes.sum()) for sizes, _ in missing)
+        done = total - sum(int(sizes[indices].sum()) for sizes, indices in missing)
+        stale = self.folder is not None and bool(plan.workspace.kept(self.folder))
+        return self._status(
+            state_of(done, total, missing=any(indices for _, indices in missing), stale=stale), done, total
+        )
+
+    def cost(self, plan: Plan) -> float:
+        """Return the seconds that its kept results cost. Raises: CurationError when a stage it needs is missing."""
+        return sum((plan.workspace.seconds(part.shards) for part in self.results(plan)), 0.0)
+
+    @abstractmethod
+    def run(self, execution: Execution) -> None:
+        """Make what is missing; every finished part is kept at once. Raises: CurationError; Cancelled."""
+
+    def _status(self, state: State, done: int = 0, total: int = 0) -> Status:
+        return Status(self.name, state, done, total, self.unit)
+
+
+def state_of(done: int, total: int, *, missing: bool, stale: bool = False) -> State:
+    """Return the state of a stage with so many units done, of which some results are missing or not."""
+    if not missing and total:
+        return "done"
+    if done:
+        return "partial"
+    return "stale" if stale else "missing"

@@ -1,0 +1,212 @@
+"""Choosing candidates that cover the others, and weighing what is chosen."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.embedding.spaces import concatenated
+from curation.engine import Tell
+from curation.errors import CurationError
+from curation.pipeline.execution import Execution, Result
+from curation.pipeline.plan import Plan
+from curation.pipeline.pool import pool_of
+from curation.pipeline.stages.base import Stage
+from curation.pipeline.stages.embed import embedding
+from curation.plugin import fingerprint
+from curation.recipe import Recipe
+from curation.selection import SELECTORS
+from curation.selection.coverage import CoverageRun, GroupCoverage
+from curation.selection.edits import without
+from curation.selection.family import family_of
+from curation.selection.pool import FAMILIES
+from curation.selection.select import Selected, select
+from curation.selection.weights import weigh
+from curation.storage.shards import Shards
+
+
+class Cover(Stage):
+    """What a coverage strategy chooses, in its order, and the weight and cluster of what is chosen."""
+
+    name = "coverage"
+    title = "Coverage and weights"
+    needs = ("score",)
+    makes = "selection"
+    rare = True
+
+    def asked(self, recipe: Recipe) -> bool:
+        """See ``Stage.asked``."""
+        return SELECTORS[recipe.selection.strategy].by_coverage or recipe.weights.asked
+
+    def used(self, recipe: Recipe) -> bool:
+        """See ``Stage.used``."""
+        return self.asked(recipe)
+
+    def order(self, plan: Plan) -> Shards:
+        """See ``Stage.order``: columns candidate_id, order, weight, cluster.
+
+        Raises: CurationError when some candidates are not scored yet.
+        """
+        recipe = plan.recipe
+        selection = recipe.selection.model_dump(mode="json")
+        del selection["edits"]["confirmed"]
+        digests = [plan.digest_at(epoch) for epoch in plan.space_epochs]
+        return plan.workspace.order(
+            fingerprint([selection, recipe.weights.model_dump(), recipe.seed, plan.candidates_key, digests])
+        )
+
+    def results(self, plan: Plan) -> list[Result]:
+        """See ``Stage.results``."""
+        return [Result(self.order(plan), np.array([plan.recipe.selection.budget]))]
+
+    def run(self, execution: Execution) -> None:
+        """See ``Stage.run``. Raises: CurationError as ``select`` and the strategies do."""
+        plan, budget = execution.plan, execution.plan.recipe.selection.budget
+        out = self.order(plan)
+        if out.missing(verify=True):
+            with execution.alone(out.folder.name, budget):
+                space = plan.recipe.selection.coverage.space
+                execution.shards(
+                    [
+                        embedding(plan, images.frozen(), space, epoch)
+                        for images in plan.image_sets()
+                        if images.family in families_measured(plan.recipe)
+                        for epoch in plan.space_epochs
+                    ]
+                )
+                with execution.timed(out):
+                    execution.tasks([partial(choose, plan, out)])
+        execution.tell(budget, budget)
+
+
+def coverage_of(plan: Plan) -> list[dict[str, Any]]:
+    """Return how each group is covered, as plain data (see ``selection.coverage.GroupCoverage``).
+
+    Raises: CurationError when the stage is missing.
+    """
+    out = Cover().order(plan)
+    if not out.complete():
+        raise CurationError("coverage and weights are not computed for these settings yet; run the recipe first")
+    return list(plan.workspace.rounds(out) or [])
+
+
+def families_measured(recipe: Recipe) -> list[str]:
+    """Return the families of which it must be known where their candidates lie."""
+    selection = recipe.selection
+    return [
+        family
+        for family in FAMILIES
+        if selection.mix.of(family) and (recipe.weights.asked or SELECTORS[selection.strategy_of(family)].by_coverage)
+    ]
+
+
+def choose(plan: Plan, out: Shards, tell: Tell) -> int:
+    """Select with the coverage strategy, weigh what is chosen and keep both; an ``engine.Task`` that counts choices.
+
+    Kept are candidate_id int64, order uint32 (of choice, ``NEVER`` where the strategy has none), weight float32 and
+    cluster int32 (−1: none), and plain data of each ``GroupCoverage``.
+    """
+    recipe, selection, pool = plan.recipe, plan.recipe.selection, pool_of(plan)
+    points = _Points(plan, pool)
+    coverage_run = CoverageRun(
+        points,
+        selection.coverage,
+        total=selection.budget,
+        device=plan.device,
+        on_progress=lambda done, total: tell(done, total, ""),
+    )
+    selected = select(pool, selection, seed=recipe.seed, classes=len(plan.samples.classes), coverage_run=coverage_run)
+    order = coverage_run.order_of(selected.candidate_ids)
+    weights, clusters = _weighed(plan, pool, selected, points)
+    plan.workspace.write_rounds(out, [_plain(group) for group in coverage_run.groups])
+    out.write(
+        0,
+        pd.DataFrame({"candidate_id": selected.candidate_ids, "order": order, "weight": weights, "cluster": clusters}),
+    )
+    return selection.budget
+
+
+class _Points:
+    """Where rows of a pool lie in the recipe's space: its image sets' kept points, joined over epochs."""
+
+    def __init__(self, plan: Plan, pool: pd.DataFrame) -> None:
+        self.kinds = pool["kind"].astype(str).to_numpy()
+        self.severities = pool["severity"].to_numpy()
+        self.sample_rows = plan.samples.rows(pool["sample_id"].to_numpy())
+        space = plan.recipe.selection.coverage.space
+        families = families_measured(plan.recipe)
+        self.sets = [
+            (images, [plan.points(images, of=space, epoch=epoch).freeze() for epoch in plan.space_epochs])
+            for images in plan.image_sets()
+            if images.family in families
+        ]
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 M×D."""
+        out: np.ndarray | None = None
+        for images, kept in self.sets:
+            mine = np.flatnonzero((self.kinds[rows] == images.kind) & (self.severities[rows] == images.severity))
+            if len(mine):
+                at = np.searchsorted(images.rows, self.sample_rows[rows[mine]])
+                some = concatenated([np.asarray(shards.gather(at, images.starts)) for shards in kept])
+                if out is None:
+                    out = np.empty((len(rows), some.shape[1]), dtype=np.float32)
+                out[mine] = some
+        return np.empty((0, 1), np.float32) if out is None else out
+
+
+def _weighed(plan: Plan, pool: pd.DataFrame, selected: Selected, points: _Points) -> tuple[np.ndarray, np.ndarray]:
+    """Return each chosen image's weight, float32, and cluster, int32: every family by itself."""
+    recipe = plan.recipe
+    weights = np.ones(len(selected.rows), dtype=np.float32)
+    clusters = np.full(len(selected.rows), -1, dtype=np.int32)
+    if not recipe.weights.asked:
+        return weights, clusters
+    families = {name: family_of(pool, name, recipe.selection.score) for name in FAMILIES}
+    left_out = without(families, recipe.selection.edits)
+    start, first = 0, 0
+    for name, family in families.items():
+        chosen = selected.candidate_ids[start : start + selected.families[name].chosen]
+        mine = slice(start, start + len(chosen))
+        start += len(chosen)
+        if not len(chosen):
+            continue
+        ids, rows = np.delete(family.candidate_ids, left_out[name]), np.delete(family.rows, left_out[name])
+        at = np.searchsorted(ids, chosen)
+        labels = pool["label"].to_numpy()[rows].astype(np.int64)
+        labels[at] = selected.labels[mine]
+        found = weigh(
+            points(rows),
+            labels,
+            at,
+            recipe.weights,
+            metric=recipe.selection.coverage.metric,
+            device=plan.device,
+        )
+        weights[mine] = found.weights
+        if found.clusters is not None:
+            clusters[mine] = found.clusters + first
+            first += int(found.clusters.max()) + 1
+    return weights, clusters
+
+
+def _plain(group: GroupCoverage) -> dict[str, Any]:
+    subset = group.subset
+    return {
+        "family": group.family,
+        "label": group.label,
+        "offered": group.offered,
+        "chosen": len(subset.chosen),
+        "value": subset.value,
+        "share": subset.share,
+        "guarantee": subset.guarantee,
+        "farthest": subset.radius,
+        "seconds": round(subset.seconds, 3),
+        "radius": group.radius,
+        "steps": group.steps.tolist(),
+        "curve": group.curve.round(5).tolist(),
+        "by_chance": group.by_chance.round(5).tolist(),
+    }

@@ -1,0 +1,101 @@
+"""Reading a source into samples."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import CurationError
+from curation.label_errors.noise import noisy
+from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.plan import Plan
+from curation.pipeline.stages.base import Stage
+from curation.plugin import fingerprint
+from curation.readers.base import Source
+from curation.recipe import LabelNoise
+from curation.storage.samples import SampleHeader, Samples
+from curation.storage.workspace import Workspace
+
+
+class Ingest(Stage):
+    """The samples: pixels and a table, shard by shard."""
+
+    name = "ingest"
+    title = "Read the images"
+    makes = "candidates"
+    names_others = True
+    folder: ClassVar = "images"
+
+    def results(self, plan: Plan) -> list[Result]:
+        """See ``Stage.results``."""
+        key = plan.samples_key
+        header = plan.workspace.sample_header(key) if key else None
+        return [] if key is None or header is None else [_result(plan.workspace, key, header)]
+
+    def run(self, execution: Execution) -> None:
+        """See ``Stage.run``. Raises: CurationError: no image could be read, or those of one class only."""
+        plan = execution.plan
+        found = self.status(plan, verify=True)
+        if found.state == "done":
+            execution.tell(found.total, found.total)
+            return
+        reader, limit = plan.recipe.source.reader, plan.recipe.source.limit
+        source = reader.open()
+        plan.workspace.claim({"reader": reader.name, "path": getattr(reader, "path", None)})
+        key = fingerprint([plan.source_spec, source.fingerprint])
+        header = SampleHeader(list(source.classes), source.shape, len(source), limit)
+        plan.workspace.write_sample_header(key, header)
+        plan.workspace.write_source_key(plan.source_spec, key)
+        task = partial(ingest_shard, plan.workspace, key, header, source, plan.recipe.source.noise)
+        execution.shards([Work(_result(plan.workspace, key, header), partial(each, task))])
+        _check(Samples(plan.workspace, key))
+
+
+def _result(workspace: Workspace, key: str, header: SampleHeader) -> Result:
+    pixels, tables = workspace.pixels(key, header.shards), workspace.sample_tables(key, header.shards)
+    return Result(pixels, header.positions_per_shard, tables)
+
+
+def _check(samples: Samples) -> None:
+    if not len(samples):
+        first = samples.positions.iloc[0]
+        raise CurationError(f"no image could be read; the first, {first['name']}, because {first['note']}")
+    present = np.unique(samples.labels)
+    if len(present) < 2:
+        raise CurationError(
+            f"only one class, {samples.classes[present[0]]!r}, has readable images; at least two are needed"
+        )
+
+
+def ingest_shard(
+    workspace: Workspace, key: str, header: SampleHeader, source: Source, noise: LabelNoise | None, index: int
+) -> int:
+    """Read one shard of samples; with noise, put wrong labels in and keep the right ones beside them."""
+    chosen = header.chosen[index * header.shard_rows : (index + 1) * header.shard_rows]
+    runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
+    chunks = [source.read(int(run[0]), int(run[-1]) + 1) for run in runs]
+    rows: list[tuple[int, int, str, str, bool]] = []
+    for chunk in chunks:
+        for sample_id, label, name in zip(chunk.sample_ids.tolist(), chunk.labels.tolist(), chunk.names, strict=True):
+            rows.append((sample_id, label, name, chunk.notes.get(sample_id, ""), True))
+        rows += [(skipped.sample_id, -1, skipped.name, skipped.reason, False) for skipped in chunk.skipped]
+    table = pd.DataFrame(sorted(rows), columns=["sample_id", "label", "name", "note", "read"])
+    table = table.astype({"sample_id": np.int64, "label": np.int64, "name": str, "note": str, "read": bool})
+    if noise is not None:
+        table["true_label"] = table["label"]
+        read, ids = table["read"].to_numpy(), table["sample_id"].to_numpy()
+        wrong = noisy(
+            table["label"].to_numpy()[read],
+            classes=header.classes,
+            share=noise.share,
+            kind=noise.kind,
+            seed=noise.seed,
+            sample_ids=ids[read],
+        )
+        table.loc[read, "label"] = wrong
+    workspace.pixels(key, header.shards).write(index, np.concatenate([chunk.images for chunk in chunks]))
+    workspace.sample_tables(key, header.shards).write(index, table)
+    return len(chosen)

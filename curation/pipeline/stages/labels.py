@@ -1,0 +1,182 @@
+"""Searching for wrong labels: networks that did not learn a sample, and its neighbors, say what it looks like."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from curation.embedding.neighbors import nearest_neighbors
+from curation.engine import Tell
+from curation.errors import CurationError
+from curation.label_errors import LABEL_SCORES
+from curation.label_errors.base import Evidence
+from curation.label_errors.cross_fit import CrossFit, Fold, fit_fold, folds_of, joined, softmax
+from curation.label_errors.suspects import suspects
+from curation.models.architectures import build
+from curation.pipeline.execution import Execution, Result
+from curation.pipeline.plan import Plan
+from curation.pipeline.stages.base import Stage, Status
+from curation.plugin import fingerprint
+from curation.recipe import LabelCheck, Recipe
+from curation.storage.shards import Shards
+
+
+class CheckLabels(Stage):
+    """What each fold's training found, and the ranking of suspects."""
+
+    name = "labels"
+    title = "Wrong labels"
+    unit = "folds"
+    needs = ("ingest", "goal_model")
+
+    def asked(self, recipe: Recipe) -> bool:
+        """See ``Stage.asked``."""
+        return recipe.label_check is not None
+
+    def results(self, plan: Plan) -> list[Result]:
+        """See ``Stage.results``: the folds; the ranking, once there are clusters, counts none of its own."""
+        check = label_check(plan)
+        found = [Result(folds_table(plan, check), np.ones(check.folds, dtype=np.int64))]
+        if found[0].shards.complete() and _ranked_from(plan):
+            found.append(Result(suspects_table(plan, check), np.zeros(1, dtype=np.int64)))
+        return found
+
+    def status(self, plan: Plan, *, verify: bool = False) -> Status:
+        """See ``Stage.status``: the ranking waits for features and clusters, the folds for nothing."""
+        found = super().status(plan, verify=verify)
+        return self._status("waiting") if found.state == "done" and not _ranked_from(plan) else found
+
+    def cost(self, plan: Plan) -> float:
+        """See ``Stage.cost``."""
+        return plan.workspace.seconds(folds_table(plan, label_check(plan)))
+
+    def run(self, execution: Execution) -> None:
+        """See ``Stage.run``; every finished fold is kept at once.
+
+        Raises: CurationError: a class has fewer samples than folds, too few samples, features and clusters missing.
+        """
+        plan = execution.plan
+        check, count = label_check(plan), len(plan.samples)
+        folds = folds_table(plan, check)
+        whole = check.train.epochs * (check.folds - 1) * count
+        with execution.alone(folds.folder.name, whole):
+            fold_of = _fold_of(plan, check)
+            missing = folds.missing(verify=True)
+            left = sum(int((fold_of != fold).sum()) for fold in missing) * check.train.epochs
+            execution.tasks(
+                [partial(check_fold, plan, check, fold) for fold in missing], done=whole - left, total=whole
+            )
+            out = suspects_table(plan, check)
+            if out.missing(verify=True):
+                execution.tell(whole, whole, note="neighbors and ranking")
+                out.write(0, _suspects(plan, check, joined([_fold(folds, at) for at in range(check.folds)], fold_of)))
+        execution.tell(whole, whole)
+
+
+def label_check(plan: Plan) -> LabelCheck:
+    """Return the recipe's settings. Raises: CurationError: it has none."""
+    check = plan.recipe.label_check
+    if check is None:
+        raise CurationError("the recipe does not look for wrong labels; set label_check, for example {folds: 4}")
+    return check
+
+
+def folds_table(plan: Plan, check: LabelCheck) -> Shards:
+    """Return what each fold's training found of the labels, a shard a fold."""
+    settings = check.model_dump(mode="json", include={"architecture", "train", "folds"})
+    about = [settings, plan.recipe.seed, plan.samples.digest, *check.train.versions]
+    return plan.workspace.label_checks(fingerprint(["folds", *about]), check.folds)
+
+
+def suspects_table(plan: Plan, check: LabelCheck) -> Shards:
+    """Return the table of suspicious labels, one row a sample.
+
+    Raises: CurationError when folds, features or clusters are missing.
+    """
+    about = [folds_table(plan, check).digest(), plan.map_table("pca").digest(), plan.features().digest()]
+    versions = [[score.name, score.version] for score in LABEL_SCORES]
+    return plan.workspace.label_checks(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
+
+
+def check_fold(plan: Plan, check: LabelCheck, fold: int, tell: Tell) -> int:
+    """Train on all folds but one, ask about that one and keep it; an ``engine.Task`` that counts images trained on."""
+    samples, started = plan.samples, time.monotonic()
+    fold_of, folds = _fold_of(plan, check), folds_table(plan, check)
+    found = fit_fold(
+        samples.array(),
+        samples.labels,
+        fold_of,
+        fold,
+        network=lambda seed: build(check.architecture, classes=len(samples.classes), shape=samples.shape, seed=seed),
+        settings=check.train,
+        seed=plan.recipe.seed,
+        device=plan.device,
+        on_step=lambda done, total: tell(done, total, f"fold {fold + 1} of {check.folds}"),
+    )
+    folds.write(fold, _table(found, len(samples)))
+    plan.workspace.add_seconds(folds, time.monotonic() - started)
+    return int((fold_of != fold).sum()) * check.train.epochs
+
+
+def held_out_probabilities(plan: Plan, check: LabelCheck) -> np.ndarray:
+    """Return what the network that did not learn a sample says of it, float32 N×K. Raises: CurationError."""
+    folds = folds_table(plan, check)
+    logits = np.empty((len(plan.samples), len(plan.samples.classes)), dtype=np.float32)
+    for found in (_fold(folds, index) for index in range(folds.count)):
+        logits[found["held_out"]] = found["logits"]
+    return softmax(logits)
+
+
+def _fold_of(plan: Plan, check: LabelCheck) -> np.ndarray:
+    samples = plan.samples
+    return folds_of(samples.labels, folds=check.folds, seed=plan.recipe.seed, sample_ids=samples.sample_ids)
+
+
+def _ranked_from(plan: Plan) -> bool:
+    """Whether features and clusters are there."""
+    return plan.features().complete() and plan.map_table("pca").complete()
+
+
+def _suspects(plan: Plan, check: LabelCheck, found: CrossFit) -> pd.DataFrame:
+    samples = plan.samples
+    features = plan.features().whole_array()
+    near = nearest_neighbors(
+        features, count=min(check.neighbors, len(features) - 1), metric="cosine", device=plan.device
+    )
+    table = suspects(
+        Evidence(
+            labels=samples.labels,
+            probabilities=found.probabilities,
+            neighbors=near.index,
+            distances=near.distance,
+            clusters=plan.map_table("pca").table(0)["cluster"].to_numpy(),
+            area_under_margin=found.area_under_margin,
+            forgetting=found.forgetting,
+        )
+    )
+    table.insert(1, "sample_id", samples.sample_ids[table["row"].to_numpy()])
+    return table
+
+
+def _table(found: Fold, count: int) -> pd.DataFrame:
+    """Return a fold's arrays as one table with a row a sample; NaN where it says nothing."""
+    held = np.zeros(count, dtype=bool)
+    held[found["held_out"]] = True
+    logits = np.full((count, found["logits"].shape[1]), np.nan, dtype=np.float32)
+    logits[held] = found["logits"]
+    columns: dict[str, np.ndarray] = {"held_out": held}
+    for name in ("area_under_margin", "forgetting"):
+        columns[name] = np.full(count, np.nan, dtype=np.float32)
+        columns[name][~held] = found[name]
+    return pd.DataFrame(columns | {f"logit_{index}": column for index, column in enumerate(logits.T)})
+
+
+def _fold(folds: Shards, index: int) -> Fold:
+    table = folds.table(index)
+    held = table["held_out"].to_numpy()
+    logits = table[[name for name in table if str(name).startswith("logit_")]].to_numpy(np.float32)
+    learned = {name: table[name].to_numpy(np.float32)[~held] for name in ("area_under_margin", "forgetting")}
+    return {"held_out": np.flatnonzero(held), "logits": logits[held], **learned}
