@@ -138,7 +138,7 @@ def test_the_cost_of_a_search_and_a_class_too_small(computed: Pipeline) -> None:
     assert (found.folds, found.images, found.done) == (3, len(computed.samples) * 10, 0)
     assert found.smallest is None
     few: Any = SimpleNamespace(samples=samples_of(), recipe=computed.recipe, workspace=computed.workspace)
-    few.model_key, few.samples.__dict__["labels"] = computed.model_key, np.array([0] * 38 + [2] * 2)
+    few.plan.model_key, few.samples.__dict__["labels"] = computed.model_key, np.array([0] * 38 + [2] * 2)
     small = label_search(few, check)
     assert small.smallest == ("owl", 2)
     assert small.done == 0
