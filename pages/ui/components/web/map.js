@@ -1,7 +1,7 @@
 // The map: scene.js draws points, overlay.js names and outlines, legend.js explains, tip.js tells, hands.js listens. Here
 // is what they share, and how it follows Python's messages and the user.
 
-/** @import { Box, Column, Create, Hit, Message, Pair, Points, View } from "./types.d.ts" */
+/** @import { Column, Create, Hit, Message, Pair, Points, View } from "./types.d.ts" */
 
 import { createCamera } from "./camera.js";
 import { element, rgba, themeOf } from "./dom.js";
@@ -11,20 +11,10 @@ import { count } from "./numbers.js";
 import { createOverlay } from "./overlay.js";
 import { CODES, paintColumn, readColumn, skewed } from "./palette.js";
 import { connect } from "./part.js";
+import { readCopies, readPlaces } from "./places.js";
 import { createPoints } from "./points.js";
 import { CIRCLE, createScene } from "./scene.js";
-import {
-  buildGrid,
-  busiest,
-  CELLS,
-  crowd,
-  inOrder,
-  markInside,
-  nearest,
-  nearestEnd,
-  shuffled,
-  simplified,
-} from "./shapes.js";
+import { busiest, inOrder, markInside, nearest, nearestEnd, shuffled, simplified } from "./shapes.js";
 import { createTip } from "./tip.js";
 
 const HIT_PX = 9;
@@ -60,9 +50,6 @@ function create(root, send) {
   /** @type {Record<string, Message>} */
   let arrived = {}; // messages that came besides the places, by name
   let flags = new Uint8Array(0);
-  /** @type {Uint32Array | null} */
-  let ids = null;
-  let grid = buildGrid(new Uint16Array(0));
   /** @type {Message | null} */
   let selected = null;
   let shades = new Uint8Array(0); // the color of each code of the column
@@ -76,20 +63,6 @@ function create(root, send) {
   /** @type {WeakMap<Message, Column>} */
   let known = new WeakMap(); // message of a column -> the column
 
-  const unit = () => Math.max(...view.data.span);
-  /** @type {(place: Pair) => Pair} */
-  const toData = ([u, v]) => [view.data.low[0] + u * unit(), view.data.low[1] + v * unit()];
-  /** @type {(place: Pair) => Pair} */
-  const fromData = ([x, y]) => [(x - view.data.low[0]) / unit(), (y - view.data.low[1]) / unit()];
-  /** @type {(place: Pair) => Pair} */
-  const quantized = ([u, v]) => [(u / view.data.box.extent[0]) * 65535, (v / view.data.box.extent[1]) * 65535];
-  /** @type {View["placeIn"]} */
-  const placeIn = ({ xy, box: { origin, extent } }, i) => [
-    origin[0] + (xy[2 * i] / 65535) * extent[0],
-    origin[1] + (xy[2 * i + 1] / 65535) * extent[1],
-  ];
-  /** @type {(places: Message) => Box} */
-  const boxOf = ({ low, span }) => ({ origin: fromData(low), extent: [span[0] / unit(), span[1] / unit()] });
   /** @type {(point: number) => boolean} */
   const visible = (point) => view.column !== null && shades[4 * view.column.codes[point] + 3] > 0;
   const isHidden = (kind) => (view.hidden.kinds >> kind) & 1;
@@ -109,8 +82,6 @@ function create(root, send) {
     path: null, // a lasso being drawn, in pixels
     hovered: null, // { point, copy }, copy −1 for the point itself
     picked: null,
-    fromData,
-    placeIn,
     front: () =>
       (selected && view.column?.name !== SELECTION.name ? SELECTED : 0) | (view.polygon.length > 2 ? INSIDE : 0),
     pointSize: () => scene.look().size,
@@ -138,7 +109,7 @@ function create(root, send) {
         shape: CIRCLE,
         color: view.colors.text,
         words,
-        figure: count(view.data.rings),
+        figure: count(view.data.ringed.length),
         shown: !hidden.marked,
       });
     }
@@ -195,7 +166,7 @@ function create(root, send) {
     view.hovered = found;
     if (!found) return tip.hide();
     const { point: owner, copy } = found;
-    const name = `#${ids ? ids[owner] : owner}`;
+    const name = `#${view.data.ids?.[owner] ?? owner}`;
     const copies = copy < 0 ? null : view.copies;
     const kind = copies ? copies.names[copies.kinds[copy]] : "";
     const read = [...new Set([...asked.hover, wanted])].map(columnNamed).filter((one) =>
@@ -232,7 +203,7 @@ function create(root, send) {
       const copy = nearestEnd(copies.ends, at, reach, seen);
       if (copy >= 0) return { point: copies.owners[copy], copy };
     }
-    const found = nearest(grid, data.xy, ...quantized(at), ...quantized([reach, reach]), visible);
+    const found = nearest(data.grid, data.xy, ...data.quantized(at), ...data.quantized([reach, reach]), visible);
     return found < 0 ? null : { point: found, copy: -1 };
   }
 
@@ -258,9 +229,10 @@ function create(root, send) {
         redrawOver();
       },
       drawn(path) {
-        if (!view.data) return;
+        const { data } = view;
+        if (!data) return;
         const short = (value) => Number(value.toPrecision(6));
-        const corners = simplified(path).map((pixel) => toData(camera.fromScreen(...pixel)))
+        const corners = simplified(path).map((pixel) => data.toData(camera.fromScreen(...pixel)))
           .map(([x, y]) => [short(x), short(y)]);
         if (corners.length > 2) setPolygon(corners, true);
       },
@@ -316,7 +288,7 @@ function create(root, send) {
     if (column.name !== view.column?.name) [view.only, byRank] = [null, skewed(column)];
     view.column = column;
     points.set("points", { code: inOrder(column.codes, view.order) });
-    if (data.rings) points.set("rings", { code: inOrder(column.codes, data.ringed) });
+    if (data.ringed.length) points.set("rings", { code: inOrder(column.codes, data.ringed) });
     if (copies) points.set("copies", { code: inOrder(column.codes, copies.owners) });
     if (copies) points.set("lines", { code: twice(inOrder(column.codes, copies.owners)) });
     const named = column.kind === "category" ? column.bySize.filter((code) => code !== column.wordless) : [];
@@ -348,17 +320,13 @@ function create(root, send) {
 
   // ---- Messages ----------------------------------------------------------------------------------------------
 
-  function setPlaces(data) {
-    data.box = { origin: [0, 0], extent: data.span.map((length) => length / Math.max(...data.span)) };
+  function setPlaces(cargo) {
+    const data = readPlaces(cargo);
     const number = data.xy.length / 2;
     const fresh = { column: null, marked: null, copies: null, hovered: null, picked: null };
     Object.assign(view, fresh, { data, order: shuffled(number) });
     [selected, known, flags] = [null, new WeakMap(), new Uint8Array(number)];
     forgotten = unshown = true;
-    ids = data.id_steps?.slice() ?? null;
-    for (let i = 1; ids && i < number; i += 1) ids[i] += ids[i - 1];
-    grid = buildGrid(data.xy);
-    data.crowding = (crowd(grid) * CELLS * CELLS) / (data.box.extent[0] * data.box.extent[1]);
     points.set("points", { position: inOrder(data.xy, view.order, 2), code: new Uint8Array(number), kind: flags });
   }
 
@@ -372,30 +340,16 @@ function create(root, send) {
   function setRings() {
     const { data, column } = view;
     data.ringed = view.order.filter((i) => flags[i] & MARKED);
-    data.rings = data.ringed.length;
     const code = inOrder(column?.codes ?? new Uint8Array(flags.length), data.ringed);
-    points.set("rings", { position: inOrder(data.xy, data.ringed, 2), code, kind: new Uint8Array(data.rings) });
+    points.set("rings", { position: inOrder(data.xy, data.ringed, 2), code, kind: new Uint8Array(data.ringed.length) });
   }
 
   function setCopies(cargo) {
-    view.copies = null;
-    if (!cargo) return;
-    const { owners, kinds, names, said, xy } = cargo;
-    const box = boxOf(cargo);
-    /** @type {Map<number, number[]>} */
-    const byOwner = new Map();
-    const ends = new Float32Array(4 * owners.length);
-    owners.forEach((owner, j) => {
-      const before = byOwner.get(owner);
-      if (before) before.push(j);
-      else byOwner.set(owner, [j]);
-      ends.set([...placeIn(view.data, owner), ...placeIn({ xy, box }, j)], 4 * j);
-    });
-    const counts = names.map((_, kind) => kinds.reduce((times, own) => times + (own === kind), 0));
-    const of = (owner) => byOwner.get(owner) ?? [];
-    view.copies = { owners, kinds, names, said, xy, cargo, box, ends, of, counts, colors: [], tints: [] };
+    view.copies = cargo && readCopies(cargo, view.data);
+    if (!view.copies) return;
+    const { owners, kinds, xy, ends } = view.copies;
     const code = inOrder(view.column?.codes ?? new Uint8Array(flags.length), owners);
-    points.set("copies", { position: cargo.xy, code, kind: kinds });
+    points.set("copies", { position: xy, code, kind: kinds });
     points.set("lines", { position: ends, code: twice(code), kind: twice(kinds) });
   }
 
@@ -425,13 +379,14 @@ function create(root, send) {
     for (let i = 0; i < asked.polygon.length; i += 2) corners.push([asked.polygon[i], asked.polygon[i + 1]]);
     return corners;
   };
-  const near = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-4 * unit();
+  const near = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) < 1e-4 * view.data.unit;
   const same = (a, b) => a.length === b.length && a.every((corner, i) => near(corner, b[i]));
 
   function setPolygon(corners, tell) {
     view.polygon = corners;
     forgotten = false;
-    markInside(flags, INSIDE, grid, view.data.xy, corners.map((corner) => quantized(fromData(corner))));
+    const { grid, xy, quantized, fromData } = view.data;
+    markInside(flags, INSIDE, grid, xy, corners.map((corner) => quantized(fromData(corner))));
     if (tell) send.state("polygon", corners);
     showFlags();
     describe();
@@ -457,7 +412,7 @@ function create(root, send) {
 
   return {
     update(parameters, columns, more) {
-      const fresh = columns !== view.data;
+      const fresh = columns !== view.data?.cargo;
       [asked, arrived] = [parameters, more];
       if (fresh) setPlaces(columns);
       for (const [part, limit] of [[stage, "height"], [side, "maxHeight"]]) {

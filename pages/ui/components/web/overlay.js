@@ -3,6 +3,7 @@
 /** @import { Camera, View } from "./types.d.ts" */
 
 import { fitted } from "./dom.js";
+import { placeIn } from "./places.js";
 
 /** @type {(canvas: HTMLCanvasElement, camera: Camera, view: View) => () => void} */
 export function createOverlay(canvas, camera, view) {
@@ -26,7 +27,7 @@ export function createOverlay(canvas, camera, view) {
   }
 
   function lasso(context) {
-    const outline = view.path ?? view.polygon.map((corner) => camera.toScreen(view.fromData(corner)));
+    const outline = view.path ?? view.polygon.map((corner) => camera.toScreen(view.data.fromData(corner)));
     context.beginPath();
     outline.forEach((corner) => context.lineTo(...corner));
     context.closePath();
@@ -41,14 +42,14 @@ export function createOverlay(canvas, camera, view) {
   // A point or a copy, the copies that belong to it, and the lines between.
   function outline(context, { point, copy }, width) {
     const { copies, hidden, colors } = view;
-    const from = camera.toScreen(view.placeIn(view.data, point));
+    const from = camera.toScreen(placeIn(view.data, point));
     const ends = [from];
-    if (copies && copy >= 0) ends.push(camera.toScreen(view.placeIn(copies, copy)));
+    if (copies && copy >= 0) ends.push(camera.toScreen(placeIn(copies, copy)));
     for (const j of copies ? copies.of(point) : []) {
       if (!copies || (hidden.kinds >> copies.kinds[j]) & 1) continue;
       context.beginPath();
       context.moveTo(...from);
-      context.lineTo(...camera.toScreen(view.placeIn(copies, j)));
+      context.lineTo(...camera.toScreen(placeIn(copies, j)));
       context.strokeStyle = copies.colors[copies.kinds[j]];
       context.lineWidth = j === copy ? 2.5 : 1.5;
       context.stroke();

@@ -71,7 +71,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
       });
     }
     if (marked && !hidden.marked) {
-      layers.push(marks("rings", data.box, data.rings, CIRCLE, 0, tints(() => view.colors.inkUnit)));
+      layers.push(marks("rings", data.box, data.ringed.length, CIRCLE, 0, tints(() => view.colors.inkUnit)));
     }
     if (copies) layers.push(marks("copies", copies.box, copies.owners.length, -1, hidden.kinds, own));
     return layers;

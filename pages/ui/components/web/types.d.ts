@@ -153,16 +153,19 @@ export interface Scene {
   stop(): void;
 }
 
-// Places of the map's points.
+// The map's points.
 export interface Places {
-  xy: Uint16Array;
-  low: Pair;
-  span: Pair;
-  id_steps?: Uint32Array;
+  cargo: Message;
+  xy: Uint16Array; // 0…65535 along the sides of the box
+  unit: number; // the longer side of the box in data coordinates
   box: Box;
+  ids: Uint32Array | null;
+  grid: Grid;
   crowding: number; // points beside the average point, by unit of area
-  ringed: Uint32Array;
-  rings: number;
+  ringed: Uint32Array; // the marked points
+  toData(place: Pair): Pair;
+  fromData(place: Pair): Pair;
+  quantized(place: Pair): Pair;
 }
 
 export interface CopiesOnMap {
@@ -201,8 +204,6 @@ export interface View {
   path: Pair[] | null; // a lasso being drawn, in pixels
   hovered: Hit | null;
   picked: Hit | null;
-  fromData(place: Pair): Pair;
-  placeIn(places: { xy: Uint16Array; box: Box }, i: number): Pair;
   front(): number;
   pointSize(): number;
 }
