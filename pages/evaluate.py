@@ -6,8 +6,8 @@ from pages.ui.opened import empty
 
 VIEWS = {
     "Leaderboard": leaderboard.draw,
-    "Where it errs": mistakes.draw,
-    "What each step gives": steps.draw,
+    "Errors": mistakes.draw,
+    "Step by step": steps.draw,
     "Goal models": goal_models.draw,
     "Tune": tune.draw,
 }

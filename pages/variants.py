@@ -8,7 +8,7 @@ VIEWS = {
     "One sample": sample.draw,
     "Live attack": live.draw,
     "Across samples": across.draw,
-    "What hurts": effect.draw,
+    "Effect": effect.draw,
     "Database": database.draw,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,59 @@ def candidates(workspace: Workspace) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*columns, "seconds", "checkpoint", "samples"])
     types: dict[str, Any] = {"epoch": "Int64", "epochs": "Int64", "test_accuracy": float, "train_accuracy": float}
     return table.astype({**types, "epsilon": float, "seconds": float})
+
+
+def offered(table: pd.DataFrame, *, earlier: bool) -> pd.DataFrame:
+    """Return the candidates, those of earlier epochs only where asked for."""
+    return table if earlier else table[_last(table)].reset_index(drop=True)
+
+
+def any_earlier(table: pd.DataFrame) -> bool:
+    """Return whether earlier epochs are among the candidates."""
+    return not _last(table).all()
+
+
+def _last(table: pd.DataFrame) -> np.ndarray:
+    """Return which candidates are whole trainings or somebody's weights, bool N."""
+    return (table["epoch"].isna() | (table["epoch"] == table["epochs"])).fillna(value=True).to_numpy(bool)
+
+
+def named(table: pd.DataFrame) -> list[str]:
+    """Return what people call each candidate: unlike any other's."""
+    names = []
+    for row in table.to_dict("records"):
+        words = [row["architecture"], "" if row["method"] == "plain" else row["method"]]
+        if not math.isnan(row["epsilon"]):
+            words.append(f"{row['epsilon'] * 255:.3g}/255")
+        if not pd.isna(row["epoch"]):
+            words.append(f"epoch {row['epoch']}" + ("" if row["epoch"] == row["epochs"] else f" of {row['epochs']}"))
+        names.append(" ".join(str(word) for word in words if word) + f" · {row['key'][:5]}")
+    return names
+
+
+def in_use(table: pd.DataFrame, key: str, epoch: int | None) -> int | None:
+    """Return the row of a training's key and epoch (None: its last), where it is among the candidates."""
+    at = _last(table) if epoch is None else (table["epoch"] == epoch).fillna(value=False).to_numpy(bool)
+    rows = np.flatnonzero((table["key"] == key).to_numpy(bool) & at)
+    return int(rows[0]) if len(rows) else None
+
+
+def shown(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return name, train_accuracy and test_accuracy (in %) and seconds of each candidate."""
+    percent = 100 * table[["train_accuracy", "test_accuracy"]]
+    return pd.concat([pd.Series(names, name="name", dtype=str), percent, table["seconds"]], axis=1)
+
+
+def epoch_of(table: pd.DataFrame, index: int) -> int | None:
+    """Return the epoch of a candidate, None for somebody's weights."""
+    epoch = table["epoch"].iloc[index]
+    return None if pd.isna(epoch) else int(epoch)
+
+
+def recipe_of(workspace: Workspace, table: pd.DataFrame, index: int, recipe: Recipe) -> Recipe:
+    """Return a recipe guided by one of the candidates. Raises: UsageError as ``goal_model_of``."""
+    epoch = None if _last(table)[index] else epoch_of(table, index)
+    return with_goal_model(recipe, goal_model_of(workspace, str(table["key"].iloc[index]), epoch=epoch))
 
 
 def goal_model_of(workspace: Workspace, key: str, *, epoch: int | None = None) -> GoalModel:
@@ -155,6 +208,18 @@ class Comparison:
     chosen: dict[str, np.ndarray]
     overlap: pd.DataFrame
     sample_overlap: dict[str, pd.DataFrame]
+
+    @property
+    def families(self) -> list[str]:
+        """The families that have candidates."""
+        there = set(self.table.loc[self.table["candidates"] > 0, "family"])
+        return [family for family in FAMILIES if family in there]
+
+    @property
+    def accuracies(self) -> pd.DataFrame:
+        """One row a recipe: recipe, and its goal model's accuracy on each family of candidates in %."""
+        wide = self.table.pivot_table(index="recipe", columns="family", values="accuracy").reindex(list(self.chosen))
+        return (100 * wide[[family for family in FAMILIES if family in wide]]).reset_index()
 
 
 def compare(pipelines: Mapping[str, Pipeline]) -> Comparison:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +26,7 @@ SLIGHTLY = 0.1
 
 
 @dataclass(frozen=True)
-class Variants:
+class SampleVariants:
     """A sample and its variants.
 
     table: one row an image, the clean one first: family, kind, severity, parameters (of attacks), prediction, every
@@ -35,8 +37,25 @@ class Variants:
     images: np.ndarray
     probabilities: np.ndarray
 
+    def of_family(self, family: str) -> list[int]:
+        """Return the rows of one family."""
+        return np.flatnonzero(self.table["family"] == family).tolist()
 
-def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
+    def of_kinds(self, kinds: Sequence[str]) -> np.ndarray:
+        """Return the rows of some kinds, int64."""
+        return np.flatnonzero(self.table["kind"].isin(kinds))
+
+    def find(self, kind: str, severity: int, parameters: str) -> int:
+        """Return the row of a variant; where there is none such, the first attack, or the last row."""
+        table = self.table
+        same = (table["kind"] == kind) & (table["severity"] == severity) & (table["parameters"] == parameters)
+        attacked = self.of_family("adversarial")
+        if same.any():
+            return int(np.flatnonzero(same)[0])
+        return attacked[0] if attacked else len(table) - 1
+
+
+def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     """Return a sample under every common corruption and severity, and under every attack kept of it.
 
     Corruptions are made now, for the seeds of the pool and whether or not the recipe asks for that kind; an attack is
@@ -67,7 +86,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> Variants:
     logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
     sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)
     whole = pd.concat([table, score_logits(logits, labels, passes), sizes], axis=1)
-    return Variants(whole, images, logits.softmax(1).numpy())
+    return SampleVariants(whole, images, logits.softmax(1).numpy())
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,11 @@ class Live:
     entropy: float
     linf: float
     l2: float
+
+    @property
+    def fooled(self) -> bool:
+        """Whether the goal model misclassifies the final image."""
+        return int(self.probabilities.argmax()) != self.label
 
     @property
     def path(self) -> pd.DataFrame:
@@ -151,6 +175,29 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     )
 
 
+def pass_seconds(pipeline: Pipeline) -> float:
+    """Return how long the goal model takes for one image, seconds; the shortest of four. Raises: CurationError."""
+    network, image = pipeline.plan.model.load(), pipeline.samples.images(np.array([0]))
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        predict(network, image, device=pipeline.device)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def affordable_steps(attack: Attack, *, classes: int, pass_s: float, within_s: float) -> int | None:
+    """Return how many steps of an attack take at most about ``within_s`` seconds: its own number or less, 1 or more.
+
+    None: the attack has no steps.
+    """
+    steps = getattr(attack, "steps", None)
+    if steps is None:
+        return None
+    passes, most = attack.most_passes(classes), within_s / pass_s
+    return int(steps) if passes <= most else max(1, int(steps * most / passes))
+
+
 def spectrum(original: np.ndarray, variant: np.ndarray) -> np.ndarray:
     """Return the power of the change by frequency, uint8 H×W: zero frequency in the middle, on a logarithmic scale.
 
@@ -176,3 +223,39 @@ def enlarged(image: np.ndarray, *, side_px: int) -> np.ndarray:
     factor = max(1, side_px // max(image.shape[:2]))
     large = image.repeat(factor, axis=0).repeat(factor, axis=1)
     return large[..., 0] if large.shape[-1] == 1 else large
+
+
+def visible_factor(linf: float, *, most: int) -> int:
+    """Return by how much a change can be magnified around mid-gray without clipping: at most ``most``, at least 1.
+
+    Args: linf: its largest change of a pixel, in [0, 1].
+    """
+    return min(most, max(1, int(127 / max(255 * linf, 1))))
+
+
+def largest_change(original: np.ndarray, variant: np.ndarray) -> float:
+    """Return the L∞ distance of two uint8 images of one shape, pixels in [0, 1]."""
+    return float(np.abs(variant.astype(int) - original.astype(int)).max()) / 255
+
+
+def side_by_side(images: Sequence[np.ndarray], *, side_px: int) -> np.ndarray:
+    """Return images of one size, each enlarged to about ``side_px``, in one row; uint8, H×W or H×W×3.
+
+    Args: images: uint8 H×W, H×W×1 or H×W×3; gray ones are repeated over channels where any has color.
+    """
+    parts = [image[:, :, None] if image.ndim == 2 else image for image in images]
+    channels = max(part.shape[2] for part in parts)
+    same = [part if part.shape[2] == channels else np.repeat(part, channels, axis=2) for part in parts]
+    return np.concatenate([enlarged(part, side_px=side_px) for part in same], axis=1)
+
+
+def likeliest(probabilities: np.ndarray, *, count: int, label: int | None = None) -> list[tuple[int, float]]:
+    """Return the likeliest classes and their probabilities, falling; the label, where one is given, is always there.
+
+    Args: probabilities: float K; count: at most so many classes; the label takes the last place where it is not among
+        them.
+    """
+    shown = np.argsort(-probabilities, kind="stable")[:count].tolist()
+    if label is not None and label not in shown:
+        shown[-1] = label
+    return [(index, float(probabilities[index])) for index in shown]

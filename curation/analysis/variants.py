@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from curation.models.prediction import to_device
 from curation.pipeline.pixels import variant_seeds
 from curation.pipeline.plan import Plan
 from curation.plugin import Plugin
+from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 
 PROBE = 32
@@ -83,6 +84,55 @@ def parameters(plugin: Plugin) -> str:
     )
 
 
+def words(kind: str, severity: int, parameters: str = "") -> str:
+    """Return how people call a variant: fog 3, or an attack with the parameters that tell its sets apart."""
+    name = kind.replace("_", " ")
+    return f"{name} ({parameters})" if parameters else " ".join(part for part in (name, str(severity or "")) if part)
+
+
+def called(images: ImageSet) -> tuple[str, int, str]:
+    """Return what tells a set apart for people: kind, severity and, of attacks, the parameters."""
+    return images.kind, images.severity, parameters(images.plugin) if images.family == "adversarial" else ""
+
+
+def title(images: ImageSet) -> str:
+    """Return how people call a set of variants."""
+    kind, severity, told = called(images)
+    return words(kind, 0 if images.family == "adversarial" else severity, told)
+
+
+def kept(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
+    """Return one row a set, finished or not: Variant, Images (that are there), Of (how many), Scored, MB."""
+    each = float(np.prod(plan.samples.shape)) / 1e6
+    rows = []
+    for images in sets:
+        done = int(images.sizes.sum() - images.sizes[images.pixels.missing()].sum())
+        scored = images.pixels.complete() and plan.scores(images).complete()
+        rows.append(
+            {"Variant": title(images), "Images": done, "Of": len(images.rows), "Scored": scored, "MB": done * each}
+        )
+    return pd.DataFrame(rows, columns=["Variant", "Images", "Of", "Scored", "MB"])
+
+
+def asked(
+    recipe: Recipe,
+    *,
+    kinds: Sequence[str],
+    severities: Sequence[int],
+    constants: str,
+    attacks: Sequence[Mapping[str, Any]],
+    samples: int | None,
+) -> Recipe:
+    """Return a recipe with other variants: corruptions only where kinds and severities are given.
+
+    Args: attacks: name and parameters of each, as in a recipe; samples: how many of them, None: all.
+    Raises: UsageError as ``Recipe.parse``.
+    """
+    corruption = {"kinds": list(kinds), "severities": list(severities), "constants": constants}
+    block = {"corruption": corruption if kinds and severities else None, "adversarial": list(attacks)}
+    return recipe.with_changes(variants={**block, "samples": samples})
+
+
 def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     """Return one row a variant of some finished sets, in their order.
 
@@ -134,55 +184,6 @@ def pixels(sets: Sequence[ImageSet], which: np.ndarray, rows: np.ndarray) -> np.
     return out
 
 
-def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
-    """Return one row a finished set: what it is, how many images, and what it does to the goal model.
-
-    Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
-    success (share made wrong of those right when clean), seen_as (the class that wrong ones are mostly taken for),
-    linf and l2 (means), megabytes.
-    """
-    samples = plan.samples
-    clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels
-    rows = []
-    for images in sets:
-        part = plan.scores(images).whole_table()
-        right = part["prediction"].to_numpy() == samples.labels[images.rows]
-        before = clean_right[images.rows]
-        mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
-        rows.append(
-            {
-                "family": images.family,
-                "kind": images.kind,
-                "severity": images.severity,
-                "parameters": parameters(images.plugin),
-                "images": len(images.rows),
-                "accuracy": right.mean(),
-                "entropy": part["entropy"].mean(),
-                "true_probability": part["true_probability"].mean(),
-                "success": 1 - right[before].mean() if before.any() else float("nan"),
-                "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
-                "linf": part["linf"].mean(),
-                "l2": part["l2"].mean(),
-                "megabytes": len(images.rows) * np.prod(samples.shape) / 1e6,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
-    """Return, for each class, the share made wrong of its samples that are right when clean; float64 K, NaN if none."""
-    samples = plan.samples
-    before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels)[images.rows]
-    label = samples.labels[images.rows]
-    wrong = plan.scores(images).whole_table()["prediction"].to_numpy() != label
-    out = np.full(len(samples.classes), np.nan)
-    for index in range(len(out)):
-        mine = before & (label == index)
-        if mine.any():
-            out[index] = wrong[mine].mean()
-    return out
-
-
 def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) -> pd.DataFrame:
     """Measure on a few images what the recipe's variants will cost.
 
@@ -202,18 +203,18 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
         network = network.eval().to(device)
     with torch.inference_mode():
         pass_s = _seconds(lambda: network(batch), device) / len(some)
-    asked, total = plan.recipe.variants, len(plan.variant_rows)
+    wanted, total = plan.recipe.variants, len(plan.variant_rows)
     costs: list[tuple[str, Corruption | Attack, float]] = []
-    for corruption in asked.corruption.members() if asked.corruption else []:
+    for corruption in wanted.corruption.members() if wanted.corruption else []:
         on_probe(corruption.name)
         making_s = _seconds(partial(corruption, batch, seeds=torch.arange(len(some))), device) / len(some)
         costs.append(("corruption", corruption, making_s))
-    for attack in asked.adversarial:
+    for attack in wanted.adversarial:
         costs.append(("adversarial", attack, attack.most_passes(len(samples.classes)) * pass_s))
     # Before the goal model is there, the key of an attack is not known, and nothing of it can be kept.
-    kept = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).ready(plan.epoch) else [])]
-    missing = {images.plugin: int(images.sizes[images.pixels.missing()].sum()) for images in kept}
-    wholes = {images.plugin: plan.whole(images) for images in kept}
+    there = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).ready(plan.epoch) else [])]
+    missing = {images.plugin: int(images.sizes[images.pixels.missing()].sum()) for images in there}
+    wholes = {images.plugin: plan.whole(images) for images in there}
     rows = []
     for family, plugin, making_s in costs:
         left = missing.get(plugin, total)

@@ -217,6 +217,7 @@ def variants(
 
     Finished ones are kept: run it again after a stop, or with more kinds, and only what is missing is computed.
     """
+    from curation.analysis import effects
     from curation.analysis import variants as database
 
     with sentences():
@@ -245,7 +246,7 @@ def variants(
             return
         with Bars() as bars:
             seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
-        found = database.summary(pipeline.plan, [*pipeline.plan.corrupted(), *pipeline.plan.attacked()])
+        found = effects.summary(pipeline.plan, [*pipeline.plan.corrupted(), *pipeline.plan.attacked()])
         table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
         for row in found.sort_values("accuracy").to_dict("records"):
             rates = (f"{row['accuracy']:.1%}", f"{row['success']:.1%}", f"{row['entropy']:.3f}", f"{row['linf']:.3f}")

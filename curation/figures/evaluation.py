@@ -310,11 +310,11 @@ def steps(
     return figure
 
 
-def published(names: Sequence[str], points: np.ndarray, *, height_px: int = 320) -> go.Figure:
+def published(names: Sequence[str], points: Sequence[float], *, height_px: int = 320) -> go.Figure:
     """Return horizontal bars of published gains, in points of the contest's score; the first on top."""
     figure = go.Figure(
         go.Bar(
-            x=points,
+            x=list(points),
             y=list(names),
             orientation="h",
             marker_color=GRAY,

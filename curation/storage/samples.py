@@ -137,6 +137,13 @@ class Samples:
         here: np.ndarray = self.sample_ids[rows] == wanted
         return rows[here], here
 
+    def around(self, sample_id: int) -> list[int]:
+        """Return a sample id alone where it is here, else the one or two nearest that are, below and above."""
+        at = int(np.searchsorted(self.sample_ids, sample_id))
+        if at < len(self) and self.sample_ids[at] == sample_id:
+            return [sample_id]
+        return self.sample_ids[max(at - 1, 0) : at + 1].tolist()
+
     def images(self, rows: np.ndarray) -> np.ndarray:
         """Return pixels, uint8 M×H×W×C, of some rows in any order."""
         return self.pixels.gather(rows, self.starts)
@@ -145,6 +152,14 @@ class Samples:
         """Return the pixels, uint8 H×W×C, of one row."""
         found: np.ndarray = self.images(np.array([row]))[0]
         return found
+
+    def image_of(self, sample_id: int) -> np.ndarray:
+        """Return the pixels, uint8 H×W×C, of one sample. Raises: CurationError: it is not here."""
+        return self.image(int(self.rows(np.array([sample_id]))[0]))
+
+    def label_of(self, sample_id: int) -> int:
+        """Return the label of one sample. Raises: CurationError: it is not here."""
+        return int(self.labels[self.rows(np.array([sample_id]))[0]])
 
     def array(self) -> np.ndarray:
         """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""

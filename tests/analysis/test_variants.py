@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curation.analysis import variants
+from curation.analysis import effects, variants
 from curation.analysis.inspection import live, spectrum, variants_of
 from curation.errors import CurationError
 from curation.models.prediction import predict, to_device
@@ -149,7 +149,7 @@ def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, work
     assert attacked.groupby("severity")["linf"].max().to_dict() == pytest.approx({0: 25 / 255, 1: 12 / 255}, abs=1e-6)
     assert candidate_name(17, "pgd", 1) == "17/pgd/1"
     assert not attacked["candidate_id"].duplicated().any()
-    summary = variants.summary(both.plan, [s for s in variants.finished(both.plan) if len(s.rows) == 64])
+    summary = effects.summary(both.plan, [s for s in variants.finished(both.plan) if len(s.rows) == 64])
     assert (summary["images"] == 64).all()
     assert summary["success"].between(0, 1).all()
 
@@ -163,7 +163,7 @@ def test_other_seeds_and_goal_models_have_their_own_database(computed: Pipeline,
 
 def test_a_class_without_right_samples_has_no_rate(computed: Pipeline) -> None:
     images = next(s for s in variants.finished(computed.plan) if s.kind == "pgd")
-    rates = variants.success_by_class(computed.plan, images)
+    rates = effects.success_by_class(computed.plan, images)
     assert rates.shape == (10,)
     assert np.nanmin(rates) >= 0
     assert np.nanmax(rates) <= 1

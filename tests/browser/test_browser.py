@@ -245,14 +245,14 @@ def test_recoloring_the_map_sends_no_columns_again(visit: Visit) -> None:
 def test_from_the_leaderboard_to_an_image_that_is_wrong(visit: Visit) -> None:
     page = visit.page
     visit.open("evaluate", expect="reaches R")
-    page.get_by_text("Where it errs", exact=True).click()
-    visit.settle(expect="Images that it gets wrong")
+    page.get_by_text("Errors", exact=True).click()
+    visit.settle(expect="Misclassified images")
     page.get_by_role("listbox").first.get_by_role("option").first.click()
-    visit.settle(expect="What a target says")
+    visit.settle(expect="Prediction of")
     name = page.get_by_text(re.compile(r"Test image \d+")).first.inner_text()
     assert "image=" in page.url
     page.reload()
-    visit.settle(expect="What a target says")
+    visit.settle(expect="Prediction of")
     assert page.get_by_text(re.compile(r"Test image \d+")).first.inner_text() == name, "a link shows the same image"
 
     cells = page.get_by_test_id("stPlotlyChart").nth(2)

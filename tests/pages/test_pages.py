@@ -100,7 +100,7 @@ def test_a_page_offers_to_compute_what_it_lacks(cache: Path, monkeypatch: pytest
     assert asked == [FOR_SELECTION]
 
 
-VIEWS = ["One sample", "Live attack", "Across samples", "What hurts", "Database"]
+VIEWS = ["One sample", "Live attack", "Across samples", "Effect", "Database"]
 
 
 @pytest.mark.parametrize("view", VIEWS)

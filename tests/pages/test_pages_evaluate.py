@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation.engine import LocalEngine
-from curation.errors import CurationError, UsageError
-from curation.evaluation.comparison import Leader, cost, leader, over, steps
-from curation.evaluation.metrics import Interval
-from curation.evaluation.mistakes import (
+from curation.analysis.mistakes import (
     errs,
     nearest_samples,
     original,
@@ -22,6 +18,10 @@ from curation.evaluation.mistakes import (
     verdicts,
     worst_first,
 )
+from curation.engine import LocalEngine
+from curation.errors import CurationError, UsageError
+from curation.evaluation.comparison import Leader, cost, leader, over, steps
+from curation.evaluation.metrics import Interval
 from curation.evaluation.results import Results
 from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
@@ -30,7 +30,7 @@ from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = ["Leaderboard", "Where it errs", "What each step gives", "Goal models", "Tune"]
+VIEWS = ["Leaderboard", "Errors", "Step by step", "Goal models", "Tune"]
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +171,11 @@ def test_a_link_opens_an_image_that_is_wrong(submitted: list[tuple[str, str]], k
     results = Results(kept, "kept")
     table = verdicts(results.predictions("recipe"))
     row = int(np.flatnonzero(errs(table) & (table["part"] == "corruption").to_numpy())[0])
-    at = open_page(look="Where it errs", evaluation="kept", image=str(row), **{"with": "clean"})
+    at = open_page(look="Errors", evaluation="kept", image=str(row), **{"with": "clean"})
     assert not at.error
     assert f"**Test image {table['sample_id'][row]}**" in words(at)
     assert any("(label)" in bar.proto.text for bar in at.get("progress"))
-    assert "The training images nearest to it" in words(at)
+    assert "Nearest training images" in words(at)
     at.toggle(key="wrong-only").set_value(True).run()
     both = errs(table) & ~errs(verdicts(results.predictions("clean")))
     assert f"**{both.sum()}** of {len(table)} images of P" in words(at)
@@ -185,21 +185,21 @@ def test_a_link_opens_an_image_that_is_wrong(submitted: list[tuple[str, str]], k
     assert f"**{(both & clean).sum()}** of {clean.sum()} images of P that match" in words(at)
 
 
-def test_taken_for_follows_the_filters(submitted: list[tuple[str, str]], kept: Workspace) -> None:
-    at = open_page(look="Where it errs", evaluation="kept")
+def test_the_confusion_matrix_follows_the_filters(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    at = open_page(look="Errors", evaluation="kept")
     at.selectbox(key="wrong-part").set_value("corruption").run()
     at.selectbox(key="wrong-kind").set_value("fog").run()
     at.selectbox(key="wrong-severity").set_value(3).run()
     assert not at.exception
-    assert "Taken for, fog 3" in words(at)
+    assert "Confusion matrix, fog 3" in words(at)
     at.selectbox(key="wrong-part").set_value("clean").run()
-    assert "Taken for, clean" in words(at), "a kind that the part has not is left out"
+    assert "Confusion matrix, clean" in words(at), "a kind that the part does not have is left out"
 
 
 def test_two_sets_are_compared_by_their_difference(submitted: list[tuple[str, str]]) -> None:
-    at = open_page(look="Where it errs", evaluation="kept", **{"with": "clean"})
+    at = open_page(look="Errors", evaluation="kept", **{"with": "clean"})
     said = words(at)
-    assert "Accuracy on **recipe** less that on **clean**, in points" in said
+    assert "Accuracy on **recipe** minus that on **clean**, in points" in said
     assert "on **recipe**, not compared." in said
 
 
@@ -207,7 +207,7 @@ def test_without_an_evaluation_the_views_say_what_to_do(computed: Pipeline, monk
     monkeypatch.setenv("CURATION_CACHE", str(Path(computed.workspace.root).parent))
     monkeypatch.chdir(ROOT)
     assert "New evaluation" in words(open_page(look="Leaderboard"))
-    assert "No evaluation yet" in words(open_page(look="Where it errs"))
+    assert "No evaluation yet" in words(open_page(look="Errors"))
     assert "New tuning" in words(open_page(look="Tune"))
 
 

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from curation import jobs
+from curation.analysis.evaluations import evaluation_differences, free_name, usual_level
 from curation.errors import CurationError, UsageError
+from curation.evaluation.baselines import BASELINES
+from curation.evaluation.comparison import cost
+from curation.evaluation.evaluate import begin, document, kept_document
+from curation.evaluation.settings import Evaluation
+from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
+from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
-from pages.ui import state
+from curation.training.settings import PRESETS
+from pages.ui import panel, session, state
 from pages.ui.evaluate import chosen
 from pages.ui.fields import kept
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from curation.evaluation.settings import Evaluation
-    from curation.recipe import Recipe
 
 WORKING = "the working recipe"
 
 
 def show() -> None:
     """Show the form instead of the leaderboard."""
-    st.session_state["begin"] = True
-    st.session_state.pop("begin-name", None)
+    session.NEW_EVALUATION.set(True)
+    session.NEW_EVALUATION_NAME.pop()
 
 
 def hide() -> None:
     """Show the leaderboard again."""
-    st.session_state["begin"] = False
+    session.NEW_EVALUATION.set(False)
 
 
 def draw(found: Workspace) -> None:
@@ -39,8 +41,8 @@ def draw(found: Workspace) -> None:
     st.subheader("New evaluation")
     st.caption(
         "Small networks are trained from scratch on each recipe's set and on baselines of the same budget, all with "
-        "one schedule, and measured on P, the test suite: held-out images, clean, corrupted and attacked. In the "
-        "background, and resumable."
+        "one schedule, and measured on the test suite P: held-out images, clean, corrupted and attacked. Runs in the "
+        "background and can be resumed."
     )
     left, right = st.columns(2, gap="large")
     try:
@@ -50,7 +52,11 @@ def draw(found: Workspace) -> None:
             evaluation = _settings(found)
         with left:
             name = kept(
-                st.text_input, "Name", key="begin-name", default=_free(found), help="The results are kept under it."
+                st.text_input,
+                "Name",
+                key=session.NEW_EVALUATION_NAME.key,
+                default=free_name("evaluation", found.evaluations()),
+                help="The results are kept under this name.",
             )
         if not recipes:
             st.info("Choose at least one recipe.", icon=":material/playlist_add:")
@@ -64,8 +70,6 @@ def draw(found: Workspace) -> None:
 
 def _recipes(found: Workspace) -> dict[str, Recipe]:
     """Draw the choice of recipes and return them by title. Raises: UsageError for a broken file."""
-    from curation.recipe import Recipe
-
     offered: dict[str, Recipe] = {WORKING: state.recipe()}
     for number in found.revisions()[::-1]:
         saved = Recipe.from_yaml(found.revision(number), where=f"revision {number}")
@@ -76,17 +80,16 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
         list(offered),
         default=[WORKING],
         format_func=lambda title: f"{offered[title].name} ({title})",
-        key=f"begin-recipes-{found.name}",
+        key=session.new_evaluation_recipes(found.name).key,
         wrap=True,
         help="All of one budget; the baselines are derived from the first.",
     )
     chosen = [(offered[title].name, title, offered[title]) for title in picked]
     files = st.file_uploader(
-        "Recipe files, if you have others",
+        "Other recipe files",
         type=["yaml", "yml"],
         accept_multiple_files=True,
         key="recipe-files",
-        help="As many as you like.",
     )
     for file in files:
         try:
@@ -103,11 +106,6 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
 
 def _settings(found: Workspace) -> Evaluation:
     """Draw how targets are trained and measured, and return it. Raises: UsageError."""
-    from curation.evaluation.baselines import BASELINES
-    from curation.evaluation.settings import Evaluation
-    from curation.models.architectures import ARCHITECTURES
-    from curation.training.settings import PRESETS
-
     recipe = state.recipe()
     usual = Evaluation()
     targets = kept(
@@ -141,7 +139,7 @@ def _settings(found: Workspace) -> Evaluation:
             default=usual.seeds,
             key="begin-seeds",
             width=110,
-            help="Trainings of each target on each set.",
+            help="Number of trainings of each target on each set.",
         )
         preset = kept(st.selectbox, "Schedule", list(PRESETS), default="fast", key="begin-preset", width=130)
         usual_epochs = PRESETS[str(preset)]["epochs"]
@@ -150,10 +148,10 @@ def _settings(found: Workspace) -> Evaluation:
         )
         flip = kept(
             st.toggle,
-            "Mirror images",
+            "Horizontal flips",
             default=recipe.goal_model.train.flip or recipe.source.reader.name.startswith("cifar"),
             key="begin-flip",
-            help="At random while training. Not for digits and letters.",
+            help="Random, while training. Not for digits and letters.",
         )
     suite = chosen.suite(found, "begin-suite")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -161,14 +159,14 @@ def _settings(found: Workspace) -> Evaluation:
             suite = _suite(usual.to_dict()["suite"], flip=flip)
         white_box = kept(
             st.number_input,
-            "White box, images",
+            "White-box images",
             0,
             1_000_000,
             default=usual.white_box.samples,
             step=50,
             key="begin-white",
             width=190,
-            help="Each target itself is attacked on so many images, as strongly as in P; beside R. 0: none.",
+            help="Each target itself is also attacked on this many images, with P's epsilon; not part of R. 0: none.",
         )
     first: dict[str, Any] = next((attack for attack in suite["adversarial"] if "epsilon" in attack), {})
     schedule = {"preset": preset, "epochs": epochs, "flip": flip}
@@ -198,13 +196,12 @@ def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:
         width=140,
         help="Of each of these P has a clean copy, all corrupted ones and the attacked ones.",
     )
-    usual_level = _level(state.recipe())
     level = kept(
         st.number_input,
         "ε of attacks, in 255ths",
         1,
         255,
-        default=usual_level,
+        default=usual_level(state.recipe()),
         key="begin-epsilon",
         width=180,
         help="L∞ radius of the attacks on the surrogates.",
@@ -213,46 +210,29 @@ def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:
     return {**usual, "samples": samples, "adversarial": attacks, "training": {**usual["training"], "flip": flip}}
 
 
-def _level(recipe: Recipe) -> int:
-    """Return the first L∞ radius that the recipe attacks with, in 255ths."""
-    for attack in recipe.variants.adversarial:
-        if getattr(attack, "norm", "linf") == "linf" and hasattr(attack, "epsilon"):
-            return max(1, round(attack.epsilon * 255))
-    return 8
-
-
-def _free(found: Workspace) -> str:
-    taken = found.evaluations()
-    names = ["evaluation", *(f"evaluation-{number}" for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)
-
-
 def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: Evaluation) -> None:
     """Draw the cost and what starts it. Raises: UsageError."""
-    from curation.evaluation.comparison import cost
-    from curation.evaluation.evaluate import begin, document, kept_document
-
     found_cost = cost(recipes, evaluation, found)
     before = found.evaluation(name) if name else None
-    differ = _differences(kept_document(before), document(recipes, evaluation)) if before else []
+    differ = evaluation_differences(kept_document(before), document(recipes, evaluation)) if before else []
     with st.container(border=True):
         left, middle, right = st.columns(3)
-        left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Those already kept are not repeated.")
+        left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Finished ones are reused.")
         middle.metric("Images seen", f"{found_cost.images:,}")
         right.metric(
-            "Time of training, about",
-            "not known yet" if found_cost.seconds is None else duration(found_cost.seconds),
-            help="From the rate of earlier trainings of these targets in this workspace; P and measuring come on top.",
+            "Estimated training time",
+            "not measured yet" if found_cost.seconds is None else duration(found_cost.seconds),
+            help="From earlier trainings of these targets in this workspace; making P and evaluating are extra.",
         )
         if differ:
             st.markdown(f":orange[:material/warning:] “{name}” is kept with other settings: {'; '.join(differ)}.")
         with st.container(horizontal=True):
             if differ and st.button(
-                "Go on with the kept settings", key="keep-evaluation", icon=":material/play_arrow:"
+                "Continue with the kept settings", key="keep-evaluation", icon=":material/play_arrow:"
             ):
                 _go(found, name)
-            words = "Take the new settings" if differ else "Resume" if before else "Start"
-            busy = _busy(found)
+            words = "Use the new settings" if differ else "Resume" if before else "Start"
+            busy = "Another job is running; this one will be queued." if panel.active_job(found) else ""
             if st.button(
                 words, type="primary", icon=":material/play_arrow:", key="start-evaluation", help=busy or None
             ):
@@ -262,34 +242,8 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
             st.caption(busy)
 
 
-def _differences(before: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Return in what an evaluation that is kept differs from what is asked, in words."""
-    from curation.recipe import differences, in_words
-
-    old, new = before["recipes"], asked["recipes"]
-    told = [f"the recipe “{title}” was another" for title in old if title in new and old[title] != new[title]]
-    if list(old) != list(new):
-        told = [f"it is of {', '.join(f'“{title}”' for title in old)}"]
-    old, new = before["evaluation"], asked["evaluation"]
-    if old["suite"] != new["suite"]:
-        told.append("another test suite P")
-    if old["schedule"] != new["schedule"]:
-        epochs = old["schedule"]["epochs"], new["schedule"]["epochs"]
-        told.append("another schedule" + (f" of {epochs[0]} epochs, now {epochs[1]}" if epochs[0] != epochs[1] else ""))
-    large = {"suite": None, "schedule": None}
-    found = differences({**old, **large}, {**new, **large})
-    return told + in_words({path.replace("_", " "): pair for path, pair in found.items()})
-
-
-def _busy(found: Workspace) -> str:
-    """Return that a job runs already and this one would wait, or nothing."""
-    from pages.ui import panel
-
-    return "Another job runs; this one waits for its turn." if panel.active_job(found) else ""
-
-
 def _go(found: Workspace, name: str) -> None:
     jobs.submit_kept(found, "evaluation", name)
     hide()
-    st.session_state["evaluation"] = name
+    session.EVALUATION.set(name)
     st.rerun()

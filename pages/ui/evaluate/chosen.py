@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from curation.evaluation.results import Results
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
+from pages.ui import session
 from pages.ui.shell import Done
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from curation.evaluation.results import Results
 
 R_WORDS = (
     "**R** is the mean of the accuracies on the clean, adversarial and corrupted images of P. All are held out: no "
@@ -59,16 +60,13 @@ def choose(found: Workspace, *, by_target: bool = True) -> Chosen:
 
 def pick(names: Sequence[str]) -> str:
     """Draw the choice of a kept evaluation."""
-    if st.session_state.get("evaluation") not in names:
-        st.session_state.pop("evaluation", None)
-    name = st.selectbox("Evaluation", names, key="evaluation", bind="query-params", width=280)
+    session.offered(session.EVALUATION.key, names)
+    name = st.selectbox("Evaluation", names, key=session.EVALUATION.key, bind="query-params", width=280)
     return str(name)
 
 
 def opened(found: Workspace, name: str) -> tuple[str, Results]:
     """Return a kept evaluation and the key of how far it is."""
-    from curation.evaluation.results import Results
-
     fresh = Results(found, name)
     done = fresh.trials[["predictions", "state"]].to_numpy().tolist()
     key = fingerprint([str(found.root), name, fresh.record["evaluation"], fresh.record["suite"], fresh.sets, done])
@@ -80,7 +78,7 @@ def _results(key: str, _fresh: Results) -> Results:
     return _fresh
 
 
-@st.cache_resource(max_entries=32, show_spinner="Drawing test images again for the intervals …")
+@st.cache_resource(max_entries=32, show_spinner="Bootstrapping the intervals …")
 def leaderboard(key: str, target: str | None, _results: Results) -> pd.DataFrame:
     """The table of all sets; treat as read-only."""
     return _results.leaderboard(target=target)
@@ -96,14 +94,13 @@ def suite(found: Workspace, key: str) -> dict[str, Any] | None:
     if not made:
         return None
     key = f"{key}-{found.name}"
-    if st.session_state.get(key) not in [*made, NEW]:
-        st.session_state.pop(key, None)
+    session.offered(key, [*made, NEW])
     name = st.selectbox(
         "Test suite P",
         [*made, NEW],
         format_func=lambda name: name if name == NEW else f"that of evaluation “{name}”",
         key=key,
-        help="Figures are comparable on one P only; one that is made already also saves the time of making it.",
+        help="Results are comparable on the same P only; an existing one also saves the time of making it.",
     )
     return made[name]["evaluation"]["suite"] if name in made else None
 
@@ -127,7 +124,7 @@ def explain(it: Chosen) -> None:
     told = [suite_words(results), R_WORDS.format(surrogates=surrogates, sure=sure)]
     if white:
         clean = int(_images(results).get("clean", white))
-        told.append(f"**White box**: each target itself is attacked, on {min(white, clean):,} images; beside R.")
+        told.append(f"**White box**: each target itself is attacked, on {min(white, clean):,} images; not part of R.")
     st.caption("  \n".join(told))
 
 

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from curation import jobs
+from curation.analysis import goal_model_comparison as analysis
+from curation.analysis.goal_model_comparison import Comparison
 from curation.errors import CurationError
 from curation.figures import curation as figures
 from curation.figures import evaluation as charts
 from curation.figures.curation import FAMILY_WORDS
+from curation.models.architectures import ARCHITECTURES
+from curation.pipeline import FOR_SELECTION
 from curation.plugin import fingerprint
+from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 from pages.ui import panel, resources, state
 from pages.ui.evaluate import chosen
 
 if TYPE_CHECKING:
-    from curation.analysis.goal_model_comparison import Comparison
-    from curation.recipe import Recipe
+    import pandas as pd
 
 MOST = 6
 
 
 def draw(found: Workspace) -> None:
     """Draw the view."""
-    from curation.analysis.goal_model_comparison import candidates
-
     _training(found)
-    table = _offered(candidates(found))
+    table = _offered(analysis.candidates(found))
     if table.empty:
         st.info(
             "No goal model yet: run the first two stages on the Workspace page, or train some below.",
@@ -39,10 +38,10 @@ def draw(found: Workspace) -> None:
         )
     else:
         st.caption(
-            "A goal model guides the curation: what it is unsure of is hard. It should be better trained than the "
-            "budget allows, and moderately robust. Tick two or more to compare what they choose."
+            "A goal model guides the curation: images that it is uncertain about are hard. It should be better trained "
+            "than the budget allows, and moderately robust. Select two or more to compare what they choose."
         )
-        names = [_name(row) for row in table.to_dict("records")]
+        names = analysis.named(table)
         used = _used(table)
         picked = _table(table, names, used)
         _curve(found, table, names, picked[0] if picked else used or 0, expanded=bool(picked))
@@ -54,43 +53,25 @@ def draw(found: Workspace) -> None:
 
 def _offered(table: pd.DataFrame) -> pd.DataFrame:
     """Draw whether earlier epochs are shown too, and return the candidates."""
-    earlier = (table["epoch"] != table["epochs"]).fillna(value=False).to_numpy(bool)
-    if earlier.any() and not st.toggle("Earlier epochs too", key="goal-epochs"):
-        table = table[~earlier]
-    return table.reset_index(drop=True)
-
-
-def _name(row: Mapping[Any, Any]) -> str:
-    """Return what people call a goal model: unlike any other's."""
-    words = [row["architecture"], "" if row["method"] == "plain" else row["method"]]
-    if not np.isnan(row["epsilon"]):
-        words.append(f"{row['epsilon'] * 255:.3g}/255")
-    if not pd.isna(row["epoch"]):
-        words.append(f"epoch {row['epoch']}" + ("" if row["epoch"] == row["epochs"] else f" of {row['epochs']}"))
-    return " ".join(word for word in words if word) + f" · {row['key'][:5]}"
+    earlier = analysis.any_earlier(table) and st.toggle("Show earlier epochs", key="goal-epochs")
+    return analysis.offered(table, earlier=earlier)
 
 
 def _used(table: pd.DataFrame) -> int | None:
     """Return the row of the goal model that the working recipe has, where it is among them."""
-    epoch = state.recipe().goal_model.epoch
     try:
         key = resources.pipeline().plan.model_key
     except CurationError:  # the images are not read yet
         return None
-    last = (table["epoch"].isna() | (table["epoch"] == table["epochs"])).fillna(value=True)
-    at = last if epoch is None else (table["epoch"] == epoch).fillna(value=False)
-    rows = np.flatnonzero((table["key"] == key).to_numpy(bool) & at.to_numpy(bool))
-    return int(rows[0]) if len(rows) else None
+    return analysis.in_use(table, key, state.recipe().goal_model.epoch)
 
 
 def _table(table: pd.DataFrame, names: list[str], used: int | None) -> list[int]:
     """Draw the candidates, the one in use marked, and return those that are ticked."""
-    percent = 100 * table[["train_accuracy", "test_accuracy"]]
     marked = [f"{name} (in use)" if index == used else name for index, name in enumerate(names)]
-    shown = pd.concat([pd.Series(marked, name="name"), percent, table["seconds"]], axis=1)
     column = st.column_config
     event = st.dataframe(
-        shown,
+        analysis.shown(table, marked),
         hide_index=True,
         placeholder="",
         key="goal-models",
@@ -115,9 +96,9 @@ def _curve(found: Workspace, table: pd.DataFrame, names: list[str], index: int, 
     history = found.model(str(table["key"].iloc[index])).history()
     if len(history) > 1:
         with st.expander(f"Training curve: {names[index]}", expanded=expanded):
-            figure, epoch = figures.training(history), table["epoch"].iloc[index]
-            if not pd.isna(epoch):
-                figure.add_vline(x=int(epoch), line={"color": charts.GRAY, "width": 1.5, "dash": "dot"})
+            figure, epoch = figures.training(history), analysis.epoch_of(table, index)
+            if epoch is not None:
+                figure.add_vline(x=epoch, line={"color": charts.GRAY, "width": 1.5, "dash": "dot"})
             st.plotly_chart(figure, config={"displayModeBar": False}, key="goal-curve")
             st.caption("Accuracy and loss on the images as it was trained on them; the dotted line is its epoch.")
 
@@ -130,35 +111,23 @@ def _pick(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[
                 icon=":material/check:",
                 key=f"goal-{index}-use",
                 on_click=_use,
-                args=(_recipe(found, table, index),),
-                help="It becomes the working recipe's goal model; undo takes it back.",
+                args=(analysis.recipe_of(found, table, index, state.recipe()),),
+                help="It becomes the working recipe's goal model; Undo reverts it.",
             )
-
-
-def _recipe(found: Workspace, table: pd.DataFrame, index: int) -> Recipe:
-    """Return the working recipe with one of the candidates."""
-    from curation.analysis.goal_model_comparison import goal_model_of, with_goal_model
-
-    row = table.iloc[index]
-    last = pd.isna(row["epoch"]) or row["epoch"] == row["epochs"]
-    settings = goal_model_of(found, str(row["key"]), epoch=None if last else int(row["epoch"]))
-    return with_goal_model(state.recipe(), settings)
 
 
 def _use(recipe: Recipe) -> None:
     state.replace(recipe)
-    st.toast("It is the recipe's goal model now; what is not computed for it yet is offered where it is needed.")
+    st.toast("It is the recipe's goal model now; pages offer to compute what is missing for it.")
 
 
 def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[int]) -> None:
-    recipes = {names[index]: _recipe(found, table, index) for index in picked}
+    recipes = {names[index]: analysis.recipe_of(found, table, index, state.recipe()) for index in picked}
     st.subheader("What they choose")
     lacking = {name: words for name, recipe in recipes.items() if (words := resources.pipeline_of(recipe).undone())}
     if lacking:
         for name, words in lacking.items():
-            st.markdown(
-                f":orange[:material/hourglass_empty:] For **{name}** this is not computed yet: {', '.join(words)}."
-            )
+            st.markdown(f":orange[:material/hourglass_empty:] Not computed yet for **{name}**: {', '.join(words)}.")
         if panel.active_job(found) is None:  # a job that runs is drawn above
             st.button(
                 "Compute what is missing",
@@ -183,16 +152,12 @@ def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: li
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing what they choose …")
 def _comparison(key: str, _recipes: dict[str, Recipe]) -> Comparison:
-    from curation.analysis.goal_model_comparison import compare
-
-    return compare({name: resources.pipeline_of(recipe) for name, recipe in _recipes.items()})
+    return analysis.compare({name: resources.pipeline_of(recipe) for name, recipe in _recipes.items()})
 
 
 def _compared(found: Comparison) -> None:
-    wide = found.table.pivot_table(index="recipe", columns="family", values="accuracy").reindex(list(found.chosen))
-    shown = 100 * wide[[family for family in FAMILY_WORDS if family in wide]]
     st.dataframe(
-        shown.reset_index(),
+        found.accuracies,
         hide_index=True,
         placeholder="",
         key="goal-accuracies",
@@ -210,16 +175,15 @@ def _compared(found: Comparison) -> None:
         "Accuracy on the recipe's own images and copies; the adversarial copies were made against each model itself. "
         f"Below: {listed}."
     )
-    there = set(found.table.loc[found.table["candidates"] > 0, "family"])
-    families = [family for family in FAMILY_WORDS if family in there]
+    families = found.families
     for column, family in zip(st.columns(len(families)), families, strict=True):
         with column:
-            st.markdown(f"**How unsure, {FAMILY_WORDS[family].lower()}**")
+            st.markdown(f"**Entropy, {FAMILY_WORDS[family].lower()}**")
             counts = {letters[name]: histograms[family] for name, histograms in found.histograms.items()}
             st.plotly_chart(
                 charts.histograms(counts, found.edges), config={"displayModeBar": False}, key=f"goal-entropy-{family}"
             )
-    st.markdown("**How far the chosen sets agree**")
+    st.markdown("**Overlap of the chosen sets**")
     grids = {"all": found.overlap, **{FAMILY_WORDS[f].lower(): found.sample_overlap[f] for f in families}}
     for column, (words, overlap) in zip(st.columns(len(grids)), grids.items(), strict=True):
         with column:
@@ -236,8 +200,6 @@ def _compared(found: Comparison) -> None:
 
 
 def _compute(found: Workspace, recipes: list[Recipe]) -> None:
-    from curation.pipeline import FOR_SELECTION
-
     for recipe in recipes:
         jobs.submit(found, recipe, FOR_SELECTION)
 
@@ -269,10 +231,7 @@ def _training(found: Workspace) -> None:
 
 def _more(found: Workspace) -> None:
     """Draw what trains goal models of other strengths than the recipe's."""
-    from curation.analysis.goal_model_comparison import strengths
-    from curation.models.architectures import ARCHITECTURES
-
-    with st.expander("Train others, to compare", icon=":material/add:"):
+    with st.expander("Train more, to compare", icon=":material/add:"):
         left, right = st.columns(2)
         levels = left.multiselect(
             "Adversarial training, ε in 255ths",
@@ -283,7 +242,7 @@ def _more(found: Workspace) -> None:
         )
         names = right.multiselect("Architectures", list(ARCHITECTURES), key="goal-architectures")
         try:
-            made = strengths(state.recipe(), epsilons=[level / 255 for level in levels], architectures=names)
+            made = analysis.strengths(state.recipe(), epsilons=[level / 255 for level in levels], architectures=names)
         except CurationError as error:
             st.error(str(error), icon=":material/error:")
             return

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from curation import jobs
+from curation.evaluation.results import Results
 from curation.figures import curation as figures
 from curation.storage.workspace import Workspace
 from pages.ui import panel
-
-if TYPE_CHECKING:
-    from curation.evaluation.results import Results
 
 
 def draw(found: Workspace, results: Results) -> None:
@@ -28,8 +24,6 @@ def draw(found: Workspace, results: Results) -> None:
 
     @st.fragment(key="evaluation-live", run_every=1.5)
     def watch() -> None:
-        from curation.evaluation.results import Results
-
         now = panel.job_of(found, "evaluation", name)
         fresh = Results(found, name)
         if now is None or not now.active or _far(fresh) != before:
@@ -57,7 +51,7 @@ def _progress(found: Workspace, job: jobs.JobStatus, results: Results) -> None:
         on_click=jobs.cancel,
         args=(found, job.id),
         key="evaluation-cancel",
-        help="Everything finished is kept, the epochs of the training in hand too.",
+        help="Everything finished is kept, also the epochs of the current training.",
         width="stretch",
     )
     at = results.trials[results.trials["state"] == "training"]
@@ -66,7 +60,7 @@ def _progress(found: Workspace, job: jobs.JobStatus, results: Results) -> None:
     trial = at.iloc[-1]
     history = results.history(trial["key"])
     if history:
-        st.caption(f"Trains now: **{trial['set']}** · {trial['target']} · training {trial['number'] + 1}")
+        st.caption(f"Training now: **{trial['set']}** · {trial['target']} · training {trial['number'] + 1}")
         st.plotly_chart(
             figures.training(history, height_px=180), config={"displayModeBar": False}, key="evaluation-curve"
         )
@@ -87,7 +81,7 @@ def _stopped(found: Workspace, results: Results, job: jobs.JobStatus | None) -> 
             on_click=start,
             args=(found, results.name),
             key="evaluation-resume",
-            help="In the background; what is finished is not repeated.",
+            help="Runs in the background; finished parts are reused.",
         )
 
 

@@ -1,17 +1,27 @@
-"""Where targets err: by kind and severity, by class, which class for which, and the images themselves."""
+"""What targets misclassify: by kind and severity, by class, as a confusion matrix, and the images themselves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.mistakes import (
+    FILTERS,
+    ErrorTables,
+    confusion_matrix,
+    error_tables,
+    in_table,
+    of_training,
+    trainings,
+)
+from curation.evaluation.results import Results
 from curation.figures import evaluation as figures
 from curation.figures.evaluation import PART_SHORT, PART_WORDS
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
+from pages.ui import resources, session
 from pages.ui.evaluate import chosen, wrong
 from pages.ui.fields import kept
 from pages.ui.shell import Done
@@ -21,7 +31,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from curation.evaluation.results import Results
 
 NOTHING = "nothing"
 
@@ -46,9 +55,9 @@ def draw(found: Workspace) -> None:
     """Draw the view."""
     it = _look(found)
     classes = chosen_classes(it)
-    at = looked_at(it)
+    at = in_table(it.tables[0], *(session.error_filter(name).get() for name in FILTERS[:3]))
     kinds, by_class, crossed = st.columns([4, 4, 5], gap="large")
-    difference = bool(it.others) and st.session_state.get("wrong-show") == "difference"
+    difference = bool(it.others) and session.ERRORS_SHOW.get() == "difference"
     with kinds:
         st.subheader("By kind and severity")
         _kinds(it, difference)
@@ -56,18 +65,18 @@ def draw(found: Workspace) -> None:
         st.subheader("By class")
         _classes(it, classes, difference)
     with crossed:
-        st.subheader(f"Taken for, {_at_words(*at)}" if any(at) else "Taken for")
+        st.subheader(f"Confusion matrix, {_at_words(*at)}" if any(at) else "Confusion matrix")
         _confusion(it, classes, *at)
         st.caption(
-            f"Rows are the labels; counts over {_trainings_words(it)} on **{it.set}**"
+            f"Rows are labels, columns predictions; counts over {_trainings_words(it)} on **{it.set}**"
             + (", not compared." if it.others else ".")
         )
     shown = (
-        f"Accuracy on **{it.set}** less that on **{it.other}**, in points: green where **{it.set}** is better"
+        f"Accuracy on **{it.set}** minus that on **{it.other}**, in points; green: **{it.set}** is better"
         if difference
         else f"Accuracy in %, of {_trainings_words(it)} on **{it.set}**"
     )
-    point = "Point at a cell for its number of images, click it to see those that are wrong below."
+    point = "Hover over a cell for its number of images; click it to list the misclassified ones below."
     st.caption(f"{shown}. {point}  \n{chosen.suite_words(it.results)}")
     wrong.draw(found, it, classes)
 
@@ -79,17 +88,23 @@ def _look(found: Workspace) -> Looked:
         trials = it.results.trials[it.results.trials["state"] == "measured"]
         sets = [title for title in it.results.sets if (trials["set"] == title).any()]
         if not sets:
-            st.caption("No training of this evaluation is measured yet; see the Leaderboard view.")
+            st.caption("No results yet; see the Leaderboard view.")
             raise Done
         name = _of("Set", sets, "set")
-        trainings = _trainings(trials[trials["set"] == name])
-        training = _of("Trainings", list(trainings), "training", trainings.__getitem__)
+        choices = trainings(trials[trials["set"] == name])
+        training = _of("Trainings", list(choices), "training", choices.__getitem__)
         rivals = [NOTHING, *(title for title in sets if title != name)]
         other = _of("Compare with", rivals, "with")
         if other != NOTHING:
-            offered = ["difference", "accuracy"]
-            kept(st.segmented_control, "Show", offered, default="difference", key="wrong-show", required=True)
-    mine, theirs = (_some(trials[trials["set"] == title], training) for title in (name, other))
+            kept(
+                st.segmented_control,
+                "Show",
+                ["difference", "accuracy"],
+                default=session.ERRORS_SHOW.default,
+                key=session.ERRORS_SHOW.key,
+                required=True,
+            )
+    mine, theirs = (of_training(trials[trials["set"] == title], training) for title in (name, other))
     tables = [[it.results.table(str(key)) for key in some["predictions"]] for some in (mine, theirs)]
     key = fingerprint([it.key, name, other, training])
     return Looked(key, it.results, name, tables[0], mine, other if tables[1] else None, tables[1])
@@ -97,56 +112,19 @@ def _look(found: Workspace) -> Looked:
 
 def _of(label: str, options: list[str], key: str, words: Callable[[Any], Any] = str) -> str:
     """Draw a choice that stays in the address and falls back where it is not offered any more."""
-    if st.session_state.get(key) not in options:
-        st.session_state.pop(key, None)
+    session.offered(key, options)
     return str(st.selectbox(label, options, key=key, bind="query-params", format_func=words, width=170))
-
-
-def _trainings(trials: pd.DataFrame) -> dict[str, str]:
-    """Return the choices of trainings, and the words for each: all, those of one target, single ones."""
-    if len(trials) == 1:
-        return {"all": f"the one of {trials['target'].iloc[0]}"}
-    out = {"all": f"all {len(trials)}"}
-    targets = list(dict.fromkeys(trials["target"]))
-    if len(targets) > 1:
-        out |= {target: f"{target}, all seeds" for target in targets}
-    for target, number in zip(trials["target"], trials["number"], strict=True):
-        out[f"{target}.{number}"] = f"{target}, training {number + 1}"
-    return out
-
-
-def _some(trials: pd.DataFrame, training: str) -> pd.DataFrame:
-    if training == "all":
-        return trials
-    names = trials["target"] + "." + trials["number"].astype(str)
-    return trials[(trials["target"] == training) | (names == training)]
 
 
 def chosen_classes(it: Looked) -> list[str]:
     """Return the class names of an evaluation's source."""
-    from pages.ui import resources
-
     recipe = next(iter(it.results.recipes.values()))
     return list(resources.pipeline_of(recipe).samples.classes)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _tables(key: str, classes: tuple[str, ...], _it: Looked) -> tuple[pd.DataFrame, ...]:
-    """Return accuracies by kind and by class, of how many images each is, and the differences to the set compared with.
-
-    The last two only where there is one.
-    """
-    from curation.evaluation.mistakes import class_table, severity_table
-
-    counts = (
-        severity_table(_it.tables, values="count") / len(_it.tables),
-        class_table(_it.tables, classes, values="count") / len(_it.tables),
-    )
-    mine = severity_table(_it.tables), class_table(_it.tables, classes), *counts
-    if not _it.others:
-        return mine
-    theirs = severity_table(_it.others), class_table(_it.others, classes)
-    return *mine, mine[0] - theirs[0].reindex_like(mine[0]), mine[1] - theirs[1].reindex_like(mine[1])
+def _tables(key: str, classes: tuple[str, ...], _it: Looked) -> ErrorTables:
+    return error_tables(_it.tables, classes, _it.others)
 
 
 def kind_words(part: str, kind: str) -> str:
@@ -157,15 +135,16 @@ def kind_words(part: str, kind: str) -> str:
 
 def _kinds(it: Looked, difference: bool) -> None:
     tables = _tables(it.key, tuple(chosen_classes(it)), it)
-    table, counts = tables[4 if difference else 0], tables[2].to_numpy(float)
+    gains = tables.kind_gains if difference else None
+    table, counts = tables.kinds if gains is None else gains, tables.kind_images.to_numpy(float)
     names = [kind_words(part, kind) for part, kind in table.index]
     columns = [str(severity) if severity else "–" for severity in table.columns]
 
     def picked() -> None:
-        point = _point("heat-kinds")
-        if point and point["y"] in names and point["x"] in columns:
-            part, kind = table.index[names.index(point["y"])]
-            severity = int(table.columns[columns.index(point["x"])])
+        x, y = session.picked("heat-kinds") or ("", "")
+        if y in names and x in columns:
+            part, kind = table.index[names.index(y)]
+            severity = int(table.columns[columns.index(x)])
             if part != "white_box":
                 wrong.show(part=part, kind=kind, severity=severity or None)
 
@@ -180,15 +159,16 @@ def _kinds(it: Looked, difference: bool) -> None:
 
 def _classes(it: Looked, classes: list[str], difference: bool) -> None:
     tables = _tables(it.key, tuple(classes), it)
-    table, counts = tables[5 if difference else 1], tables[3].to_numpy(float)
+    gains = tables.class_gains if difference else None
+    table, counts = tables.classes if gains is None else gains, tables.class_images.to_numpy(float)
     words = [PART_SHORT[part] for part in table.columns]
 
     def picked() -> None:
-        point = _point("heat-classes")
-        if point and point["y"] in classes and point["x"] in words:
-            part = table.columns[words.index(point["x"])]
+        x, y = session.picked("heat-classes") or ("", "")
+        if y in classes and x in words:
+            part = table.columns[words.index(x)]
             if part != "white_box":
-                wrong.show(part=part, label=point["y"])
+                wrong.show(part=part, label=classes.index(y))
 
     st.plotly_chart(
         figures.grid(table.to_numpy(float), list(table.index), words, counts, difference=difference, ink=chosen.ink()),
@@ -197,18 +177,6 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
         on_select=picked,
         selection_mode="points",
     )
-
-
-def looked_at(it: Looked) -> tuple[str | None, str | None, int | None]:
-    """Return the part, the kind and the severity that the filters choose, each as far as P has it with those before."""
-    table = it.tables[0]
-    found: list[Any] = []
-    for column in ("part", "kind", "severity"):
-        value = st.session_state.get(f"wrong-{column}")
-        mine = table[column] == value
-        found.append(value if value is not None and mine.any() else None)
-        table = table[mine] if found[-1] is not None else table
-    return found[0], found[1], found[2]
 
 
 def _at_words(part: str | None, kind: str | None, severity: int | None) -> str:
@@ -222,26 +190,16 @@ def _trainings_words(it: Looked) -> str:
 
 
 def _confusion(it: Looked, classes: list[str], part: str | None, kind: str | None, severity: int | None) -> None:
-    from curation.evaluation.metrics import confusion
-
-    tables = [table if severity is None else table[table["severity"] == severity] for table in it.tables]
-    counts = sum(confusion(table, len(classes), part, kind) for table in tables)
-
     def picked() -> None:
-        point = _point("heat-confusion")
-        if point and point["y"] in classes and point["x"] in classes and point["x"] != point["y"]:
-            wrong.show(part=part, kind=kind, severity=severity, label=point["y"], said=point["x"])
+        x, y = session.picked("heat-confusion") or ("", "")
+        if y in classes and x in classes and x != y:
+            label, prediction = classes.index(y), classes.index(x)
+            wrong.show(part=part, kind=kind, severity=severity, label=label, prediction=prediction)
 
     st.plotly_chart(
-        figures.confusion(np.asarray(counts), classes, ink=chosen.ink()),
+        figures.confusion(confusion_matrix(it.tables, len(classes), part, kind, severity), classes, ink=chosen.ink()),
         config={"displayModeBar": False},
         key="heat-confusion",
         on_select=picked,
         selection_mode="points",
     )
-
-
-def _point(key: str) -> dict[str, Any] | None:
-    """Return the cell that was clicked in a heat table."""
-    points = st.session_state[key]["selection"]["points"]
-    return {"x": str(points[0]["x"]), "y": str(points[0]["y"])} if points else None

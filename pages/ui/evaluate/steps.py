@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
+from curation.analysis.leaderboard import shown_steps
+from curation.evaluation.comparison import PUBLISHED, steps
 from curation.figures import evaluation as figures
 from curation.storage.workspace import Workspace
 from pages.ui.evaluate import chosen
 from pages.ui.evaluate.chosen import Chosen
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def draw(found: Workspace) -> None:
     """Draw the view."""
-    from curation.evaluation.comparison import PUBLISHED
-
     with st.container(horizontal=True, vertical_alignment="bottom"):
         it = chosen.choose(found)
         titles = [title for title, about in it.results.sets.items() if about["role"] == "recipe"]
@@ -41,35 +44,29 @@ def draw(found: Workspace) -> None:
             config={"displayModeBar": False},
             key="steps",
         )
-        st.caption("The axis does not begin at 0. Whiskers are 95 %; a step is gray where they take in 0.")
+        st.caption(
+            "The axis does not start at 0. Error bars are 95 % intervals; a step is gray where its interval includes 0."
+        )
     with right:
         st.subheader("Published: the contest's winner")
-        names, points = zip(*PUBLISHED, strict=True)
+        names, points = [name for name, _ in PUBLISHED], [gain for _, gain in PUBLISHED]
         st.plotly_chart(
-            figures.published([_wrapped(str(name)) for name in names], np.array(points)),
+            figures.published([_wrapped(name) for name in names], points),
             config={"displayModeBar": False},
             key="published",
         )
-    shown = table.assign(
-        R=100 * table["R"],
-        gain=["" if np.isnan(gain) else figures.signed(100 * gain) for gain in table["gain"]],
-        between=[
-            "" if np.isnan(low) else f"{figures.signed(100 * low)} to {figures.signed(100 * high)}"
-            for low, high in zip(table["gain_low"], table["gain_high"], strict=True)
-        ],
-    )
     st.dataframe(
-        shown[["step", "takes", "R", "gain", "between", "over"]],
+        shown_steps(table),
         hide_index=True,
         placeholder="",
         key="steps-table",
         column_config={
             "step": "Step",
-            "takes": "What is taken",
+            "takes": "Images chosen",
             "R": st.column_config.NumberColumn("R, %", format="%.1f"),
             "gain": st.column_config.TextColumn("Gain, points", alignment="right"),
             "between": "95 %",
-            "over": st.column_config.TextColumn("Over", help="The set that this gain is over."),
+            "over": st.column_config.TextColumn("Compared with"),
         },
     )
     if table["set"].iloc[-1] == recipe and titles[0] != recipe:
@@ -90,6 +87,4 @@ def _wrapped(name: str) -> str:
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing the sets …")
 def _steps(key: str, recipe: str, target: str | None, _it: Chosen) -> pd.DataFrame:
-    from curation.evaluation.comparison import steps
-
     return steps(_it.results, recipe, target=target)

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import streamlit as st
 
 from curation import jobs
+from curation.analysis.evaluations import free_name
 from curation.errors import CurationError
+from curation.models.architectures import ARCHITECTURES
 from curation.storage.workspace import Workspace
-from pages.ui import panel, state
+from curation.tuning.settings import Searched, Tuning
+from curation.tuning.study import Study, find_study, studies
+from pages.ui import panel, session, state
 from pages.ui.evaluate import chosen, tuned
 from pages.ui.fields import kept
-
-if TYPE_CHECKING:
-    from curation.tuning.settings import Tuning
-    from curation.tuning.study import Study
 
 
 def draw(found: Workspace) -> None:
     """Draw the view."""
-    from curation.tuning.study import find_study, studies
-
     names = studies(found)
-    if st.session_state.get("tune-new") or not names:
+    if session.NEW_TUNING.get() or not names:
         _begin(found, names)
         return
-    if st.session_state.get("tuning") not in names:
-        st.session_state.pop("tuning", None)
+    session.offered(session.TUNING.key, names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = str(st.selectbox("Tuning", names, key="tuning", bind="query-params", width=280))
+        name = str(st.selectbox("Tuning", names, key=session.TUNING.key, bind="query-params", width=280))
         st.button("New tuning", icon=":material/add:", on_click=_show, args=(True,), key="new-tuning")
     job = panel.job_of(found, "tuning", name)
     running = job is not None and job.active
@@ -56,8 +53,8 @@ def _ended(study: Study) -> int:
 
 
 def _show(new: bool) -> None:
-    st.session_state["tune-new"] = new
-    st.session_state.pop("tune-name", None)
+    session.NEW_TUNING.set(new)
+    session.NEW_TUNING_NAME.pop()
 
 
 def _state(found: Workspace, study: Study, job: jobs.JobStatus | None) -> None:
@@ -77,7 +74,7 @@ def _state(found: Workspace, study: Study, job: jobs.JobStatus | None) -> None:
             on_click=_resume,
             args=(found, study.name),
             key="resume-tuning",
-            help="The tries that are done are kept.",
+            help="Finished trials are kept.",
         )
 
 
@@ -89,9 +86,8 @@ def _begin(found: Workspace, names: list[str]) -> None:
     """Draw the form that starts a search."""
     st.subheader("New tuning")
     st.caption(
-        "Searches what people set by hand: the offset and the width of each family's band, the mix, the severities, "
-        "the strategy. A try trains a small network shortly and measures it on a slice of P, the test suite; nothing "
-        "else is computed."
+        "Searches for the offset and width of each family's band, the mix, the severities and the strategy. A trial "
+        "trains a small network briefly and measures it on part of the test suite P; nothing else is computed."
     )
     try:
         name, settings = _settings(found, names)
@@ -112,11 +108,8 @@ def _begin(found: Workspace, names: list[str]) -> None:
 
 def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     """Draw what is searched and how, and return the tuning's name and settings. Raises: UsageError."""
-    from curation.models.architectures import ARCHITECTURES
-    from curation.tuning.settings import Searched, Tuning
-
     usual = Tuning()
-    free = next(name for name in ("tuning", *(f"tuning-{n}" for n in range(2, len(names) + 3))) if name not in names)
+    free = free_name("tuning", names)
     left, right = st.columns(2, gap="large")
     names_of_targets = list(ARCHITECTURES)
     with left:
@@ -124,17 +117,17 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
             st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search", wrap=True
         )
         suite = chosen.suite(found, "tune-suite")
-        name = kept(st.text_input, "Name", default=free, key="tune-name")
+        name = kept(st.text_input, "Name", default=free, key=session.NEW_TUNING_NAME.key)
     with right:
         target = kept(st.selectbox, "Target", names_of_targets, default=usual.target, key="tune-target")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             number = partial(kept, st.number_input, width=130)
-            trials = number("Tries", 1, 10_000, default=usual.trials, key="tune-trials")
+            trials = number("Trials", 1, 10_000, default=usual.trials, key="tune-trials")
             epochs = number("Epochs", 1, 1000, default=usual.schedule.epochs, key="tune-epochs")
             seeds = number("Seeds", 1, 20, default=usual.seeds, key="tune-seeds")
             samples = number("Test images", 1, 100_000, default=usual.suite_samples, key="tune-samples")
-        flip = kept(st.toggle, "Mirror images", default=state.recipe().goal_model.train.flip, key="tune-flip")
-        pruning = kept(st.toggle, "Give tries up that lag behind", default=usual.pruning, key="tune-pruning")
+        flip = kept(st.toggle, "Horizontal flips", default=state.recipe().goal_model.train.flip, key="tune-flip")
+        pruning = kept(st.toggle, "Stop trials that lag behind", default=usual.pruning, key="tune-pruning")
     value: dict[str, Any] = {
         "trials": trials,
         "search": search,
@@ -151,25 +144,24 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
 
 def _start(found: Workspace, name: str, settings: Tuning) -> None:
     """Draw what starts the search, or what differs from the kept one of that name. Raises: UsageError."""
-    from curation.tuning.study import find_study
-    from curation.tuning.tune import begin
+    from curation.tuning.tune import begin  # it loads optuna, which the shell has not
 
     before = find_study(found, name)
     with st.container(horizontal=True):
         if before is not None and st.button(
-            "Go on with the kept settings", icon=":material/play_arrow:", key="keep-tuning"
+            "Continue with the kept settings", icon=":material/play_arrow:", key="keep-tuning"
         ):
             _go(found, name)
-        words = "Forget it and start anew" if before is not None else "Start"
+        words = "Discard it and start over" if before is not None else "Start"
         if st.button(words, type="primary", icon=":material/play_arrow:", key="start-tuning"):
             begin(state.recipe(), settings, found, name=name, restart=before is not None)
             _go(found, name)
     if before is not None:
-        st.caption(f"There is a tuning “{name}” already, with {len(before.table())} tries.")
+        st.caption(f"There is a tuning “{name}” already, with {len(before.table())} trials.")
 
 
 def _go(found: Workspace, name: str) -> None:
     jobs.submit_kept(found, "tuning", name)
     _show(False)
-    st.session_state["tuning"] = name
+    session.TUNING.set(name)
     st.rerun()

@@ -1,25 +1,29 @@
-"""The images of P that targets get wrong: filters, a gallery, and one of them in detail."""
+"""The images of P that targets misclassify: filters, a gallery, and one of them in detail."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis import mistakes as analysis
 from curation.engine import choose
+from curation.evaluation.results import Results
+from curation.evaluation.suite import Suite, find_suite
 from curation.figures.evaluation import PART_WORDS
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
-from pages.ui import resources
+from pages.ui import resources, session
 from pages.ui.components import gallery
 from pages.ui.evaluate import example
 from pages.ui.turn import PAGE, turn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
     import pandas as pd
 
-    from curation.evaluation.suite import Suite
     from pages.ui.evaluate.mistakes import Looked
 
 FAMILIES = {"held_out": "corruption"}
@@ -28,11 +32,11 @@ FAMILIES = {"held_out": "corruption"}
 def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
     """Draw the filters, the gallery and what is open."""
     trainings = len(it.tables)
-    st.subheader("Images that it gets wrong" + (f" in any of {trainings} trainings" if trainings > 1 else ""))
+    st.subheader("Misclassified images" + (f", in any of {trainings} trainings" if trainings > 1 else ""))
     suite = test_suite(found, it)
     if suite is None:
         st.info(
-            "The images of P are not in this workspace any more; resume the evaluation to make them again.",
+            "The images of P are no longer in this workspace; resume the evaluation to make them again.",
             icon=":material/image_not_supported:",
         )
         return
@@ -44,7 +48,7 @@ def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
         what = "images of P" if of == len(table) else "images of P that match"
         page = turn(len(rows), of, f"wrong-{it.set}", what=what)
         if not len(rows):
-            st.info("None: take a filter back, or choose another set.", icon=":material/search_off:")
+            st.info("No matches; clear a filter or choose another set.", icon=":material/search_off:")
         else:
             _grid(suite, table, rows[(page - 1) * PAGE : page * PAGE], it, classes)
     with right:
@@ -53,7 +57,7 @@ def draw(found: Workspace, it: Looked, classes: list[str]) -> None:
             example.draw(found, it, suite, table, row, classes)
         elif len(rows):
             with st.container(border=True):
-                st.caption("Click an image, or press Enter on it, to see what was done to it and what the target says.")
+                st.caption("Click an image, or press Enter on it, to see its perturbation and the target's prediction.")
 
 
 def test_suite(found: Workspace, it: Looked) -> Suite | None:
@@ -65,9 +69,6 @@ def test_suite(found: Workspace, it: Looked) -> Suite | None:
 
 @st.cache_resource(max_entries=2, show_spinner="Opening P …")
 def _suite(key: str, name: str, _found: Workspace) -> Suite | None:
-    from curation.evaluation.results import Results
-    from curation.evaluation.suite import find_suite
-
     results = Results(_found, name)
     recipe = next(iter(results.recipes.values()))
     return find_suite(results.evaluation.suite, recipe, _found, engine=choose())
@@ -75,78 +76,64 @@ def _suite(key: str, name: str, _found: Workspace) -> Suite | None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _verdicts(key: str, _it: Looked) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return what the trainings say of each image of P, and what those of the set compared with say."""
-    from curation.evaluation.mistakes import verdicts
-
-    return verdicts(_it.tables), verdicts(_it.others) if _it.others else None
+    """Return what the trainings predict for each image of P, and what those of the set compared with do."""
+    return analysis.verdicts(_it.tables), analysis.verdicts(_it.others) if _it.others else None
 
 
 def _filtered(
     table: pd.DataFrame, others: pd.DataFrame | None, it: Looked, classes: list[str]
 ) -> tuple[np.ndarray, int]:
-    """Draw the filters; return the rows that pass, the worst first, and of how many images of P they are.
-
-    The latter are those of the part, kind, severity and label, right or wrong.
-    """
-    from curation.evaluation.mistakes import errs, worst_first
-
-    kept, of = errs(table), np.ones(len(table), bool)
+    """Draw the filters; return the rows that pass, the worst first, and of how many images of P they are."""
+    names = dict(enumerate(classes))
+    chosen: dict[str, Any] = {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        of &= _filter("Part", list(dict.fromkeys(table["part"])), table["part"], "part", PART_WORDS.__getitem__)
-        kinds = sorted(set(table.loc[kept & of, "kind"]) - {"clean"})
-        of &= _filter("Kind", kinds, table["kind"], "kind", lambda kind: kind.replace("_", " "))
-        severities = sorted({int(severity) for severity in table.loc[kept & of, "severity"]} - {0})
-        of &= _filter("Severity", severities, table["severity"], "severity", str)
-        names = np.array(classes)
-        of &= _filter("Label", classes, names[table["label"].to_numpy()], "label", str)
-        kept &= of & _filter("Taken for", classes, names[table["prediction"].to_numpy()], "said", str)
-        if others is not None:
-            only = st.toggle(f"Only those that {it.other} gets right", key="wrong-only")
-            if only:
-                kept &= ~errs(others)
+        for column, label, words in (
+            ("part", "Part", PART_WORDS.__getitem__),
+            ("kind", "Kind", lambda kind: kind.replace("_", " ")),
+            ("severity", "Severity", str),
+        ):
+            options = analysis.offered(table, chosen.get("part"), chosen.get("kind"))[column]
+            chosen[column] = _filter(label, options, column, words)
+        chosen["label"] = _filter("Label", list(names), "label", names.__getitem__)
+        chosen["prediction"] = _filter("Predicted as", list(names), "prediction", names.__getitem__)
+        only = others is not None and st.toggle(f"Only those that {it.other} gets right", key=session.ERRORS_ONLY.key)
         st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, key="clear-wrong", type="tertiary")
-    return worst_first(table, np.flatnonzero(kept)), int(of.sum())
+    return analysis.misclassified(table, chosen, others=others if only else None)
 
 
-def _filter(label: str, options: list[Any], column: Any, key: str, words: Any) -> np.ndarray:
-    """Draw one filter and return which rows pass it."""
-    key = f"wrong-{key}"
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = None
-    value = st.selectbox(label, options, key=key, format_func=words, placeholder="any", width=170)
-    return np.ones(len(column), bool) if value is None else np.asarray(column) == value
+def _filter(label: str, options: list[Any], column: str, words: Callable[[Any], str]) -> Any:
+    """Draw one filter and return its value."""
+    entry = session.error_filter(column)
+    if entry.get() not in options:
+        entry.set(None)
+    return st.selectbox(label, options, key=entry.key, format_func=words, placeholder="any", width=170)
 
 
 def show(**filters: Any) -> None:
-    """Set some filters, and no others: part, kind, severity, label and said; for callbacks."""
-    for key in ("part", "kind", "severity", "label", "said"):
-        st.session_state[f"wrong-{key}"] = filters.get(key)
+    """Set some filters, and no others: part, kind, severity, label and prediction; for callbacks."""
+    for column in analysis.FILTERS:
+        session.error_filter(column).set(filters.get(column))
 
 
 def _clear() -> None:
     show()
-    st.session_state["wrong-only"] = False
+    session.ERRORS_ONLY.set(False)
 
 
 def _open() -> int | None:
     """Return the image that is open, from the session or the link."""
-    if "image-open" not in st.session_state:
-        text = st.query_params.get("image", "")
-        st.session_state["image-open"] = int(text) if text.isdigit() else None
-    return st.session_state["image-open"]
+    return session.from_address(session.ERROR_OPEN, "image")
 
 
 def _opening(row: int) -> None:
-    st.session_state["image-open"] = row
+    session.ERROR_OPEN.set(row)
     st.query_params["image"] = str(row)
 
 
 def _grid(suite: Suite, table: pd.DataFrame, rows: np.ndarray, it: Looked, classes: list[str]) -> None:
-    from curation.evaluation.mistakes import pixels
-
     picked = table.iloc[rows]
     gallery(
-        resources.thumbnails(fingerprint(["P", suite.key, rows.tolist()]), lambda: pixels(suite, rows)),
+        resources.thumbnails(fingerprint(["P", suite.key, rows.tolist()]), lambda: analysis.pixels(suite, rows)),
         key="wrong",
         ids=rows,
         labels=picked["label"].to_numpy(),
@@ -160,7 +147,7 @@ def _grid(suite: Suite, table: pd.DataFrame, rows: np.ndarray, it: Looked, class
     )
     several = len(it.tables)
     share = f" · 2/{several}: wrong in 2 of {several} trainings" if several > 1 else ""
-    st.caption(f"Arrows move · Enter opens · label → what it is mostly taken for, worst first{share}")
+    st.caption(f"Arrow keys move · Enter opens · label → most frequent wrong prediction, worst first{share}")
 
 
 def _notes(picked: pd.DataFrame, trainings: int) -> list[str]:

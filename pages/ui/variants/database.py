@@ -1,11 +1,10 @@
-"""The variant database: what is kept, and a job that adds to it, its cost said before it starts."""
+"""The variant database: what is kept, and a job that adds to it, with its cost before it starts."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-import pandas as pd
 import streamlit as st
 
 from curation import jobs
@@ -20,7 +19,9 @@ from curation.storage.image_set import ImageSet
 from pages.ui import panel, state
 from pages.ui.forms import settings_form
 from pages.ui.opened import Prepared
-from pages.ui.variants import subject
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STAGES = ("corruption", "adversarial", "score")
 
@@ -34,7 +35,7 @@ def draw(prepared: Prepared) -> None:
         panel.job_strip(prepared.workspace)
         _ask(prepared, sets)
     with kept:
-        st.subheader("Kept")
+        st.subheader("Computed")
         _kept(prepared, sets)
 
 
@@ -73,14 +74,13 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
         st.caption("Choose corruptions and severities, or attacks.")
         return
     try:
-        recipe = prepared.recipe.with_changes(
-            variants={
-                "corruption": {"kinds": kinds, "severities": severities, "constants": constants}
-                if kinds and severities
-                else None,
-                "adversarial": attacks,
-                "samples": None if samples == total else samples,
-            }
+        recipe = variants.asked(
+            prepared.recipe,
+            kinds=kinds,
+            severities=severities,
+            constants=constants,
+            attacks=attacks,
+            samples=None if samples == total else samples,
         )
         found = prepared.workspace.kept("images"), [images.pixels.missing() for images in kept]
         key = fingerprint([recipe.computed(), prepared.pipeline.plan.model_digest, prepared.pipeline.device, found])
@@ -103,7 +103,7 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
         middle.metric("On disk", f"{cost['megabytes'].sum():,.1f} MB")
         seconds = cost["seconds"].sum()
         words = "under 15 s" if seconds < 15 else duration(seconds)
-        right.metric(f"Time on {prepared.pipeline.device}, at most about", words)
+        right.metric(f"Estimated time on {prepared.pipeline.device}, at most", words)
         job = panel.active_job(prepared.workspace)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
@@ -114,7 +114,7 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
                 on_click=_submit,
                 args=(prepared, recipe),
                 key="database-run",
-                help="Finished variants are reused; it goes on if you close this page.",
+                help="Runs in the background, also after you close this page; finished variants are reused.",
             )
             st.button(
                 "Add to the recipe",
@@ -122,9 +122,9 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
                 on_click=_adopt,
                 args=(prepared.recipe, recipe),
                 key="database-adopt",
-                help="The recipe then selects from these, too, of all its samples. Undo takes them out again.",
+                help="The recipe then also selects from these variants of all its samples. Undo reverts it.",
             )
-        with st.expander("One by one"):
+        with st.expander("Details"):
             st.dataframe(
                 cost[["kind", "severity", "parameters", "images", "missing", "megabytes", "seconds"]],
                 hide_index=True,
@@ -151,25 +151,9 @@ def _adopt(recipe: Recipe, asked: Recipe) -> None:
 
 def _kept(prepared: Prepared, sets: list[ImageSet]) -> None:
     if not sets:
-        st.caption("Nothing yet for this goal model and seed.")
+        st.caption("Nothing kept yet for this goal model and seed.")
         return
-    size = prepared.pipeline.samples.shape
-    rows = []
-    for images in sets:
-        done = int(images.sizes.sum() - images.sizes[images.pixels.missing()].sum())
-        attack = images.family == "adversarial"
-        rows.append(
-            {
-                "Variant": subject.words(
-                    images.kind, 0 if attack else images.severity, variants.parameters(images.plugin) if attack else ""
-                ),
-                "Images": done,
-                "Of": len(images.rows),
-                "Scored": images.pixels.complete() and prepared.pipeline.plan.scores(images).complete(),
-                "MB": done * size[0] * size[1] * size[2] / 1e6,
-            }
-        )
-    table = pd.DataFrame(rows)
+    table = variants.kept(prepared.pipeline.plan, sets)
     st.caption(f"{table['Images'].sum():,} images, {table['MB'].sum():,.1f} MB, for this goal model and seed.")
     st.dataframe(
         table, hide_index=True, height=420, column_config={"MB": st.column_config.NumberColumn("MB", format="%.1f")}

@@ -1,22 +1,21 @@
-"""Any attack on any sample, now: move epsilon and see what the goal model says, pass by pass."""
+"""Any attack on any sample, live: move epsilon and see what the goal model predicts, pass by pass."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from curation.analysis.inspection import Live, enlarged, live, magnified, spectrum
+from curation.analysis.inspection import Live, affordable_steps, live, magnified, pass_seconds, spectrum
 from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
 from curation.attacks.losses import LOSSES, remark
 from curation.errors import CurationError, UsageError
 from curation.figures import curation as figures
-from curation.models.prediction import predict
 from curation.plugin import fingerprint
 from curation.progress import duration
+from curation.scores.entropy import Entropy
+from pages.ui import session
 from pages.ui.forms import settings_form
 from pages.ui.opened import Prepared
 from pages.ui.variants import subject
@@ -39,7 +38,7 @@ def draw(prepared: Prepared) -> None:
             key="live-attack",
             width=300,
         )
-        factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=200)
+        factor = st.slider("Magnify perturbation", 1, 30, session.MAGNIFY.default, key=session.MAGNIFY.key, width=200)
     pass_s = _pass_s(prepared.pipeline.plan.model_key, prepared)
     classes = prepared.pipeline.samples.classes
     try:
@@ -52,11 +51,11 @@ def draw(prepared: Prepared) -> None:
         st.caption(note)
     cost_s = attack.most_passes(len(classes)) * pass_s
     key = fingerprint([prepared.pipeline.plan.model_digest, prepared.recipe.seed, sample_id, attack.identity()])
-    if cost_s > 2 * AT_ONCE_S and key not in st.session_state.setdefault("live-asked", set()):
-        st.caption(f"This one takes up to about {duration(cost_s)}.")
+    if cost_s > 2 * AT_ONCE_S and key not in session.ATTACKED.get():
+        st.caption(f"This attack takes up to about {duration(cost_s)}.")
         if not st.button("Attack", type="primary", icon=":material/bolt:"):
             return
-        st.session_state["live-asked"].add(key)
+        session.ATTACKED.set(session.ATTACKED.get() | {key})
     try:
         found = _attacked(key, prepared, sample_id, attack)
     except CurationError as error:
@@ -67,26 +66,16 @@ def draw(prepared: Prepared) -> None:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _pass_s(model_key: str, _prepared: Prepared) -> float:
-    pipeline = _prepared.pipeline
-    network, image = pipeline.plan.model.load(), pipeline.samples.images(np.array([0]))
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        predict(network, image, device=pipeline.device)
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return pass_seconds(_prepared.pipeline)
 
 
 def _parameters(name: str, pass_s: float, classes: int) -> Attack:
     """Draw an attack's parameters. Raises: UsageError."""
     fields = ATTACKS[name].model_fields
     values: dict[str, Any] = {}
-    most = AT_ONCE_S / pass_s
-    if "steps" in fields:
-        usual = ATTACKS.build(name)
-        passes = usual.most_passes(classes)
-        steps = getattr(usual, "steps")  # noqa: B009
-        values["steps"] = steps if passes <= most else max(1, int(steps * most / passes))
+    steps = affordable_steps(ATTACKS.build(name), classes=classes, pass_s=pass_s, within_s=AT_ONCE_S)
+    if steps is not None:
+        values["steps"] = steps
     shown = []
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if "norm" in fields:
@@ -128,25 +117,23 @@ def _attacked(key: str, _prepared: Prepared, sample_id: int, _attack: Attack) ->
 
 def _show(prepared: Prepared, sample_id: int, attack: Attack, found: Live, factor: int) -> None:
     samples = prepared.pipeline.samples
-    row = samples.rows(np.array([sample_id]))
-    clean, label, final = samples.images(row)[0], found.label, found.probabilities
+    clean, label, final = samples.image_of(sample_id), found.label, found.probabilities
     panels, said = st.columns([3, 2], gap="medium")
-    gray = np.repeat(spectrum(clean, found.image)[:, :, None], clean.shape[2], axis=2)
-    parts = (clean, found.image, magnified(clean, found.image, factor=factor), gray)
-    panels.image(
-        np.concatenate([enlarged(part, side_px=PANEL_PX) for part in parts], axis=1),
-        caption=f"Original, {samples.classes[label]} · attacked · the change × {factor} · its spectrum",
-        width="stretch",
+    subject.compared(
+        (clean, found.image, magnified(clean, found.image, factor=factor), spectrum(clean, found.image)),
+        side_px=PANEL_PX,
+        caption=f"Original, {samples.classes[label]} · attacked · perturbation × {factor} · its spectrum",
+        where=panels,
     )
     with said:
         st.markdown(f"**{attack.title}** changes pixels by L∞ {found.linf * 255:.0f}/255, L2 {found.l2:.2f}.")
-        if int(final.argmax()) == label:
-            st.caption("It did not fool the goal model: try a larger ε, more steps or another loss (ce).")
+        if not found.fooled:
+            st.caption("The goal model is still correct: try a larger ε, more steps or another loss (ce).")
         subject.verdict(prepared, final, label, found.entropy, found.clean_entropy)
     if len(found.logits) < 2:
         return
-    st.markdown("**What the goal model said, pass by pass**")
-    path, most = found.path, float(np.log(len(samples.classes)))
+    st.markdown("**The goal model's prediction, pass by pass**")
+    path, most = found.path, Entropy.hardest(len(samples.classes))
     st.plotly_chart(
         figures.attack_path(path["entropy"].to_numpy(), path["true_probability"].to_numpy(), top=most),
         config={"displayModeBar": False},

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from curation.analysis.inspection import Variants, enlarged, magnified, spectrum, variants_of
+from curation.analysis.inspection import SampleVariants, magnified, spectrum, variants_of, visible_factor
+from curation.analysis.variants import words
 from curation.figures import curation as figures
 from curation.plugin import fingerprint
+from curation.scores.entropy import Entropy
+from pages.ui import session
 from pages.ui.components import matrix
 from pages.ui.opened import Prepared
 from pages.ui.variants import subject
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STRIP_PX = 150
 
@@ -20,7 +26,7 @@ def draw(prepared: Prepared) -> None:
     """Draw the view."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sample_id = subject.choose(prepared)
-        factor = st.slider("Magnify the change", 1, 30, 8, key="magnify", width=260)
+        factor = st.slider("Magnify perturbation", 1, 30, session.MAGNIFY.default, key=session.MAGNIFY.key, width=260)
     found = _variants(
         fingerprint(
             [
@@ -33,13 +39,12 @@ def draw(prepared: Prepared) -> None:
         prepared,
         sample_id,
     )
-    samples = prepared.pipeline.samples
-    label = int(samples.labels[samples.rows(np.array([sample_id]))[0]])
+    label = prepared.pipeline.samples.label_of(sample_id)
     _large(prepared, found, label, factor)
-    corrupted = np.flatnonzero(found.table["family"] == "corruption")
-    if len(corrupted):
+    corrupted = found.of_family("corruption")
+    if corrupted:
         st.subheader("Corruptions")
-        st.caption("The frame of a cell shows its entropy; ✕ marks a wrong prediction. Click one to see it above.")
+        st.caption("A cell's frame shows its entropy; ✕ marks a wrong prediction. Click a cell to enlarge it.")
         kinds = list(dict.fromkeys(found.table["kind"].iloc[corrupted]))
         half = -(-len(kinds) // 2)
         left, right = st.columns(2, gap="medium")
@@ -47,80 +52,77 @@ def draw(prepared: Prepared) -> None:
             with column:
                 _matrix(prepared, found, label, some, key)
     _attacks(prepared, found, label, factor)
-    if len(corrupted):
+    if corrupted:
         _curves(prepared, found.table.iloc[corrupted], _shown(found))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Making its variants …")
-def _variants(key: str, _prepared: Prepared, sample_id: int) -> Variants:
+def _variants(key: str, _prepared: Prepared, sample_id: int) -> SampleVariants:
     return variants_of(_prepared.pipeline, sample_id)
 
 
-def _shown(found: Variants) -> int:
+def _shown(found: SampleVariants) -> int:
     """Return the row of the variant looked at, which stays when the sample changes."""
-    table = found.table
-    kind, severity, parameters = st.session_state.get("variant-shown", ("", 0, ""))
-    same = (table["kind"] == kind) & (table["severity"] == severity) & (table["parameters"] == parameters)
-    if same.any():
-        return int(np.flatnonzero(same)[0])
-    attacked = np.flatnonzero(found.table["family"] == "adversarial")
-    return int(attacked[0]) if len(attacked) else len(found.table) - 1
+    return found.find(*session.VARIANT.get())
 
 
-def _look_at(found: Variants, index: int) -> None:
+def _look_at(found: SampleVariants, index: int) -> None:
     row = found.table.iloc[index]
-    st.session_state["variant-shown"] = (row["kind"], int(row["severity"]), row["parameters"])
+    session.VARIANT.set((row["kind"], int(row["severity"]), row["parameters"]))
 
 
-def _large(prepared: Prepared, found: Variants, label: int, factor: int) -> None:
+def _large(prepared: Prepared, found: SampleVariants, label: int, factor: int) -> None:
     shown = _shown(found)
     row, clean = found.table.iloc[shown], found.images[0]
-    name = subject.words(row["kind"], row["severity"], row["parameters"])
+    name = words(row["kind"], row["severity"], row["parameters"])
     panels, said = st.columns([3, 2], gap="medium")
-    factor = min(factor, max(1, int(127 / max(255 * row["linf"], 1))))
-    triple = (clean, found.images[shown], magnified(clean, found.images[shown], factor=factor))
-    panels.image(
-        np.concatenate([enlarged(image, side_px=280) for image in triple], axis=1),
-        caption=f"Original, {prepared.pipeline.samples.classes[label]} · {name} · the change × {factor} (gray: none)",
-        width="stretch",
+    factor = visible_factor(row["linf"], most=factor)
+    subject.compared(
+        (clean, found.images[shown], magnified(clean, found.images[shown], factor=factor)),
+        side_px=280,
+        caption=f"Original, {prepared.pipeline.samples.classes[label]} · {name} · perturbation × {factor} (gray: none)",
+        where=panels,
     )
     with said:
         st.markdown(f"**{name}** changes pixels by {row['linf'] * 255:.0f}/255 at most, L2 {row['l2']:.2f}.")
         subject.verdict(prepared, found.probabilities[shown], label, row["entropy"], found.table["entropy"].iloc[0])
 
 
-def _attacks(prepared: Prepared, found: Variants, label: int, factor: int) -> None:
-    rows = np.flatnonzero(found.table["family"] == "adversarial")
+def _attacks(prepared: Prepared, found: SampleVariants, label: int, factor: int) -> None:
+    rows = found.of_family("adversarial")
     st.subheader("Attacks")
-    if not len(rows):
-        st.caption("None is kept of this sample; compute some in the Database view, or try them in Live attack.")
+    if not rows:
+        st.caption(
+            "No attack of this sample is computed yet; compute some in the Database view, or try one in Live attack."
+        )
         return
-    st.caption(f"The image, its change × {factor}, and the power of the change by frequency (zero in the middle).")
+    st.caption(
+        f"The image, its perturbation × {factor}, and the perturbation's power spectrum (zero frequency in the middle)."
+    )
     classes, clean = prepared.pipeline.samples.classes, found.images[0]
     columns = st.columns(max(2, min(3, len(rows))), gap="medium")
     for place, index in enumerate(rows):
         row, image = found.table.iloc[index], found.images[index]
-        gray = spectrum(clean, image)[:, :, None]
-        panels = (image, magnified(clean, image, factor=factor), np.repeat(gray, image.shape[2], axis=2))
+        panels = (image, magnified(clean, image, factor=factor), spectrum(clean, image))
         seen = classes[int(row["prediction"])]
         right = int(row["prediction"]) == label
         with columns[place % len(columns)]:
-            st.image(np.concatenate([enlarged(panel, side_px=STRIP_PX) for panel in panels], axis=1), width="stretch")
+            subject.compared(panels, side_px=STRIP_PX)
             st.markdown(
-                f"**{subject.words(row['kind'], 0)}** :gray[{row['parameters']}]  \n"
-                f"seen as {seen} ({':green[right]' if right else ':red[wrong]'}), entropy {row['entropy']:.3f}, "
+                f"**{words(row['kind'], 0)}** :gray[{row['parameters']}]  \n"
+                f"predicted as {seen} ({':green[correct]' if right else ':red[wrong]'}), entropy {row['entropy']:.3f}, "
                 f"L∞ {row['linf'] * 255:.0f}/255, L2 {row['l2']:.2f}"
             )
-            st.button("Show large", key=f"show-{index}", on_click=_look_at, args=(found, index), type="tertiary")
+            st.button("Enlarge", key=f"show-{index}", on_click=_look_at, args=(found, index), type="tertiary")
 
 
-def _matrix(prepared: Prepared, found: Variants, label: int, kinds: list[str], key: str) -> None:
+def _matrix(prepared: Prepared, found: SampleVariants, label: int, kinds: list[str], key: str) -> None:
     table, classes = found.table, prepared.pipeline.samples.classes
-    rows = np.flatnonzero(table["kind"].isin(kinds))
+    rows = found.of_kinds(kinds)
     picked = table.iloc[rows]
-    shares = (picked["entropy"] / np.log(len(classes))).to_numpy()
+    shares = (picked["entropy"] / Entropy.hardest(len(classes))).to_numpy()
     captions = [
-        f"{subject.words(kind, severity)} · seen as {classes[int(seen)]} · entropy {share:.0%} of the maximum"
+        f"{words(kind, severity)} · predicted as {classes[int(seen)]} · entropy {share:.0%} of the maximum"
         for kind, severity, seen, share in zip(
             picked["kind"], picked["severity"], picked["prediction"], shares, strict=True
         )
@@ -144,7 +146,7 @@ def _matrix(prepared: Prepared, found: Variants, label: int, kinds: list[str], k
 def _curves(prepared: Prepared, table: pd.DataFrame, shown: int) -> None:
     kind = table["kind"].get(shown)
     left, right = st.columns(2, gap="medium")
-    most = float(np.log(len(prepared.pipeline.samples.classes)))
+    most = Entropy.hardest(len(prepared.pipeline.samples.classes))
     with left:
         st.markdown("**Entropy by severity**, nats")
         st.plotly_chart(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import streamlit as st
 
-from curation.analysis.variants import parameters
+from curation.analysis.inspection import likeliest, side_by_side
 from curation.errors import CurationError
-from curation.storage.image_set import ImageSet
-from pages.ui import resources
+from curation.scores.entropy import Entropy
+from pages.ui import resources, session
 from pages.ui.opened import Prepared
 from pages.ui.shell import Done
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def choose(prepared: Prepared) -> int:
@@ -22,15 +27,14 @@ def choose(prepared: Prepared) -> int:
         int(samples.sample_ids[-1]),
         value=_hardest(prepared),
         step=1,
-        key="sample",
+        key=session.SAMPLE.key,
         bind="query-params",
         width=190,
     )
-    ids = samples.sample_ids
-    at = int(np.searchsorted(ids, sample_id))
-    if ids[min(at, len(ids) - 1)] != sample_id:
-        near = " and ".join(str(int(i)) for i in ids[max(at - 1, 0) : at + 1])
-        st.info(f"Sample {sample_id} is not in this workspace; the nearest: {near}.", icon=":material/search_off:")
+    near = samples.around(sample_id)
+    if sample_id not in near:
+        words = " and ".join(map(str, near))
+        st.info(f"Sample {sample_id} is not in this workspace; nearest: {words}.", icon=":material/search_off:")
         raise Done
     return int(sample_id)
 
@@ -47,36 +51,26 @@ def _hardest(prepared: Prepared) -> int:
     return int(pool["sample_id"].iloc[rows[0]] if len(rows) else pipeline.samples.sample_ids[0])
 
 
-Variant = tuple[str, int, str]
-"""Kind, severity and parameters (of attacks): what tells the variants of a sample apart."""
+def show(sample_id: int, variant: tuple[str, int, str]) -> None:
+    """Look at a variant of a sample, by its kind, severity and parameters, in its own view; for callbacks."""
+    session.SAMPLE.set(sample_id)
+    session.VARIANT.set(variant)
+    session.VARIANTS_GO.set("One sample")
 
 
-def show(sample_id: int, variant: Variant) -> None:
-    """Look at a variant of a sample, in the view of one sample; for callbacks."""
-    st.session_state["sample"] = sample_id
-    st.session_state["variant-shown"] = variant
-    st.session_state["variants-go"] = "One sample"
+def compared(images: Sequence[np.ndarray], *, side_px: int, caption: str | None = None, where: Any = st) -> None:
+    """Draw images of one size side by side, enlarged so that their pixels are crisp."""
+    where.image(side_by_side(images, side_px=side_px), caption=caption, width="stretch")
 
 
 def verdict(prepared: Prepared, probabilities: np.ndarray, label: int, entropy: float, clean_entropy: float) -> None:
     """Draw what the goal model says of an image: its best guesses, its entropy, and how that changed."""
     classes = prepared.pipeline.samples.classes
-    guess = int(probabilities.argmax())
-    most = np.log(len(classes))
+    first, *_ = guesses = likeliest(probabilities, count=4)
     st.markdown(
-        f"Seen as **{classes[guess]}** ({':green[right]' if guess == label else ':red[wrong]'}), entropy "
-        f"**{entropy:.3f}** nats ({entropy / most:.0%} of the maximum); the clean image has {clean_entropy:.3f}."
+        f"Predicted as **{classes[first[0]]}** ({':green[correct]' if first[0] == label else ':red[wrong]'}), entropy "
+        f"**{entropy:.3f}** nats ({entropy / Entropy.hardest(len(classes)):.0%} of the maximum); clean image: "
+        f"{clean_entropy:.3f}."
     )
-    for index in np.argsort(-probabilities)[:4]:
-        st.progress(float(probabilities[index]), text=f"{classes[index]} · {probabilities[index]:.1%}")
-
-
-def told_apart(images: ImageSet) -> str:
-    """Return the parameters by which people tell an attack's sets apart; nothing for a corruption."""
-    return parameters(images.plugin) if images.family == "adversarial" else ""
-
-
-def words(kind: str, severity: int, parameters: str = "") -> str:
-    """Return how people call a variant."""
-    name = kind.replace("_", " ")
-    return f"{name} ({parameters})" if parameters else " ".join(part for part in (name, str(severity or "")) if part)
+    for index, probability in guesses:
+        st.progress(probability, text=f"{classes[index]} · {probability:.1%}")
