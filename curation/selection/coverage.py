@@ -36,6 +36,8 @@ _CURVE = 100
 class CoverageSettings(Settings):
     """How the coverage strategies measure distance, and what they may choose from."""
 
+    former_fields: ClassVar = {"neighbours": "neighbors"}
+
     families: list[Literal["clean", "corruption", "adversarial"]] = Field(
         ["clean", "corruption", "adversarial"],
         min_length=1,

@@ -209,7 +209,7 @@ def test_variants_are_added_to_a_recipe_and_never_replaced() -> None:
 def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> None:
     written = {
         "source": {"reader": "digits"},
-        "selection": {"budget": 10},
+        "selection": {"budget": 10, "coverage": {"neighbours": 5}},
         "label_check": {"neighbours": 7},
         "variants": {
             "corruption": {"kinds": ["colour_quantisation/3"], "constants": "imgaug"},
@@ -225,6 +225,7 @@ def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> 
     }
     assert recipe.label_check is not None
     assert recipe.label_check.neighbors == 7
+    assert recipe.selection.coverage.neighbors == 5
     text = recipe.to_yaml()
     assert "color_quantization/3" in text
     assert "normalize: true" in text
