@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 Tell = Callable[[int, int, str], None]
 """Called in a task with the units of it that are done, those in all, and a few words; may raise to stop the task."""
 
-Task = Callable[[Tell], int]
-"""One independent piece of work: picklable, idempotent, writes its own results and returns how many units it did.
+Task = Callable[[Tell], T]
+"""One independent piece of work: picklable and idempotent.
 
-A unit is what the stage counts: images, or images times epochs of a training.
+A stage's task writes its own results and returns how many units it did: images, or images times epochs of a training.
 """
 
 Relay = Callable[[int, int, int, str], None]
@@ -26,7 +28,7 @@ class Engine(Protocol):
         """Where tasks compute: cuda, mps or cpu."""
         ...
 
-    def run(self, tasks: Sequence[Task], *, relay: Relay | None = None) -> Iterator[tuple[int, int]]:
+    def run(self, tasks: Sequence[Task[T]], *, relay: Relay | None = None) -> Iterator[tuple[int, T]]:
         """Run every task and yield its index and what it returned, as it ends.
 
         An abandoned iterator starts no more tasks. Raises: what a task raised; the results of the others are kept.

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from curation.engine.base import Relay, Task
+from curation.engine.base import Relay, T, Task
 
 
 class LocalEngine:
@@ -22,7 +22,7 @@ class LocalEngine:
         """See ``Engine.device``."""
         return self._device
 
-    def run(self, tasks: Sequence[Task], *, relay: Relay | None = None) -> Iterator[tuple[int, int]]:
+    def run(self, tasks: Sequence[Task[T]], *, relay: Relay | None = None) -> Iterator[tuple[int, T]]:
         """Run every task in order; see ``Engine.run``."""
         for index, task in enumerate(tasks):
             yield index, task(partial(relay, index) if relay else _ignore)

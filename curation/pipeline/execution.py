@@ -99,13 +99,13 @@ class Execution:
                     start = time.monotonic()
         self.tell(total, total)
 
-    def tasks(self, tasks: Sequence[Task], *, done: int = 0, total: int | None = None) -> None:
+    def tasks(self, tasks: Sequence[Task[int]], *, done: int = 0, total: int | None = None) -> None:
         """Run long tasks that tell how far they are, such as trainings; see ``run_tasks``."""
         run_tasks(self.engine, tasks, self.stage, done=done, total=total, report=self._report)
 
 
 def run_tasks(
-    engine: Engine, tasks: Sequence[Task], stage: str, *, done: int = 0, total: int | None = None, report: Report
+    engine: Engine, tasks: Sequence[Task[int]], stage: str, *, done: int = 0, total: int | None = None, report: Report
 ) -> int:
     """Run tasks that tell how far they are, and report them as one; return the units they did.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.engine import Engine
+from curation.engine import Engine, Task, Tell
 from curation.evaluation.baselines import baselines
 from curation.evaluation.measure import predictions_of
 from curation.evaluation.metrics import robustness
@@ -91,23 +91,25 @@ class Proxy:
     def figures(
         self, data: TrainingSet, *, on_step: Callable[[], None], lags: Callable[[int, float], bool]
     ) -> dict[str, float] | None:
-        """Train and measure.
+        """Train and measure, on the engine.
 
         Args: on_step: called after every batch, may raise to stop; lags: is told R on the way through the first
             training, and says whether to give up.
         Returns: the mean over trainings of each of ``FIGURES``, or None when given up.
         """
+        task: Task[dict[str, float] | None] = partial(self._measured, data, lags)
+        return next(iter(self.engine.run([task], relay=lambda *_: on_step())))[1]
+
+    def _measured(self, data: TrainingSet, lags: Callable[[int, float], bool], tell: Tell) -> dict[str, float] | None:
         results = []
         for number in range(self.settings.seeds):
-            for epoch, figures in self._curve(data, number, on_step):
+            for epoch, figures in self._curve(data, number, tell):
                 if not number and epoch < self.settings.schedule.epochs and lags(epoch, figures["R"]):
                     return None
             results.append(figures)
         return {name: float(np.mean([figures[name] for figures in results])) for name in FIGURES}
 
-    def _curve(
-        self, data: TrainingSet, number: int, on_step: Callable[[], None]
-    ) -> Iterator[tuple[int, dict[str, float]]]:
+    def _curve(self, data: TrainingSet, number: int, tell: Tell) -> Iterator[tuple[int, dict[str, float]]]:
         """Train once; yield epoch and figures at each check. Every try is trained with the same seeds."""
         schedule = self.settings.schedule
         seed = (self.settings.seed if schedule.seed is None else schedule.seed) + number
@@ -122,7 +124,7 @@ class Proxy:
             settings=schedule.model_copy(update={"seed": seed}),
             seed=seed,
             device=self.engine.device,
-            on_step=lambda *_: on_step(),
+            on_step=lambda done, total: tell(done, total, ""),
         ):
             if epoch.epoch in epochs:
                 yield epoch.epoch, robustness(predictions_of(network, self.suite, device=self.engine.device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation import jobs
-from curation.pipeline import FOR_SELECTION, TITLES
+from curation.pipeline import FOR_SELECTION, STAGES, TITLES
 from curation.progress import WORDS, Progress, duration
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session, state
@@ -78,9 +78,7 @@ def stages_panel(found: Workspace) -> None:
 
 def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
     statuses = [
-        status
-        for status in resources.pipeline().status()
-        if (status.stage, status.state) not in (("self_correction", "off"), ("coverage", "off"))  # few ask for them
+        status for status in resources.pipeline().status() if not (STAGES[status.stage].rare and status.state == "off")
     ]
     at = job.progress if job else None
     current = at.stage if at else None
