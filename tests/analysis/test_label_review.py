@@ -31,7 +31,7 @@ def samples_of(*, noise: bool = True) -> Samples:
     return found
 
 
-def suspects_of(samples: Samples) -> Suspects:
+def suspects_of(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> Suspects:
     """Row 0 is the most suspicious by ``combined``, the last row by ``forgetting``; even rows look like a dog."""
     rows = np.arange(COUNT)
     table = pd.DataFrame(
@@ -46,14 +46,13 @@ def suspects_of(samples: Samples) -> Suspects:
         }
     ).iloc[::-1]
     shards = SimpleNamespace(folder=SimpleNamespace(name="key"), table=lambda _: table)
-    pipeline = SimpleNamespace(
-        suspects=lambda _: shards, samples=samples, device="cpu", all_features=lambda: np.eye(COUNT, dtype=np.float32)
-    )
-    return Suspects(cast(Pipeline, pipeline), LabelCheck())
+    monkeypatch.setattr("curation.analysis.suspects.suspects_table", lambda *_: shards)
+    pipeline = SimpleNamespace(plan=None, samples=samples, device="cpu")
+    return Suspects(cast(Pipeline, pipeline), LabelCheck(), features=lambda: np.eye(COUNT, dtype=np.float32))
 
 
-def test_suspects_are_ordered_by_each_score_ties_by_the_combined_rank() -> None:
-    found = suspects_of(samples_of())
+def test_suspects_are_ordered_by_each_score_ties_by_the_combined_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = suspects_of(samples_of(), monkeypatch)
     assert list(found.scores) == ["combined", "forgetting"]
     assert found.order("combined").tolist() == list(range(COUNT))
     assert found.order("forgetting")[:3].tolist() == [COUNT - 2, COUNT - 1, COUNT - 3]
@@ -62,28 +61,28 @@ def test_suspects_are_ordered_by_each_score_ties_by_the_combined_rank() -> None:
     assert found.share("combined", COUNT - 1) == 0
 
 
-def test_pairs_count_what_looks_like_another_class_and_typical_samples_do_not() -> None:
-    found = suspects_of(samples_of())
+def test_pairs_count_what_looks_like_another_class_and_typical_samples_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = suspects_of(samples_of(), monkeypatch)
     assert found.pairs.tolist() == [[0, 20, 0], [0, 0, 0], [0, 0, 0]]
     assert found.typical == [[1, 3, 5, 7, 9], [], []], "the surest of those that agree"
 
 
-def test_an_opinion_is_the_likeliest_classes_in_order() -> None:
-    found = suspects_of(samples_of())
+def test_an_opinion_is_the_likeliest_classes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = suspects_of(samples_of(), monkeypatch)
     found.__dict__["probabilities"] = np.array([[0.2, 0.2, 0.6]], np.float32)
     assert found.opinion(0, count=2) == [(2, pytest.approx(0.6)), (0, pytest.approx(0.2))]
 
 
-def test_the_nearest_leave_out_the_sample_itself() -> None:
-    found = suspects_of(samples_of())
+def test_the_nearest_leave_out_the_sample_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = suspects_of(samples_of(), monkeypatch)
     near = found.nearest(np.array([3, 4]), ahead=np.arange(10))
     assert near.shape == (2, NEAREST)
     assert 3 not in near[0]
 
 
-def test_a_queue_is_filtered_and_keeps_what_is_decided_while_it_is_looked_at() -> None:
+def test_a_queue_is_filtered_and_keeps_what_is_decided_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = samples_of()
-    found = suspects_of(samples)
+    found = suspects_of(samples, monkeypatch)
     decided: dict[int, Decided] = {100: "confirmed", 104: 1}
     both = queue(found, samples, decided, score="combined", given=0, looks=1, which="all")
     assert both.rows.tolist() == list(range(0, COUNT, 2))
@@ -101,9 +100,9 @@ def test_a_place_is_where_the_sample_is_or_the_first() -> None:
     assert [place(ids, one) for one in (5, 7, 4, None)] == [2, 0, 0, 0]
 
 
-def test_progress_judges_the_last_reviewed_and_not_what_was_relabeled_unseen() -> None:
+def test_progress_judges_the_last_reviewed_and_not_what_was_relabeled_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = samples_of()
-    found = suspects_of(samples)
+    found = suspects_of(samples, monkeypatch)
     decided: dict[int, Decided] = {100: 1, 102: "confirmed", 104: "dropped", 106: 2, 999: "confirmed"}
     at = progress(found, samples, queue(found, samples, decided, score="combined"), bulk=[106])
     assert (at.decided, at.relabeled, at.dropped) == (4, 2, 1), "of samples that are here"
@@ -113,16 +112,18 @@ def test_progress_judges_the_last_reviewed_and_not_what_was_relabeled_unseen() -
     assert (at.judged, at.wrong) == (LAST, 0), "the least suspicious of those reviewed"
 
 
-def test_injected_noise_is_counted_among_the_first_and_all() -> None:
+def test_injected_noise_is_counted_among_the_first_and_all(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = samples_of()
-    assert truly_wrong(suspects_of(samples), samples, "combined") == (COUNT, 10, 10)
+    assert truly_wrong(suspects_of(samples, monkeypatch), samples, "combined") == (COUNT, 10, 10)
     clean = samples_of(noise=False)
-    assert truly_wrong(suspects_of(clean), clean, "combined") is None
+    assert truly_wrong(suspects_of(clean, monkeypatch), clean, "combined") is None
 
 
-def test_many_are_relabeled_where_the_suggestion_is_sure_and_nothing_is_decided() -> None:
+def test_many_are_relabeled_where_the_suggestion_is_sure_and_nothing_is_decided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     samples = samples_of()
-    found = suspects_of(samples)
+    found = suspects_of(samples, monkeypatch)
     asked = queue(found, samples, {100: "confirmed"}, score="combined")
     would = bulk(found, samples, asked, first=10, confidence=0.85)
     assert would.rows.tolist() == [2, 4, 6]
@@ -137,8 +138,10 @@ def test_the_cost_of_a_search_and_a_class_too_small(computed: Pipeline) -> None:
     found = label_search(computed, check)
     assert (found.folds, found.images, found.done) == (3, len(computed.samples) * 10, 0)
     assert found.smallest is None
-    few: Any = SimpleNamespace(samples=samples_of(), recipe=computed.recipe, workspace=computed.workspace)
-    few.plan.model_key, few.samples.__dict__["labels"] = computed.model_key, np.array([0] * 38 + [2] * 2)
+    few: Any = SimpleNamespace(
+        samples=samples_of(), recipe=computed.recipe, workspace=computed.workspace, plan=computed.plan
+    )
+    few.samples.__dict__["labels"] = np.array([0] * 38 + [2] * 2)
     small = label_search(few, check)
     assert small.smallest == ("owl", 2)
     assert small.done == 0

@@ -230,7 +230,7 @@ def test_self_correction_is_a_strategy_with_a_cost(workspace: Workspace, compute
     recipe = computed.recipe.with_changes(**{"selection.strategy": "self_correction", "self_correction": quick})
     pipeline = Pipeline(recipe, workspace, device="cpu")
     assert [found.state for found in pipeline.status() if found.stage == "self_correction"] == ["missing"]
-    with pytest.raises(CurationError, match="strategy self_correction is not worked out"):
+    with pytest.raises(CurationError, match="strategy self_correction is not computed"):
         pipeline.select()
     pipeline.run(("self_correction",))
     selected = pipeline.select()

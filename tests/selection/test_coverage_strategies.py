@@ -195,7 +195,7 @@ def covered(workspace: Workspace) -> Pipeline:
     )
     pipeline = Pipeline(recipe, workspace, device="cpu")
     assert pipeline.unordered()
-    with pytest.raises(CurationError, match="facility_location is not worked out for these settings"):
+    with pytest.raises(CurationError, match="facility_location is not computed for these settings"):
         pipeline.select()
     pipeline.run(FOR_SELECTION)
     return pipeline

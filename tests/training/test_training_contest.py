@@ -77,7 +77,8 @@ def test_an_epoch_is_the_contests_loop() -> None:
     images = numbers.integers(0, 256, (600, 16, 16, 3), dtype=np.uint8)
     labels = numbers.dirichlet(np.full(4, 0.3), 600).astype(np.float32)
     ours, theirs = (build("tiny_resnet", classes=4, shape=(16, 16, 3), seed=1) for _ in range(2))
-    first = next(train(ours, images, labels, settings=CONTEST, seed=0))
+    settings = CONTEST.model_copy(update={"threads": torch.get_num_threads()})  # as the loop below
+    first = next(train(ours, images, labels, settings=settings, seed=0))
 
     optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     made = Batches(images, labels, None, settings=CONTEST, classes=4, device=torch.device("cpu"))
