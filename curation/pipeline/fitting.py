@@ -14,6 +14,7 @@ from torch import nn
 
 from curation.errors import CurationError
 from curation.models.architectures import build
+from curation.models.ensemble import Ensemble
 from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
 from curation.storage.workspace import KeptModel
@@ -88,9 +89,18 @@ def load(kept: KeptModel, *, epoch: int | None = None, missing: str) -> nn.Modul
     about = kept.about
     if about is None:
         raise CurationError(missing)
-    network = build(about["architecture"], classes=about["classes"], shape=tuple(about["shape"]))
+    shape, members = tuple(about["shape"]), about.get("members", 1)
+    network = network_of(about["architecture"], classes=about["classes"], shape=shape, members=members)
     load_weights(network, kept.weights_at(epoch))
     return folded(network)
+
+
+def network_of(
+    architecture: str, *, classes: int, shape: tuple[int, int, int], members: int = 1, seed: int = 0
+) -> nn.Module:
+    """Return a network of fresh weights, or several that answer together; arguments as ``build`` has them."""
+    networks = [build(architecture, classes=classes, shape=shape, seed=seed + index) for index in range(members)]
+    return networks[0] if members == 1 else Ensemble(networks)
 
 
 def words(history: History) -> str:

@@ -12,7 +12,7 @@ from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError
 from curation.pipeline.model_ref import NOT_READY, ModelRef
 from curation.plugin import fingerprint
-from curation.recipe import Recipe
+from curation.recipe import Recipe, member_seed
 from curation.scores import scores_of
 from curation.storage.files import digest
 from curation.storage.image_set import ImageSet
@@ -104,10 +104,35 @@ class Plan:
                     f"goal_model.checkpoint: there is no readable file {goal.checkpoint}; give a safetensors file or "
                     "a state dict, or leave it out to train a goal model"
                 ) from None
-            return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape])
+            several = [goal.members] if goal.members > 1 else []
+            return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape, *several])
+        if goal.members > 1:
+            return fingerprint(["together", [member.model_key for member in self.members()]])
         settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})
         about = [goal.architecture, settings, self.training_seed, samples.digest, *goal.train.versions]
         return fingerprint(["trained", *about])
+
+    def members(self) -> list[Plan]:
+        """Return the plans of the goal model's trainings, each of one member alone; of a goal model of one, this plan.
+
+        The first member is the goal model that the recipe would have alone.
+        """
+        goal = self.recipe.goal_model
+        if goal.members == 1 or goal.checkpoint is not None:
+            return [self]
+        found = []
+        for index in range(goal.members):
+            train = goal.train.model_copy(update={"seed": member_seed(self.training_seed, index)})
+            alone = goal.model_copy(update={"members": 1, "train": train})
+            member = Plan(
+                self.recipe.model_copy(update={"goal_model": alone}),
+                self.workspace,
+                device=self.device,
+                role=self.role,
+            )
+            member.__dict__["samples"] = self.samples
+            found.append(member)
+        return found
 
     @cached_property
     def model_digest(self) -> str:

@@ -1,7 +1,7 @@
 """The recipe: one whole curation as a document that the dashboard, the command line and Python share."""
 
 from curation.recipe.diff import differences, in_words, recipe_differences
-from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs
+from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs, member_seed
 from curation.recipe.label_check import LabelCheck
 from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
@@ -24,5 +24,6 @@ __all__ = [
     "differences",
     "in_words",
     "kept_epochs",
+    "member_seed",
     "recipe_differences",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from curation.plugin import Settings
@@ -18,6 +19,11 @@ def kept_epochs(epochs: int) -> list[int]:
     """
     kept = min(epochs, KEPT_EPOCHS)
     return [epochs * part // kept for part in range(1, kept + 1)]
+
+
+def member_seed(seed: int, index: int) -> int:
+    """Return the seed of one member's training, by its index; the first one's is that of a goal model of one."""
+    return seed if index == 0 else int(np.random.SeedSequence([seed, index]).generate_state(1)[0] >> 1)
 
 
 def require_epoch(epoch: int, *, checkpoint: str | None, train: Training) -> None:
@@ -55,6 +61,12 @@ class GoalModel(Settings):
     architecture: str = Field("tiny_resnet", description="an architecture's name; see `curation list models`")
     checkpoint: str | None = Field(None, description="a file of weights (safetensors or a state dict); None: train")
     train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
+    members: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="trainings, each from a seed of its own, that answer together: the mean of their probabilities",
+    )
     epoch: int | None = Field(
         None, ge=1, description="use the weights as they were after this epoch of the training; None: the last"
     )

@@ -90,6 +90,8 @@ class Recipe(Settings):
         value = self.model_dump(mode="json")
         if self.self_correction == SelfCorrection() and not defaults:
             del value["self_correction"]
+        if self.goal_model.members == 1 and not defaults:
+            del value["goal_model"]["members"]
         if self.source.noise is None and not defaults:
             del value["source"]["noise"]
         reader = value["source"].pop("reader")

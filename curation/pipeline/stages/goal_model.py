@@ -5,6 +5,7 @@ One training gives many goal models: the weights after several of its epochs are
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from torch import nn
 
 from curation.engine import Tell
 from curation.errors import CurationError
-from curation.models.architectures import build
+from curation.models.ensemble import Ensemble
 from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
 from curation.pipeline.execution import Execution, Result
-from curation.pipeline.fitting import History, fit, serialized
+from curation.pipeline.fitting import History, fit, network_of, serialized
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.score import ranks
@@ -55,29 +56,39 @@ class MakeGoalModel(Stage):
     def status(self, plan: Plan, *, verify: bool = False) -> Status:
         """See ``Stage.status``."""
         goal, kept = plan.recipe.goal_model, plan.workspace.model(plan.model_key)
-        epochs = 1 if goal.checkpoint else goal.train.epochs
+        epochs = 1 if goal.checkpoint else goal.train.epochs * goal.members
         if kept.ready(plan.epoch, verify=verify):
             return self._status("done", epochs, epochs)
-        if kept.started:
-            return self._status("partial", len(kept.history()), epochs)
+        parts = [plan.workspace.model(member.model_key) for member in plan.members()]
+        if any(part.started or (len(parts) > 1 and part.ready()) for part in parts):
+            return self._status("partial", sum(len(part.history()) for part in parts), epochs)
         return self._status("stale" if plan.workspace.models() else "missing", 0, epochs)
 
     def cost(self, plan: Plan) -> float:
         """See ``Stage.cost``: of its whole training, whichever epoch is used."""
-        return plan.workspace.model(plan.model_key).seconds
+        return sum(plan.workspace.model(member.model_key).seconds for member in plan.members())
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``: the epochs done are kept."""
         plan = execution.plan
-        kept = plan.workspace.model(plan.model_key)
-        with execution.alone(plan.model_key, 1):
+        kept, members = plan.workspace.model(plan.model_key), plan.members()
+        with execution.alone(plan.model_key, 1), ExitStack() as held:
             if not kept.ready(plan.epoch, verify=True):
-                execution.tasks([partial(make_goal_model, plan)])
+                for member in members if len(members) > 1 else []:
+                    held.enter_context(execution.alone(member.model_key, 1))
+                execution.tasks([partial(make_goal_model, member) for member in members if not _trained(member)])
+                if len(members) > 1:
+                    execution.tasks([partial(join_members, plan)])
         execution.tell(1, 1, unit="model")
 
 
+def _trained(plan: Plan) -> bool:
+    kept = plan.workspace.model(plan.model_key)
+    return all(kept.ready(epoch, verify=True) for epoch in {None, plan.epoch})
+
+
 def make_goal_model(plan: Plan, tell: Tell) -> int:
-    """Train or load the recipe's goal model and keep it; an ``engine.Task`` that counts images trained on."""
+    """Train or load a goal model, of several members one, and keep it; an ``engine.Task`` that counts images."""
     goal, history = plan.recipe.goal_model, History()
     kept, network = plan.workspace.model(plan.model_key), _network(plan)
     if goal.checkpoint is not None:
@@ -88,11 +99,19 @@ def make_goal_model(plan: Plan, tell: Tell) -> int:
     weights = serialized(network.eval())
     measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
     history[-1:] = [row | measured for row in history[-1:]]
-    about = {
+    kept.finish(weights, _about(plan, measured, history))
+    return 1 if goal.checkpoint else goal.train.epochs * len(plan.samples)
+
+
+def _about(plan: Plan, measured: dict[str, Any], history: History) -> dict[str, Any]:
+    """Return a finished goal model's description."""
+    goal = plan.recipe.goal_model
+    return {
         "architecture": goal.architecture,
+        "members": goal.members,
         "classes": len(plan.samples.classes),
         "shape": list(plan.samples.shape),
-        "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train"}),
+        "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train", "members"}),
         "seed": plan.training_seed,
         "role": plan.role,
         "samples": None if goal.checkpoint is not None else plan.samples.digest,
@@ -100,13 +119,44 @@ def make_goal_model(plan: Plan, tell: Tell) -> int:
         "history": history,
         "seconds": round(sum(row["seconds"] for row in history), 3),
     }
-    kept.finish(weights, about)
-    return 1 if goal.checkpoint else goal.train.epochs * len(plan.samples)
+
+
+def join_members(plan: Plan, tell: Tell) -> int:
+    """Keep the finished members' weights as those of one goal model, epoch for epoch; an ``engine.Task``."""
+    epochs, kept = plan.recipe.goal_model.train.epochs, plan.workspace.model(plan.model_key)
+    parts = [plan.workspace.model(member.model_key) for member in plan.members()]
+    earlier, history, weights = _Accuracies(plan, MEASURED_EARLIER), History(), b""
+    measured: dict[str, Any] = {}
+    for rows in zip(*(part.history() for part in parts), strict=True):
+        epoch = int(rows[0]["epoch"])
+        row = {name: float(np.mean([one[name] for one in rows])) for name in ("loss", "accuracy")}
+        row |= {"epoch": epoch, "seconds": round(sum(one["seconds"] for one in rows), 3)}
+        if all("digest" in one for one in rows):
+            network = _network(plan)
+            assert isinstance(network, Ensemble)
+            for member, part in zip(network.members, parts, strict=True):
+                load_weights(member, part.weights_at(None if epoch == epochs else epoch))
+            weights = serialized(network.eval())
+            accuracies = _Accuracies(plan, MEASURED) if epoch == epochs else earlier
+            measured = {"digest": digest(weights), **accuracies(network.to(plan.device))}
+            row |= measured
+            if epoch < epochs:
+                kept.write_weights(epoch, weights)
+        history.append(row)
+        tell(epoch, epochs, "members answer together")
+    kept.finish(weights, _about(plan, measured, history))
+    return epochs
 
 
 def _network(plan: Plan) -> nn.Module:
-    samples, architecture = plan.samples, plan.recipe.goal_model.architecture
-    return build(architecture, classes=len(samples.classes), shape=samples.shape, seed=plan.training_seed)
+    samples, goal = plan.samples, plan.recipe.goal_model
+    return network_of(
+        goal.architecture,
+        classes=len(samples.classes),
+        shape=samples.shape,
+        members=goal.members,
+        seed=plan.training_seed,
+    )
 
 
 def _train(plan: Plan, network: nn.Module, kept: KeptModel, tell: Tell) -> History:
