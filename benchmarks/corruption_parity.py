@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.corruptions import photographs
 from benchmarks.imgaug_parity import SPRITE, first_thousand, statistics
+from benchmarks.photographs import photographs
 from curation.corruptions import CORRUPTIONS, Constants
 from curation.models.architectures import build
 from curation.models.folding import folded

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
-from scipy.ndimage import gaussian_filter
 
+from benchmarks.imgaug_parity import PUBLISHED_SEVERITY, imgaug_operation
+from benchmarks.photographs import photographs
 from curation.corruptions import CORRUPTIONS, Constants, kinds_of
 from curation.randomness import stream_seeds
 
@@ -37,14 +38,6 @@ def seconds(work: Callable[[], object], runs: int) -> np.ndarray:
         work()
         times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
     return np.min(times, axis=0)
-
-
-def photographs(number: int, side_px: int) -> np.ndarray:
-    """Return uint8 N×side×side×3: smooth pictures with full contrast."""
-    rough = np.random.default_rng(0).normal(size=(number, side_px, side_px, 3)).astype(np.float32)
-    smooth = gaussian_filter(rough, (0, side_px / 12, side_px / 12, 0), mode="wrap")
-    low, high = smooth.min(axis=(1, 2, 3), keepdims=True), smooth.max(axis=(1, 2, 3), keepdims=True)
-    return np.round((smooth - low) / (high - low) * 255).astype(np.uint8)
 
 
 def corrupt_all(batch: torch.Tensor, names: Iterable[str], severities: list[int], constants: Constants) -> None:
@@ -184,7 +177,6 @@ def main() -> None:
 
 def against_imgaug(batch: torch.Tensor, pictures: np.ndarray) -> None:
     """Print the table of the 14 operations of transferable-example curation, at their published strengths."""
-    from benchmarks.imgaug_parity import PUBLISHED_SEVERITY, imgaug_operation
 
     def theirs(name: str, number: int | None = None) -> None:
         operation = imgaug_operation(name, 0)

@@ -31,7 +31,7 @@ import torch
 from benchmarks import coverage_libraries, sprites
 from benchmarks.coverage_libraries import Problem, similarities
 from curation.coverage import assign
-from curation.coverage.points import Points
+from curation.coverage.on_device import on_device
 from curation.embedding.neighbors import nearest_neighbors
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +93,7 @@ def each_class(points: np.ndarray, labels: np.ndarray, contest: Contest) -> None
     problems = []
     for label in classes:
         some = points[labels == label]
-        apart = Points.of(some, metric="l2", device="cpu").block(np.arange(len(some))).numpy()
+        apart = on_device(some, metric="l2", device="cpu").block(np.arange(len(some))).numpy()
         problems.append({"count": np.array(count), "points": some, "distance": apart})
 
     def values(chosen: list[np.ndarray]) -> np.ndarray:
@@ -133,7 +133,7 @@ def all_pairs(points: np.ndarray, labels: np.ndarray, contest: Contest) -> None:
     print(
         f"\nAll, all pairs: the others would need a matrix of {len(points) ** 2 * 8 / 2**30:.1f} GiB, and are left out"
     )
-    widest = Points.of(points, metric="l2", device="cpu").totals(int)[1]
+    widest = on_device(points, metric="l2", device="cpu").totals(int)[1]
 
     def values(chosen: list[np.ndarray]) -> np.ndarray:
         return np.array([(widest - assign(points, chosen[0])[1]).sum(dtype=np.float64)])  # of all chosen only

@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.corruptions import photographs
+from benchmarks.photographs import photographs
 from curation.corruptions import CORRUPTIONS, Corruption, kinds_of
 from curation.randomness import stream_seeds
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.architecture import (
+    BASE,
+    CALCULATING_PAGES,
+    CIRCLES_FOR_TYPES,
+    COMPUTE,
+    CONTRIBUTING,
+    FILE_NAMES_ELSEWHERE,
+    ROOMS,
+    room_of,
+    written,
+)
+from tests.import_graph import circles, graph, modules
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = {
@@ -17,6 +31,7 @@ LIBRARIES = {
     "scipy",
     "pandas",
     "pydantic",
+    "pydantic_core",
     "timm",
     "sklearn",
     "umap",
@@ -27,24 +42,17 @@ LIBRARIES = {
     "cleanlab",
 }
 """What the compute packages may import: each is usable alone, on a bare GPU machine."""
-INSIDE = {
-    "curation.plugin",
-    "curation.errors",
-    "curation.randomness",
-    "curation.progress",
-    "curation.memory",
-    "curation.threads",
-}
-COMPUTE = (
-    *("scores", "corruptions", "attacks", "embedding", "selection", "models", "training"),
-    *("coverage", "label_errors"),
-)
+ARROWS = graph()
 SOURCES = sorted([*(ROOT / "curation").rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"])
 
 
-def imports(path: Path) -> set[str]:
+def imports(path: Path, *, for_types: bool = True) -> set[str]:
+    """Return the modules that a file names in imports. Args: for_types: also those for annotations only."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    if not for_types:
+        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -58,13 +66,13 @@ def test_only_the_dashboard_imports_streamlit(path: Path) -> None:
         assert not any(name.split(".")[0] in ("streamlit", "pages") for name in imports(path))
 
 
-@pytest.mark.parametrize("package", COMPUTE)
+@pytest.mark.parametrize("package", [*BASE.split(), *COMPUTE.split()])
 def test_compute_packages_stand_alone(package: str) -> None:
-    for path in (ROOT / "curation" / package).glob("*.py"):
+    whole = ROOT / "curation" / package
+    for path in whole.rglob("*.py") if whole.is_dir() else [whole.with_suffix(".py")]:
         for name in imports(path):
             top = name.split(".")[0]
-            allowed = top in LIBRARIES or top in sys.stdlib_module_names or name in INSIDE
-            allowed = allowed or name.startswith(tuple(f"curation.{member}" for member in COMPUTE))
+            allowed = top in LIBRARIES or top in sys.stdlib_module_names or top == "curation"
             assert allowed, f"{path.relative_to(ROOT)} imports {name}"
 
 
@@ -75,7 +83,7 @@ def test_compute_packages_import_without_the_product() -> None:
     code = f"""
 import sys
 for name in {blocked.split()!r}: sys.modules[name] = None
-for package in {[p for p in COMPUTE if p != "embedding"]!r}: __import__("curation." + package)
+for package in {[p for p in COMPUTE.split() if p != "embedding"]!r}: __import__("curation." + package)
 """
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -86,17 +94,66 @@ def test_modules_stay_short(path: Path) -> None:
     """More than 400 lines needs a reason, given here."""
     reasons = {
         "curation/cli/main.py": "one command a function; they share their options",
-        "curation/pipeline/pipeline.py": "one stage a method; they share their keys",
     }
     name = str(path.relative_to(ROOT))
     limit = 560 if name in reasons else 400
     assert len(path.read_text().splitlines()) <= limit
 
 
-def test_only_workspace_and_storage_spell_file_names() -> None:
-    for path in (ROOT / "curation").rglob("*.py"):
-        if path.parent.name != "storage":
-            assert "shard-" not in path.read_text(), path
+FILE_NAME = re.compile(r"shard-|[a-z_-]+\.(json|jsonl|log|txt|pid|npy|parquet|safetensors|pt)")
+
+
+def test_only_storage_spells_names_of_a_workspaces_files() -> None:
+    """Formats of others and of exports have names of their own: readers, exporters, what reads those."""
+    free = {"storage", "readers", "exporters"}
+    found = set()
+    for path in sorted((ROOT / "curation").rglob("*.py")):
+        name = str(path.relative_to(ROOT))
+        if path.parent.name in free or name in ("curation/dataset.py", "curation/evaluation/own_suite.py"):
+            continue
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        if any(isinstance(word, str) and FILE_NAME.fullmatch(word) for word in words) or "shard-" in path.read_text():
+            found.add(name)
+    assert found == FILE_NAMES_ELSEWHERE, "keep FILE_NAMES_ELSEWHERE in tests/architecture.py as short as it can be"
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_lies_in_a_room_and_imports_what_the_room_may(module: str) -> None:
+    room = room_of(module)
+    assert room in ROOMS, f"{room} is not in tests/architecture.py: say what it is and what it may import"
+    base = {f"curation.{name}" for name in BASE.split()}
+    may = {f"curation.{name}" if name != "pages" else name for name in ROOMS[room].may_import.split()}
+    may |= {room, *base} if room not in base else base
+    if not room.startswith("curation"):
+        may |= {"curation"}  # what a user imports
+    wrong = sorted(other for other in ARROWS[module] if room_of(other) not in may)
+    assert not wrong, f"{module} imports {', '.join(wrong)}; the walls are in tests/architecture.py"
+
+
+def test_no_module_imports_itself_around_a_circle() -> None:
+    assert circles(graph(for_types=False)) == []
+    assert circles(ARROWS) == CIRCLES_FOR_TYPES
+
+
+def test_pages_calculate_nothing() -> None:
+    """numpy, pandas and torch in a page are signs of work that belongs into curation; components pack bytes."""
+    found = set()
+    for path in sorted((ROOT / "pages").rglob("*.py")):
+        if "components" not in path.parts and imports(path, for_types=False) & {
+            "numpy",
+            "pandas",
+            "torch",
+            "scipy",
+            "sklearn",
+        }:
+            found.add(str(path.relative_to(ROOT / "pages").with_suffix("")))
+    assert not found - CALCULATING_PAGES, "move what is computed to curation.analysis"
+    assert not CALCULATING_PAGES - found, "take these out of CALCULATING_PAGES in tests/architecture.py"
+
+
+def test_the_plan_in_contributing_is_current() -> None:
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    assert text == written(text), "run python -m tests.architecture"
 
 
 def test_every_cached_result_is_kept_under_its_key() -> None:

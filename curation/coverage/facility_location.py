@@ -10,7 +10,8 @@ import scipy.sparse
 import torch
 
 from curation.coverage.greedy import Greedy
-from curation.coverage.points import Graph, Points
+from curation.coverage.on_device import on_device
+from curation.coverage.points import Graph
 from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
 from curation.errors import CurationError
@@ -58,7 +59,7 @@ def facility_location(
     Source: CRAIG (Mirzasoleiman, Bilmes & Leskovec 2020) with max(D) − D; Minoux 1978; Mirzasoleiman et al. 2015.
     """
     begun = time.perf_counter()
-    values = Points.of(points, metric=metric, device=device)
+    values = on_device(points, metric=metric, device=device)
     choice = Choice(values.size, given=given, owners=owners)
     choice.check(count)
     if method not in ("lazy", "stochastic"):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from curation.coverage.on_device import on_device
 from curation.coverage.points import Points
 from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.distances import Metric
@@ -34,7 +35,7 @@ def k_center(
     Source: Gonzalez 1985, "Clustering to minimize the maximum intercluster distance"; Sener & Savarese 2018.
     """
     begun = time.perf_counter()
-    values = Points.of(points, metric=metric, device=device)
+    values = on_device(points, metric=metric, device=device)
     choice = Choice(values.size, given=given, owners=owners)
     choice.check(count)
     chosen = np.empty(0, np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from curation.coverage.k_center import farthest_first
-from curation.coverage.points import Points
+from curation.coverage.on_device import on_device
 from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.clusters import clusters
 from curation.embedding.distances import Metric
@@ -36,7 +36,7 @@ def k_means(
     Source: Lloyd 1982; Arthur & Vassilvitskii 2007 for the first centers.
     """
     begun = time.perf_counter()
-    values = Points.of(points, metric=metric, device=device)
+    values = on_device(points, metric=metric, device=device)
     choice = Choice(values.size, given=given, owners=owners)
     choice.check(count)
     on_progress(0, count)

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curation.embedding.distances import Metric, checked
-from curation.errors import CurationError
+from curation.embedding.distances import Metric
 
 _BLOCK_VALUES = {"cpu": 1 << 22, "other": 1 << 28}
 _PAIR_VALUES = 1 << 24
@@ -36,23 +35,6 @@ class Points:
         self._values = torch.from_numpy(values).to(self.device)
         self._values = self._values - self._values.mean(0)
         self._squares = self._values.square().sum(1)
-
-    @staticmethod
-    def of(points: np.ndarray, *, metric: Metric, device: str | torch.device) -> Points:
-        """Check points, float32 N×D, and put them on a device.
-
-        Raises: CurationError: values that are not finite, no points, an unknown metric.
-        """
-        values = checked(points, "points")
-        if metric not in ("l2", "cosine"):
-            raise CurationError(f"metric must be l2 or cosine, got {metric!r}")
-        if metric == "cosine":
-            values = _directions(values)
-        if torch.device(device).type != "cpu":
-            return Points(values, metric=metric, device=device)
-        from curation.coverage.compiled import CompiledPoints  # compiles
-
-        return CompiledPoints(values, metric=metric, device=device)
 
     def _describe(self, values: np.ndarray, metric: Metric, device: str | torch.device) -> None:
         self.values = values
@@ -163,10 +145,3 @@ class Points:
     def lower(self, position: int, apart: np.ndarray) -> None:
         """Lower distances, float32 N, where a point is nearer."""
         np.minimum(apart, self.block(np.array([position]))[0].cpu().numpy(), out=apart)
-
-
-def _directions(values: np.ndarray) -> np.ndarray:
-    """Return unit vectors; where there are vectors of zeros, with one more dimension, in which those point."""
-    norms = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
-    unit = (values / np.where(norms > 0, norms, 1)).astype(np.float32)
-    return unit if norms.all() else np.column_stack([unit, norms == 0]).astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from curation.coverage.points import Points
+from curation.coverage.on_device import on_device
 from curation.embedding.distances import Metric
 
 _PROBES = 500
@@ -21,7 +21,7 @@ def suggest_radius(
 
     Raises: CurationError: broken points.
     """
-    values = Points.of(points, metric=metric, device=device)
+    values = on_device(points, metric=metric, device=device)
     probes = np.unique(np.linspace(0, values.size - 1, min(_PROBES, values.size)).astype(np.int64))
     apart = np.sort(np.concatenate([some.cpu().numpy() for _, some in values.blocks(probes)]), axis=1)
     ranks = np.array([1, values.size // 100, values.size // 2]).clip(min(1, values.size - 1), values.size - 1)

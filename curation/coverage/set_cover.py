@@ -10,7 +10,7 @@ import torch
 
 from curation.coverage.greedy import Greedy
 from curation.coverage.k_center import farthest_first
-from curation.coverage.points import Points
+from curation.coverage.on_device import on_device
 from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.distances import Metric
 from curation.errors import CurationError
@@ -42,7 +42,7 @@ def set_cover(
     """
     begun = time.perf_counter()
     radius = checked_radius(radius)
-    values = Points.of(points, metric=metric, device=device)
+    values = on_device(points, metric=metric, device=device)
     choice = Choice(values.size, given=given, owners=owners)
     if count is not None:
         choice.check(count)

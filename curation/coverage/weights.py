@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from curation.coverage.points import Points
+from curation.coverage.on_device import on_device
 from curation.coverage.set_cover import checked_radius
 from curation.embedding.distances import Metric
 from curation.errors import CurationError
@@ -20,7 +20,7 @@ def assign(
     Returns: positions in ``chosen``, int64 N, and distances, float32 N.
     Raises: CurationError: none chosen, positions that are none or twice there, broken points.
     """
-    values = Points.of(points, metric=metric, device=device)
+    values = on_device(points, metric=metric, device=device)
     chosen = _checked(chosen, values.size)
     if not len(chosen):
         raise CurationError("no points are chosen to which others could be assigned; choose at least one")
@@ -41,7 +41,7 @@ def coverage_curve(
 
     Raises: CurationError: a radius not above 0, positions that are none or twice there, broken points.
     """
-    values, radius = Points.of(points, metric=metric, device=device), checked_radius(radius)
+    values, radius = on_device(points, metric=metric, device=device), checked_radius(radius)
     chosen = _checked(chosen, values.size)
     first = values.first_within(chosen, radius)
     counts = np.bincount(first, minlength=len(chosen) + 1)[: len(chosen)]
@@ -61,7 +61,7 @@ def within_radius_counts(
     Raises: as ``coverage_curve``. Source: "points within r" of Cai, Cao & Liu, "An Empirical Study of Robust Deep
         Models".
     """
-    values, radius = Points.of(points, metric=metric, device=device), checked_radius(radius)
+    values, radius = on_device(points, metric=metric, device=device), checked_radius(radius)
     reach = np.full(values.size, radius, np.float32)
     return values.gains(_checked(chosen, values.size), reach, counting=True).astype(np.float32)
 

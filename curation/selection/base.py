@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -13,11 +13,15 @@ from curation.plugin import Plugin
 from curation.selection.family import Family
 from curation.selection.order import first, least_of_each_sample
 
-if TYPE_CHECKING:
-    from curation.selection.coverage import CoverageRun
-
 Within = Literal["boundary", "family"]
 """What a strategy chooses from: the candidates between offset and floor, or all of the family."""
+
+
+class Ordering(Protocol):
+    """What computes the order of a selector's choice while a selection is made."""
+
+    def order(self, selector: Any, group: Group, need: int, *, seed: int) -> np.ndarray:
+        """Return uint32 N: the order of choice among the group's candidates."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Group:
     bounded: bool = False
     one_per_sample: bool = False
     given: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    coverage_run: CoverageRun | None = None
+    coverage_run: Ordering | None = None
 
     @property
     def rows(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from curation.errors import UsageError
 from curation.storage.files import clear_write_errors, local_or_remote, read_json, write_bytes, write_json
 from curation.storage.models import KeptModel as KeptModel
-from curation.storage.samples import SampleHeader
+from curation.storage.sample_header import SampleHeader
 from curation.storage.shards import Shards
 
 PARTS = (

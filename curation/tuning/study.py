@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import pandas as pd
 from curation.errors import CurationError, UsageError
 from curation.recipe import Recipe
 from curation.selection.pool import FAMILIES
-from curation.storage.files import read_json, write_json
+from curation.storage.studies import KeptStudy, kept_studies
 from curation.storage.workspace import Workspace
 from curation.tuning.settings import Tuning
 
@@ -30,51 +28,18 @@ COLUMNS = [
 ]
 
 
-class StudyFolder:
+class StudyFolder(KeptStudy):
     """Where a tuning is kept: what was asked, and the journal of its tries."""
-
-    def __init__(self, workspace: Workspace, name: str) -> None:
-        """Raises: UsageError: a name that cannot be a folder's, or a workspace that is not on a local disk."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
-            raise UsageError(f"a tuning's name has letters, digits, dots, - and _ only, got {name!r}")
-        if not isinstance(workspace.root, Path):
-            raise UsageError(f"a tuning is kept on a local disk, and {workspace.root} is remote; use a local workspace")
-        self.workspace = workspace
-        self.name = name
-        self._folder = workspace.studies_folder / name
-
-    @property
-    def asked(self) -> dict[str, Any] | None:
-        """The recipe and the tuning as they were asked for, as plain data; None: there is no such tuning."""
-        return read_json(self._folder / "study.json")
 
     def write(self, recipe: Recipe, settings: Tuning) -> None:
         """Keep what is asked for."""
-        write_json(self._folder / "study.json", {"recipe": recipe.to_dict(), "tuning": settings.to_dict()})
-
-    def clear(self) -> None:
-        """Forget the tries."""
-        self._journal.unlink(missing_ok=True)
-
-    def mend(self) -> None:
-        """Remove what a killed process may have left: its lock on the journal, and half a line at the end.
-
-        Only for who holds the workspace's lock on this tuning, the only one that writes.
-        """
-        for lock in self._folder.glob(f"{self._journal.name}.lock*"):
-            lock.unlink(missing_ok=True)
-        if self._journal.exists():
-            content = self._journal.read_bytes()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                with self._journal.open("r+b") as journal:
-                    journal.truncate(whole)
+        self.write_asked({"recipe": recipe.to_dict(), "tuning": settings.to_dict()})
 
     def open(self, **options: Any) -> optuna.Study:
         """Return the study of the journal, made where there is none. Args: options: pruner."""
         import optuna
 
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.make()
         return optuna.create_study(
             storage=self._storage(), study_name=self.name, direction="maximize", load_if_exists=True, **options
         )
@@ -83,7 +48,7 @@ class StudyFolder:
         """Return the tries so far, all of them; nothing is written."""
         import optuna
 
-        if not self._journal.exists():
+        if not self.journal.exists():
             return []
         try:
             return optuna.load_study(storage=self._storage(), study_name=self.name).trials
@@ -96,12 +61,8 @@ class StudyFolder:
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        path = str(self._journal)
+        path = str(self.journal)
         return JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
-
-    @property
-    def _journal(self) -> Path:
-        return self._folder / "journal.log"
 
 
 class Study:
@@ -195,4 +156,4 @@ def find_study(workspace: Workspace, name: str) -> Study | None:
 
 def studies(workspace: Workspace) -> list[str]:
     """Return the names of the kept tunings."""
-    return sorted(path.parent.name for path in workspace.studies_folder.glob("*/study.json"))
+    return kept_studies(workspace)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import streamlit as st
 
@@ -74,17 +72,9 @@ def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_at: session.Entry[
         entropy_shares=picked["entropy"].to_numpy() / np.log(len(classes)),
         families=[str(family) for family in picked["family"]],
         states=edits.states(opened.pool, rows),
-        notes=notes(picked["kind"].astype(str), picked["severity"]),
+        notes=detail.notes(picked["kind"].astype(str), picked["severity"]),
         names=edits.names(opened.pool, rows),
         selected=open_at.get(),
         on_open=open_at.set,
         on_edit=lambda decisions: edits.apply(opened.pool, decisions),
     )
-
-
-def notes(kinds: Iterable[str], severities: Iterable[int]) -> list[str]:
-    """Return kind (its first word, which tells them apart) and severity; nothing for clean images."""
-    return [
-        "" if kind == "clean" else f"{kind.split('_')[0]}{f' {severity}' if severity else ''}"
-        for kind, severity in zip(kinds, severities, strict=True)
-    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import streamlit as st
 
@@ -89,7 +91,6 @@ def _relatives(opened: Opened, sample_id: int, row: int, *, key: str) -> None:
     rows = rows[np.argsort(-pool["entropy"].to_numpy()[rows], kind="stable")][:30]
     picked, samples = pool.iloc[rows], opened.pipeline.samples
     st.caption(f"Other candidates of sample {sample_id}, the most uncertain first")
-    from pages.ui.browse import notes
 
     gallery(
         resources.thumbnails(fingerprint([opened.pool_key, rows.tolist()]), lambda: opened.pipeline.images(pool, rows)),
@@ -120,3 +121,11 @@ def _similar(name: str) -> None:
         icon=":material/bubble_chart:",
         query_params={"map-view": "Similar", "sample": sample, "variant": (variant or ["clean"])[0]},
     )
+
+
+def notes(kinds: Iterable[str], severities: Iterable[int]) -> list[str]:
+    """Return kind (its first word, which tells them apart) and severity; nothing for clean images."""
+    return [
+        "" if kind == "clean" else f"{kind.split('_')[0]}{f' {severity}' if severity else ''}"
+        for kind, severity in zip(kinds, severities, strict=True)
+    ]

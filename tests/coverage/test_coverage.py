@@ -29,6 +29,7 @@ from curation.coverage import (
     suggest_radius,
     within_radius_counts,
 )
+from curation.coverage.on_device import on_device
 from curation.coverage.points import Points
 from curation.embedding.neighbors import nearest_neighbors
 from curation.errors import CurationError
@@ -41,7 +42,7 @@ PAIRS = (greedy.GRAPH_PAIRS, 1 << 14, 1 << 10, 0)
 
 
 def apart(points: np.ndarray, metric: str = "l2") -> np.ndarray:
-    values = Points.of(points, metric=metric, device="cpu")  # type: ignore[arg-type]
+    values = on_device(points, metric=metric, device="cpu")  # type: ignore[arg-type]
     return values.block(np.arange(len(points))).numpy()
 
 
@@ -390,7 +391,7 @@ def test_radii_to_try_rise() -> None:
 @pytest.mark.usefixtures("like_a_gpu")
 def test_matrix_products_lead_to_the_same_choices(pairs: int) -> None:
     points = np.concatenate([BLOBS, BLOBS[:5]])
-    values = Points.of(points, metric="l2", device="cpu")
+    values = on_device(points, metric="l2", device="cpu")
     assert type(values) is Points
     exact = cdist(points, points)
     np.testing.assert_allclose(values.block(np.arange(len(points))), exact, rtol=1e-4, atol=1e-6)
@@ -408,7 +409,7 @@ def test_matrix_products_lead_to_the_same_choices(pairs: int) -> None:
 @pytest.mark.parametrize("metric", ["l2", "cosine"])
 def test_both_ways_to_work_out_distances_agree(metric: str) -> None:
     points = np.concatenate([BLOBS, np.zeros((2, 5), np.float32)])
-    fast = Points.of(points, metric=metric, device="cpu")  # type: ignore[arg-type]
+    fast = on_device(points, metric=metric, device="cpu")  # type: ignore[arg-type]
     plain = Points(fast.values, metric=metric, device="cpu")  # type: ignore[arg-type]
     some, reach = np.array([3, 400, len(points) - 1]), np.linspace(0.01, 2, len(points)).astype(np.float32)
     np.testing.assert_allclose(fast.block(some), plain.block(some), rtol=1e-4, atol=1e-6)

@@ -278,9 +278,9 @@ def test_a_cancelled_search_goes_on_to_the_same_tries(study: Study, computed: Pi
     folder = StudyFolder(workspace, "stopped")
     halfway = Study(folder)
     assert halfway.table()["state"].tolist() == ["done", "done"]
-    with folder._journal.open("ab") as journal:
+    with folder.journal.open("ab") as journal:
         journal.write(b'{"op_code": 5, "worker')  # what a kill in the middle of a line leaves
-    Path(f"{folder._journal}.lock").touch()
+    Path(f"{folder.journal}.lock").touch()
     resumed = tune(computed.recipe, tiny(trials=4), workspace, name="stopped", engine=CPU)
     timing = ["seconds"]
     pd.testing.assert_frame_equal(resumed.table().drop(columns=timing), study.table().drop(columns=timing))

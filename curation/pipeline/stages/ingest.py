@@ -16,7 +16,8 @@ from curation.pipeline.stages.base import Stage
 from curation.plugin import fingerprint
 from curation.readers.base import Source
 from curation.recipe import LabelNoise
-from curation.storage.samples import SampleHeader, Samples
+from curation.storage.sample_header import SampleHeader
+from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
 
 
