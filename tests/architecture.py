@@ -47,7 +47,9 @@ ROOMS: dict[str, Room] = {
     "curation.selection": Room("pool, band, mix, selectors", "coverage embedding models scores training"),
     "curation.training": Room("training methods, schedules, batches, the loop", "attacks models"),
     "curation.readers": Room("one source format each"),
-    "curation.exporters": Room("one file format each, manifest, datasheet, sums", "selection storage"),
+    "curation.exporters": Room(
+        "one file format each, manifest, datasheet, sums, environment", "selection storage training"
+    ),
     "curation.recipe": Room(
         "the one description that dashboard, command line and Python share",
         f"{COMPUTE} readers exporters",

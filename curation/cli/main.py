@@ -31,6 +31,7 @@ from curation.cli.terminal import (
     safe_name,
     sentences,
 )
+from curation.cli.verify import verify
 from curation.errors import CurationError, UsageError
 from curation.progress import duration
 from curation.registries import KINDS
@@ -303,6 +304,7 @@ app.command()(evaluate)
 app.command()(tune)
 app.command()(labels)
 app.command()(stability)
+app.command()(verify)
 
 
 @app.command()

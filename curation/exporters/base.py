@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +32,9 @@ class CuratedSet:
 
     manifest: one row an image: sample_id, family, kind, severity, scores, label in [0, K), weight, …;
     images: (start, stop) → uint8 M×H×W×C of those rows; soft_labels: float32 N×K, rows sum to 1, or None: one-hot;
-    classes: K names; shape: (H, W, C); recipe_yaml: the recipe that made it; about: plain data for the datasheet.
+    classes: K names; shape: (H, W, C); recipe_yaml: the recipe that makes it again; about: plain data for the
+    datasheet; files: what else lies in the export, by name, the goal model's weights above all; provenance: digests of
+    samples and goal model; environment: see ``exporters.environment``.
     """
 
     manifest: pd.DataFrame
@@ -42,6 +44,9 @@ class CuratedSet:
     shape: tuple[int, int, int]
     recipe_yaml: str
     about: dict[str, Any]
+    files: Mapping[str, Path] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.manifest)

@@ -48,9 +48,27 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         "- Adversarial images are worst cases for that goal model, not for every model.",
         "- Corruptions are synthetic; they stand for, and are not, what cameras and weather do.",
         "- The license and the consent of the source's images apply to this set unchanged.",
-        "- `recipe.yaml` makes this set again from the same source, byte for byte; `SHA256SUMS` says whether it did.",
+        *_again(curated),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _again(curated: CuratedSet) -> list[str]:
+    """Return what can be promised of the recipe that lies beside the set."""
+    trained = "the same only on the same kind of processor, with the same threads and precision"
+    if curated.files:
+        lines = [
+            f"- `recipe.yaml` and the goal model beside it ({', '.join(curated.files)}) make this set again from the "
+            "same source: on the same kind of processor the same bytes, on another the same images and labels, but for "
+            "a few adversarial images where rounding tips the sign of a gradient, and for the last digits of scores "
+            "(and of the goal model's soft labels). `SHA256SUMS` says whether it did, `curation verify` what differs.",
+            f"- A goal model that is trained again is {trained}.",
+        ]
+    else:
+        lines = [f"- `recipe.yaml` trains the goal model again; it, and with it this set, is {trained}."]
+    if curated.about.get("self_corrected"):
+        lines.append(f"- The strategy trains networks of its own; what they choose is {trained}.")
+    return lines
 
 
 def _origin(about: dict[str, Any]) -> list[str]:

@@ -14,9 +14,12 @@ from pathlib import Path
 from curation.errors import CurationError
 from curation.exporters.base import CuratedSet, Exporter, OnProgress
 from curation.exporters.datasheet import datasheet
+from curation.exporters.environment import ENVIRONMENT
 from curation.storage.files import clear_write_errors
 
 SUMS = "SHA256SUMS"
+PROVENANCE = "provenance.json"
+"""Which samples and which goal model an export was made from, by their digests."""
 
 
 def export(
@@ -78,6 +81,11 @@ def _write_about(curated: CuratedSet, exporter: Exporter, folder: Path) -> None:
     (folder / "classes.json").write_text(json.dumps(curated.classes, indent=1) + "\n", encoding="utf-8")
     (folder / "recipe.yaml").write_text(curated.recipe_yaml, encoding="utf-8")
     (folder / "datasheet.md").write_text(datasheet(curated, exporter), encoding="utf-8")
+    for name, path in curated.files.items():
+        (folder / name).write_bytes(path.read_bytes())
+    for name, about in ((PROVENANCE, curated.provenance), (ENVIRONMENT, curated.environment)):
+        if about:
+            (folder / name).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_sums(folder: Path) -> None:
@@ -85,7 +93,9 @@ def _write_sums(folder: Path) -> None:
     lines = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         with path.open("rb") as file:
-            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.relative_to(folder).as_posix()}\n")
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if path.name != ENVIRONMENT:  # the same set from another machine has the same checksums
+                lines.append(f"{found}  {path.relative_to(folder).as_posix()}\n")
             os.fsync(file.fileno())
     with (folder / SUMS).open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(lines)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from curation.exporters.base import CuratedSet
 from curation.models.prediction import predict
+from curation.pipeline.carried import carried, carried_recipe
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_images
 from curation.pipeline.stages.coverage import Cover, coverage_of
@@ -39,7 +40,8 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
         soft_labels=_soft_labels(plan, pool, selected),
         classes=samples.classes,
         shape=samples.shape,
-        recipe_yaml=recipe.to_yaml(),
+        recipe_yaml=carried_recipe(recipe).to_yaml(),
+        **carried(plan),
         about={
             "name": recipe.name,
             "note": recipe.note,
@@ -52,6 +54,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             },
             "families": selected.summary(),
             "coverage": coverage,
+            "self_corrected": recipe.selection.strategy == "self_correction",
         },
     )
 

@@ -59,7 +59,11 @@ class GoalModel(Settings):
     """The classifier that guides curation: trained here, or somebody's weights."""
 
     architecture: str = Field("tiny_resnet", description="an architecture's name; see `curation list models`")
-    checkpoint: str | None = Field(None, description="a file of weights (safetensors or a state dict); None: train")
+    checkpoint: str | None = Field(
+        None,
+        description="a file of weights (safetensors or a state dict), as seen from "
+        "the recipe's folder or from here; None: train",
+    )
     train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
     members: int = Field(
         1,

@@ -75,7 +75,7 @@ class Recipe(Settings):
 
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
-        """Return the recipe in a file. Raises: UsageError."""
+        """Return the recipe in a file; a checkpoint may be named as seen from the file's folder. Raises: UsageError."""
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
@@ -83,7 +83,16 @@ class Recipe(Settings):
             raise UsageError(f"there is no recipe file {path}; shipped ones are in recipes/") from None
         except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
             raise UsageError(f"recipe {path} cannot be read as a text file ({type(error).__name__})") from None
-        return cls.from_yaml(text, where=str(path))
+        recipe = cls.from_yaml(text, where=str(path))
+        checkpoint = recipe.goal_model.checkpoint
+        if checkpoint is None or not (path.parent / checkpoint).is_file():
+            return recipe
+        return recipe.with_checkpoint(str((path.parent / checkpoint).resolve()))
+
+    def with_checkpoint(self, checkpoint: str) -> Recipe:
+        """Return the recipe guided by the weights in a file; how they were trained is still told."""
+        goal = self.goal_model.model_copy(update={"checkpoint": checkpoint, "epoch": None})
+        return self.model_copy(update={"goal_model": goal})
 
     def to_dict(self, *, defaults: bool = False) -> dict[str, Any]:
         """Return the recipe as plain data, as it is written to YAML; with ``defaults`` also what few recipes set."""

@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from curation.errors import CurationError
+from curation.plugin import fingerprint
+from curation.storage.files import digest
 from curation.storage.shards import Rows
 from curation.storage.workspace import Workspace
 
@@ -30,6 +32,12 @@ class Samples:
             raise CurationError(f"the samples of {workspace.root} are not ingested yet; run `curation ingest` first")
         self.header = header
         self.pixels = self.pixels.freeze()
+
+    @property
+    def content(self) -> str:
+        """Hash of images, labels and ids alone; unlike ``digest`` whatever version of a library wrote the tables."""
+        columns = (self.sample_ids, self.labels)
+        return fingerprint([self.pixels.digest(), *(digest(column.astype("<i8").tobytes()) for column in columns)])
 
     @cached_property
     def positions(self) -> pd.DataFrame:

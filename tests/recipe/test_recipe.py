@@ -247,3 +247,15 @@ def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) 
     with pytest.warns(UserWarning, match="another"), notes_told(told.append):
         warnings.warn("another", UserWarning, stacklevel=1)
     assert len(told) == 2
+
+
+def test_a_checkpoint_is_named_as_seen_from_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    text = "source: {reader: digits}\nselection: {budget: 5}\ngoal_model: {checkpoint: NAME}\n"
+    for name, expected in (
+        ("weights.safetensors", str(tmp_path / "weights.safetensors")),
+        (str(tmp_path / "weights.safetensors"), str(tmp_path / "weights.safetensors")),
+        ("elsewhere.pt", "elsewhere.pt"),
+    ):
+        (tmp_path / "recipe.yaml").write_text(text.replace("NAME", name))
+        assert Recipe.load(tmp_path / "recipe.yaml").goal_model.checkpoint == expected
