@@ -60,7 +60,7 @@ class APGD(AutoStepped):
 
     loss: Loss = "dlr"
     restarts: int = Field(
-        1, ge=1, le=100, description="runs from other random points; with stop_early, of what is not fooled yet"
+        1, ge=1, le=100, description="runs from different random points; with stop_early, only samples not fooled yet"
     )
 
     def runs(self, classify: Classify, search: Search) -> Iterator[LossOf]:

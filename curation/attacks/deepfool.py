@@ -32,8 +32,8 @@ class DeepFool(MinimalAttack):
     name: ClassVar[str] = "deepfool"
     title: ClassVar[str] = "DeepFool (nearest boundary)"
 
-    norm: Norm = Field("l2", description="what is kept small: l2 the root of the squares, linf the largest change")
-    steps: int = Field(50, ge=1, le=10_000, description="steps at most; a sample that is fooled takes no more of them")
+    norm: Norm = Field("l2", description="distance to minimize: l2 the root of the squares, linf the largest change")
+    steps: int = Field(50, ge=1, le=10_000, description="largest number of steps; a sample stops once it is fooled")
     overshoot: float = Field(
         0.02, ge=0, le=1, description="share by which the perturbation is lengthened, to land beyond the boundary"
     )

@@ -17,7 +17,7 @@ SMALLEST = 1e-12
 
 LossName = Literal["ce", "cw", "dlr", "logit"]
 
-Loss = Annotated[LossName, Field(description="what is driven up; dlr of a two-class model is the margin, cw")]
+Loss = Annotated[LossName, Field(description="loss to maximize; with two classes dlr becomes the margin, cw")]
 """The type of an attack's parameter ``loss``."""
 
 

@@ -22,7 +22,7 @@ class MIM(SteppedAttack):
     title: ClassVar[str] = "MIM (momentum iterative)"
 
     loss: Loss = "ce"
-    decay: float = Field(1.0, ge=0, le=1, description="what is left of the momentum after a step; 0 is BIM")
+    decay: float = Field(1.0, ge=0, le=1, description="decay factor of the momentum; 0 is BIM")
 
     def direction(self, gradients: Tensor, momentum: Tensor) -> Tensor:
         """Return decay · momentum + gradient / ‖gradient‖₁."""

@@ -33,7 +33,7 @@ class PGD(SteppedAttack):
     step_size: PixelFloat | None = Field(None, gt=0, le=1, description="length of a step; None: 2.5 · epsilon / steps")
     random_start: bool = Field(True, description="start at a random point of the ball instead of at the image")
     restarts: int = Field(
-        1, ge=1, le=100, description="runs from other random points; with stop_early, of what is not fooled yet"
+        1, ge=1, le=100, description="runs from different random points; with stop_early, only samples not fooled yet"
     )
 
     @model_validator(mode="after")

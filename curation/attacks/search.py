@@ -16,7 +16,7 @@ from curation.randomness import SampleRandom
 StopEarly = Annotated[
     bool,
     Field(
-        description="be done with a sample at its first misclassified 8-bit image, the start included: many times "
+        description="stop a sample at its first misclassified 8-bit image, the start included: many times "
         "faster, with images just across the boundary instead of the worst ones"
     ),
 ]

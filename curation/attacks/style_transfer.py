@@ -35,7 +35,7 @@ class StyleTransfer(Attack):
 
     steps: int = Field(10, ge=1, le=10_000, description="SGD steps; each costs one forward and one backward pass")
     step_size: PixelFloat = Field(0.1, gt=0, le=100, description="SGD's learning rate, pixels in [0, 1]")
-    momentum: float = Field(0.9, ge=0, lt=1, description="share of the last step that is taken again")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum")
     style_weight: float = Field(1.0, ge=0, le=1e6, description="weight of holding the image's own shallow features")
     content_weight: float = Field(1.0, gt=0, le=1e6, description="weight of the lent image's deepest features")
 

@@ -42,7 +42,7 @@ class Transfer(Attack):
     title: ClassVar[str] = "Transfer (momentum, translation, diversity, ensemble)"
     former_fields: ClassVar = {"normalise": "normalize"}
 
-    loss: LossName = Field("logit", description="what is driven up; logit: the label's own logit, down")
+    loss: LossName = Field("logit", description="loss to maximize; logit: minus the label's logit")
     steps: int = Field(20, ge=1, le=10_000, description="gradient steps for each norm; the published attack takes 300")
     linf_epsilon: PixelFloat | None = Field(
         8 / 255, gt=0, le=1, description="bound on each pixel value's change; None: no such perturbation"

@@ -45,7 +45,9 @@ def evaluate(
     suite: Annotated[Path | None, typer.Option(help="Your own test suite P: a folder or .npz.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Test images of the P that is built.")] = None,
     name: Annotated[str, typer.Option(help="Under which the evaluation is kept and resumed.")] = "evaluation",
-    replace: Annotated[bool, typer.Option("--replace", help="Take these settings if the name has others.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Use these settings if the name is kept with others.")
+    ] = False,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -81,7 +83,9 @@ def evaluate(
 def tune(
     recipe: Annotated[Path, typer.Argument(help="A recipe whose stages are computed, or will be.")],
     workspace: WorkspaceFolder = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Tries in all; more go on from those kept.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Number of tries in total; raising it continues from the kept ones.")
+    ] = None,
     search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
     target: Annotated[str | None, typer.Option(help="The small network trained on every try.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of its short schedule.")] = None,

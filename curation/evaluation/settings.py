@@ -51,7 +51,9 @@ class SuiteSettings(Settings):
         min_length=1,
         description="architectures that are attacked; neither the goal model nor a target may be one of them",
     )
-    training: Training = Field(default_factory=lambda: Training(preset="fast"), description="of the surrogates")
+    training: Training = Field(
+        default_factory=lambda: Training(preset="fast"), description="how the surrogates are trained"
+    )
 
     @field_validator("held_out")
     @classmethod
@@ -84,7 +86,9 @@ class Evaluation(Settings):
 
     targets: list[str] = Field(["tiny_resnet"], min_length=1, description="architectures trained on every set")
     seeds: int = Field(3, ge=1, le=100, description="trainings of each target on each set")
-    schedule: Training = Field(default_factory=lambda: Training(preset="fast"), description="one for every training")
+    schedule: Training = Field(
+        default_factory=lambda: Training(preset="fast"), description="how every target is trained"
+    )
     learning_rates: dict[str, float] = Field({}, description="a target's own highest learning rate, by architecture")
     baselines: list[BaselineName] = Field(
         default_factory=lambda: [baseline.name for baseline in BASELINES if baseline.usual],

@@ -19,6 +19,6 @@ class LabelCheck(Settings):
     architecture: str = Field("tiny_resnet", description="the network of every training")
     train: Training = Field(
         default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
-        description="how it is trained, from scratch",
+        description="how each network is trained, from scratch",
     )
     neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")

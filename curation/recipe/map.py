@@ -18,11 +18,9 @@ class MapSettings(Settings):
     cluster_by: Literal["k_means", "hdbscan"] = Field(
         "k_means", description="k_means: of the features; hdbscan: dense regions of the plane, whatever their number"
     )
-    min_cluster_size: int = Field(25, ge=2, description="samples in a cluster at least (hdbscan)")
-    copies: list[str] = Field(
-        [], max_length=64, description="variants drawn on the map where they land, e.g. [pgd, fog/3]"
-    )
-    names: dict[int, str] = Field({}, description="what people call clusters, by their number")
+    min_cluster_size: int = Field(25, ge=2, description="smallest number of samples in a cluster (hdbscan)")
+    copies: list[str] = Field([], max_length=64, description="variants projected onto the map, e.g. [pgd, fog/3]")
+    names: dict[int, str] = Field({}, description="names of clusters, by their number")
 
 
 class Slice(Settings):

@@ -34,7 +34,7 @@ class Recipe(Settings):
 
     name: str = Field("untitled", min_length=1, max_length=80, description="shown to people, written to the datasheet")
     note: str = Field("", description="anything a person should know about this recipe")
-    seed: int = Field(0, ge=0, lt=2**31, description="everything random derives from it")
+    seed: int = Field(0, ge=0, lt=2**31, description="random seed; everything random derives from it")
     source: Source
     goal_model: GoalModel = Field(default_factory=GoalModel)
     variants: Variants = Field(default_factory=Variants)
@@ -43,10 +43,11 @@ class Recipe(Settings):
     weights: Weights = Field(default_factory=Weights)
     labels: Labels = Field(default_factory=Labels)
     label_check: LabelCheck | None = Field(
-        None, description="how wrong labels are looked for, by networks that did not learn them; None: not looked for"
+        None,
+        description="how wrong labels are searched for, with networks that were not trained on them; None: no search",
     )
     map: MapSettings = Field(default_factory=MapSettings)
-    slices: dict[str, Slice] = Field({}, description="parts of the samples under names, drawn on the map")
+    slices: dict[str, Slice] = Field({}, description="named parts of the samples, drawn on the map")
     export: Exporter = Field(default_factory=lambda: EXPORTERS.build("npy"))
 
     @field_validator("selection")

@@ -20,10 +20,11 @@ class LabelNoise(Settings):
     """Wrong labels, put in when the source is read."""
 
     kind: Literal["symmetric", "asymmetric"] = Field(
-        "symmetric", description="symmetric: to any other class; asymmetric: to the one that people take it for"
+        "symmetric",
+        description="symmetric: to any other class; asymmetric: to the class it is most often confused with",
     )
-    share: float = Field(0.2, gt=0, lt=1, description="chance of a sample to get a wrong label")
-    seed: int = Field(0, ge=0, lt=2**31, description="of which samples, and which classes they get")
+    share: float = Field(0.2, gt=0, lt=1, description="probability that a sample gets a wrong label")
+    seed: int = Field(0, ge=0, lt=2**31, description="random seed of which samples are changed, and to which classes")
 
 
 class Source(Settings):
@@ -31,7 +32,7 @@ class Source(Settings):
 
     reader: Reader
     limit: int | None = Field(None, ge=1, description="use this many samples, evenly spaced; None: all")
-    noise: LabelNoise | None = Field(None, description="labels made wrong on purpose, for experiments; None: none")
+    noise: LabelNoise | None = Field(None, description="wrong labels added on purpose, for experiments; None: none")
 
     @model_validator(mode="before")
     @classmethod

@@ -57,15 +57,18 @@ class CoverageSettings(Settings):
         "are wrong",
     )
     radius: float | None = Field(
-        None, gt=0, description="of set cover, in the space's unit; None: as wide as the quota's balls need to be"
+        None,
+        gt=0,
+        description="of set cover, in the space's unit; None: estimated, so that the quota's balls cover all",
     )
     greedy: Literal["lazy", "stochastic"] = Field(
-        "lazy", description="facility location: exact lazy greedy, or the faster one that looks at a sample each time"
+        "lazy",
+        description="facility location: exact lazy greedy, or stochastic greedy: faster, on a random part each step",
     )
     neighbors: int | None = Field(
         None,
         ge=1,
-        description=f"facility location: compare with so many nearest neighbors only; None: with all up to "
+        description=f"facility location: compare with this many nearest neighbors only; None: with all up to "
         f"{DENSE_POINTS:,} points, above with {NEIGHBORS}",
     )
 
@@ -242,7 +245,7 @@ class FacilityLocation(CoverageSelector):
     """
 
     name: ClassVar[str] = "facility_location"
-    title: ClassVar[str] = "Facility location: near every candidate a chosen one"
+    title: ClassVar[str] = "Facility location: a chosen image near every candidate"
 
     def choose(
         self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any

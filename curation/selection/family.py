@@ -50,7 +50,7 @@ def family_of(pool: pd.DataFrame, name: str, score: str, *, follows: str | None 
             raise CurationError(f"the pool has no column {column!r}; build it again with `build_pool`")
     if follows is not None and follows not in pool:
         raise CurationError(
-            f"strategy {follows} needs an order that is not worked out yet; run the stage {follows} first"
+            f"strategy {follows} needs an order that is not computed yet; run the stage {follows} first"
         )
     given = None if follows is None else pool[follows].to_numpy()
     rows = np.flatnonzero(_is(pool["family"], name))

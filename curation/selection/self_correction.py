@@ -16,9 +16,9 @@ from curation.training.settings import Training
 class SelfCorrection(Settings):
     """How a set is grown from what a network, trained on the set so far, still gets wrong."""
 
-    validation_share: float = Field(0.1, gt=0, lt=1, description="share of the samples that say what is still wrong")
+    validation_share: float = Field(0.1, gt=0, lt=1, description="share of the samples held out for validation")
     initial_share: float = Field(0.2, gt=0, lt=1, description="share of the budget taken at random before round 1")
-    rounds: int = Field(5, ge=1, le=100, description="trainings; after each the set grows by an equal part")
+    rounds: int = Field(5, ge=1, le=100, description="number of trainings; the set grows equally after each")
     architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
     train: Training = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
 

@@ -79,13 +79,13 @@ class ClassBalance(Settings):
 
 
 class Edits(Settings):
-    """What a person decided by hand; it goes before every rule."""
+    """What a person decided by hand; it overrides every rule."""
 
     include: list[str] = Field([], description="candidates taken first, within their family's quota: 17, 17/fog/3")
     exclude: list[str] = Field([], description="candidates that are never taken and not ranked")
     relabel: dict[int, int] = Field({}, description="sample_id: label in [0, K), for the sample and all its variants")
     drop: list[int] = Field([], description="sample ids left out with all their variants, such as broken images")
-    confirmed: list[int] = Field([], description="sample ids whose label was looked at and is right")
+    confirmed: list[int] = Field([], description="sample ids whose label was checked and is right")
 
     @field_validator("include", "exclude", mode="before")
     @classmethod
@@ -132,18 +132,20 @@ class Selection(Settings):
     offset: Edges = Field(
         Edges(clean=0, corruption=0, adversarial=0),
         validate_default=True,
-        description="hardest candidates passed over: a rank share in [0, 1), or the highest score let in",
+        description="hardest candidates skipped: a share by rank in [0, 1), or the highest score allowed",
     )
     floor: Edges = Field(
         Edges(), description="optional lower edge, in the offset's unit; the quota is then drawn inside the band"
     )
-    class_balance: ClassBalance = Field(ClassBalance(), description="equal quotas and own ranks for every class")
+    class_balance: ClassBalance = Field(
+        ClassBalance(), description="equal quotas, and a ranking of its own, for every class"
+    )
     variants_per_sample: Literal["all", "one", "hardest"] = Field(
         "all",
         description="all: any; one: at most one corrupted or adversarial copy of a sample; "
         "hardest: in each family only a sample's highest-score copy is a candidate",
     )
-    edits: Edits = Field(Edits(), description="what was decided by hand")
+    edits: Edits = Field(Edits(), description="decisions made by hand")
 
     @field_validator("strategy")
     @classmethod

@@ -47,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "flip": True,
     },
 }
-"""Named schedules; a field written beside ``preset`` goes before the preset's.
+"""Named schedules; explicit fields override the preset.
 
 contest: the AAAI-2022 Security AI Challenger's fixed training (its rate is .1 for WideResNet, .01 for PreActResNet-18).
 fast: the same accuracy in a fraction of the time, after Jordan 2024, "94 % on CIFAR-10 in 3.29 seconds"; its small
@@ -63,10 +63,8 @@ class Training(Settings):
 
     model_config = ConfigDict(extra="allow")
 
-    preset: Literal["fast", "contest"] | None = Field(
-        None, description="a named schedule; the fields written beside it go before its own"
-    )
-    method: MethodName = Field("plain", description="how it learns from a batch; parameters of its own go beside it")
+    preset: Literal["fast", "contest"] | None = Field(None, description="a named schedule; explicit fields override it")
+    method: MethodName = Field("plain", description="the training method; its own parameters are written beside it")
     epsilon: Radius = EPSILON
     steps: Steps = STEPS
     beta: Beta = BETA
@@ -78,7 +76,7 @@ class Training(Settings):
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum; 0: none")
     nesterov: bool = Field(True, description="Nesterov's form of momentum")
     weight_decay: float = Field(5e-4, ge=0, description="L2 penalty")
-    decay_norms: bool = Field(True, description="the penalty is also on biases and batch norms")
+    decay_norms: bool = Field(True, description="apply weight decay to biases and batch norms too")
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0: the last weights"
     )
@@ -103,8 +101,10 @@ class Training(Settings):
     threads: int = Field(
         2, ge=1, le=256, description="threads on a CPU, whatever the machine has: their number decides the rounding"
     )
-    compile: bool = Field(False, description="compile the network first (worth its minute on CUDA, for long runs)")
-    seed: int | None = Field(None, ge=0, lt=2**31, description="of everything random; None: the recipe's")
+    compile: bool = Field(
+        False, description="compile the network first; takes about a minute, worthwhile for long runs on CUDA"
+    )
+    seed: int | None = Field(None, ge=0, lt=2**31, description="random seed; None: the recipe's")
 
     @model_validator(mode="before")
     @classmethod

@@ -16,7 +16,9 @@ Searched = Literal["offset", "floor", "mix", "severity", "strategy"]
 class Tuning(Settings):
     """How a recipe's selection is searched. Every try is selected from the candidates that the recipe has computed."""
 
-    trials: int = Field(40, ge=1, le=10_000, description="tries in all; more of them go on from those that are kept")
+    trials: int = Field(
+        40, ge=1, le=10_000, description="number of tries in total; raising it continues from the kept ones"
+    )
     search: tuple[Searched, ...] = Field(
         ("offset", "floor", "mix", "severity", "strategy"),
         min_length=1,
@@ -28,11 +30,11 @@ class Tuning(Settings):
         default_factory=lambda: Training.model_validate({"preset": "fast", "epochs": 8}),
         description="one short schedule for every training",
     )
-    seeds: int = Field(1, ge=1, le=20, description="trainings a try; R is their mean")
+    seeds: int = Field(1, ge=1, le=20, description="trainings per try; R is their mean")
     suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P, as in evaluations")
-    suite_samples: int = Field(200, ge=1, description="test samples of P that R is taken on, evenly spaced")
-    pruning: bool = Field(True, description="give a try up when its R lags behind the median on the way")
-    seed: int = Field(0, ge=0, lt=2**31, description="of the search and of the trainings")
+    suite_samples: int = Field(200, ge=1, description="test images of P on which R is measured, evenly spaced")
+    pruning: bool = Field(True, description="stop a try early when its R is below the median")
+    seed: int = Field(0, ge=0, lt=2**31, description="random seed of the search and of the trainings")
 
     @field_validator("search")
     @classmethod
