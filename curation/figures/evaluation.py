@@ -162,7 +162,7 @@ def _told(values: np.ndarray, counts: np.ndarray, difference: bool) -> np.ndarra
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str], *, by_row: bool = True, ink: str | None = None) -> go.Figure:
-    """Return how often label i (a row) was taken for class j; counts: int K×K. Cells can be selected.
+    """Return how often label i (a row) was predicted as class j; counts: int K×K. Cells can be selected.
 
     Color is the share of the row, the diagonal left out, so that a class's usual confusions stand out; unless
     ``by_row``, of the largest cell.
@@ -179,7 +179,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str], *, by_row: bool = True
         colors=_MORE,
         limits=(0, max(0.01, float(shares.max(initial=0.0)))),
         cells=np.stack([counts, counts / total], axis=-1),
-        hover="%{y} taken for %{x}: %{customdata[0]:,} (%{customdata[1]:.1%} of the row)",
+        hover="%{y} predicted as %{x}: %{customdata[0]:,} (%{customdata[1]:.1%} of the row)",
         ink=ink,
         cell_px=34 if few else 14,
     )

@@ -59,7 +59,7 @@ class CoverageSettings(Settings):
     radius: float | None = Field(
         None,
         gt=0,
-        description="of set cover, in the space's unit; None: estimated, so that the quota's balls cover all",
+        description="of set cover, in the space's unit; None: as large as the quota needs to cover all",
     )
     greedy: Literal["lazy", "stochastic"] = Field(
         "lazy",

@@ -1,4 +1,4 @@
-"""The strategies that cover: their settings, what is not worked out yet, and how well the chosen cover the others."""
+"""The strategies that cover: their settings, what is not computed yet, and how well the chosen cover the others."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _keep_radius(radius: float) -> None:
 
 
 def unfinished(opened: Opened) -> None:
-    """Say what of the strategy is not worked out for these settings, and offer to do it."""
+    """Say what of the strategy is not computed for these settings, and offer to do it."""
     recipe, pipeline = opened.recipe, opened.pipeline
     if not opened.provisional and not (Cover().asked(recipe) and not Cover().order(pipeline.plan).complete()):
         return
@@ -144,15 +144,15 @@ def unfinished(opened: Opened) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             title = SELECTORS[recipe.selection.strategy].title
             st.markdown(
-                f":orange[:material/pending:] **{title}** is not worked out for these settings; shown is what the "
+                f":orange[:material/pending:] **{title}** is not computed for these settings; shown is what the "
                 "boundary strategy takes."
                 if opened.provisional
-                else ":orange[:material/pending:] The weights are not worked out for these settings."
+                else ":orange[:material/pending:] The weights are not computed for these settings."
             )
             panel.offer(
                 opened.workspace,
                 FOR_SELECTION,
-                "Work it out",
+                "Compute",
                 key="work-out",
                 help="where the images lie is computed once, later settings take seconds",
             )

@@ -36,7 +36,7 @@ class Opened(Prepared):
     pool: pd.DataFrame
     selected: Selected
     provisional: bool
-    """Shown is what the boundary strategy takes, while the recipe's own is not worked out."""
+    """Shown is what the boundary strategy takes, while the recipe's own is not computed."""
 
 
 def open_model() -> Prepared:

@@ -56,7 +56,7 @@ def _selected(key: str, _pipeline: Pipeline, _pool: pd.DataFrame) -> Selected:
 
 
 def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: str) -> Selected:
-    """What a recipe selects from a pool; while its strategy is not worked out, what the boundary strategy would."""
+    """What a recipe selects from a pool; while its strategy is not computed, what the boundary strategy would."""
     it = opened.of(recipe)
     if it.unordered():
         recipe = recipe.with_changes(**{"selection.strategy": "boundary", "selection.within": None})

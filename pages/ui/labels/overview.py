@@ -1,4 +1,4 @@
-"""All suspects at a glance: the first of them, which class is taken for which, and how the score is spread."""
+"""All suspects at a glance: the first of them, which class is predicted as which, and how the score is spread."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _of_labels(drawn: Drawn) -> list[Column]:
     recipe, pipeline = drawn.opened.recipe, drawn.opened.pipeline
     found = []
     if recipe.label_check is not None:
-        with suppress(CurationError):  # not worked out, or for other settings
+        with suppress(CurationError):  # not computed, or for other settings
             found += _suspicion(suspects_table(pipeline.plan, recipe.label_check).folder.name, drawn)
     wrong = pipeline.samples.truly_wrong
     if wrong is not None:
