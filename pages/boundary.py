@@ -32,7 +32,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         path="selection.score",
         required=True,
         format_func=lambda name: SCORES[name].title,
-        help="Those of Monte Carlo dropout are there once goal_model.dropout.passes of the recipe is above 0.",
+        help="Scores of Monte Carlo dropout need goal_model.dropout.passes of 2 or more in the recipe.",
     )
     session.OFFSET_UNIT.set(selection.offset_by)
     st.segmented_control(
@@ -56,7 +56,7 @@ def moved(changed: Band) -> None:
 hardness_band(
     {name: ranking.ranked(opened, name).nats for name in families},
     key=f"band-{family}",
-    fingerprint=ranked.fingerprint,
+    fingerprint=ranking.key_of(opened, family),
     family=family,
     class_count=len(opened.pipeline.samples.classes),
     quota=opened.selected.quotas[family],
@@ -68,9 +68,11 @@ hardness_band(
 
 summary = opened.selected.summary()[family]
 left, middle, right = st.columns(3)
-left.metric("Chosen", f"{summary['chosen']:,} of {summary['quota']:,}", help="Images chosen, of this family's quota.")
+left.metric(
+    "Chosen", f"{summary['chosen']:,} of {summary['quota']:,}", help="Images chosen, out of this family's quota."
+)
 middle.metric("Candidates", f"{summary['candidates']:,}")
-right.metric("Enter / leave", ranking.difference_words(opened, family), help="Against the last saved recipe.")
+right.metric("Enter / leave", ranking.difference_words(opened, family), help="Compared with the last saved recipe.")
 
 views = {
     "chosen": "Chosen",

@@ -2,12 +2,14 @@
 
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis import bands
+from curation.analysis.bands import Ranked
 from curation.errors import UsageError
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
+from curation.recipe import differences, in_words
 from curation.selection import SELECTORS
 from pages.ui import coverage, edits, ranking, session, state
 from pages.ui.fields import bound, set_field
@@ -32,12 +34,12 @@ selection, classes = opened.recipe.selection, opened.pipeline.samples.classes
 families = list(FAMILY_WORDS)
 
 
-def _shown(ranked: ranking.Ranked, value: float | None) -> float:
-    return min(99.9, 100 * ranking.share_of(ranked, selection, value))
+def _shown(ranked: Ranked, value: float | None) -> float:
+    return min(99.9, 100 * bands.share_of(ranked, selection, value))
 
 
-def _written(ranked: ranking.Ranked, percent: float) -> float:
-    return ranking.value_of(ranked, selection, percent / 100)
+def _written(ranked: Ranked, percent: float) -> float:
+    return bands.value_of(ranked, selection, percent / 100)
 
 
 controls, result = st.columns([2, 3], gap="large")
@@ -63,7 +65,7 @@ with controls:
             to=float,
             step=0.5,
             format="%g",
-            help="Its part of the ratio clean : corrupted : adversarial.",
+            help="Its share of the ratio clean : corrupted : adversarial.",
         )
     st.subheader("Hardness offset")
     for family in families:
@@ -79,7 +81,7 @@ with controls:
                 back=partial(_written, ranked),
                 step=0.5,
                 format="%.1f %%",
-                help="This share of the family, the hardest, is passed over.",
+                help="The hardest share of the family that is skipped.",
             )
     with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].by_coverage, key="how-chosen"):
         coverage.strategy(opened)
@@ -115,23 +117,22 @@ with result:
             f"{part['chosen']:,}",
             help=f"Quota {part['quota']:,} of {part['candidates']:,} candidates.",
         )
-    counts = {family: np.asarray(summary[family]["class_counts"]) for family in families if summary[family]["chosen"]}
+    counts = {family: summary[family]["class_counts"] for family in families if summary[family]["chosen"]}
     st.plotly_chart(figures.composition(counts, classes), config={"displayModeBar": False}, key="composition")
     coverage.result(opened)
     with st.container(border=True):
-        st.markdown("**Against the last saved recipe**")
+        st.markdown("**Compared with the last saved recipe**")
         enter, leave = ranking.difference(opened)
         if not len(enter) and not len(leave):
-            st.caption("The same images.")
+            st.caption("The same images are chosen.")
         else:
             st.markdown(
                 f":green[:material/login:] **{len(enter):,}** images enter, "
                 f":red[:material/logout:] **{len(leave):,}** leave"
             )
-        for path, value in session.CHANGES.get().items():
-            for words in ranking.changed(path, ranking.saved_value(path), value):
-                st.caption(words)
-    names, chosen, offered = ranking.by_kind(opened)
+        for words in in_words(differences(state.base_recipe().to_dict(), opened.recipe.to_dict())):
+            st.caption(words)
+    names, chosen, offered = bands.by_kind(opened.pool, opened.selected.rows)
     if len(names):
         with st.expander("Which corruptions were chosen"):
             st.plotly_chart(figures.kinds(names, chosen, offered), config={"displayModeBar": False}, key="kinds")

@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.candidates import class_counts, evenly_spaced
 from curation.analysis.goal_model_comparison import goal_model_of
 from curation.errors import CurationError
 from curation.figures import curation as figures
@@ -54,7 +54,7 @@ with data:
         left.metric("Samples", f"{len(samples):,}")
         middle.metric("Classes", f"{len(samples.classes):,}")
         right.metric("Image", f"{width}×{height}{' gray' if channels == 1 else ''}")
-        rows = np.arange(min(STRIP, len(samples))) * len(samples) // min(STRIP, len(samples))
+        rows = evenly_spaced(len(samples), STRIP)
         gallery(
             resources.thumbnails(f"strip-{samples.digest}", partial(samples.images, rows)),
             key="strip",
@@ -63,7 +63,7 @@ with data:
             class_names=samples.classes,
             editable=False,
         )
-        counts = np.bincount(samples.labels, minlength=len(samples.classes))
+        counts = class_counts(samples.labels, len(samples.classes))
         st.plotly_chart(figures.class_counts(counts, samples.classes), config={"displayModeBar": False})
         if len(skipped) or len(converted):
             with st.expander(f"{len(skipped):,} skipped, {len(converted):,} converted", icon=":material/warning:"):

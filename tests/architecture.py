@@ -79,13 +79,7 @@ ROOMS: dict[str, Room] = {
     ),
 }
 
-CALCULATING_PAGES = set(
-    """
-    mix ui/browse ui/coverage ui/detail ui/edits ui/map/clusters ui/map/colors ui/map/copies ui/map/doubles
-    ui/map/drawn ui/map/part ui/map/query ui/map/similar ui/map/slices ui/map/view ui/ranking ui/resources
-    ui/thumbnails workspace
-    """.split()
-)
+CALCULATING_PAGES: set[str] = set()
 """Pages besides the components that still import numpy, pandas or torch; the list only gets shorter."""
 
 FILE_NAMES_ELSEWHERE: set[str] = set()
@@ -112,7 +106,9 @@ def table() -> str:
         words = ["the base"]
         if may.issuperset(COMPUTE.split()):
             words, may = [*words, "what computes"], may - set(COMPUTE.split())
-        lines.append(f"| `{name.replace('.', '/')}` | {room.what} | {', '.join([*words, *sorted(may)])} |")
+        place = name.replace(".", "/")
+        place += "" if (CONTRIBUTING.parent / place).is_dir() else ".py"
+        lines.append(f"| `{place}` | {room.what} | {', '.join([*words, *sorted(may)])} |")
     base, compute = (", ".join(f"`{name}`" for name in names.split()) for names in (BASE, COMPUTE))
     return "\n".join(
         [

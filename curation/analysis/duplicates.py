@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -169,3 +170,55 @@ def _compared(
         apart = (_levelled(mine) - _levelled(others[theirs])).square().mean((1, 2, 3)).double().numpy()
         near = apart <= NEAR**2 + ROUNDING
         yield np.column_stack([some[near], theirs[near], np.sqrt(apart[near])])
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images that hang together.
+
+    rows: int64, of the samples, rising; farthest: distance of its pairs, pixels in [0, 1]; mirrored: whether a pair is
+    only the same mirrored; disagree: whether their labels differ.
+    """
+
+    rows: np.ndarray
+    farthest: float
+    mirrored: bool
+    disagree: bool
+
+    def split(self, sample_ids: np.ndarray, dropped: Collection[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows still in the set and those that were dropped. Args: sample_ids: int64, of all rows."""
+        gone = np.isin(sample_ids[self.rows], list(dropped))
+        return self.rows[~gone], self.rows[gone]
+
+
+def described_groups(pairs: pd.DataFrame, labels: np.ndarray) -> list[Group]:
+    """Return the groups of the pairs of ``near_duplicates``: those whose labels differ first, then the largest.
+
+    Args: labels: int64, of all images.
+    """
+    found = groups(pairs, len(labels))
+    of = np.full(len(labels), -1)
+    for number, rows in enumerate(found):
+        of[rows] = number
+    number_of = of[pairs["row"]]
+    farthest = pairs["distance"].groupby(number_of).max()
+    mirrored = pairs["mirrored"].groupby(number_of).any()
+    made = [
+        Group(rows, float(farthest[number]), bool(mirrored[number]), len(np.unique(labels[rows])) > 1)
+        for number, rows in enumerate(found)
+    ]
+    return sorted(made, key=lambda group: not group.disagree)
+
+
+def to_drop(every: Sequence[Group], left: Sequence[np.ndarray], *, disagree: bool) -> np.ndarray:
+    """Return the rows to drop from all groups at once, int64.
+
+    All but the first of groups that agree about the label, or, with ``disagree``, all of those that do not: no label of
+    theirs can be trusted.
+
+    Args: left: of each group, the rows that are still in the set.
+    """
+    rows = [
+        mine if disagree else mine[1:] for group, mine in zip(every, left, strict=True) if group.disagree == disagree
+    ]
+    return np.concatenate([np.empty(0, np.int64), *rows])

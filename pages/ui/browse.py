@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.arrays import Array
+from curation.analysis.candidates import described, row_of
 from curation.plugin import fingerprint
 from pages.ui import detail, edits, resources, session
 from pages.ui.components import gallery
@@ -13,7 +14,7 @@ from pages.ui.opened import Opened
 PAGE = 60
 
 
-def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
+def browse(opened: Opened, rows: Array, *, key: str, what: str) -> None:
     """Draw 60 images a page of ``rows`` (positions in the pool, in the order shown) and the one that is open.
 
     Args: key: unique on the page; what: said in "n of N …".
@@ -30,50 +31,46 @@ def browse(opened: Opened, rows: np.ndarray, *, key: str, what: str) -> None:
             first, last = page * PAGE + bool(len(rows)), page * PAGE + len(shown)
             st.caption(f"**{first:,}–{last:,} of {len(rows):,}** {what}")
             st.space("stretch")
-            _flip(":material/chevron_left:", page_at, page - 1, disabled=page == 0, say="Page before")
+            _flip(":material/chevron_left:", page_at, page - 1, disabled=page == 0, say="Previous page")
             _flip(":material/chevron_right:", page_at, page + 1, disabled=page >= pages - 1, say="Next page")
         if not len(rows):
-            st.info("Nothing here: widen the band, or lower the offset.", icon=":material/search_off:")
+            st.info("No images; widen the band or lower the offset.", icon=":material/search_off:")
         else:
             _grid(opened, shown, key=f"{key}-grid", open_at=open_at)
             st.caption(
-                "Arrows move · Enter opens · **i** include · **x** exclude · digits relabel · Backspace takes back"
+                "Arrows move · Enter opens · **i** include · **x** exclude · digits relabel · Backspace clears the edit"
             )
     with right:
         candidate = open_at.get()
-        row = np.flatnonzero(opened.pool["candidate_id"].to_numpy() == (-1 if candidate is None else candidate))
-        if len(row):
-            detail.candidate(opened, int(row[0]), key=f"{key}-detail")
+        row = row_of(opened.pool, candidate)
+        if row is not None:
+            detail.candidate(opened, row, key=f"{key}-detail")
         elif len(rows):
             with st.container(border=True):
-                st.caption("Click an image, or press Enter on it, to see it large with its prediction and variants.")
+                st.caption("Click an image, or press Enter on it, to see it enlarged with its prediction and variants.")
 
 
 def _flip(icon: str, page_at: session.Entry[int], to: int, *, disabled: bool, say: str) -> None:
     st.button("", icon=icon, key=f"{page_at.key}-{say}", on_click=page_at.set, args=(to,), disabled=disabled, help=say)
 
 
-def _grid(opened: Opened, rows: np.ndarray, *, key: str, open_at: session.Entry[int | None]) -> None:
-    picked = opened.pool.iloc[rows]
+def _grid(opened: Opened, rows: Array, *, key: str, open_at: session.Entry[int | None]) -> None:
     classes = opened.pipeline.samples.classes
-    relabel = {int(sample): label for sample, label in opened.recipe.selection.edits.relabel.items()}
-    labels = np.array([relabel.get(int(s), int(y)) for s, y in zip(picked["sample_id"], picked["label"], strict=True)])
-    ids = picked["candidate_id"].to_numpy()
-
+    shown = described(opened.pool, rows, class_count=len(classes), relabel=opened.recipe.selection.edits.relabel)
     gallery(
         resources.thumbnails(
             fingerprint([opened.pool_key, rows.tolist()]), lambda: opened.pipeline.images(opened.pool, rows)
         ),
         key=key,
-        ids=ids,
-        labels=labels,
+        ids=shown.ids,
+        labels=shown.labels,
         class_names=classes,
-        predictions=picked["prediction"].to_numpy(),
-        entropy_shares=picked["entropy"].to_numpy() / np.log(len(classes)),
-        families=[str(family) for family in picked["family"]],
+        predictions=shown.predictions,
+        entropy_shares=shown.entropy_shares,
+        families=shown.families,
         states=edits.states(opened.pool, rows),
-        notes=detail.notes(picked["kind"].astype(str), picked["severity"]),
-        names=edits.names(opened.pool, rows),
+        notes=shown.notes,
+        names=shown.names,
         selected=open_at.get(),
         on_open=open_at.set,
         on_edit=lambda decisions: edits.apply(opened.pool, decisions),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
+from curation.analysis import coverage_groups
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import FOR_SELECTION
@@ -21,15 +20,15 @@ if TYPE_CHECKING:
     from pages.ui.opened import Opened
 
 SPACES = {
-    "features": "Features (what the last layer sees)",
+    "features": "Features (input of the last layer)",
     "softmax_gradient": "Softmax gradient (p − y)",
     "last_layer_gradient": "Last layer's gradient",
 }
 WEIGHTS = {
-    "none": "All the same",
-    "cluster_size": "Size of its cluster",
+    "none": "All equal",
+    "cluster_size": "Size of the cluster",
     "within_radius": "Candidates within the radius",
-    "label_agreement": "Share of its cluster with its label",
+    "label_agreement": "Share of the cluster with the same label",
 }
 
 
@@ -97,7 +96,7 @@ def _settings(name: str) -> None:
             min_value=0.0,
             back=lambda value: value or None,
             placeholder="automatic",
-            help="Of the balls, in the unit of the space; empty: as wide as the quota's balls need to be.",
+            help="Of the balls, in the unit of the space; empty: as large as needed to cover with the quota's balls.",
         )
     if name == "facility_location":
         bound(
@@ -107,7 +106,7 @@ def _settings(name: str) -> None:
             path="selection.coverage.greedy",
             format_func={"lazy": "Exact (lazy)", "stochastic": "Faster (stochastic)"}.get,
         )
-    bound(st.toggle, "Every class by itself", path="selection.coverage.classwise")
+    bound(st.toggle, "Each class separately", path="selection.coverage.classwise")
 
 
 def weights() -> None:
@@ -119,7 +118,7 @@ def weights() -> None:
         path="weights.radius",
         min_value=0.0,
         back=lambda value: value or None,
-        placeholder="none: what lies nearest to each chosen image",
+        placeholder="none: the images nearest to each chosen one",
         help="Balls of this radius become clusters, exported for cluster sampling (one of each, each epoch).",
     )
 
@@ -136,7 +135,7 @@ def _keep_radius(radius: float) -> None:
 
 
 def unfinished(opened: Opened) -> None:
-    """Say what of the strategy is not computed for these settings, and offer to do it."""
+    """Say what of the strategy is not computed for these settings, and offer to compute it."""
     recipe, pipeline = opened.recipe, opened.pipeline
     if not opened.provisional and not (Cover().asked(recipe) and not Cover().order(pipeline.plan).complete()):
         return
@@ -144,17 +143,17 @@ def unfinished(opened: Opened) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             title = SELECTORS[recipe.selection.strategy].title
             st.markdown(
-                f":orange[:material/pending:] **{title}** is not computed for these settings; shown is what the "
-                "boundary strategy takes."
+                f":orange[:material/pending:] **{title}** is not computed for these settings yet; shown is what "
+                "the boundary strategy chooses."
                 if opened.provisional
-                else ":orange[:material/pending:] The weights are not computed for these settings."
+                else ":orange[:material/pending:] The weights are not computed for these settings yet."
             )
             panel.offer(
                 opened.workspace,
                 FOR_SELECTION,
                 "Compute",
                 key="work-out",
-                help="where the images lie is computed once, later settings take seconds",
+                help="the embedding is computed once, later settings take seconds",
             )
         panel.job_strip(opened.workspace, done=False)
 
@@ -173,30 +172,21 @@ def result(opened: Opened) -> None:
     radius = opened.recipe.selection.coverage.radius
     st.caption(
         f"Guarantee: {groups[0]['guarantee']}. Dashed: as many images drawn at random. The radius is "
-        + (f"{radius:g}, the recipe's." if radius else "such that so many balls can hold most candidates of a group.")
+        + (
+            f"{radius:g}, the recipe's."
+            if radius
+            else "chosen so that the quota's balls can hold most candidates of a group."
+        )
     )
     classes = opened.pipeline.samples.classes
-    table = pd.DataFrame(
-        {
-            "Family": [FAMILY_WORDS[group["family"]] for group in groups],
-            "Class": ["all" if group["label"] is None else classes[group["label"]] for group in groups],
-            "Chosen": [group["chosen"] for group in groups],
-            "Of": [group["offered"] for group in groups],
-            "Value reached": [group["share"] for group in groups],
-            "Covered": [group["curve"][-1] for group in groups],
-            "At random": [group["by_chance"][-1] for group in groups],
-            "Radius": [group["radius"] for group in groups],
-            "Farthest": [group["farthest"] for group in groups],
-            "Seconds": [group["seconds"] for group in groups],
-        }
-    )
+    table = coverage_groups.table(groups, families=FAMILY_WORDS, classes=classes)
     share = partial(st.column_config.NumberColumn, format="percent")
-    with st.expander(f"Value and coverage by family and class ({table['Seconds'].sum():.1f} s of choosing)"):
+    with st.expander(f"Value and coverage by family and class ({table['Seconds'].sum():.1f} s to choose)"):
         st.dataframe(
             table,
             hide_index=True,
             column_config={
-                "Value reached": share(help="Of what choosing every candidate would reach."),
+                "Value reached": share(help="Share of the value that all candidates together would reach."),
                 "Covered": share(help="Candidates within the radius of a chosen one."),
                 "At random": share(help="The same for as many images drawn at random."),
             },
@@ -213,14 +203,10 @@ def result(opened: Opened) -> None:
 
 def _covers(groups: list[dict[str, Any]]) -> str:
     """Return in words how well a family is covered; its groups count by their candidates."""
-    offered = [group["offered"] for group in groups]
-
-    def mean(values: list[float]) -> float:
-        return float(np.average(values, weights=offered))
-
+    it = coverage_groups.means(groups)
     parts = [
-        f"**{mean([group['curve'][-1] for group in groups]):.0%}** of the candidates within the radius of a chosen one",
-        f"{mean([group['by_chance'][-1] for group in groups]):.0%} by chance",
-        f"value **{mean([group['share'] for group in groups]):.1%}** of what all would reach",
+        f"**{it.covered:.0%}** of the candidates within the radius of a chosen one",
+        f"{it.by_chance:.0%} with as many images at random",
+        f"value **{it.value:.1%}** of that of all candidates",
     ]
     return f"{FAMILY_WORDS[groups[0]['family']]}: {' · '.join(parts)}"

@@ -5,51 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from curation.analysis import candidates
+from curation.analysis.arrays import Array, Table
+from curation.analysis.candidates import names as names
 from curation.analysis.label_review import Decided
-from curation.selection.pool import candidate_name
 from pages.ui import state
 from pages.ui.components import Edit
 
 
-def names(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
-    """Return the names, as in recipes, of some rows of the pool."""
-    picked = pool.iloc[rows]
-    return [
-        candidate_name(int(sample_id), str(kind), int(severity))
-        for sample_id, kind, severity in zip(picked["sample_id"], picked["kind"], picked["severity"], strict=True)
-    ]
-
-
-def states(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
+def states(pool: Table, rows: Array) -> list[str]:
     """Return ``included``, ``excluded``, ``relabeled`` or nothing for some rows of the pool."""
-    edits = state.recipe().selection.edits
-    included, excluded, relabeled = set(edits.include), set(edits.exclude), {int(key) for key in edits.relabel}
-    found = []
-    for name, sample_id in zip(names(pool, rows), pool["sample_id"].to_numpy()[rows], strict=True):
-        if name in included:
-            found.append("included")
-        elif name in excluded:
-            found.append("excluded")
-        else:
-            found.append("relabeled" if int(sample_id) in relabeled else "")
-    return found
+    return candidates.states(pool, rows, state.recipe().selection.edits)
 
 
-def apply(pool: pd.DataFrame, decisions: Iterable[Edit]) -> None:
+def apply(pool: Table, decisions: Iterable[Edit]) -> None:
     """Write decisions of the gallery, which names images by candidate id, to the working recipe."""
     block = _block()
-    ids = pool["candidate_id"].to_numpy()
     for edit in decisions:
-        row = np.flatnonzero(ids == edit.id)
-        if len(row):
-            _decide(block, names(pool, row)[0], int(pool["sample_id"].iloc[row[0]]), edit.action, edit.label)
+        row = candidates.row_of(pool, edit.id)
+        if row is not None:
+            (name,) = names(pool, candidates.just(row))
+            _decide(block, name, int(pool["sample_id"].iloc[row]), edit.action, edit.label)
     _keep(block)
 
 
-def decide(pool: pd.DataFrame, rows: np.ndarray, action: str, label: int | None = None) -> None:
+def decide(pool: Table, rows: Array, action: str, label: int | None = None) -> None:
     """Write one decision about some rows of the pool to the working recipe."""
     block = _block()
     for name, sample_id in zip(names(pool, rows), pool["sample_id"].to_numpy()[rows], strict=True):

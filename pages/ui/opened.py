@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import streamlit as st
 
+from curation.analysis.arrays import Table
 from curation.errors import CurationError
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe
@@ -14,9 +15,6 @@ from curation.selection.select import Selected
 from curation.storage.workspace import Workspace
 from pages.ui import coverage, panel, resources, state
 from pages.ui.shell import Done
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -33,10 +31,10 @@ class Opened(Prepared):
     """The working recipe, its candidates and what it selects from them."""
 
     pool_key: str
-    pool: pd.DataFrame
+    pool: Table
     selected: Selected
     provisional: bool
-    """Shown is what the boundary strategy takes, while the recipe's own is not computed."""
+    """Shown is what the boundary strategy chooses, while the recipe's own is not computed."""
 
 
 def open_model() -> Prepared:

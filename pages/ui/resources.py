@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.arrays import Array, Table
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
 from curation.pipeline.plan import Plan
@@ -17,9 +16,6 @@ from curation.recipe import Recipe
 from curation.selection.select import Selected
 from curation.storage.workspace import Workspace
 from pages.ui import state
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def pipeline() -> Pipeline:
@@ -45,17 +41,17 @@ def _pipeline(root: str, key: str, _recipe: Recipe) -> Pipeline:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Opening the pool …")
-def pool(pool_key: str, _pipeline: Pipeline) -> pd.DataFrame:
+def pool(pool_key: str, _pipeline: Pipeline) -> Table:
     """The table of all candidates; treat as read-only."""
     return _pipeline.pool()
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _selected(key: str, _pipeline: Pipeline, _pool: pd.DataFrame) -> Selected:
+def _selected(key: str, _pipeline: Pipeline, _pool: Table) -> Selected:
     return _pipeline.select(_pool)
 
 
-def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: str) -> Selected:
+def selected(recipe: Recipe, opened: Pipeline, table: Table, pool_key: str) -> Selected:
     """What a recipe selects from a pool; while its strategy is not computed, what the boundary strategy would."""
     it = opened.of(recipe)
     if it.unordered():
@@ -64,18 +60,18 @@ def selected(recipe: Recipe, opened: Pipeline, table: pd.DataFrame, pool_key: st
     return _selected(fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")]), it, table)
 
 
-def features(of: Pipeline) -> np.ndarray:
+def features(of: Pipeline) -> Array:
     """Return the clean samples' features, float32 N×D; treat as read-only. Raises: CurationError."""
     return _features(f"{of.plan.features().folder.name} {of.samples.digest}", of)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _features(key: str, _pipeline: Pipeline) -> np.ndarray:
+def _features(key: str, _pipeline: Pipeline) -> Array:
     return _pipeline.plan.features().whole_array()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def thumbnails(key: str, _images: Callable[[], np.ndarray]) -> np.ndarray:
+def thumbnails(key: str, _images: Callable[[], Array]) -> Array:
     """Pixels, uint8 M×H×W×C, computed once a key; treat as read-only."""
     images = _images()
     images.flags.writeable = False

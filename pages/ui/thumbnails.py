@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from curation.analysis.arrays import Array
+from curation.analysis.pictures import thumbnail
 from curation.errors import CurationError
 
-Picture = Callable[[int], np.ndarray]
+Picture = Callable[[int], Array]
 
 _MOST_OFFERED = 32
-_MOST_SIDE_PX = 320
 
 
 @dataclass(frozen=True)
@@ -56,15 +54,6 @@ def offer(key: str, picture: Picture, *, number: int) -> str:
     return f"thumbnails/{token}"
 
 
-def encode(pixels: np.ndarray) -> bytes:
-    """Return uint8 H×W×C as PNG, scaled down to a longer side of at most 320 pixels."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    image.thumbnail((_MOST_SIDE_PX, _MOST_SIDE_PX), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
 def _thumbnail(request: Request) -> Response:
     token, index = request.path_params["token"], request.path_params["index"]
     with _lock:
@@ -74,7 +63,7 @@ def _thumbnail(request: Request) -> Response:
     if offered is None or index >= offered.number:
         return PlainTextResponse("This picture is no longer offered; open the page again.", status_code=404)
     try:
-        encoded = encode(offered.picture(index))
+        encoded = thumbnail(offered.picture(index))
     except (CurationError, OSError) as error:
         return PlainTextResponse(str(error), status_code=404)
     headers = {"Cache-Control": "private, max-age=86400, immutable"}

@@ -24,12 +24,15 @@ from starlette.routing import Match
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.browser import IDLE, chromium, server
+from curation.analysis.map_columns import Column, Copies, identify
+from curation.analysis.pictures import thumbnail
+from curation.analysis.slices import points_in_polygon
+from curation.analysis.sprite import make_sprite
 from curation.errors import CurationError
 from pages.ui import thumbnails
-from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, points_in_polygon
-from pages.ui.components.columns import identify, send_column, send_copies, send_places
+from pages.ui.components import Edit, embedding_map, gallery
+from pages.ui.components.columns import send_column, send_copies, send_places
 from pages.ui.components.map import _color
-from pages.ui.components.sprite import make_sprite
 from tests.browser.components_app.synthetic import make_columns, make_pictures
 from tests.patience import PATIENCE_S
 
@@ -489,7 +492,7 @@ def test_thumbnails_are_served_under_their_token_only_and_the_oldest_make_room()
     assert [fetch(f"/{address}/{index}").status_code for index in (2, 3)] == [404, 404]
     assert fetch("/thumbnails/guessed/1").status_code == 404
     large = np.zeros((700, 500, 1), np.uint8)
-    assert Image.open(io.BytesIO(thumbnails.encode(large))).size == (229, 320)
+    assert Image.open(io.BytesIO(thumbnail(large))).size == (229, 320)
     for number in range(32):
         thumbnails.offer(f"other {number}", picture, number=3)
     assert fetch(f"/{address}/1").status_code == 404

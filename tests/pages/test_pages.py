@@ -10,7 +10,6 @@ from streamlit.testing.v1 import AppTest
 
 from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
-from pages.ui.ranking import changed
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,14 +165,3 @@ def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
 
 def test_the_environment_is_as_before() -> None:
     assert "CURATION_WORKSPACE" not in os.environ
-
-
-def test_a_change_is_told_by_what_differs() -> None:
-    before = {"clean": 0.05, "corruption": 0.1, "adversarial": 0.1}
-    assert changed("selection.offset", before, before | {"clean": 0.2}) == ["`selection.offset.clean`: 0.05 → **0.2**"]
-    corners = [{"name": "hard twos", "polygon": [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]}]
-    assert changed("slices", [], corners) == ["`slices`: 0 → **1** entries"]
-    assert changed("map.copies", ["pgd"], ["pgd", "fog/3"]) == ["`map.copies`: ['pgd'] → **['pgd', 'fog/3']**"]
-    assert changed("selection.edits.exclude", None, list(range(20))) == [
-        "`selection.edits.exclude`: 0 → **20** entries"
-    ]

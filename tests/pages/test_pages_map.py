@@ -15,6 +15,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from curation.analysis.similar import fitted
 from curation.pipeline import Pipeline
 from curation.pipeline.stages.embed import embed_shard
 from curation.pipeline.stages.map import copies_table, mapped_copies
@@ -203,7 +204,7 @@ SLICES = {"slices": {"all": {"layout": "umap", "polygon": ALL}, "none": {"layout
 def test_a_lasso_becomes_a_slice_that_the_link_shows_again(cache: Path, shown: dict[str, Any]) -> None:
     at = open_page(lasso=json.dumps(ALL))
     at.text_input(key="slice-name").set_value("  everything ")
-    submit(at, "Keep")
+    submit(at, "Save slice")
     assert changes(at)["slices"]["everything"]["layout"] == "umap"
     assert "in the slice “everything”" in words(at)
     assert shown["polygon"] == ALL
@@ -218,7 +219,7 @@ def test_a_lasso_becomes_a_slice_that_the_link_shows_again(cache: Path, shown: d
 def test_a_slice_without_a_name_of_its_own_is_refused(cache: Path, name: str, said: str) -> None:
     at = open_page(changes=SLICES, lasso=json.dumps([[0, 0], [1, 0], [1, 1]]))
     at.text_input(key="slice-name").set_value(name)
-    submit(at, "Keep")
+    submit(at, "Save slice")
     assert said in words(at)
     assert list(recipe_of(at, cache).slices) == ["all", "none"]
 
@@ -263,7 +264,7 @@ def test_copies_are_drawn_where_they_land(cache: Path, shown: dict[str, Any], st
     assert copies.kind_names == ["fog/3"]
     np.testing.assert_allclose(copies.xy, shown["xy"][copies.owners] + 1, rtol=1e-5)
     at.pills(key="field-map.copies").set_value(["fog/3", "pgd"]).run()
-    assert "pgd is not placed" in words(at)
+    assert "pgd is not computed" in words(at)
     at.button(key="map-compute").click().run()
     ((recipe, asked),) = started
     assert (recipe.map.copies, asked) == (["fog/3", "pgd"], ("embed", "map"))
@@ -300,14 +301,14 @@ def test_samples_in_no_cluster_are_told_apart(cache: Path, drawn: Pipeline, show
     with_noise.plan.map_table("umap").write(0, table)
     at = open_page("Clusters", changes=dense, cluster="-1")
     assert "**5** clusters on the UMAP map" in words(at)
-    assert "**100** samples are in none" in words(at)
+    assert "**100** samples in no cluster" in words(at)
     assert "**100 of 1,300** samples in no cluster" in words(at)
-    assert at.dataframe[0].value["name"].iloc[-1] == "In no cluster"
+    assert at.dataframe[0].value["name"].iloc[-1] == "No cluster"
     open_page(changes=dense)
     column = next(one for one in shown["columns"] if one.name == "cluster")
     assert (column.names[0], column.missing, int((np.asarray(column.values) < 0).sum())) == (
         "Cluster 0",
-        "in no cluster",
+        "no cluster",
         100,
     )
 
@@ -325,7 +326,7 @@ def test_the_neighbors_of_a_copy_are_other_samples(cache: Path) -> None:
 
 def test_a_sample_that_is_not_there_is_said_so(cache: Path) -> None:
     at = open_page("Similar", sample="17")
-    assert "Sample 17 is not in this workspace; the nearest: 15 and 18." in words(at)
+    assert "Sample 17 is not in this workspace; the nearest ids: 15 and 18." in words(at)
     assert not at.error
 
 
@@ -356,15 +357,13 @@ def test_a_picture_that_is_unlike_the_samples_is_told(cache: Path, drawn: Pipeli
 
 
 def test_a_picture_of_another_size_and_color_is_brought_to_the_set(drawn: Pipeline) -> None:
-    from pages.ui.map.query import as_seen
-
     photo = np.zeros((60, 90, 3), np.uint8)
     photo[:, 30:60] = (255, 255, 255)
-    image, notes = as_seen(picture(photo, "JPEG"), drawn.samples.shape)
+    image, notes = fitted(picture(photo, "JPEG"), drawn.samples.shape)
     assert image.shape == drawn.samples.shape
     assert image.dtype == np.uint8
     assert "color turned gray" in notes
-    wide, _ = as_seen(picture(photo, "PNG"), (10, 30, 3))
+    wide, _ = fitted(picture(photo, "PNG"), (10, 30, 3))
     assert wide.shape == (10, 30, 3)
 
 
@@ -408,7 +407,7 @@ def test_of_doubles_one_is_kept_and_doubtful_ones_go(cache: Path, doubled: list[
     assert recipe_of(at, cache).selection.edits.drop == [second, third]
     at.button(key="double-drop-doubtful").click().run()
     assert sorted(recipe_of(at, cache).selection.edits.drop) == sorted([second, third, *doubtful])
-    assert "every group is decided" in words(at)
+    assert "All groups are decided" in words(at)
     at.segmented_control(key="doubles-show").set_value("all").run()
     at.button(key="double-1-back").click().run()
     assert sorted(recipe_of(at, cache).selection.edits.drop) == sorted(doubtful)
@@ -427,10 +426,10 @@ def test_a_group_is_decided_by_itself(cache: Path, doubled: list[int]) -> None:
 
 def test_a_set_without_doubles_says_so_and_a_large_one_waits(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
-    assert any("no two are the same" in element.value for element in open_page("Duplicates").success)
+    assert any("No duplicates" in element.value for element in open_page("Duplicates").success)
     st.cache_resource.clear()
     monkeypatch.setattr("pages.ui.map.doubles.AT_ONCE", 100)
     at = open_page("Duplicates")
     assert not at.success
     at.button(key="double-compare").click().run()
-    assert any("no two are the same" in element.value for element in at.success)
+    assert any("No duplicates" in element.value for element in at.success)

@@ -13,15 +13,12 @@ columns twice; see ``wire``.
 """
 
 from pages.ui.components.band import Band, hardness_band
-from pages.ui.components.columns import Column, Copies
 from pages.ui.components.gallery import Edit, GalleryEvents, gallery
-from pages.ui.components.map import MapEvents, Polygon, embedding_map, points_in_polygon
+from pages.ui.components.map import MapEvents, Polygon, embedding_map
 from pages.ui.components.matrix import matrix
 
 __all__ = [
     "Band",
-    "Column",
-    "Copies",
     "Edit",
     "GalleryEvents",
     "MapEvents",
@@ -30,5 +27,4 @@ __all__ = [
     "gallery",
     "hardness_band",
     "matrix",
-    "points_in_polygon",
 ]

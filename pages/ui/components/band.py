@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from curation.analysis.sprite import make_sprite
 from curation.errors import CurationError
-from pages.ui.components.sprite import make_sprite
 from pages.ui.components.wire import Part, last_writer, pack, pack_columns, remember
 
 _part = Part("band")

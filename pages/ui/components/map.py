@@ -11,8 +11,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from curation.analysis.map_columns import Column, Copies, identify
+from curation.analysis.slices import points_in_polygon
 from curation.errors import CurationError
-from pages.ui.components.columns import Column, Copies, identify, send_column, send_copies, send_flags, send_places
+from pages.ui.components.columns import send_column, send_copies, send_flags, send_places
 from pages.ui.components.wire import Part, last_writer, pack, remember
 
 Polygon = list[list[float]]
@@ -189,31 +191,3 @@ def _inside(identity: str, corners: str, _xy: NDArray[Any], _polygon: Polygon) -
 
 def _index(value: Any, number: int) -> int | None:
     return value if isinstance(value, int) and 0 <= value < number else None
-
-
-def points_in_polygon(xy: NDArray[Any], polygon: Sequence[Sequence[float]] | None) -> NDArray[np.bool_]:
-    """Return which points lie inside a polygon, by the even-odd rule (milliseconds for 50,000 points).
-
-    Args:
-        xy: N×2.
-        polygon: corners [[x, y], …]; None or fewer than three contain no point.
-
-    Returns:
-        bool, N.
-    """
-    xy = np.asarray(xy, np.float64)
-    inside = np.zeros(len(xy), bool)
-    if polygon is None or len(polygon) < 3 or not len(xy):
-        return inside
-    corners = np.asarray(polygon, np.float64)
-    boxed = np.flatnonzero(((xy >= corners.min(0)) & (xy <= corners.max(0))).all(1))
-    boxed = boxed[np.argsort(xy[boxed, 1], kind="stable")]
-    x, y = xy[boxed].T
-    odd = np.zeros(len(boxed), bool)
-    for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        # Points are sorted by y, so that an edge looks only at those between its ends.
-        first, last = np.searchsorted(y, (min(y1, y2), max(y1, y2)))
-        if last > first:
-            odd[first:last] ^= x[first:last] < x1 + (y[first:last] - y1) * ((x2 - x1) / (y2 - y1))
-    inside[boxed] = odd
-    return inside

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.components.sprite import make_sprite
+from curation.analysis.sprite import make_sprite
 from pages.ui.components.wire import Part, pack, pack_columns
 
 _part = Part("review")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
+from curation.analysis.arrays import Table
+from curation.analysis.clusters import chosen_share, positions, summary
+from curation.analysis.pictures import side_by_side
 from curation.embedding.clusters import cluster_table
 from curation.plugin import fingerprint
 from pages.ui import resources, session, state, thumbnails
@@ -18,8 +19,8 @@ GAP_PX = 2
 LONGEST_NAME = 40
 SHOW = ":material/visibility: Show"
 SHARES = {
-    "purity": ("Purity", "Share of the commonest label."),
-    "entropy": ("Mean entropy", "Share of the maximum, ln K."),
+    "purity": ("Purity", "Share of the most common label."),
+    "entropy": ("Mean entropy", "As a share of the maximum, ln K."),
     "chosen": ("Chosen", "Share of its clean images that are in the set."),
 }
 
@@ -32,9 +33,9 @@ def draw(opened: Opened) -> None:
     _table(drawn, table)
     looked = _looked_at(drawn)
     if looked is None:
-        st.caption("“Show” in a row draws that cluster's samples here; a double click on a name changes it.")
+        st.caption("“Show” in a row lists that cluster's samples here; double-click a name to change it.")
         return
-    at = np.flatnonzero(drawn.clusters == looked)
+    at = positions(drawn.clusters, looked)
     st.subheader(cluster_name(opened, looked))
     where = "in no cluster" if looked < 0 else "in this cluster"
     part.head(drawn, at, key="cluster", where=where, more=lambda: _more(looked))
@@ -42,7 +43,7 @@ def draw(opened: Opened) -> None:
 
 
 def rename(names: dict[int, str]) -> None:
-    """Give clusters names, by their number; an empty one takes a name back."""
+    """Give clusters names, by their number; an empty one removes a name."""
     given = dict(state.recipe().map.names)
     for number, name in names.items():
         given.pop(number, None)
@@ -52,32 +53,32 @@ def rename(names: dict[int, str]) -> None:
     state.change(**{"map.names": given})
 
 
-def found(drawn: Drawn) -> pd.DataFrame:
+def found(drawn: Drawn) -> Table:
     """Return one row a cluster: as ``cluster_table``, entropy as a share of ln K."""
     return _found(f"{drawn.key} {fingerprint(drawn.opened.recipe.selection.edits.relabel)}", drawn)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Looking into the clusters …")
-def _found(key: str, _drawn: Drawn) -> pd.DataFrame:
+@st.cache_resource(max_entries=8, show_spinner="Describing the clusters …")
+def _found(key: str, _drawn: Drawn) -> Table:
     seen = resources.features(_drawn.opened.pipeline)
-    return cluster_table(_drawn.clusters, labels=_drawn.labels, entropy=_drawn.entropy, features=seen, shown=STRIP)
+    return cluster_table(
+        _drawn.clusters, labels=_drawn.members.labels, entropy=_drawn.members.entropy, features=seen, shown=STRIP
+    )
 
 
-def _summary(drawn: Drawn, table: pd.DataFrame) -> None:
-    inside = table[table["cluster"] >= 0]
-    sizes = inside["size"].sum()
+def _summary(drawn: Drawn, table: Table) -> None:
+    it = summary(table, len(drawn))
     of = f" on the {drawn.layout.upper()} map" if drawn.opened.recipe.map.cluster_by == "hdbscan" else ""
-    words = [f"**{len(inside):,}** clusters{of}"]
-    if len(inside):
-        agree = (inside["purity"] * inside["size"]).sum() / sizes
-        words.append(f"**{agree:.0%}** of their samples have their cluster's commonest label")
-        words.append(f"**{int((inside['purity'] == 1).sum()):,}** clusters have one label alone")
-    if sizes < len(drawn):
-        words.append(f"**{len(drawn) - sizes:,}** samples are in none")
+    words = [f"**{it.clusters:,}** clusters{of}"]
+    if it.agreeing is not None:
+        words.append(f"**{it.agreeing:.0%}** of their samples have their cluster's most common label")
+        words.append(f"**{it.pure:,}** clusters have one label only")
+    if it.outside:
+        words.append(f"**{it.outside:,}** samples in no cluster")
     st.markdown(" · ".join(words))
 
 
-def _table(drawn: Drawn, table: pd.DataFrame) -> None:
+def _table(drawn: Drawn, table: Table) -> None:
     opened = drawn.opened
     numbers = table["cluster"].tolist()
     names = [cluster_name(opened, number) for number in numbers]
@@ -91,9 +92,8 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
         state.set_linked("cluster", str(numbers[session.CLUSTER_SHOW.get()["row"]]))
 
     address = thumbnails.offer(f"clusters-{drawn.key}", _strips(drawn, table), number=len(table))
-    chosen = np.bincount(drawn.clusters + 1, drawn.chosen, drawn.count + 1)[table["cluster"] + 1]
     classes = opened.pipeline.samples.classes
-    shown = pd.DataFrame(
+    shown = Table(
         {
             "show": SHOW,
             "pictures": [f"{address}/{row}" for row in range(len(table))],
@@ -102,7 +102,7 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
             "label": [classes[label] for label in table["label"]],
             "purity": 100 * table["purity"],
             "entropy": 100 * table["entropy"],
-            "chosen": 100 * chosen / table["size"],
+            "chosen": 100 * chosen_share(table, drawn.clusters, drawn.members.chosen),
         }
     )
     columns = st.column_config
@@ -116,10 +116,10 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
         disabled=list(shown.columns.drop("name").astype(str)),
         column_config={
             "show": columns.ButtonColumn("", type="tertiary", on_click=clicked, key=session.CLUSTER_SHOW.key, width=80),
-            "pictures": columns.ImageColumn("In its middle", width=250),
+            "pictures": columns.ImageColumn("Nearest to its center", width=250),
             "name": columns.TextColumn("Name", width=150, max_chars=LONGEST_NAME, help="Double-click to change it."),
             "size": columns.NumberColumn("Samples", format="localized", width=80),
-            "label": columns.TextColumn("Commonest label", width=120),
+            "label": columns.TextColumn("Most common label", width=120),
             **{
                 name: columns.ProgressColumn(title, format="%.0f %%", max_value=100.0, help=said, width=115)
                 for name, (title, said) in SHARES.items()
@@ -128,24 +128,18 @@ def _table(drawn: Drawn, table: pd.DataFrame) -> None:
     )
 
 
-def _strips(drawn: Drawn, table: pd.DataFrame) -> thumbnails.Picture:
+def _strips(drawn: Drawn, table: Table) -> thumbnails.Picture:
     """Return what draws the pictures in the middle of each cluster side by side."""
     samples, rows = drawn.opened.pipeline.samples, table["rows"].tolist()
 
-    def strip(index: int) -> np.ndarray:
-        images = samples.images(np.array(rows[index]))
-        missing = STRIP - len(images)
-        images = np.pad(images, ((0, missing), (0, 0), (0, GAP_PX), (0, 0)))
-        return np.concatenate(list(images), axis=1)
-
-    return strip
+    return lambda index: side_by_side(samples.images(rows[index]), number=STRIP, gap_px=GAP_PX)
 
 
 def _looked_at(drawn: Drawn) -> int | None:
     """Return the cluster whose samples are shown, if one is."""
     text = state.linked("cluster") or ""
     number = int(text) if text.lstrip("-").isdigit() else drawn.count
-    return number if number in np.unique(drawn.clusters) else None
+    return number if (drawn.clusters == number).any() else None
 
 
 def _more(cluster: int) -> None:
@@ -155,4 +149,6 @@ def _more(cluster: int) -> None:
         session.MAP_GO.set("Map")
 
     if cluster >= 0:
-        st.button("Only this on the map", icon=":material/scatter_plot:", on_click=only, key="cluster-only")
+        st.button(
+            "Show only this cluster on the map", icon=":material/scatter_plot:", on_click=only, key="cluster-only"
+        )

@@ -1,14 +1,11 @@
-"""What the set holds twice: groups of images that are the same, exactly or nearly, and which of them to keep."""
+"""Duplicates: groups of images that are the same, exactly or nearly, and which of them to keep."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-import pandas as pd
 import streamlit as st
 
-from curation.analysis.duplicates import groups, near_duplicates
+from curation.analysis.arrays import Array, Table
+from curation.analysis.duplicates import Group, described_groups, near_duplicates, to_drop
 from curation.plugin import fingerprint
 from curation.progress import Meter, Progress
 from pages.ui import edits, panel, resources, session
@@ -26,36 +23,27 @@ PAGE, MOST_SHOWN = 12, 24
 SHOWN = {"open": "Open", "disagree": "Labels disagree", "all": "All"}
 
 
-@dataclass(frozen=True)
-class Group:
-    """Images that hang together; rows: int64, of the samples, rising; farthest: of its pairs, pixels in [0, 1]."""
-
-    rows: np.ndarray
-    farthest: float
-    mirrored: bool
-    disagree: bool
-
-
 def draw(opened: Opened) -> None:
     """Draw the view."""
     pairs = _pairs(opened)
     if pairs is None:
         return
-    every, ids = _groups(opened, pairs), opened.pipeline.samples.sample_ids
+    every, ids = described_groups(pairs, labels_of(opened)), opened.pipeline.samples.sample_ids
     if not every:
         st.success(
-            f"Of the {len(ids):,} samples no two are the same, exactly or nearly (also mirrored or brighter).",
+            f"No duplicates among the {len(ids):,} samples, exact or near (also mirrored or brighter).",
             icon=":material/check_circle:",
         )
         _tested(opened)
         return
     dropped = set(opened.recipe.selection.edits.drop)
-    left = [np.array([row for row in group.rows if int(ids[row]) not in dropped], np.int64) for group in every]
+    split = [group.split(ids, dropped) for group in every]
+    left = [mine for mine, _ in split]
     is_open = [len(rows) > 1 for rows in left]
     images = sum(len(group.rows) for group in every)
     differ = sum(group.disagree for group in every)
     st.markdown(
-        f"**{images:,}** of {len(ids):,} samples are in **{len(every):,}** groups of one image, exactly or nearly; "
+        f"**{images:,}** of {len(ids):,} samples are in **{len(every):,}** groups of duplicates, exact or near; "
         f"**{differ:,}** of these with more than one label, **{is_open.count(True):,}** open"
     )
     _tested(opened)
@@ -71,31 +59,34 @@ def draw(opened: Opened) -> None:
         if show == "all" or (group.disagree if show == "disagree" else is_open[index])
     ]
     if not wanted:
-        st.info("None: every group is decided." if show == "open" else "None.", icon=":material/check_circle:")
+        st.info(
+            "All groups are decided." if show == "open" else "No matches; show another selection.",
+            icon=":material/check_circle:",
+        )
         return
     page = turn(len(wanted), len(every), f"doubles-{show}", what="groups", size=PAGE)
     columns = st.columns(2, gap="medium")
     for place, index in enumerate(wanted[(page - 1) * PAGE : page * PAGE]):
         with columns[place % 2]:
-            _group(opened, every[index], left[index], key=f"double-{index}")
+            _group(opened, every[index], *split[index], key=f"double-{index}")
 
 
-def _pairs(opened: Opened) -> pd.DataFrame | None:
+def _pairs(opened: Opened) -> Table | None:
     """Return the pairs; while there are none, compare, where that takes long only once asked to."""
     pipeline, samples = opened.pipeline, opened.pipeline.samples
     found = _compared(samples.digest)
     if "pairs" not in found:
         if len(samples) > AT_ONCE and not st.button(
             f"Compare {len(samples):,} images", type="primary", icon=":material/play_arrow:", key="double-compare",
-            help="Each with each other, here and now; kept while the server runs.",
+            help="Each pair, now; the result is kept while the server runs.",
         ):  # fmt: skip
-            st.caption("Looks for images that the set holds twice: copies, mirrored or brighter ones, saved anew.")
+            st.caption("Finds duplicates: exact copies, mirrored, brighter and re-encoded ones.")
             return None
         bar, meter = st.progress(0.0), Meter()
 
         def on_progress(done: int, total: int) -> None:
             words = panel.progress_text(meter(Progress("duplicates", done, total, "images, as they are and mirrored")))
-            bar.progress(done / max(total, 1), text=f"{words}; any other click stops it")
+            bar.progress(done / max(total, 1), text=f"{words}; any other click cancels")
 
         found["pairs"] = near_duplicates(samples.array(), device=pipeline.device, on_progress=on_progress)
         bar.empty()
@@ -103,41 +94,21 @@ def _pairs(opened: Opened) -> pd.DataFrame | None:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _compared(key: str) -> dict[str, pd.DataFrame]:
+def _compared(key: str) -> dict[str, Table]:
     """Return where the pairs of a set are put once they are there."""
     return {}
 
 
-def _groups(opened: Opened, pairs: pd.DataFrame) -> list[Group]:
-    """Return the groups: those that disagree about the label first, then the largest."""
-    samples = opened.pipeline.samples
-    labels = labels_of(opened)
-    found = groups(pairs, len(samples))
-    of = np.full(len(samples), -1)
-    for number, rows in enumerate(found):
-        of[rows] = number
-    number_of = of[pairs["row"]]
-    farthest = pairs["distance"].groupby(number_of).max()
-    mirrored = pairs["mirrored"].groupby(number_of).any()
-    made = [
-        Group(rows, float(farthest[number]), bool(mirrored[number]), len(set(labels[rows].tolist())) > 1)
-        for number, rows in enumerate(found)
-    ]
-    return sorted(made, key=lambda group: not group.disagree)
-
-
-def _at_once(opened: Opened, every: list[Group], left: list[np.ndarray]) -> None:
+def _at_once(opened: Opened, every: list[Group], left: list[Array]) -> None:
     """Draw what decides about all groups: where labels agree one is kept, where they do not none can be trusted."""
     ids = opened.pipeline.samples.sample_ids
-    agreeing = [rows[1:] for group, rows in zip(every, left, strict=True) if not group.disagree]
-    differing = [rows for group, rows in zip(every, left, strict=True) if group.disagree]
-    doubles, doubtful = (ids[np.concatenate([np.empty(0, np.int64), *rows])] for rows in (agreeing, differing))
+    doubles, doubtful = (ids[to_drop(every, left, disagree=disagree)] for disagree in (False, True))
     with st.container(horizontal=True):
         for key, words, icon, which, said in (
             ("keep-one", "Keep one of each", ":material/filter_1:", doubles,
-             "Where the labels agree: the first stays, the others are dropped with all their copies."),
+             "Where the labels agree: keep the first, drop the others with all their copies."),
             ("drop-doubtful", "Drop all that disagree", ":material/delete_sweep:", doubtful,
-             "All images of groups with more than one label, with all their copies."),
+             "Drop all images of groups with more than one label, with all their copies."),
         ):  # fmt: skip
             st.button(
                 f"{words} ({len(which):,} dropped)",
@@ -150,17 +121,16 @@ def _at_once(opened: Opened, every: list[Group], left: list[np.ndarray]) -> None
             )
 
 
-def _drop(sample_ids: np.ndarray) -> None:
+def _drop(sample_ids: Array) -> None:
     edits.decide_labels((int(one), "dropped") for one in sample_ids)
 
 
-def _take_back(sample_ids: np.ndarray) -> None:
+def _take_back(sample_ids: Array) -> None:
     edits.decide_labels((int(one), None) for one in sample_ids)
 
 
-def _group(opened: Opened, group: Group, left: np.ndarray, *, key: str) -> None:
+def _group(opened: Opened, group: Group, left: Array, gone: Array, *, key: str) -> None:
     samples, pool = opened.pipeline.samples, opened.pool
-    gone = group.rows[~np.isin(group.rows, left)]
     shown = group.rows[:MOST_SHOWN]
     rows = clean_rows(opened)[shown]
     exact = "exact copies" if not group.farthest else f"up to {255 * group.farthest:.1f}/255 apart"
@@ -192,7 +162,7 @@ def _group(opened: Opened, group: Group, left: np.ndarray, *, key: str) -> None:
                           key=f"{key}-keep")  # fmt: skip
                 st.button("Drop all", icon=":material/delete:", on_click=_drop, args=(ids[left],), key=f"{key}-drop")
             if len(gone):
-                st.button("Take back", icon=":material/undo:", on_click=_take_back, args=(ids[gone],),
+                st.button("Undo", icon=":material/undo:", on_click=_take_back, args=(ids[gone],),
                           key=f"{key}-back")  # fmt: skip
 
 
@@ -202,7 +172,7 @@ def _look_at(sample_id: int) -> None:
 
 
 def _tested(opened: Opened) -> None:
-    """Say which samples are also test images of the newest evaluation, which leaves those out of its P."""
+    """Say which samples are also test images of the newest evaluation, which excludes those from its test suite."""
     names = opened.workspace.evaluations()
     about = (opened.workspace.evaluation(names[-1]) or {}).get("about_suite", {}) if names else {}
     both = sorted({int(entry["training"]) for entry in about.get("left_out", [])})
@@ -211,9 +181,9 @@ def _tested(opened: Opened) -> None:
         are = "samples are" if len(both) > 1 else "sample is"
         st.caption(
             f":material/compare: **{len(both):,}** {are} also among the test images of the evaluation “{names[-1]}”, "
-            f"which leaves these out of P: {listed}."
+            f"which excludes them from its test suite: {listed}."
         )
     elif names:
         st.caption(f":material/compare: No sample is among the test images of the evaluation “{names[-1]}”.")
     else:
-        st.caption(":material/compare: Test images are compared with these samples once an evaluation is started.")
+        st.caption(":material/compare: Test images are compared with these samples when an evaluation starts.")

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis import candidates
+from curation.analysis.arrays import Array, Table
+from curation.analysis.slices import Corners, Members, members, points_in_polygon
 from curation.errors import CurationError
 from curation.plugin import fingerprint
 from pages.ui import panel
-from pages.ui.components import points_in_polygon
 from pages.ui.opened import Opened
 from pages.ui.shell import Done
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Layout = Literal["umap", "pca"]
-Corners = list[list[float]]
 
 STAGES = ("embed", "map")
 
@@ -30,51 +27,38 @@ class Drawn:
     """The clean samples of the working recipe on a map; arrays have an entry a sample, in the samples' order.
 
     key: changes with places and clusters; layout: of the places; xy: float32 N×2; clusters: int32 N, negative: in none;
-    rows: int64 N, of the pool; entropy: float32 N, share of ln K; chosen: bool N, whether the clean image is chosen.
+    rows: int64 N, of the pool; members: labels, entropy, what is chosen.
     """
 
     opened: Opened
     key: str
     layout: Layout
-    xy: np.ndarray
-    clusters: np.ndarray
-    rows: np.ndarray
-    entropy: np.ndarray
-    chosen: np.ndarray
+    xy: Array
+    clusters: Array
+    rows: Array
+    members: Members
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """int64 N, as the recipe has them; see ``labels_of``."""
-        return labels_of(self.opened)
-
-    @cached_property
-    def images(self) -> np.ndarray:
-        """How many images of the set, clean ones and copies, are of each sample; int64 N."""
-        opened = self.opened
-        of = opened.pipeline.samples.rows(opened.pool["sample_id"].to_numpy()[opened.selected.rows])
-        return np.bincount(of, minlength=len(self))
 
     @cached_property
     def count(self) -> int:
         """Number of clusters."""
         return int(self.clusters.max(initial=-1)) + 1
 
-    def inside(self, polygon: Corners | None) -> np.ndarray:
+    def inside(self, polygon: Corners | None) -> Array:
         """Return which samples lie in a polygon on this map, bool N; treat as read-only."""
         return _inside(f"{self.key} {polygon}", self.xy, polygon)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _inside(key: str, _xy: np.ndarray, _polygon: Corners | None) -> np.ndarray:
+def _inside(key: str, _xy: Array, _polygon: Corners | None) -> Array:
     return points_in_polygon(_xy, _polygon)
 
 
 def cluster_name(opened: Opened, number: int) -> str:
     """Return what people call a cluster; a negative number is none."""
-    return "In no cluster" if number < 0 else opened.recipe.map.names.get(number) or f"Cluster {number}"
+    return "No cluster" if number < 0 else opened.recipe.map.names.get(number) or f"Cluster {number}"
 
 
 def ready(opened: Opened, layout: Layout) -> bool:
@@ -88,39 +72,33 @@ def open_drawn(opened: Opened, layout: Layout) -> Drawn:
     shards = opened.pipeline.plan.map_table(layout)
     key = fingerprint([shards.folder.name, opened.pool_key])
     xy, clusters = _table(key, opened, layout)
-    rows = clean_rows(opened)
-    entropy = opened.pool["entropy"].to_numpy()[rows] / np.float32(np.log(len(opened.pipeline.samples.classes)))
-    chosen = np.zeros(len(opened.pool), bool)
-    chosen[opened.selected.rows] = True
-    return Drawn(opened, key, layout, xy, clusters, rows, entropy, chosen[rows])
+    pool, rows, relabel = opened.pool, clean_rows(opened), opened.recipe.selection.edits.relabel
+    known = members(opened.pipeline.samples, pool, clean=rows, selected=opened.selected.rows, relabel=relabel)
+    return Drawn(opened, key, layout, xy, clusters, rows, known)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _table(key: str, _opened: Opened, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+def _table(key: str, _opened: Opened, layout: Layout) -> tuple[Array, Array]:
     try:
         table = _opened.pipeline.plan.map_table(layout).table(0)
     except CurationError as error:
         raise CurationError("the map is damaged on disk; run the stage “Map” on the Workspace page again") from error
-    return table[["x", "y"]].to_numpy(np.float32), table["cluster"].to_numpy(np.int32)
+    return table[["x", "y"]].to_numpy("float32"), table["cluster"].to_numpy("int32")
 
 
-def clean_rows(opened: Opened) -> np.ndarray:
+def clean_rows(opened: Opened) -> Array:
     """Return the pool's rows of the clean candidates, int64, one a sample in the samples' order."""
     return _clean_rows(opened.pool_key, opened.pool)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _clean_rows(key: str, _pool: pd.DataFrame) -> np.ndarray:
-    return np.flatnonzero((_pool["family"] == "clean").to_numpy())
+def _clean_rows(key: str, _pool: Table) -> Array:
+    return candidates.clean_rows(_pool)
 
 
-def labels_of(opened: Opened) -> np.ndarray:
+def labels_of(opened: Opened) -> Array:
     """Return the samples' labels, int64 N, as the recipe has them: relabeled ones with their new class."""
-    samples, relabel = opened.pipeline.samples, opened.recipe.selection.edits.relabel
-    labels: np.ndarray = np.array(samples.labels)
-    rows, here = samples.known(list(relabel))
-    labels[rows] = np.array(list(relabel.values()), np.int64)[here]
-    return labels
+    return candidates.labels_of(opened.pipeline.samples, opened.recipe.selection.edits.relabel)
 
 
 def required(opened: Opened) -> Drawn:
@@ -131,7 +109,7 @@ def required(opened: Opened) -> Drawn:
     for layout in ("umap", "pca"):
         if ready(opened, layout):
             return open_drawn(opened, layout)
-    missing(opened, "Where the images lie, and in which clusters, is not computed for these settings yet.")
+    missing(opened, "The map and its clusters are not computed for these settings yet.")
     raise Done
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis import slices
+from curation.analysis.arrays import Array
+from curation.analysis.candidates import class_counts, hardest_first
 from curation.figures import curation as figures
 from pages.ui import edits, state
 from pages.ui.browse import browse
 from pages.ui.map.drawn import Drawn
 
 
-def head(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[], None] = lambda: None) -> None:
+def head(drawn: Drawn, at: Array, *, key: str, where: str, more: Callable[[], None] = lambda: None) -> None:
     """Draw the counts of a part of the samples, and what decides about all of them.
 
     Args:
@@ -29,7 +31,7 @@ def head(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
             for action, words, icon in (
                 ("include", "Include all", ":material/add:"),
                 ("exclude", "Exclude all", ":material/remove:"),
-                ("clear", "Take back", ":material/backspace:"),
+                ("clear", "Clear edits", ":material/backspace:"),
             ):
                 st.button(
                     words,
@@ -43,7 +45,7 @@ def head(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
             more()
     with right:
         classes = drawn.opened.pipeline.samples.classes
-        counts = np.bincount(drawn.labels[at], minlength=len(classes))
+        counts = class_counts(drawn.members.labels[at], len(classes))
         st.plotly_chart(
             figures.class_counts(counts, classes, height_px=120), config={"displayModeBar": False}, key=f"{key}-classes"
         )
@@ -51,12 +53,12 @@ def head(drawn: Drawn, at: np.ndarray, *, key: str, where: str, more: Callable[[
 
 _HELP = {
     "include": "Force these clean images into the set, within their family's quota.",
-    "exclude": "Keep these clean images out of the set; their corrupted and adversarial copies stay.",
-    "clear": "Take back what was decided about these clean images.",
+    "exclude": "Exclude these clean images; their corrupted and adversarial copies stay.",
+    "clear": "Clear the edits of these clean images.",
 }
 
 
-def _decide(drawn: Drawn, at: np.ndarray, action: str) -> None:
+def _decide(drawn: Drawn, at: Array, action: str) -> None:
     rows, quota = drawn.rows[at], drawn.opened.selected.quotas["clean"]
     if action == "include":
         clean = [name for name in state.recipe().selection.edits.include if "/" not in name]
@@ -71,28 +73,25 @@ def _decide(drawn: Drawn, at: np.ndarray, action: str) -> None:
     edits.decide(drawn.opened.pool, rows, action)
 
 
-def gallery(drawn: Drawn, at: np.ndarray, *, key: str, where: str) -> None:
+def gallery(drawn: Drawn, at: Array, *, key: str, where: str) -> None:
     """Draw the pictures of some samples, the hardest first."""
-    hardest = np.argsort(-drawn.entropy[at], kind="stable")
-    browse(drawn.opened, drawn.rows[at[hardest]], key=key, what=f"samples {where}, hardest first")
+    browse(
+        drawn.opened,
+        drawn.rows[hardest_first(drawn.members.entropy, at)],
+        key=key,
+        what=f"samples {where}, hardest first",
+    )
 
 
-def facts(drawn: Drawn, at: np.ndarray, where: str) -> str:
+def facts(drawn: Drawn, at: Array, where: str) -> str:
     """Return in words how many samples there are, how many of them chosen, how hard, of which class."""
-    said = f"**{len(at):,} of {len(drawn):,}** samples {where}"
-    if not len(at):
+    it = slices.facts(drawn.members, at)
+    said = f"**{it.samples:,} of {len(drawn):,}** samples {where}"
+    if it.label is None:
         return said
-    parts = [f"{said}, **{int(drawn.chosen[at].sum()):,}** of them chosen"]
-    parts.append(f"mean entropy **{drawn.entropy[at].mean():.0%}** of the maximum")
-    copies = int(drawn.images[at].sum()) - int(drawn.chosen[at].sum())
-    if copies:
-        parts.append(f"**{copies:,}** of their copies in the set")
-    label, share = commonest(drawn, at)
-    parts.append(f"**{share:.0%}** are {drawn.opened.pipeline.samples.classes[label]}")
+    parts = [f"{said}, **{it.chosen:,}** of them chosen"]
+    parts.append(f"mean entropy **{it.entropy:.0%}** of the maximum")
+    if it.images > it.chosen:
+        parts.append(f"**{it.images - it.chosen:,}** of their copies in the set")
+    parts.append(f"**{it.purity:.0%}** are {drawn.opened.pipeline.samples.classes[it.label]}")
     return " · ".join(parts)
-
-
-def commonest(drawn: Drawn, at: np.ndarray) -> tuple[int, float]:
-    """Return the commonest label of some samples, at least one, and its share."""
-    counts = np.bincount(drawn.labels[at])
-    return int(counts.argmax()), float(counts.max() / len(at))

@@ -1,20 +1,17 @@
-"""What similar samples are looked for: a candidate of the pool, or a picture that was uploaded."""
+"""The query of a search for similar samples: a candidate of the pool, or an uploaded picture."""
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
-import torch
-from PIL import Image, ImageOps
 
+from curation.analysis import similar
+from curation.analysis.arrays import Array
+from curation.analysis.candidates import just, variants_of_sample
 from curation.pipeline.answers import features_and_logits
 from curation.plugin import fingerprint
-from curation.readers.pixels import Unreadable, decode
-from curation.selection.pool import variant_name
+from curation.readers.pixels import Unreadable
 from curation.storage.files import digest
 from pages.ui import session, state
 from pages.ui.opened import Opened
@@ -34,9 +31,9 @@ class Query:
     key: str
     title: str
     note: str
-    image: np.ndarray
-    features: np.ndarray
-    probabilities: np.ndarray
+    image: Array
+    features: Array
+    probabilities: Array
     row: int | None = None
     owner: int | None = None
     label: int | None = None
@@ -56,10 +53,7 @@ def choose(opened: Opened) -> tuple[int, str]:
             key=session.SIMILAR_SAMPLE.key,
             on_change=lambda: look_at(int(session.SIMILAR_SAMPLE.get()), state.linked("variant") or CLEAN),
         )
-    mine = pool[pool["sample_id"].to_numpy() == sample_id]
-    names = [
-        variant_name(str(kind), int(severity)) for kind, severity in zip(mine["kind"], mine["severity"], strict=True)
-    ]
+    names = list(variants_of_sample(pool, int(sample_id)))
     asked = state.linked("variant") or ""
     session.SIMILAR_VARIANT.set(asked if asked in names else CLEAN)
     variant = st.selectbox(
@@ -93,20 +87,15 @@ def take_away() -> None:
 def candidate(opened: Opened, sample_id: int, variant: str) -> Query | None:
     """Return a candidate of the pool, or say that there is none."""
     samples, pool = opened.pipeline.samples, opened.pool
-    ids = samples.sample_ids
-    at = int(np.searchsorted(ids, sample_id).clip(max=len(ids) - 1))
-    if ids[at] != sample_id:
-        near = " and ".join(str(int(one)) for one in ids[max(at - 1, 0) : at + 1])
-        st.info(f"Sample {sample_id} is not in this workspace; the nearest: {near}.", icon=":material/search_off:")
+    mine = variants_of_sample(pool, sample_id)
+    if not mine:
+        near = " and ".join(map(str, similar.nearest_ids(samples.sample_ids, sample_id)))
+        st.info(f"Sample {sample_id} is not in this workspace; the nearest ids: {near}.", icon=":material/search_off:")
         return None
-    kind, _, severity = variant.partition("/")
-    mine = np.flatnonzero(pool["sample_id"].to_numpy() == sample_id)
-    named = pool.iloc[mine]
-    hit = (named["kind"].astype(str) == kind) & (named["severity"] == int(severity or 0))
-    row = int(mine[hit.to_numpy()][0])
-    image = opened.pipeline.images(pool, np.array([row]))[0]
+    row = mine[variant]
+    image = opened.pipeline.images(pool, just(row))[0]
     seen, probabilities = _seen(fingerprint([opened.pool_key, row]), opened, image)
-    label = opened.recipe.selection.edits.relabel.get(sample_id, int(samples.labels[at]))
+    label = opened.recipe.selection.edits.relabel.get(sample_id, int(pool["label"].iloc[row]))
     return Query(
         f"candidate {row}", str(sample_id), "", image, seen, probabilities,
         row, sample_id, label,
@@ -116,7 +105,7 @@ def candidate(opened: Opened, sample_id: int, variant: str) -> Query | None:
 def uploaded(opened: Opened) -> Query | None:
     """Draw the field for a picture and return it as the goal model sees it; None where it is none, or unreadable."""
     file = st.file_uploader(
-        "PNG, JPEG or WebP; brought to the size and colors of the set",
+        "PNG, JPEG or WebP; converted to the size and channels of the set",
         type=FORMATS,
         key=f"upload-{session.UPLOAD_NUMBER.get()}",
     )
@@ -124,7 +113,7 @@ def uploaded(opened: Opened) -> Query | None:
         return None
     content = file.getvalue()
     try:
-        image, notes = as_seen(content, opened.pipeline.samples.shape)
+        image, notes = similar.fitted(content, opened.pipeline.samples.shape)
     except Unreadable as error:
         st.error(f"{file.name} cannot be compared: {error}.", icon=":material/error:")
         return None
@@ -133,24 +122,8 @@ def uploaded(opened: Opened) -> Query | None:
     return Query(f"upload {key}", file.name, "; ".join(notes), image, seen, probabilities)
 
 
-def as_seen(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[str]]:
-    """Return a picture in the shape of a set, uint8 H×W×C, and what was changed. Raises: Unreadable with the reason."""
-    height, width, channels = shape
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image, notes = decode(content, side_px=height if height == width else None, channels=channels)
-    if image.shape[:2] != (height, width):
-        picture = Image.fromarray(image[..., 0] if channels == 1 else image)
-        image = np.asarray(ImageOps.fit(picture, (width, height), method=Image.Resampling.BICUBIC))
-    with Image.open(io.BytesIO(content)) as original:
-        if original.size != (width, height):
-            notes.insert(0, f"from {original.width}×{original.height} to {width}×{height}")
-    return image.reshape(shape), notes
-
-
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _seen(key: str, _opened: Opened, _image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _seen(key: str, _opened: Opened, _image: Array) -> tuple[Array, Array]:
     """Return the goal model's features of one picture, float32 D, and its probabilities, float32 K."""
     seen, logits = features_and_logits(_image[None], _opened.pipeline.plan.model)
-    return seen[0], torch.from_numpy(logits[0]).softmax(0).numpy()
+    return seen[0], similar.probabilities(logits[0])

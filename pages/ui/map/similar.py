@@ -1,13 +1,16 @@
-"""What is alike: the samples nearest to any candidate, or to an uploaded picture, in the goal model's features."""
+"""Similar samples: those nearest to any candidate, or to an uploaded picture, in the goal model's features."""
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.arrays import Array
+from curation.analysis.candidates import described, just, most_probable
 from curation.analysis.inspection import enlarged
+from curation.analysis.similar import label_counts, usual_distance
 from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
 from curation.plugin import fingerprint
+from curation.selection.pool import CODE_BITS
 from pages.ui import detail, edits, resources, session
 from pages.ui.components import gallery
 from pages.ui.fields import kept
@@ -18,13 +21,12 @@ from pages.ui.opened import Opened
 
 METRICS: dict[Metric, str] = {"l2": "Euclidean", "cosine": "Cosine"}
 SIDE_PX, SMALL_PX = 320, 72
-PROBES = 500
 
 
 def draw(opened: Opened) -> None:
     """Draw the view."""
     if not opened.pipeline.plan.features().complete():
-        missing(opened, "Where the images lie is not computed yet.", stages=("embed",), words="Compute it")
+        missing(opened, "The embedding is not computed yet.", stages=("embed",), words="Compute")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sample_id, variant = query.choose(opened)
@@ -71,34 +73,34 @@ def _neighbors(opened: Opened, it: Query, metric: Metric, number: int) -> None:
         _warn_of_unlike(opened, metric, float(apart[0]))
     rows = clean_rows(opened)[near]
     pool = opened.pool
+    shown = described(pool, rows, class_count=len(classes))
 
     def opening(candidate_id: int) -> None:
-        row = int(np.flatnonzero(pool["candidate_id"].to_numpy() == candidate_id)[0])
-        query.look_at(int(pool["sample_id"].iloc[row]), query.CLEAN)
+        query.look_at(candidate_id >> CODE_BITS, query.CLEAN)
 
     gallery(
         resources.thumbnails(fingerprint([opened.pool_key, rows.tolist()]), lambda: samples.images(near)),
         key="similar-grid",
-        ids=pool["candidate_id"].to_numpy()[rows],
+        ids=shown.ids,
         labels=labels,
         class_names=classes,
-        predictions=pool["prediction"].to_numpy()[rows],
+        predictions=shown.predictions,
         states=edits.states(pool, rows),
         notes=[f"{distance:.3g}" for distance in apart],
-        names=edits.names(pool, rows),
+        names=shown.names,
         on_open=opening,
         on_edit=lambda decisions: edits.apply(pool, decisions),
     )
     st.caption(
-        "The nearest first, with its distance; the sample itself never counts. A click looks at that one's own "
+        "Nearest first, with the distance; the sample's own images are left out. Click one for its "
         "neighbors · **i** include · **x** exclude · digits relabel"
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner="Looking for what is alike …")
+@st.cache_resource(max_entries=64, show_spinner="Searching for similar samples …")
 def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int) -> Neighbors:
-    ids = np.array(_opened.pipeline.samples.sample_ids)  # a copy that torch may share
-    own = None if _it.owner is None else np.array([_it.owner])
+    ids = _opened.pipeline.samples.sample_ids.copy()  # torch may share it
+    own = None if _it.owner is None else just(_it.owner)
     return nearest_neighbors(
         resources.features(_opened.pipeline),
         queries=_it.features[None],
@@ -114,38 +116,28 @@ def _warn_of_unlike(opened: Opened, metric: Metric, nearest: float) -> None:
     usual = _usual(fingerprint([opened.pool_key, metric]), opened, metric)
     if nearest > usual:
         st.warning(
-            f"Unlike the samples, so that what the goal model says of it means little: the nearest is {nearest:.3g} "
-            f"away, while 99 % of the samples have another one within {usual:.3g}. Perhaps it is inverted?",
+            f"Unlike the samples, so the goal model's prediction means little: the nearest sample is at "
+            f"{nearest:.3g}, while 99 % of the samples have another one within {usual:.3g}. Is it inverted?",
             icon=":material/not_listed_location:",
         )
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _usual(key: str, _opened: Opened, metric: Metric) -> float:
-    """Return the distance within which 99 % of the samples have another one, by some of them, evenly spaced."""
-    seen, ids = resources.features(_opened.pipeline), np.array(_opened.pipeline.samples.sample_ids)
-    some = np.unique(np.linspace(0, len(ids) - 1, PROBES).astype(np.int64))
-    found = nearest_neighbors(
-        seen,
-        queries=seen[some],
-        count=1,
-        metric=metric,
-        owners=ids,
-        query_owners=ids[some],
-        device=_opened.pipeline.device,
-    )
-    return float(np.quantile(found.distance, 0.99))
+    seen, ids = resources.features(_opened.pipeline), _opened.pipeline.samples.sample_ids
+    return usual_distance(seen, ids, metric=metric, device=_opened.pipeline.device)
 
 
-def _agreement(labels: np.ndarray, label: int | None, classes: list[str]) -> str:
+def _agreement(labels: Array, label: int | None, classes: list[str]) -> str:
     """Return in words which classes neighbors have, and how many of them the query's."""
-    counts = np.bincount(labels, minlength=len(classes))
-    told = [f"{classes[one]} ({counts[one]:,})" for one in np.argsort(-counts, kind="stable") if counts[one]]
+    counts = label_counts(labels)
+    told = [f"{classes[one]} ({count:,})" for one, count in counts]
     listed = ", ".join(told[:6]) + (f" and {len(told) - 6} more classes" if len(told) > 6 else "")
     if label is None:
         return f"Labels of the **{len(labels):,}** nearest samples: {listed}"
-    same = f"**{int(counts[label]):,} of {len(labels):,}** nearest samples have its label, **{classes[label]}**"
-    return same if counts[label] == len(labels) else f"{same} :gray[· all: {listed}]"
+    alike = dict(counts).get(label, 0)
+    same = f"**{alike:,} of {len(labels):,}** nearest samples have its label, **{classes[label]}**"
+    return same if alike == len(labels) else f"{same} :gray[· all: {listed}]"
 
 
 def _picture(opened: Opened, it: Query) -> None:
@@ -156,8 +148,8 @@ def _picture(opened: Opened, it: Query) -> None:
         left.image(enlarged(it.image, side_px=SIDE_PX), width="stretch")
         with right:
             st.markdown(f"**{it.title}**  \n:gray[{it.note}]" if it.note else f"**{it.title}**")
-            best = np.argsort(-it.probabilities)[: detail.TOP]
-            st.markdown(f"Seen as **{classes[best[0]]}**")
-            for index in best:
-                st.progress(float(it.probabilities[index]), text=f"{classes[index]} · {it.probabilities[index]:.1%}")
-        st.button("Take it away", icon=":material/close:", on_click=query.take_away, key="similar-take-away")
+            best = most_probable(it.probabilities, detail.TOP)
+            st.markdown(f"Predicted **{classes[best[0][0]]}**")
+            for index, share in best:
+                st.progress(share, text=f"{classes[index]} · {share:.1%}")
+        st.button("Remove", icon=":material/close:", on_click=query.take_away, key="similar-take-away")

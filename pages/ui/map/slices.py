@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
+from curation.analysis.arrays import Array
+from curation.analysis.slices import Corners, composition, corners
 from curation.plugin import fingerprint
-from curation.recipe import Slice
 from pages.ui import session, state
-from pages.ui.map import part
-from pages.ui.map.drawn import Corners, Drawn, Layout, open_drawn, ready
+from pages.ui.map.drawn import Drawn, Layout, open_drawn, ready
 
 LONGEST_NAME = 40
 SHARES = {
-    "share": ("Part of the set", "Images of the set that are of its samples."),
-    "entropy": ("Mean entropy", "Share of the maximum, ln K."),
-    "purity": ("Purity", "Share of the commonest label."),
+    "share": ("Share of the set", "Images of the set that are of its samples, copies included."),
+    "entropy": ("Mean entropy", "As a share of the maximum, ln K."),
+    "purity": ("Purity", "Share of the most common label."),
 }
 SHOW, DELETE = ":material/visibility: Show", ":material/delete: Delete"
-
-
-def shown(slices: dict[str, Slice], layout: Layout, polygon: Corners | None) -> str | None:
-    """Return the name of the slice that a polygon on a map is, if it is one."""
-    return next((name for name, one in slices.items() if one.layout == layout and _corners(one) == polygon), None)
-
-
-def _corners(one: Slice) -> Corners:
-    return [list(corner) for corner in one.polygon]
 
 
 def make(layout: Layout, polygon: Corners) -> None:
@@ -43,11 +31,11 @@ def make(layout: Layout, polygon: Corners) -> None:
             state.change(slices={**slices, name: {"layout": layout, "polygon": polygon}})
 
     with (
-        st.popover("Make this a slice", icon=":material/bookmark_add:", key="slice-make"),
+        st.popover("Save as slice", icon=":material/bookmark_add:", key="slice-make"),
         st.form("slice-form", border=False),
     ):
         st.text_input("Name", key=session.SLICE_NAME.key, max_chars=LONGEST_NAME, placeholder="sevens with a bar")
-        st.form_submit_button("Keep", type="primary", on_click=keep, key="slice-keep")
+        st.form_submit_button("Save slice", type="primary", on_click=keep, key="slice-keep")
 
 
 def _free(name: str) -> bool:
@@ -55,7 +43,7 @@ def _free(name: str) -> bool:
     why = (
         "A slice needs a name."
         if not name
-        else f"There is a slice “{name}” already; take another name."
+        else f"There is already a slice “{name}”; choose another name."
         if name in state.recipe().slices
         else ""
     )
@@ -81,33 +69,20 @@ def show(name: str) -> None:
     """Draw a slice's outline on its map and look at its samples; for callbacks."""
     one = state.recipe().slices[name]
     state.set_linked("layout", one.layout)
-    state.set_polygon(_corners(one))
+    state.set_polygon(corners(one))
     state.set_linked("only", None)
 
 
-def composition(drawn: Drawn) -> pd.DataFrame:
-    """Return one row a slice: name, samples, chosen (clean images of them), images (of the set that are of them, in any
-    family), label (the commonest), share (of the set), entropy (mean, share of ln K), purity (share of that label).
-
-    A slice that was drawn on a map which is not computed has none of these numbers.
-    """
+def _inside(drawn: Drawn) -> dict[str, Array | None]:
+    """Return which samples are in each slice, bool N; None: it was drawn on a map that is not computed."""
     opened = drawn.opened
-    samples, images = opened.pipeline.samples, drawn.images
-    rows: list[dict[str, Any]] = []
     maps: dict[Layout, Drawn] = {drawn.layout: drawn}
+    found: dict[str, Array | None] = {}
     for name, one in opened.recipe.slices.items():
         if one.layout not in maps and ready(opened, one.layout):
             maps[one.layout] = open_drawn(opened, one.layout)
-        row: dict[str, Any] = {"name": name}
-        if one.layout in maps:
-            at = np.flatnonzero(maps[one.layout].inside(_corners(one)))
-            row |= {"samples": len(at), "chosen": int(drawn.chosen[at].sum()), "images": int(images[at].sum())}
-            row["share"] = images[at].sum() / max(images.sum(), 1)
-            if len(at):
-                label, purity = part.commonest(drawn, at)
-                row |= {"entropy": drawn.entropy[at].mean(), "label": samples.classes[label], "purity": purity}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=["name", "samples", "chosen", "images", "label", "share", "entropy", "purity"])
+        found[name] = maps[one.layout].inside(corners(one)) if one.layout in maps else None
+    return found
 
 
 def table(drawn: Drawn) -> None:
@@ -125,7 +100,7 @@ def table(drawn: Drawn) -> None:
         name = names[button.get()["row"]]
         (show if button == session.SLICE_SHOW else delete)(name)
 
-    found = composition(drawn)
+    found = composition(drawn.members, _inside(drawn), drawn.opened.pipeline.samples.classes)
     found.insert(1, "show", SHOW)
     found["delete"] = DELETE
     found[list(SHARES)] *= 100
@@ -142,9 +117,9 @@ def table(drawn: Drawn) -> None:
                 "", type="tertiary", on_click=clicked, args=(session.SLICE_SHOW,), key=session.SLICE_SHOW.key
             ),
             "samples": columns.NumberColumn("Samples", format="localized"),
-            "chosen": columns.NumberColumn("Chosen", format="localized", help="Clean images of them in the set."),
-            "images": columns.NumberColumn("Images", format="localized", help="Of the set, clean ones and copies."),
-            "label": columns.TextColumn("Commonest label"),
+            "chosen": columns.NumberColumn("Chosen", format="localized", help="Clean images in the set."),
+            "images": columns.NumberColumn("Images", format="localized", help="Images in the set, copies included."),
+            "label": columns.TextColumn("Most common label"),
             **{
                 name: columns.ProgressColumn(title, format="%.0f %%", max_value=100.0, help=said, width=115)
                 for name, (title, said) in SHARES.items()

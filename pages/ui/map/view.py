@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
 import streamlit as st
 
+from curation.analysis.arrays import Array
+from curation.analysis.candidates import just, row_of
+from curation.analysis.clusters import positions
+from curation.analysis.map_columns import digest
+from curation.analysis.slices import slice_at
 from curation.selection import SELECTORS
 from pages.ui import edits, panel, session, state, thumbnails
 from pages.ui.components import embedding_map
-from pages.ui.components.columns import digest
 from pages.ui.map import colors, copies, part, settings, slices
 from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required
 from pages.ui.opened import Opened
@@ -29,18 +32,20 @@ def draw(opened: Opened) -> None:
     _wait(opened, drawn, wanted)
     polygon = state.polygon() if drawn.layout == wanted else None
     only = _only(drawn)
-    at = np.arange(len(drawn)) if only is None else np.flatnonzero(drawn.clusters == only)
+    at = positions(drawn.clusters, only)
     inside = drawn.inside(polygon)
     _map(drawn, at, polygon, inside)
 
     looked = at[inside[at]] if polygon else at
-    name = slices.shown(opened.recipe.slices, drawn.layout, polygon)
+    name = slice_at(opened.recipe.slices, drawn.layout, polygon)
     where = "of the map" if only is None else f"of {cluster_name(opened, only)}"
     if polygon:
         where = f"in the slice “{name}”" if name else "in the lasso"
         part.head(drawn, looked, key="map", where=where, more=lambda: _lassoed(drawn.layout, polygon, name))
     else:
-        st.caption("Draw a lasso or a box on the map to look at those samples only, decide about them, and name them.")
+        st.caption(
+            "Draw a lasso or a box on the map to list those samples only, to edit them, or to save them as a slice."
+        )
     slices.table(drawn)
     part.gallery(drawn, looked, key="map", where=where)
 
@@ -74,9 +79,9 @@ def _wait(opened: Opened, drawn: Drawn, wanted: Layout) -> None:
     unplaced = copies.unplaced(opened)
     if unplaced and drawn.layout == "umap":
         are = "are" if len(unplaced) > 1 else "is"
-        missing(opened, f"{', '.join(unplaced)} {are} not placed on the map yet.", words="Place them")
+        missing(opened, f"{', '.join(unplaced)} {are} not computed on the map yet.", words="Compute")
     elif opened.recipe.map.copies and drawn.layout == "pca":
-        st.caption("Copies are drawn on the UMAP map.")
+        st.caption("Copies are shown on the UMAP map only.")
     elif panel.active_job(opened.workspace) is not None:
         with st.container(border=True):
             panel.job_strip(opened.workspace)
@@ -93,7 +98,7 @@ def _only(drawn: Drawn) -> int | None:
         on_click=state.set_linked,
         args=("only", None),
         key="map-everything",
-        help="Draw all samples again.",
+        help="Show all samples.",
     )
     return int(text)
 
@@ -103,7 +108,7 @@ def _lassoed(layout: Layout, polygon: list[list[float]], name: str | None) -> No
     if name is None:
         slices.make(layout, polygon)
     st.button(
-        "Clear the lasso" if name is None else "Leave the slice",
+        "Clear the lasso" if name is None else "Close the slice",
         icon=":material/close:",
         on_click=state.set_polygon,
         args=(None,),
@@ -112,7 +117,7 @@ def _lassoed(layout: Layout, polygon: list[list[float]], name: str | None) -> No
 
 
 @st.fragment
-def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside: np.ndarray) -> None:
+def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Array) -> None:
     """Recoloring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
     opened, samples = drawn.opened, drawn.opened.pipeline.samples
     whole = len(at) == len(drawn)
@@ -144,9 +149,9 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
             lambda i: samples.images(at[i : i + 1])[0],
             number=len(at),
         ),
-        selected=drawn.chosen[at],
-        marked=drawn.chosen[at] if covers else None,
-        marked_title="chosen to cover",
+        selected=drawn.members.chosen[at],
+        marked=drawn.members.chosen[at] if covers else None,
+        marked_title="chosen by coverage",
         copies=None if placed is None else placed.copies,
         color=state.map_color(),
         polygon=polygon,
@@ -159,8 +164,8 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
     if placed is not None and placed.left_out:
         shown = len(placed.candidate_ids)
         total = shown + placed.left_out
-        st.caption(f"{shown:,} of {total:,} copies are drawn, evenly spaced; a small lasso shows all of its own.")
-    for name in edits.names(opened.pool, np.flatnonzero(ids == session.MAP_OPEN.get())):
+        st.caption(f"{shown:,} of {total:,} copies are shown, evenly spaced; a small lasso shows all of its copies.")
+    for name in _open_names(opened):
         st.caption(f":material/arrow_downward: **{name}** is open below.")
     if session.MAP_CHANGED.pop():
         st.rerun()
@@ -169,3 +174,8 @@ def _map(drawn: Drawn, at: np.ndarray, polygon: list[list[float]] | None, inside
 def _open(candidate_id: int) -> None:
     session.MAP_OPEN.set(candidate_id)
     session.MAP_CHANGED.set(True)
+
+
+def _open_names(opened: Opened) -> list[str]:
+    row = row_of(opened.pool, session.MAP_OPEN.get())
+    return [] if row is None else edits.names(opened.pool, just(row))

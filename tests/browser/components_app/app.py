@@ -10,8 +10,9 @@ import numpy as np
 import streamlit as st
 from synthetic import CLASSES, make_columns, make_copies, make_pictures
 
+from curation.analysis.map_columns import Column, Copies
 from pages.ui import thumbnails
-from pages.ui.components import Column, Copies, Edit, embedding_map, gallery, hardness_band
+from pages.ui.components import Edit, embedding_map, gallery, hardness_band
 
 PAGE = 60
 STATES = {"include": "included", "exclude": "excluded", "relabel": "relabeled", "clear": ""}

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from curation.analysis.slices import points_in_polygon
 from pages.ui import assets, theme
-from pages.ui.components import points_in_polygon
 from pages.ui.components.wire import pack_columns
 
 HERE = Path(__file__).parent

@@ -1,0 +1,121 @@
+"""Hardness bands in two units: shares of a family, as people drag them, and values of a score.
+
+Offsets and floors of a recipe are in ``rank`` (shares of the family, hardest first) or in ``score`` (its uncertainty).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curation.scores import SCORES
+from curation.selection.band import ranking
+from curation.selection.settings import Selection
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A family, hardest first: rows of the pool, int64 N; hardness by the recipe's score, falling, float32 N; the same
+    scaled to nats, float64 N in [0, ln K]."""
+
+    rows: np.ndarray
+    hardness: np.ndarray
+    nats: np.ndarray
+
+
+def ranked(pool: pd.DataFrame, family: str, selection: Selection, *, class_count: int) -> Ranked:
+    """Return a family's candidates by the score of a selection, hardest first, without those that are excluded."""
+    rows, hardness = ranking(pool, family, selection)
+    most = SCORES[selection.score].hardest(class_count)
+    return Ranked(rows, hardness, np.clip(hardness / most, 0, 1) * np.log(class_count))
+
+
+def share_of(it: Ranked, selection: Selection, value: float | None) -> float:
+    """Return a recipe's offset or floor as the share of the family that is harder, in [0, 1]; None: no offset."""
+    if value is None:
+        return 0.0
+    if selection.offset_by == "rank" or not len(it.rows):
+        return float(value)
+    return float(np.searchsorted(-it.hardness, -value, side="left") / len(it.rows))
+
+
+def value_of(it: Ranked, selection: Selection, share: float) -> float:
+    """Return a share of the family, in [0, 1], as the recipe writes offsets and floors."""
+    if selection.offset_by == "rank" or not len(it.rows):
+        return round(float(share), 6)
+    return round(float(it.hardness[min(int(share * len(it.rows)), len(it.rows) - 1)]), 6)
+
+
+def shares(it: Ranked, selection: Selection, family: str) -> tuple[float, float | None]:
+    """Return a family's offset, in [0, 1), and floor, None where there is none, as shares of the family."""
+    floor = selection.floor.of(family)
+    offset = share_of(it, selection, selection.offset.of(family))
+    return min(offset, 0.9999), None if floor is None else share_of(it, selection, floor)
+
+
+def with_band(
+    it: Ranked, selection: Selection, family: str, *, offset: float, floor: float | None
+) -> dict[str, dict[str, float | None]]:
+    """Return all offsets and floors, by edge and family, with one family's band given in shares."""
+    block = _edges(selection)
+    block["offset"][family] = value_of(it, selection, offset)
+    block["floor"][family] = None if floor is None else value_of(it, selection, floor)
+    return block
+
+
+def in_unit(bands: Mapping[str, Ranked], selection: Selection, unit: str) -> dict[str, dict[str, float | None]]:
+    """Return all offsets and floors in another unit, rank or score, with the bands where they are.
+
+    Args: bands: every family, hardest first.
+    """
+    after = selection.model_copy(update={"offset_by": unit})
+    block = _edges(selection)
+    for family, it in bands.items():
+        for edge in ("offset", "floor"):
+            value = block[edge][family]
+            if value is not None and len(it.rows):
+                block[edge][family] = value_of(it, after, share_of(it, selection, value))
+            elif edge == "offset":
+                block[edge][family] = 0.0 if unit == "rank" else None
+    return block
+
+
+def _edges(selection: Selection) -> dict[str, dict[str, Any]]:
+    block = selection.model_dump(mode="json", include={"offset", "floor"})
+    return {edge: dict(block[edge]) for edge in ("offset", "floor")}
+
+
+def skipped(it: Ranked, offset: float) -> np.ndarray:
+    """Return the rows that are too hard: those before an offset, a share of the family."""
+    return it.rows[: round(offset * len(it.rows))]
+
+
+def among(pool: pd.DataFrame, it: Ranked, family: str, rows: np.ndarray) -> np.ndarray:
+    """Return which rows of the pool are of a family, hardest first; then those that its ranks leave out, rising.
+
+    What is forced in may be excluded from the ranks, such as all but the hardest variant of a sample.
+    """
+    mask = np.zeros(len(pool), bool)
+    mask[rows] = True
+    mine = it.rows[mask[it.rows]]
+    others = np.setdiff1d(np.flatnonzero(mask & (pool["family"] == family).to_numpy()), mine)
+    return np.concatenate([mine, others])
+
+
+def count_of(pool: pd.DataFrame, family: str, rows: np.ndarray) -> int:
+    """Return how many rows of the pool are of a family."""
+    return int((pool["family"] == family).to_numpy()[rows].sum())
+
+
+def by_kind(pool: pd.DataFrame, rows: np.ndarray) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return the corruption kinds of the pool, how many of each are among ``rows``, and how many there are."""
+    corrupted = pool["family"] == "corruption"
+    offered = pool.loc[corrupted, "kind"].astype(str).value_counts()
+    chosen = pool.iloc[rows]
+    taken = chosen.loc[chosen["family"] == "corruption", "kind"].astype(str).value_counts()
+    kinds = sorted(offered.index)
+    return kinds, taken.reindex(kinds, fill_value=0).to_numpy(), offered.reindex(kinds).to_numpy()
