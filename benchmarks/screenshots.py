@@ -22,7 +22,7 @@ PAGES = {
     "variants-across": ("variants?w=demo&view=Across+samples", "of 4,000 images"),
     "variants-effect": ("variants?w=demo&view=Effect", "Success rate by class"),
     "variants-database": ("variants?w=demo&view=Database", "for this goal model"),
-    "mix": ("mix?w=demo", "Against the last saved recipe"),
+    "mix": ("mix?w=demo", "Compared with the last saved recipe"),
     "evaluate": ("evaluate?w=demo", "reaches R"),
     "evaluate-errors": ("evaluate?w=demo&look=Errors&image=500", "Prediction of"),
     "evaluate-steps": ("evaluate?w=demo&look=Step+by+step", "Published"),

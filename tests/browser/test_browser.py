@@ -95,9 +95,9 @@ def test_a_deep_link_on_a_fresh_server_then_the_whole_flow(visit: Visit, cache: 
     assert total_enter(page) == entered, "a link shows the same view"
 
     page.get_by_role("link", name="Mix").click()
-    visit.settle(expect="Against the last saved recipe")
+    visit.settle(expect="Compared with the last saved recipe")
     page.get_by_role("button", name="Save as a new revision").click()
-    visit.settle(expect="The same images.")
+    visit.settle(expect="The same images are chosen.")
 
     page.get_by_role("link", name="Export").click()
     visit.settle(expect="Load it in Python")
@@ -159,20 +159,20 @@ def test_a_lasso_becomes_a_slice_and_a_point_its_neighbors(visit: Visit) -> None
     visit.settle(expect="samples in the lasso")
     counted = page.get_by_text("samples in the lasso").first.inner_text().split(" samples")[0]
 
-    page.get_by_role("button", name="Make this a slice").click()
+    page.get_by_role("button", name="Save as slice").click()
     page.get_by_role("textbox", name="Name").fill("the middle")
-    page.get_by_role("button", name="Keep", exact=True).click()
+    page.get_by_role("button", name="Save slice", exact=True).click()
     visit.settle(expect="in the slice “the middle”")
     assert page.get_by_text("in the slice “the middle”").first.inner_text().startswith(counted)
     page.reload()
     visit.settle(expect="in the slice “the middle”")
-    page.get_by_role("button", name="Leave the slice").click()
+    page.get_by_role("button", name="Close the slice").click()
     page.wait_for_function("() => !location.search.includes('lasso')")
     visit.settle()
 
     page.get_by_role("listbox").first.get_by_role("option").first.click()
     visit.settle(expect="Predicted")
-    page.get_by_role("link", name="What is similar").click()
+    page.get_by_role("link", name="Similar samples").click()
     visit.settle(expect="nearest samples have its label")
     sample = re.search(r"sample=(\d+)", page.url)
     page.get_by_role("listbox").first.get_by_role("option").first.click()
