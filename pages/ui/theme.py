@@ -1,6 +1,12 @@
-"""The colors that charts and components share; the theme of the widgets themselves is in .streamlit/config.toml."""
+"""The colors that charts and components share; the theme of the widgets themselves is in .streamlit/config.toml.
+
+The components read them from ``components/web/theme.js``, which ``python -m pages.ui.theme`` writes.
+"""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 from curation.figures.curation import FAMILY_COLORS as FAMILY_COLORS
 
@@ -30,3 +36,20 @@ SEQUENTIAL: tuple[str, ...] = (
     "#fdca26",
 )
 """Plasma without its palest tenth, perceptually uniform; read backwards on light ground, so that high stands out."""
+
+MODULE = Path(__file__).parent / "components" / "web" / "theme.js"
+
+
+def module() -> str:
+    """Return the JavaScript module of these colors."""
+    colors = {"FAMILIES": FAMILY_COLORS, "CATEGORICAL": CATEGORICAL, "SEQUENTIAL": SEQUENTIAL}
+    lines = ["// The colors that components share with the charts: written by `python -m pages.ui.theme`, from there.\n"]
+    for name, value in colors.items():
+        kind = "Record<string, string>" if isinstance(value, dict) else "string[]"
+        written = json.dumps(value, indent=2).replace('"\n', '",\n')
+        lines.append(f"/** @type {{{kind}}} */\nexport const {name} = {written};\n")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    MODULE.write_text(module(), "utf-8")

@@ -2,7 +2,6 @@
 
 import { inflate } from "../../../pages/ui/components/web/message.js";
 import { buildGrid, markInside } from "../../../pages/ui/components/web/shapes.js";
-import { THEME } from "../../../pages/ui/components/web/theme.js";
 
 const { lassos, message } = await new Response(Deno.stdin.readable).json();
 
@@ -17,4 +16,4 @@ for (const [name, value] of Object.entries(columns)) {
   if (ArrayBuffer.isView(value)) columns[name] = { kind: value.constructor.name, values: [...value] };
 }
 
-console.log(JSON.stringify({ inside, columns, theme: THEME }));
+console.log(JSON.stringify({ inside, columns }));

@@ -11,7 +11,7 @@ import {
   shareOf,
   skewed,
 } from "../../../pages/ui/components/web/palette.js";
-import { THEME } from "../../../pages/ui/components/web/theme.js";
+import { CATEGORICAL, SEQUENTIAL } from "../../../pages/ui/components/web/theme.js";
 
 const knots = Float32Array.from({ length: 257 }, (_, i) => i);
 const number = (codes, more = {}) =>
@@ -65,10 +65,10 @@ test("values crowded at one end are told from even ones", () => {
 });
 
 test("the first colors are the shared ones, and no two categories look alike", () => {
-  assert.equal(categorical(3), THEME.categorical[3]);
+  assert.equal(categorical(3), CATEGORICAL[3]);
   assert.equal(new Set(Array.from({ length: 100 }, (_, i) => categorical(i))).size, 100);
-  assert.match(sequential(0, true), new RegExp(`${THEME.sequential[0]}, .* 0%`));
-  assert.match(sequential(0, false), new RegExp(`, ${THEME.sequential.at(-1)} 100%`));
+  assert.match(sequential(0, true), new RegExp(`${SEQUENTIAL[0]}, .* 0%`));
+  assert.match(sequential(0, false), new RegExp(`, ${SEQUENTIAL.at(-1)} 100%`));
 });
 
 test("what is not shown has no alpha", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { placeIn, readCopies, readPlaces } from "../../../pages/ui/components/web/places.js";
+import { placeIn, readCopies, readPlaces, sidesOf } from "../../../pages/ui/components/web/places.js";
 
 const CARGO = { low: [-10, 5], span: [20, 5], xy: Uint16Array.of(0, 0, 65535, 65535, 32768, 0) };
 
@@ -28,6 +28,13 @@ test("ids are added up from their steps, beyond 2³² − 1 from the start", () 
 test("crowding is of points by area, so that zoom and shape do not count", () => {
   const together = { ...CARGO, xy: new Uint16Array(200) };
   assert.equal(readPlaces(together).crowding, (100 * 65536) / 0.25);
+});
+
+test("what is shown whole holds the points and their copies", () => {
+  const places = readPlaces(CARGO);
+  assert.deepEqual(sidesOf(places, null), [0, 0, 1, 0.25]);
+  const copies = { box: { origin: [0.5, -0.25], extent: [2, 0.25] } };
+  assert.deepEqual(sidesOf(places, copies), [0, -0.25, 2.5, 0.25]);
 });
 
 test("copies lie in their own box, each with the line from its owner", () => {

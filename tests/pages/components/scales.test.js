@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { entropyAt, rankAt } from "../../../pages/ui/components/web/curve.js";
 import { clamp, count, ordinal, percent, shortNumber } from "../../../pages/ui/components/web/numbers.js";
+import { following, PREVIEWS } from "../../../pages/ui/components/web/previews.js";
 import { lookOf, markSize } from "../../../pages/ui/components/web/scales.js";
 import { keyGoal } from "../../../pages/ui/components/web/sheet.js";
 
@@ -57,4 +58,13 @@ test("arrow keys stay on the sheet", () => {
   assert.equal(keyGoal("ArrowRight", 2, 4, 10), 3);
   assert.equal(keyGoal("End", 2, 4, 10), 9);
   assert.equal(keyGoal("q", 2, 4, 10), undefined);
+});
+
+test("previews begin at the upper edge, and stay on the sheet", () => {
+  const ranks = Uint32Array.from({ length: 60 }, (_, i) => 10 * i);
+  assert.deepEqual(following(ranks, 0).slice(0, 2), [0, 1]);
+  assert.deepEqual(following(ranks, 95)[0], 10);
+  assert.equal(following(ranks, 95).length, PREVIEWS);
+  assert.deepEqual(following(ranks, 1e9), [59]);
+  assert.deepEqual(following(new Uint32Array(0), 5), []);
 });

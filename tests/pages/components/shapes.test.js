@@ -4,13 +4,16 @@ import { test } from "node:test";
 import {
   buildGrid,
   busiest,
+  cornersOf,
   crowd,
   inOrder,
   markInside,
   nearest,
   nearestEnd,
+  sameCorners,
   shuffled,
   simplified,
+  twice,
 } from "../../../pages/ui/components/web/shapes.js";
 
 const scattered = (number) => Uint16Array.from(shuffled(65536).subarray(0, 2 * number));
@@ -108,4 +111,16 @@ test("a name stands in the busiest group of its category, not between two", () =
   assert.equal(named.code, 4);
   assert.ok(Math.abs(named.share[0] - 60_000 / 65_536) < 1 / 24 && Math.abs(named.share[1] - 3_000 / 65_536) < 1 / 24);
   assert.deepEqual(busiest(Uint16Array.of(0, 0), Uint8Array.of(1), []), []);
+});
+
+test("a polygon is the same up to a small distance, corner by corner", () => {
+  const corners = cornersOf(Float32Array.of(0, 0, 1, 0, 1, 1));
+  assert.deepEqual(corners, [[0, 0], [1, 0], [1, 1]]);
+  assert.ok(sameCorners(corners, [[0, 0.0001], [1, 0], [1, 1]], 0.001));
+  assert.ok(!sameCorners(corners, [[0, 0.01], [1, 0], [1, 1]], 0.001));
+  assert.ok(!sameCorners(corners, corners.slice(1), 0.001));
+});
+
+test("both ends of a line have what their copy has", () => {
+  assert.deepEqual(twice(Uint16Array.of(3, 65_000)), Uint16Array.of(3, 3, 65_000, 65_000));
 });

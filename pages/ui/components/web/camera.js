@@ -8,25 +8,25 @@ import { clamp } from "./numbers.js";
 export function createCamera(moved) {
   let box = [0, 0, 1, 1]; // left, bottom, right, top: what "show all" shows
   let gliding = 0;
-  const camera = { x: 0.5, y: 0.5, scale: 1, width: 1, height: 1, whole: true };
-
   const fitScale = () => 0.94 * Math.min(camera.width / (box[2] - box[0]), camera.height / (box[3] - box[1]));
   const stop = () => cancelAnimationFrame(gliding);
 
-  /** @type {Camera["toScreen"]} */
-  const toScreen = ([u, v]) => [
-    camera.width / 2 + (u - camera.x) * camera.scale,
-    camera.height / 2 - (v - camera.y) * camera.scale,
-  ];
-  /** @type {Camera["fromScreen"]} */
-  const fromScreen = (px, py) => [
-    camera.x + (px - camera.width / 2) / camera.scale,
-    camera.y - (py - camera.height / 2) / camera.scale,
-  ];
-
-  return Object.assign(camera, {
-    toScreen,
-    fromScreen,
+  /** @type {Camera} */
+  const camera = {
+    x: 0.5,
+    y: 0.5,
+    scale: 1,
+    width: 1,
+    height: 1,
+    whole: true,
+    toScreen: ([u, v]) => [
+      camera.width / 2 + (u - camera.x) * camera.scale,
+      camera.height / 2 - (v - camera.y) * camera.scale,
+    ],
+    fromScreen: (px, py) => [
+      camera.x + (px - camera.width / 2) / camera.scale,
+      camera.y - (py - camera.height / 2) / camera.scale,
+    ],
     resize(width, height) {
       Object.assign(camera, { width, height });
       if (camera.whole) camera.fit();
@@ -43,9 +43,12 @@ export function createCamera(moved) {
       const [from, start] = [{ ...camera }, performance.now()];
       camera.fit();
       const goal = { ...camera };
+      /** @type {(now: number) => void} */
       const step = (now) => {
         const eased = 1 - (1 - clamp((now - start) / 180, 0, 1)) ** 3;
-        for (const name of ["x", "y", "scale"]) camera[name] = from[name] + (goal[name] - from[name]) * eased;
+        for (const name of /** @type {const} */ (["x", "y", "scale"])) {
+          camera[name] = from[name] + (goal[name] - from[name]) * eased;
+        }
         moved();
         if (eased < 1) gliding = requestAnimationFrame(step);
       };
@@ -65,5 +68,6 @@ export function createCamera(moved) {
       moved();
     },
     stop,
-  });
+  };
+  return camera;
 }

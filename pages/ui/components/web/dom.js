@@ -2,19 +2,27 @@
 
 /** @import { Rgba, Theme } from "./types.d.ts" */
 
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | number>} attributes
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
   node.append(...children);
   return node;
 }
 
+/** @type {CanvasRenderingContext2D | null} */
 let pixel = null; // the context of one pixel
 
 // A color as [red, green, blue, alpha] in 0..255, whatever notation CSS uses.
 /** @type {(color: string) => Rgba} */
 export function rgba(color) {
-  pixel ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  pixel ??= contextOf(document.createElement("canvas"), { willReadFrequently: true });
   pixel.clearRect(0, 0, 1, 1);
   pixel.fillStyle = color;
   pixel.fillRect(0, 0, 1, 1);
@@ -24,6 +32,7 @@ export function rgba(color) {
 /** @type {(node: Element) => Theme} */
 export function themeOf(node) {
   const style = getComputedStyle(node);
+  /** @type {(name: string, fallback: string) => string} */
   const read = (name, fallback) => style.getPropertyValue(`--st-${name}`).trim() || fallback;
   const background = read("background-color", "#ffffff");
   const [red, green, blue] = rgba(background);
@@ -38,9 +47,9 @@ export function themeOf(node) {
   };
 }
 
-/** @type {(canvas: HTMLCanvasElement) => CanvasRenderingContext2D} */
-export function contextOf(canvas) {
-  const context = canvas.getContext("2d");
+/** @type {(canvas: HTMLCanvasElement, settings?: CanvasRenderingContext2DSettings) => CanvasRenderingContext2D} */
+export function contextOf(canvas, settings) {
+  const context = canvas.getContext("2d", settings);
   if (!context) throw new Error("this browser draws on no canvas; reload the page");
   return context;
 }

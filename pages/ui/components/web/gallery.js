@@ -1,19 +1,20 @@
 // The gallery: one small canvas an image, cut from the sprite; decisions show before Python has heard of them.
 
-/** @import { Create } from "./types.d.ts" */
+/** @import { Create, GalleryAction, GalleryColumns, GalleryParameters } from "./types.d.ts" */
 
 import { element } from "./dom.js";
 import { clamp, percent } from "./numbers.js";
 import { connect } from "./part.js";
 import { keyGoal, paintSheet } from "./sheet.js";
-import { THEME } from "./theme.js";
+import { FAMILIES } from "./theme.js";
 
+/** @type {Record<GalleryAction, string>} */
 const STATES = { include: "included", exclude: "excluded", relabel: "relabeled", clear: "" };
 const GAP_PX = 8;
 
 export const mount = connect(new URL("gallery.css", import.meta.url), create);
 
-/** @type {Create} */
+/** @type {Create<GalleryParameters, GalleryColumns>} */
 function create(root, send) {
   root.className = "part gallery";
   const grid = element("div", { class: "grid", role: "listbox", "aria-label": "Images" });
@@ -21,23 +22,28 @@ function create(root, send) {
   const bar = element("div", { class: "bar", role: "toolbar", "aria-label": "Decide on the focused image" }, words);
   root.append(grid, bar);
 
-  let shown = null; // parameters
-  let columns = null;
+  /** @type {GalleryParameters} */
+  let shown; // parameters
+  /** @type {GalleryColumns} */
+  let columns;
+  /** @type {{ node: HTMLElement, canvas: HTMLCanvasElement, words: Text }[]} */
   let cells = [];
   let focused = 0;
   let perRow = 1;
+  /** @type {{ number: number, id: number, index: number, action: GalleryAction, label?: number }[]} */
   let journal = []; // decisions that Python has not confirmed
   let last = 0; // number of the latest decision
 
-  const buttons = Object.entries({ include: "Include  i", exclude: "Exclude  x", clear: "Undo  ⌫" }).map(
-    ([action, text]) => {
-      const button = element("button", { type: "button" }, text);
-      button.addEventListener("click", () => decide(action));
-      bar.append(button);
-      return button;
-    },
-  );
+  /** @type {[GalleryAction, string][]} */
+  const commands = [["include", "Include  i"], ["exclude", "Exclude  x"], ["clear", "Undo  ⌫"]];
+  const buttons = commands.map(([action, text]) => {
+    const button = element("button", { type: "button" }, text);
+    button.addEventListener("click", () => decide(action));
+    bar.append(button);
+    return button;
+  });
 
+  /** @type {(action: GalleryAction, label?: number) => void} */
   function decide(action, label) {
     const id = shown.ids[focused];
     if (id === undefined || !shown.editable) return;
@@ -49,26 +55,30 @@ function create(root, send) {
   }
 
   // What an image's badge and caption say: the newest decision, else what Python knows.
+  /** @type {(i: number) => void} */
   function dress(i) {
     const decision = journal.findLast((entry) => entry.id === shown.ids[i]);
     const state = decision ? STATES[decision.action] : (shown.states?.[i] ?? "");
-    const relabeled = decision?.action === "relabel" ? shown.digits[decision.label] : null;
-    const badge = { included: "✓", excluded: "✕", relabeled: relabeled ? `→ ${relabeled}` : "✎" }[state];
-    const cell = cells[i];
+    const relabeled = decision?.label === undefined ? null : shown.digits[decision.label];
+    /** @type {Record<string, string>} */
+    const badges = { included: "✓", excluded: "✕", relabeled: relabeled ? `→ ${relabeled}` : "✎" };
+    const badge = badges[state];
+    const { node: cell, words: below } = cells[i];
     cell.className = `cell ${state}${columns.layout.width <= 64 ? " crisp" : ""}`;
     if (badge) cell.dataset.badge = badge;
     else delete cell.dataset.badge;
     const share = shown.shares?.[i];
-    cell.style.setProperty("--share", share ?? 0);
-    cell.style.setProperty("--family", THEME.families[shown.families?.[i]] ?? "var(--muted)");
-    const below = [share === undefined ? "" : percent(share, 0), shown.notes?.[i] ?? ""].filter(Boolean).join("  ");
-    cell.lastChild.data = below ? `${shown.titles[i]}\n${below}` : shown.titles[i];
+    cell.style.setProperty("--share", String(share ?? 0));
+    cell.style.setProperty("--family", FAMILIES[shown.families?.[i] ?? ""] ?? "var(--muted)");
+    const aside = [share === undefined ? "" : percent(share, 0), shown.notes?.[i] ?? ""].filter(Boolean).join("  ");
+    below.data = aside ? `${shown.titles[i]}\n${aside}` : shown.titles[i];
     cell.title = caption(i);
     cell.setAttribute("aria-label", [caption(i), state].filter(Boolean).join(", "));
     cell.setAttribute("aria-selected", String(shown.ids[i] === shown.selected));
     cell.tabIndex = i === focused ? 0 : -1;
   }
 
+  /** @type {(i: number) => string} */
   function caption(i) {
     const share = shown.shares?.[i];
     return [
@@ -89,12 +99,13 @@ function create(root, send) {
     for (const button of buttons) button.hidden = !shown.editable;
   }
 
+  /** @type {(i: number) => void} */
   function focus(i) {
     const before = focused;
     focused = clamp(i, 0, cells.length - 1);
-    cells[before].tabIndex = -1;
-    cells[focused].tabIndex = 0;
-    cells[focused].focus({ preventScroll: false });
+    cells[before].node.tabIndex = -1;
+    cells[focused].node.tabIndex = 0;
+    cells[focused].node.focus({ preventScroll: false });
     describe();
   }
 
@@ -103,9 +114,10 @@ function create(root, send) {
     focused = Math.min(focused, Math.max(0, columns.number - 1));
     cells = Array.from({ length: columns.number }, () => {
       const canvas = element("canvas", { width, height });
-      return element("div", { role: "option" }, canvas, document.createTextNode(""));
+      const words = document.createTextNode("");
+      return { node: element("div", { role: "option" }, canvas, words), canvas, words };
     });
-    grid.replaceChildren(...cells);
+    grid.replaceChildren(...cells.map(({ node }) => node));
     bar.hidden = !cells.length;
     if (!cells.length) grid.append(element("p", { class: "empty" }, "No images here"));
   }
@@ -120,20 +132,22 @@ function create(root, send) {
     const fitting = Math.max(1, Math.floor((room + GAP_PX) / (cell + GAP_PX)));
     perRow = shown.grid_columns || Math.max(shown.group, fitting - (fitting % shown.group));
     cell = Math.min(cell, Math.floor((room - GAP_PX * (perRow - 1)) / perRow));
-    grid.style.setProperty("--columns", perRow);
+    grid.style.setProperty("--columns", String(perRow));
     grid.style.setProperty("--spread", shown.grid_columns ? "start" : "space-between");
     grid.style.setProperty("--cell", `${cell}px`);
     grid.style.setProperty("--tall", `${Math.round((cell * height) / width)}px`);
   }
 
+  /** @type {(event: Event) => number} */
+  const under = ({ target }) => cells.findIndex(({ node }) => target instanceof Node && node.contains(target));
   grid.addEventListener("click", (event) => {
-    const at = cells.indexOf(event.target.closest(".cell"));
+    const at = under(event);
     if (at < 0) return;
     focus(at);
     send.trigger("opened", shown.ids[at]);
   });
   grid.addEventListener("focusin", (event) => {
-    const at = cells.indexOf(event.target);
+    const at = under(event);
     if (at >= 0 && at !== focused) focus(at);
   });
   grid.addEventListener("keydown", (event) => {
@@ -161,7 +175,7 @@ function create(root, send) {
       last = Math.max(last, parameters.seen);
       if (fresh) {
         build();
-        paintSheet(columns, cells.map((cell) => cell.firstChild));
+        paintSheet(columns, cells.map(({ canvas }) => canvas));
       }
       cells.forEach((_, i) => dress(i));
       arrange();

@@ -1,7 +1,10 @@
 // Pointer, wheel, keyboard and toolbar of the map, as what they mean: pan, zoom, draw, point, click, clear.
 
+/** @import { Camera, Gestures, Pair } from "./types.d.ts" */
+
 import { element } from "./dom.js";
 
+/** @type {Record<string, string>} */
 const ICONS = {
   pan:
     "M6 9.500V4.800a1.200 1.200 0 0 1 2.400 0V8.500M8.400 8V3.700a1.200 1.200 0 0 1 2.400 0V8m0 .300V4.900a1.200 1.200 0 0 1 2.400 0v5.600c0 3-1.800 5-4.700 5-2.400 0-3.600-1-4.800-3.100L2.600 10a1.200 1.200 0 0 1 2-1.300L6 10.500",
@@ -15,11 +18,16 @@ const ICONS = {
 const STILL_PX = 4;
 const STEP_PX = 40;
 
-// `does`: point(px, py), leave(), click(px, py), draw(path or null), drawn(path), clear().
+/** @typedef {{ kind: string, from: Pair, moved: boolean, path: Pair[] }} Gesture */
+
+/** @type {(parts: { root: HTMLElement, canvas: HTMLCanvasElement, tools: HTMLElement, camera: Camera, does: Gestures }) => void} */
 export function createHands({ root, canvas, tools, camera, does }) {
+  /** @type {Map<number, Pair>} */
   const pointers = new Map();
   let tool = "pan";
-  let gesture = null; // { kind, from, moved, path }
+  /** @type {Gesture | null} */
+  let gesture = null;
+  /** @type {(event: MouseEvent) => Pair} */
   const where = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -44,6 +52,7 @@ export function createHands({ root, canvas, tools, camera, does }) {
       return;
     }
     pointers.set(event.pointerId, now);
+    if (!gesture) return;
     const { kind, from } = gesture;
     gesture.moved ||= Math.hypot(now[0] - from[0], now[1] - from[1]) > STILL_PX;
     if (kind === "pan" && gesture.moved) camera.pan(now[0] - before[0], now[1] - before[1]);
@@ -52,6 +61,7 @@ export function createHands({ root, canvas, tools, camera, does }) {
     if (kind === "pinch") {
       const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
       if (!other) return;
+      /** @type {(finger: Pair) => number} */
       const spread = (finger) => Math.hypot(finger[0] - other[0], finger[1] - other[1]) || 1;
       camera.pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
       camera.zoomAt((now[0] + other[0]) / 2, (now[1] + other[1]) / 2, spread(now) / spread(before));
@@ -59,6 +69,7 @@ export function createHands({ root, canvas, tools, camera, does }) {
     if (gesture.moved && (kind === "lasso" || kind === "box")) does.draw(gesture.path);
   });
 
+  /** @type {(event: PointerEvent) => void} */
   function lift(event) {
     if (!pointers.delete(event.pointerId) || pointers.size || !gesture) return;
     const { kind, moved, path } = gesture;
@@ -84,7 +95,9 @@ export function createHands({ root, canvas, tools, camera, does }) {
     { passive: false },
   );
 
+  /** @type {(factor: number) => void} */
   const zoom = (factor) => camera.zoomAt(camera.width / 2, camera.height / 2, factor);
+  /** @type {Record<string, () => void>} */
   const keys = {
     ArrowLeft: () => camera.pan(STEP_PX, 0),
     ArrowRight: () => camera.pan(-STEP_PX, 0),
@@ -105,13 +118,15 @@ export function createHands({ root, canvas, tools, camera, does }) {
     }
   });
 
+  /** @type {(name: string) => void} */
   function setTool(name) {
     tool = name;
     canvas.classList.toggle("drawing", tool !== "pan");
-    for (const button of tools.children) {
+    for (const button of tools.querySelectorAll("button")) {
       if (button.hasAttribute("aria-pressed")) button.setAttribute("aria-pressed", String(button.name === tool));
     }
   }
+  /** @type {Record<string, [string, (() => void) | null]>} */
   const commands = {
     pan: ["Pan", null],
     lasso: ["Lasso (or shift and drag)", null],

@@ -1,8 +1,11 @@
 // The side of the map: what colors the points, what the colors mean, and what else is drawn.
 
+/** @import { Asks, Beside, Column, LegendState, View } from "./types.d.ts" */
+
 import { element, fitted } from "./dom.js";
 import { count } from "./numbers.js";
 import { categorical, COLORED, NO_NUMBER, sequential, shareOf } from "./palette.js";
+import { CIRCLE } from "./scene.js";
 
 const MARK_SHAPES = [
   "M6 1.500 10.500 6 6 10.500 1.500 6z",
@@ -13,7 +16,28 @@ const MARK_SHAPES = [
 const FEW = 12; // categories up to this number keep their own order and need no search
 export const OTHERS = "others";
 
-// `asks`: color(name), only(code, OTHERS or null), rank(whether), toggle(name of what is drawn besides).
+// What is drawn besides the points; `title` is what marked ones are.
+/** @type {(view: View, title: string) => Beside[]} */
+export function besidesOf({ marked, copies, hidden, colors, data }, title) {
+  /** @type {Beside[]} */
+  const rows = [];
+  if (marked) {
+    const figure = count(data.ringed.length);
+    rows.push({ name: "marked", shape: CIRCLE, color: colors.text, words: title, figure, shown: !hidden.marked });
+  }
+  copies?.names.forEach((words, kind) => {
+    const [color, figure, shown] = [copies.colors[kind], count(copies.counts[kind]), !((hidden.kinds >> kind) & 1)];
+    rows.push({ name: kind, shape: kind & 3, color, words, figure, shown });
+  });
+  if (copies) {
+    const words = "lines to the original";
+    rows.push({ name: "lines", shape: null, color: "", words, figure: "", shown: !hidden.lines });
+  }
+  return rows;
+}
+
+// `asks` hears what the user chooses; of `only`, a code, OTHERS or null.
+/** @type {(side: HTMLElement, asks: Asks) => { draw(state: LegendState): void }} */
 export function createLegend(side, asks) {
   const menu = element("select", { "aria-label": "Color points by" });
   const search = element("input", {
@@ -30,7 +54,8 @@ export function createLegend(side, asks) {
     hidden: "",
   });
   side.append(element("label", { class: "by" }, element("span", {}, "Color"), menu), search, body, besides);
-  let now = null; // what was drawn last
+  /** @type {LegendState} */
+  let now; // what was drawn last
   menu.addEventListener("change", () => asks.color(menu.value));
   search.addEventListener("input", () => drawBody());
   search.addEventListener("keydown", (event) => {
@@ -41,6 +66,7 @@ export function createLegend(side, asks) {
     }
   });
 
+  /** @type {(id: Beside["name"] | string, swatch: Element, words: string, figure: string, how: { pressed: boolean, title: string, run: () => void }) => HTMLElement} */
   function row(id, swatch, words, figure, { pressed, title, run }) {
     const button = element(
       "button",
@@ -52,20 +78,25 @@ export function createLegend(side, asks) {
     button.addEventListener("click", run);
     return button;
   }
+  /** @type {(color: string) => Element} */
   const disc = (color) => element("i", { style: `--swatch:${color}` });
+  /** @type {(shape: number, color: string) => Element} */
   const mark = (shape, color) => {
     const holder = element("i", { class: "mark", style: `--swatch:${color}` });
     holder.innerHTML = `<svg viewBox="0 0 12 12" aria-hidden="true"><path d="${MARK_SHAPES[shape]}"/></svg>`;
     return holder;
   };
 
-  function categories() {
-    const { column, only, chosen, colors } = now;
+  /** @type {(column: Column) => HTMLElement[]} */
+  function categories(column) {
+    const { only, chosen, colors } = now;
     const words = search.value.trim().toLowerCase();
     const order = column.present.length > FEW ? column.bySize : column.present;
     const matching = words ? order.filter((code) => column.text(code).toLowerCase().includes(words)) : order;
     const shown = matching.slice(0, COLORED);
-    const figure = (all, ours) => (chosen ? `${count(ours)} / ${count(all)}` : count(all));
+    /** @type {(all: number, ours: number | null | undefined) => string} */
+    const figure = (all, ours) => (typeof ours === "number" ? `${count(ours)} / ${count(all)}` : count(all));
+    /** @type {(code: number) => string} */
     const swatch = (code) => {
       if (column.gray.has(code)) return code === only ? colors.accent : colors.quiet;
       return column.kind === "flag" ? [colors.quiet, colors.accent][code] : categorical(code);
@@ -80,6 +111,7 @@ export function createLegend(side, asks) {
     const rest = matching.slice(COLORED);
     if (rest.length && words) rows.push(element("p", {}, `${count(rest.length)} more match`));
     else if (rest.length) {
+      /** @type {(counts: Uint32Array) => number} */
       const sum = (counts) => rest.reduce((total, code) => total + counts[code], 0);
       rows.push(
         row(
@@ -99,17 +131,19 @@ export function createLegend(side, asks) {
     return rows;
   }
 
-  function scale() {
-    const { column, byRank, colors } = now;
+  /** @type {(column: Column) => HTMLElement[]} */
+  function scale(column) {
+    const { byRank, colors } = now;
     const [low, high] = [column.knots[0], column.knots[column.knots.length - 1]];
     if (low === undefined) return [element("p", {}, `No point has a value: ${column.missing}`)];
+    /** @type {(value: number) => string} */
     const end = (value) => column.format(Math.abs(value) < 1e-3 * (high - low) ? 0 : value);
     const canvas = element("canvas", {
       class: "bars",
       role: "img",
       "aria-label": `How often each ${column.title} occurs`,
     });
-    const switches = [["Value", false], ["Rank", true]].map(([words, rank]) => {
+    const switches = [{ words: "Value", rank: false }, { words: "Rank", rank: true }].map(({ words, rank }) => {
       const button = element(
         "button",
         {
@@ -144,7 +178,7 @@ export function createLegend(side, asks) {
   }
 
   function drawBody() {
-    const focused = body.getRootNode().activeElement?.dataset?.id;
+    const focused = focusedIn(body);
     const { column, color, menu: offered } = now;
     body.classList.toggle("isolating", now.only !== null);
     search.hidden = !column || column.kind === "number" || column.present.length <= FEW;
@@ -155,7 +189,7 @@ export function createLegend(side, asks) {
       return;
     }
     body.setAttribute("aria-label", column.kind === "number" ? "Legend" : `Show one ${column.title} only`);
-    body.replaceChildren(...(column.kind === "number" ? scale() : categories()));
+    body.replaceChildren(...(column.kind === "number" ? scale(column) : categories(column)));
     if (focused) [...body.querySelectorAll("button")].find((button) => button.dataset.id === focused)?.focus();
   }
 
@@ -167,14 +201,13 @@ export function createLegend(side, asks) {
         run: () => asks.toggle(name),
       })
     );
-    const focused = besides.getRootNode().activeElement?.dataset?.id;
+    const focused = focusedIn(besides);
     besides.hidden = !rows.length;
     besides.replaceChildren(...rows);
-    if (focused) [...besides.children].find((button) => button.dataset.id === focused)?.focus();
+    if (focused) [...besides.querySelectorAll("button")].find((button) => button.dataset.id === focused)?.focus();
   }
 
   return {
-    // { menu, color, column, colors, only, chosen, byRank, besides }
     draw(state) {
       now = state;
       if (String(state.menu) !== menu.dataset.names) {
@@ -188,7 +221,16 @@ export function createLegend(side, asks) {
   };
 }
 
+// The `data-id` of what has the focus in the shadow root that holds a node.
+/** @type {(node: Element) => string | undefined} */
+function focusedIn(node) {
+  const root = node.getRootNode();
+  const active = root instanceof ShadowRoot || root instanceof Document ? root.activeElement : null;
+  return active instanceof HTMLElement ? active.dataset.id : undefined;
+}
+
 // A histogram over a number's range, each bar in the color its points have.
+/** @type {(canvas: HTMLCanvasElement, column: Column, byRank: boolean, colors: { dark: boolean }) => void} */
 function drawBars(canvas, column, byRank, { dark }) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const bins = Math.max(8, Math.floor(width / 4));

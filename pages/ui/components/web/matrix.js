@@ -1,6 +1,6 @@
 // The matrix: one small canvas a cell, cut from the sprite, on a ground that shows the entropy.
 
-/** @import { Create } from "./types.d.ts" */
+/** @import { Create, MatrixParameters, Sheet } from "./types.d.ts" */
 
 import { element } from "./dom.js";
 import { clamp } from "./numbers.js";
@@ -11,21 +11,25 @@ const LARGEST_PX = 64;
 
 export const mount = connect(new URL("matrix.css", import.meta.url), create);
 
-/** @type {Create} */
+/** @type {Create<MatrixParameters, Sheet>} */
 function create(root, send) {
   root.className = "part matrix";
   const table = element("div", { class: "table", role: "grid", "aria-label": "Variants by kind and severity" });
   const words = element("p", { role: "status" });
   root.append(table, words);
 
-  let shown = null; // parameters
-  let columns = null;
+  /** @type {MatrixParameters} */
+  let shown; // parameters
+  /** @type {Sheet} */
+  let columns;
+  /** @type {{ node: HTMLElement, canvas: HTMLCanvasElement }[]} */
   let cells = [];
   let focused = 0;
 
   // Entropy is the weight of one color over the page: none at 0, full at the maximum, alike in both themes.
+  /** @type {(i: number) => void} */
   function dress(i) {
-    const cell = cells[i];
+    const cell = cells[i].node;
     const share = shown.shares[i] > 0.01 ? Math.round(12 + 88 * shown.shares[i]) : 0;
     cell.style.setProperty("--share", `${share}%`);
     cell.classList.toggle("wrong", Boolean(shown.wrong[i]));
@@ -35,11 +39,12 @@ function create(root, send) {
     cell.tabIndex = i === focused ? 0 : -1;
   }
 
+  /** @type {(i: number) => void} */
   function focus(i) {
-    cells[focused].tabIndex = -1;
+    cells[focused].node.tabIndex = -1;
     focused = clamp(i, 0, cells.length - 1);
-    cells[focused].tabIndex = 0;
-    cells[focused].focus({ preventScroll: false });
+    cells[focused].node.tabIndex = 0;
+    cells[focused].node.focus({ preventScroll: false });
     words.textContent = shown.captions[focused];
   }
 
@@ -51,27 +56,35 @@ function create(root, send) {
       const canvas = element("canvas", { width, height });
       canvas.style.width = `${Math.round(width * scale)}px`;
       canvas.style.aspectRatio = `${width} / ${height}`;
-      return element("div", { role: "gridcell", class: `cell${width <= 64 ? " crisp" : ""}` }, canvas);
+      const node = element("div", { role: "gridcell", class: `cell${width <= 64 ? " crisp" : ""}` }, canvas);
+      return { node, canvas };
     });
     const head = element("div", { role: "row" }, element("span"));
     for (const name of shown.column_names) head.append(element("span", { role: "columnheader" }, name));
     const rows = shown.row_names.map((name, row) => {
       const some = cells.slice(row * shown.column_names.length, (row + 1) * shown.column_names.length);
-      return element("div", { role: "row" }, element("span", { role: "rowheader" }, name), ...some);
+      return element(
+        "div",
+        { role: "row" },
+        element("span", { role: "rowheader" }, name),
+        ...some.map(({ node }) => node),
+      );
     });
-    table.style.setProperty("--columns", shown.column_names.length);
+    table.style.setProperty("--columns", String(shown.column_names.length));
     table.replaceChildren(head, ...rows);
     words.textContent = shown.captions[0] ?? "";
   }
 
+  /** @type {(event: Event) => number} */
+  const under = ({ target }) => cells.findIndex(({ node }) => target instanceof Node && node.contains(target));
   table.addEventListener("click", (event) => {
-    const at = cells.indexOf(event.target.closest(".cell"));
+    const at = under(event);
     if (at < 0) return;
     focus(at);
     send.trigger("opened", shown.ids[at]);
   });
   table.addEventListener("mouseover", (event) => {
-    const at = cells.indexOf(event.target.closest(".cell"));
+    const at = under(event);
     if (at >= 0) words.textContent = shown.captions[at];
   });
   table.addEventListener("keydown", (event) => {
@@ -91,7 +104,7 @@ function create(root, send) {
       [shown, columns] = [parameters, cargo];
       if (fresh) {
         build();
-        paintSheet(columns, cells.map((cell) => cell.firstChild));
+        paintSheet(columns, cells.map(({ canvas }) => canvas));
       }
       cells.forEach((_, i) => dress(i));
     },

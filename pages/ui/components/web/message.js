@@ -2,6 +2,7 @@
 
 /** @import { Bytes, Message } from "./types.d.ts" */
 
+/** @type {Record<string, Uint8ArrayConstructor | Uint16ArrayConstructor | Uint32ArrayConstructor | Float32ArrayConstructor>} */
 const KINDS = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
 
 // A JSON header and its named arrays, as one object.
@@ -10,7 +11,11 @@ export function unpack(data) {
   const bytes = data.slice(); // a message's bytes may start anywhere, typed arrays may not
   const length = new DataView(bytes.buffer).getUint32(0, true);
   const { blocks, ...header } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  for (const [name, [offset, size, kind]] of Object.entries(blocks)) {
+  for (
+    const [name, [offset, size, kind]] of Object.entries(
+      /** @type {Record<string, [number, number, string]>} */ (blocks),
+    )
+  ) {
     header[name] = new KINDS[kind](bytes.buffer, 4 + length + offset, size);
   }
   return header;

@@ -13,8 +13,8 @@ export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} 
 /** @type {(number: number) => string} */
 export function ordinal(number) {
   const teens = number % 100 > 10 && number % 100 < 14;
-  const ending = { 1: "st", 2: "nd", 3: "rd" }[number % 10];
-  return `${count(number)}${teens ? "th" : ending ?? "th"}`;
+  const ending = ["th", "st", "nd", "rd"][number % 10] ?? "th";
+  return `${count(number)}${teens ? "th" : ending}`;
 }
 
 // Three digits, or all before the point.

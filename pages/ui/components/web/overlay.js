@@ -1,12 +1,29 @@
 // Above the points, on a 2D canvas: names of categories, the lasso, and what the pointer is on. `view` is the state of map.js.
 
-/** @import { Camera, View } from "./types.d.ts" */
+/** @import { Camera, Column, Hit, Places, View } from "./types.d.ts" */
 
 import { fitted } from "./dom.js";
 import { placeIn } from "./places.js";
+import { busiest } from "./shapes.js";
+
+const MOST_NAMES = 40; // of more categories than that, the map names the largest few
+const FEW_NAMES = 12;
+
+// The names of a column's categories, and where each stands.
+/** @type {(column: Column, places: Places) => View["anchors"]} */
+export function anchorsOf(column, { xy, box: { extent } }) {
+  const named = column.kind === "category" ? column.bySize.filter((code) => code !== column.wordless) : [];
+  const some = named.slice(0, named.length > MOST_NAMES ? FEW_NAMES : MOST_NAMES);
+  return busiest(xy, column.codes, some).map(({ code, share: [x, y] }) => ({
+    code,
+    words: column.text(code),
+    share: [x * extent[0], y * extent[1]],
+  }));
+}
 
 /** @type {(canvas: HTMLCanvasElement, camera: Camera, view: View) => () => void} */
 export function createOverlay(canvas, camera, view) {
+  /** @type {(context: CanvasRenderingContext2D) => void} */
   function names(context) {
     context.font = `600 11.5px ${view.colors.font}`;
     context.textAlign = "center";
@@ -14,6 +31,7 @@ export function createOverlay(canvas, camera, view) {
     context.lineWidth = 3.5;
     context.strokeStyle = view.colors.background;
     context.fillStyle = view.colors.text;
+    /** @type {{ x: number, y: number, half: number }[]} */
     const taken = [];
     for (const { code, words, share } of view.anchors) {
       if (view.only !== null && code !== view.only) continue;
@@ -26,6 +44,7 @@ export function createOverlay(canvas, camera, view) {
     }
   }
 
+  /** @type {(context: CanvasRenderingContext2D) => void} */
   function lasso(context) {
     const outline = view.path ?? view.polygon.map((corner) => camera.toScreen(view.data.fromData(corner)));
     context.beginPath();
@@ -40,6 +59,7 @@ export function createOverlay(canvas, camera, view) {
   }
 
   // A point or a copy, the copies that belong to it, and the lines between.
+  /** @type {(context: CanvasRenderingContext2D, hit: Hit, width: number) => void} */
   function outline(context, { point, copy }, width) {
     const { copies, hidden, colors } = view;
     const from = camera.toScreen(placeIn(view.data, point));

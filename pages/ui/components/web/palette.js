@@ -5,7 +5,7 @@
 
 import { rgba } from "./dom.js";
 import { clamp, shortNumber } from "./numbers.js";
-import { THEME } from "./theme.js";
+import { CATEGORICAL, SEQUENTIAL } from "./theme.js";
 
 export const CODES = 65536;
 export const NO_NUMBER = 65535;
@@ -15,28 +15,40 @@ export const COLORED = 100; // of more categories than that, the largest have a 
 // The shared ten, then hues by the golden angle in three lightnesses.
 /** @type {(index: number) => string} */
 export function categorical(index) {
-  if (index < THEME.categorical.length) return THEME.categorical[index];
+  if (index < CATEGORICAL.length) return CATEGORICAL[index];
   return `oklch(${[0.62, 0.74, 0.5][index % 3]} ${[0.15, 0.11, 0.13][index % 3]} ${(index * 137.508) % 360})`;
 }
 
 /** @type {(share: number, dark: boolean) => string} */
 export function sequential(share, dark) {
-  const stops = THEME.sequential;
+  const stops = SEQUENTIAL;
   const place = clamp(dark ? share : 1 - share, 0, 1) * (stops.length - 1);
   const below = Math.min(stops.length - 2, Math.floor(place));
   return `color-mix(in srgb, ${stops[below]}, ${stops[below + 1]} ${(place - below) * 100}%)`;
 }
 
+/**
+ * @template {(string | number | boolean)[]} Key
+ * @template Value
+ * @param {(...key: Key) => Value} work
+ * @returns {(...key: Key) => Value}
+ */
 const remembered = (work) => {
+  /** @type {Map<string, Value>} */
   const known = new Map();
   return (...key) => {
     const name = String(key);
-    if (!known.has(name)) known.set(name, work(...key));
-    return known.get(name);
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const value = work(...key);
+    known.set(name, value);
+    return value;
   };
 };
-const categoryPixel = remembered((index) => rgba(categorical(index)));
-const rampPixel = remembered((step, dark) => rgba(sequential(step / 255, dark)));
+const categoryPixel = remembered((/** @type {number} */ index) => rgba(categorical(index)));
+const rampPixel = remembered((/** @type {number} */ step, /** @type {boolean} */ dark) =>
+  rgba(sequential(step / 255, dark))
+);
 
 /** @type {(bits: Uint8Array, number: number) => Uint8Array} */
 function unpackedBits(bits, number) {
@@ -53,16 +65,20 @@ export function readColumn(cargo, number) {
   const counts = new Uint32Array(CODES);
   for (let i = 0; i < codes.length; i += 1) counts[codes[i]] += 1;
 
+  /** @type {Column["format"]} */
   const format = (
     figure,
   ) => (unit === "%" ? `${shortNumber(100 * figure)} %` : `${shortNumber(figure)} ${unit}`.trim());
+  /** @type {Column["value"]} */
   const value = (code) => {
     const below = Math.min(knots.length - 2, Math.floor(code / BETWEEN_KNOTS));
     return knots[below] + (knots[below + 1] - knots[below]) * (code / BETWEEN_KNOTS - below);
   };
   const wordless = kind === "number" ? NO_NUMBER : names.length;
+  /** @type {Column["text"]} */
   const text = (code) => (code === wordless ? missing : kind === "number" ? format(value(code)) : names[code]);
 
+  /** @type {number[]} */
   const present = [];
   if (kind !== "number") counts.forEach((times, code) => times && present.push(code));
   const bySize = [...present].sort((a, b) => counts[b] - counts[a] || a - b);
@@ -90,11 +106,13 @@ export function shareOf({ knots, value }, code, byRank) {
 /** @type {(column: Column, colors: { dark: boolean, quiet: Rgba, accent: Rgba }, how: { byRank: boolean, only: ((code: number) => boolean) | null }) => Bytes} */
 export function paintColumn(column, { dark, quiet, accent }, { byRank, only }) {
   const pixels = new Uint8Array(4 * CODES);
-  const colorOf = {
+  /** @type {Record<Column["kind"], (code: number) => Rgba>} */
+  const painters = {
     number: (code) => rampPixel(Math.round(255 * shareOf(column, code, byRank)), dark),
     category: (code) => categoryPixel(code),
     flag: (code) => (code ? accent : quiet),
-  }[column.kind];
+  };
+  const colorOf = painters[column.kind];
   column.counts.forEach((times, code) => {
     if (!times || (only && !only(code))) return;
     pixels.set(column.gray.has(code) ? (only ? accent : quiet) : colorOf(code), 4 * code);

@@ -57,6 +57,15 @@ export function readCopies(cargo, places) {
     ends.set([...placeIn(places, owners[j]), ...placeIn({ xy, box }, j)], 4 * j);
     counts[kinds[j]] += 1;
   }
+  /** @type {CopiesOnMap["of"]} */
   const of = (owner) => byOwner.get(owner) ?? [];
   return { cargo, xy, owners, kinds, names, said, box, ends, of, counts, colors: [], tints: [] };
+}
+
+// Left, bottom, right and top of the points and their copies, at least the points' box.
+/** @type {(places: Places, copies: CopiesOnMap | null) => number[]} */
+export function sidesOf({ box }, copies) {
+  const [right, top] = box.extent;
+  const { origin: [x, y], extent: [width, height] } = copies?.box ?? box;
+  return [Math.min(0, x), Math.min(0, y), Math.max(right, x + width), Math.max(top, y + height)];
 }

@@ -33,6 +33,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
   }
 
   const ratio = () => canvas.width / camera.width;
+  /** @type {(colorOf: (kind: number) => number[]) => { tints: Float32Array }} */
   const tints = (colorOf) => ({
     tints: Float32Array.from({ length: 24 }, (_, i) => colorOf(Math.floor(i / 3))[i % 3]),
   });
@@ -49,7 +50,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
   /** @type {(name: string, box: Box, many: number, shapes: number, hidden: number, colors: { tints: Float32Array }) => Drawing} */
   function marks(name, box, many, shapes, hidden, colors) {
     const float = { size: markSize(many, look().size) * ratio(), stroke: 1.4 * ratio() };
-    const uniforms = { float, int: { shapes, hidden }, color: { ground: view.colors.groundUnit }, colors };
+    const uniforms = { float, int: { shapes, hidden }, colors: { ground: view.colors.groundUnit, ...colors } };
     return { name, program: "marks", box, number: many, uniforms };
   }
 
@@ -79,6 +80,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
 
   // At most one drawing is on its way to the GPU, so that nothing waits behind a queue; how long it takes says how many
   // points the next may have.
+  /** @type {(drawn: number) => void} */
   function follow(drawn) {
     const [start, through] = [performance.now(), points.mark()];
     const look = () => {

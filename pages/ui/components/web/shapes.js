@@ -1,7 +1,7 @@
 // What the map computes on places: an index for hovering, lassos, and where a class is densest. Places are quantized,
 // x and y in 0..65535, interleaved.
 
-/** @import { Codes, Grid, Pair } from "./types.d.ts" */
+/** @import { Codes, Grid, Numbers, Pair } from "./types.d.ts" */
 
 import { clamp } from "./numbers.js";
 
@@ -41,6 +41,7 @@ export function simplified(path) {
 /** @type {(xy: Uint16Array) => Grid} */
 export function buildGrid(xy) {
   const number = xy.length / 2;
+  /** @type {(i: number) => number} */
   const cell = (i) => (xy[2 * i + 1] >> 8) * CELLS + (xy[2 * i] >> 8);
   const starts = new Uint32Array(CELLS * CELLS + 1);
   for (let i = 0; i < number; i += 1) starts[cell(i) + 1] += 1;
@@ -57,6 +58,7 @@ export function buildGrid(xy) {
 // The accepted point nearest to (x, y) within an ellipse, or -1.
 /** @type {(grid: Grid, xy: Uint16Array, x: number, y: number, reachX: number, reachY: number, accepts: (i: number) => boolean) => number} */
 export function nearest({ starts, order }, xy, x, y, reachX, reachY, accepts) {
+  /** @type {(value: number) => number} */
   const cell = (value) => clamp(value >> 8, 0, CELLS - 1);
   let [best, found] = [1, -1];
   for (let row = cell(y - reachY); row <= cell(y + reachY); row += 1) {
@@ -98,10 +100,12 @@ export function markInside(flags, bit, { starts, order }, xy, corners) {
   for (let i = 0; i < flags.length; i += 1) flags[i] &= ~bit;
   if (corners.length < 3) return;
   const edges = corners.map(([x, y], i) => [x, y, ...corners[(i + 1) % corners.length]]);
+  /** @type {(value: number) => number} */
   const cell = (value) => clamp(Math.floor(value / CELL_STEPS), 0, CELLS - 1);
   const crossed = new Uint8Array(CELLS * CELLS);
   for (const [x1, y1, x2, y2] of edges) {
     const [low, high] = [Math.min(y1, y2), Math.max(y1, y2)];
+    /** @type {(y: number) => number} */
     const at = (y) => (high > low ? x1 + ((clamp(y, low, high) - y1) / (y2 - y1)) * (x2 - x1) : x1);
     for (let row = cell(low); row <= cell(high); row += 1) {
       const [a, b] = high > low ? [at(row * CELL_STEPS - 1), at((row + 1) * CELL_STEPS + 1)] : [x1, x2];
@@ -113,6 +117,7 @@ export function markInside(flags, bit, { starts, order }, xy, corners) {
     const near = edges.filter(([, y1, , y2]) =>
       Math.min(y1, y2) < (row + 1) * CELL_STEPS && Math.max(y1, y2) >= row * CELL_STEPS
     );
+    /** @type {(x: number, y: number) => boolean} */
     const inside = (x, y) =>
       near.reduce(
         (odd, [x1, y1, x2, y2]) => odd !== (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1),
@@ -146,14 +151,54 @@ export function shuffled(number) {
   return out;
 }
 
-// The entries of an array, `width` values each, in another order.
+// The entries of an array, `width` values each, 1 or 2, in another order.
+/**
+ * @template {Numbers} Some
+ * @param {Some} array
+ * @param {Uint32Array} order
+ * @param {1 | 2} width
+ * @returns {Some}
+ */
 export function inOrder(array, order, width = 1) {
-  const out = new array.constructor(order.length * width);
+  const out = like(array, order.length * width);
   if (width === 1) { for (let i = 0; i < order.length; i += 1) out[i] = array[order[i]]; }
   else {for (let i = 0; i < order.length; i += 1) {
       [out[2 * i], out[2 * i + 1]] = [array[2 * order[i]], array[2 * order[i] + 1]];
     }}
   return out;
+}
+
+// The corners of a polygon that arrived as x, y, x, y …
+/** @type {(flat: ArrayLike<number>) => Pair[]} */
+export const cornersOf = (flat) =>
+  Array.from({ length: flat.length / 2 }, (_, i) => /** @type {Pair} */ ([flat[2 * i], flat[2 * i + 1]]));
+
+// Whether two polygons have the same corners, up to a distance.
+/** @type {(some: Pair[], others: Pair[], distance: number) => boolean} */
+export const sameCorners = (some, others, distance) =>
+  some.length === others.length &&
+  some.every(([x, y], i) => Math.hypot(x - others[i][0], y - others[i][1]) < distance);
+
+// Each entry two times, for the two ends of a line.
+/**
+ * @template {Numbers} Some
+ * @param {Some} array
+ * @returns {Some}
+ */
+export function twice(array) {
+  const out = like(array, 2 * array.length);
+  for (let i = 0; i < out.length; i += 1) out[i] = array[i >> 1];
+  return out;
+}
+
+/**
+ * @template {Numbers} Some
+ * @param {Some} array
+ * @param {number} length
+ * @returns {Some}
+ */
+function like(array, length) {
+  return new /** @type {{ new (length: number): Some }} */ (array.constructor)(length);
 }
 
 // The center of the busiest cell of each of some codes, as shares of the extent: a mean would fall between two groups.

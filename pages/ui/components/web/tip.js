@@ -1,6 +1,6 @@
 // What is said of the point under the pointer: its picture, fetched without Python, and its values.
 
-/** @import { Message } from "./types.d.ts" */
+/** @import { Column, Hit, MapParameters, Picture, Subject, View } from "./types.d.ts" */
 
 import { element } from "./dom.js";
 import { clamp } from "./numbers.js";
@@ -11,7 +11,23 @@ const LARGEST_PX = 176;
 const PATIENCE_MS = 40; // how long the pointer rests before a picture is asked for
 const FAILURES = 3;
 
-/** @type {(stage: HTMLElement) => { show(subject: Message, px: number, py: number): void, hide(): void }} */
+// What there is to say of a point or a copy; `read` are the columns that say it.
+/** @type {(found: Hit, view: View, asked: MapParameters, read: Column[]) => Subject} */
+export function subjectOf({ point, copy }, { data, copies }, asked, read) {
+  const name = `#${data.ids?.[point] ?? point}`;
+  const kind = copies && copy >= 0 ? copies.names[copies.kinds[copy]] : "";
+  const pictures = [{ address: asked.thumbnails, index: point, title: name }];
+  if (kind) pictures.push({ address: asked.copy_thumbnails, index: copy, title: kind });
+  // The columns are the point's own: of a copy they hold what cannot differ, its label, and Python says the rest.
+  /** @type {[string, string][]} */
+  const lines = [];
+  for (const one of read) if (!kind || one.name === "label") lines.push([one.title, one.text(one.codes[point])]);
+  if (kind && copies?.said.length) lines.push(["Seen as", copies.said[copy]]);
+  const key = `${point} ${copy} ${read.map((one) => one.name)}`;
+  return { key, heading: kind ? `${kind} of ${name}` : name, lines, pictures };
+}
+
+/** @type {(stage: HTMLElement) => { show(subject: Subject, px: number, py: number): void, hide(): void }} */
 export function createTip(stage) {
   const pictures = element("div", { class: "pictures", hidden: "" });
   const heading = element("strong");
@@ -23,6 +39,7 @@ export function createTip(stage) {
     element("div", {}, heading, values),
   );
   stage.append(card);
+  /** @type {Map<string, number>} */
   const failed = new Map(); // address -> failures in a row: a server that has no pictures is not asked for ever
   let asked = "";
   let waiting = 0;
@@ -37,6 +54,7 @@ export function createTip(stage) {
     card.style.top = `${clamp(below, 4, Math.max(4, stage.clientHeight - height - 4))}px`;
   }
 
+  /** @type {(picture: Picture) => HTMLImageElement} */
   function picture({ address, index, title }) {
     const image = element("img", { alt: title, decoding: "async" });
     image.addEventListener("load", () => {
@@ -55,12 +73,11 @@ export function createTip(stage) {
       image.remove();
     });
     image.hidden = true;
-    image.src = new URL(`${address}/${index}`, document.baseURI);
+    image.src = new URL(`${address}/${index}`, document.baseURI).href;
     return image;
   }
 
   return {
-    // subject: { key, heading, lines: [[title, value], …], pictures: [{ address, index, title }, …] }
     show(subject, px, py) {
       place = [px, py];
       if (subject.key !== asked) {
