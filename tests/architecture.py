@@ -85,12 +85,6 @@ CALCULATING_PAGES: set[str] = set()
 FILE_NAMES_ELSEWHERE: set[str] = set()
 """Modules besides storage that still spell names of a workspace's files; the list only gets shorter."""
 
-CIRCLES_FOR_TYPES: list[list[str]] = [
-    ["pages.ui.coverage", "pages.ui.opened"],
-    ["pages.ui.evaluate.example", "pages.ui.evaluate.mistakes", "pages.ui.evaluate.wrong"],
-]
-"""Circles that only annotations close; the list only gets shorter."""
-
 
 def room_of(module: str) -> str:
     """Return the room that a module lies in: ``curation.<package>``, or the package at the top."""

@@ -9,7 +9,7 @@ from curation.analysis.candidates import described, row_of
 from curation.plugin import fingerprint
 from pages.ui import detail, edits, resources, session
 from pages.ui.components import gallery
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 PAGE = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -15,9 +15,7 @@ from curation.pipeline.stages.coverage import Cover, coverage_of
 from curation.selection import SELECTORS
 from pages.ui import panel, state
 from pages.ui.fields import bound, set_field
-
-if TYPE_CHECKING:
-    from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 SPACES = {
     "features": "Features (input of the last layer)",

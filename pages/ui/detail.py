@@ -11,7 +11,7 @@ from curation.models.prediction import predict
 from curation.plugin import fingerprint
 from pages.ui import edits, resources, session
 from pages.ui.components import gallery
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 TOP = 5
 RELATIVES = 30

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import streamlit as st
 
-from curation.analysis.arrays import Table
 from curation.errors import CurationError
-from curation.pipeline import FOR_SELECTION, Pipeline
-from curation.recipe import Recipe
-from curation.selection.select import Selected
+from curation.pipeline import FOR_SELECTION
 from curation.storage.workspace import Workspace
 from pages.ui import coverage, panel, resources, state
+from pages.ui.prepared import Opened, Prepared
 from pages.ui.shell import Done
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The working recipe on its samples, with a goal model that is ready."""
-
-    workspace: Workspace
-    recipe: Recipe
-    pipeline: Pipeline
-
-
-@dataclass(frozen=True)
-class Opened(Prepared):
-    """The working recipe, its candidates and what it selects from them."""
-
-    pool_key: str
-    pool: Table
-    selected: Selected
-    provisional: bool
-    """Shown is what the boundary strategy chooses, while the recipe's own is not computed."""
 
 
 def open_model() -> Prepared:

@@ -13,7 +13,7 @@ from curation.selection.select import difference as selection_difference
 from curation.selection.settings import Selection
 from pages.ui import resources, state
 from pages.ui.components import Band
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 
 def ranked(opened: Opened, family: str) -> Ranked:

@@ -43,7 +43,7 @@ MODULE = Path(__file__).parent / "components" / "web" / "theme.js"
 def module() -> str:
     """Return the JavaScript module of these colors."""
     colors = {"FAMILIES": FAMILY_COLORS, "CATEGORICAL": CATEGORICAL, "SEQUENTIAL": SEQUENTIAL}
-    lines = ["// The colors that components share with the charts: written by `python -m pages.ui.theme`, from there.\n"]
+    lines = ["// The colors that components share with the charts: written by `python -m pages.ui.theme`.\n"]
     for name, value in colors.items():
         kind = "Record<string, string>" if isinstance(value, dict) else "string[]"
         written = json.dumps(value, indent=2).replace('"\n', '",\n')

@@ -17,12 +17,11 @@ from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.components import gallery
+from pages.ui.evaluate.looked import Looked
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from pages.ui.evaluate.mistakes import Looked
 
 NEAREST = 8
 TOP = 4

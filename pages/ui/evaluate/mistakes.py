@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -16,39 +15,21 @@ from curation.analysis.mistakes import (
     of_training,
     trainings,
 )
-from curation.evaluation.results import Results
 from curation.figures import evaluation as figures
 from curation.figures.evaluation import PART_SHORT, PART_WORDS
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.evaluate import chosen, wrong
+from pages.ui.evaluate.looked import Looked
 from pages.ui.fields import kept
 from pages.ui.shell import Done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
 
 NOTHING = "nothing"
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What is looked at: a set's trainings, and another's to compare with, or None.
-
-    key: of all of it; tables: what the trainings say of P; trials: these trainings, in the same order.
-    """
-
-    key: str
-    results: Results
-    set: str
-    tables: list[pd.DataFrame]
-    trials: pd.DataFrame
-    other: str | None
-    others: list[pd.DataFrame]
 
 
 def draw(found: Workspace) -> None:

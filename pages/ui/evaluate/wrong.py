@@ -16,6 +16,7 @@ from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.components import gallery
 from pages.ui.evaluate import example
+from pages.ui.evaluate.looked import Looked
 from pages.ui.turn import PAGE, turn
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pandas as pd
-
-    from pages.ui.evaluate.mistakes import Looked
 
 FAMILIES = {"held_out": "corruption"}
 

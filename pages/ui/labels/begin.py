@@ -11,7 +11,7 @@ from curation.progress import duration
 from curation.recipe import LabelCheck
 from pages.ui import panel, state
 from pages.ui.fields import kept
-from pages.ui.opened import Prepared
+from pages.ui.prepared import Prepared
 
 STAGES = ("embed", "labels")
 

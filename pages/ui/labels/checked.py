@@ -12,7 +12,7 @@ from curation.pipeline import Pipeline
 from curation.pipeline.stages.labels import suspects_table
 from curation.recipe import LabelCheck
 from pages.ui import resources
-from pages.ui.opened import Prepared
+from pages.ui.prepared import Prepared
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from curation.plugin import fingerprint
 from pages.ui import resources, session, state, thumbnails
 from pages.ui.map import part
 from pages.ui.map.drawn import Drawn, cluster_name, required
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 STRIP = 6
 GAP_PX = 2

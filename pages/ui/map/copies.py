@@ -16,7 +16,7 @@ from curation.storage.shards import Shards
 from pages.ui import state, thumbnails
 from pages.ui.fields import bound
 from pages.ui.map.drawn import Drawn
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 MOST_KINDS = 8
 _FEW = 8

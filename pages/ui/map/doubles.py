@@ -13,7 +13,7 @@ from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
 from pages.ui.map.drawn import clean_rows, labels_of
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 from pages.ui.turn import turn
 
 AT_ONCE = 10_000

@@ -14,7 +14,7 @@ from curation.analysis.slices import Corners, Members, members, points_in_polygo
 from curation.errors import CurationError
 from curation.plugin import fingerprint
 from pages.ui import panel
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 from pages.ui.shell import Done
 
 Layout = Literal["umap", "pca"]

@@ -14,7 +14,7 @@ from curation.plugin import fingerprint
 from curation.readers.pixels import Unreadable
 from curation.storage.files import digest
 from pages.ui import session, state
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 FORMATS = ["png", "jpg", "jpeg", "webp"]
 CLEAN = "clean"

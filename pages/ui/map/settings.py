@@ -12,7 +12,7 @@ from curation.recipe import MapSettings
 from pages.ui import panel, state
 from pages.ui.forms import settings_form
 from pages.ui.map.drawn import STAGES
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 _OF_THEIR_OWN = ("copies", "names")
 

@@ -17,7 +17,7 @@ from pages.ui.fields import kept
 from pages.ui.map import query
 from pages.ui.map.drawn import clean_rows, labels_of, missing
 from pages.ui.map.query import Query
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 METRICS: dict[Metric, str] = {"l2": "Euclidean", "cosine": "Cosine"}
 SIDE_PX, SMALL_PX = 320, 72

@@ -16,7 +16,7 @@ from pages.ui import edits, panel, session, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.map import colors, copies, part, settings, slices
 from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required
-from pages.ui.opened import Opened
+from pages.ui.prepared import Opened
 
 HEIGHT_PX = 560
 

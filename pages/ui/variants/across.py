@@ -10,7 +10,8 @@ from curation.plugin import fingerprint
 from curation.scores.entropy import Entropy
 from pages.ui import resources, session
 from pages.ui.components import gallery
-from pages.ui.opened import Prepared, empty
+from pages.ui.opened import empty
+from pages.ui.prepared import Prepared
 from pages.ui.turn import PAGE, turn
 from pages.ui.variants import subject
 

@@ -18,7 +18,7 @@ from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 from pages.ui import panel, state
 from pages.ui.forms import settings_form
-from pages.ui.opened import Prepared
+from pages.ui.prepared import Prepared
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,8 @@ from curation.figures.curation import FAMILY_WORDS
 from curation.plugin import fingerprint
 from curation.scores.entropy import Entropy
 from curation.storage.image_set import ImageSet
-from pages.ui.opened import Prepared, empty
+from pages.ui.opened import empty
+from pages.ui.prepared import Prepared
 
 if TYPE_CHECKING:
     import pandas as pd

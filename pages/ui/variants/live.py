@@ -17,7 +17,7 @@ from curation.progress import duration
 from curation.scores.entropy import Entropy
 from pages.ui import session
 from pages.ui.forms import settings_form
-from pages.ui.opened import Prepared
+from pages.ui.prepared import Prepared
 from pages.ui.variants import subject
 
 AT_ONCE_S = 0.8

@@ -13,7 +13,7 @@ from curation.plugin import fingerprint
 from curation.scores.entropy import Entropy
 from pages.ui import session
 from pages.ui.components import matrix
-from pages.ui.opened import Prepared
+from pages.ui.prepared import Prepared
 from pages.ui.variants import subject
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from curation.analysis.inspection import likeliest, side_by_side
 from curation.errors import CurationError
 from curation.scores.entropy import Entropy
 from pages.ui import resources, session
-from pages.ui.opened import Prepared
+from pages.ui.prepared import Prepared
 from pages.ui.shell import Done
 
 if TYPE_CHECKING:

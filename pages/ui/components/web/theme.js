@@ -1,4 +1,4 @@
-// The colors that components share with the charts: written by `python -m pages.ui.theme`, from there.
+// The colors that components share with the charts: written by `python -m pages.ui.theme`.
 
 /** @type {Record<string, string>} */
 export const FAMILIES = {
