@@ -115,9 +115,9 @@ def table() -> str:
 
 
 def written(text: str) -> str:
-    """Return CONTRIBUTING.md with the table as it must be."""
+    """Return CONTRIBUTING.md with the table as it must be: all between the first mark and the last is written anew."""
     before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
+    after = rest.rpartition(END)[2]
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from tests.architecture import (
     BASE,
+    BEGIN,
     CALCULATING_PAGES,
     COMPUTE,
     CONTRIBUTING,
+    END,
     FILE_NAMES_ELSEWHERE,
     ROOMS,
     room_of,
@@ -154,6 +156,8 @@ def test_pages_calculate_nothing() -> None:
 def test_the_plan_in_contributing_is_current() -> None:
     text = CONTRIBUTING.read_text(encoding="utf-8")
     assert text == written(text), "run python -m tests.architecture"
+    for once in (BEGIN, END, "\nThe base is "):
+        assert text.count(once) == 1, f"{once.strip()!r} stands more than once"
 
 
 def test_every_cached_result_is_kept_under_its_key() -> None:

@@ -20,7 +20,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     """Return one row a finished set: what it is, how many images, and what it does to the goal model.
 
     Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
-    success (share made wrong of those right when clean), seen_as (the class that wrong ones are mostly taken for),
+    success (share misclassified of those right when clean), seen_as (the class that wrong ones are mostly taken for),
     linf and l2 (means), megabytes.
     """
     samples = plan.samples
@@ -52,7 +52,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 
 
 def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
-    """Return, for each class, the share made wrong of its samples that are right when clean; float64 K, NaN if none."""
+    """Return, for each class, the share misclassified of its samples right when clean, float64 K; NaN if none."""
     samples = plan.samples
     before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels)[images.rows]
     label = samples.labels[images.rows]

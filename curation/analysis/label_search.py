@@ -49,6 +49,6 @@ def _rate(pipeline: Pipeline, check: LabelCheck) -> float | None:
     goal = pipeline.recipe.goal_model
     history = pipeline.workspace.model(pipeline.plan.model_key).history()
     seconds = [row["seconds"] for row in history if row.get("seconds")]
-    if goal.architecture == check.architecture and goal.train.method == "plain" and seconds:
+    if goal.architecture == check.architecture and goal.train.how() == check.train.how() and seconds:
         return len(pipeline.samples) / float(np.mean(seconds))
     return rates(pipeline.workspace).get(check.architecture)

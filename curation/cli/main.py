@@ -248,7 +248,7 @@ def variants(
         with Bars() as bars:
             seconds = pipeline.run(("goal_model", "corruption", "adversarial", "score"), report=bars)
         found = effects.summary(pipeline.plan, [*pipeline.plan.corrupted(), *pipeline.plan.attacked()])
-        table = Table("kind", "severity", "images", "accuracy", "made wrong", "entropy", "L∞", "L2", box=None)
+        table = Table("kind", "severity", "images", "accuracy", "success rate", "entropy", "L∞", "L2", box=None)
         for row in found.sort_values("accuracy").to_dict("records"):
             rates = (f"{row['accuracy']:.1%}", f"{row['success']:.1%}", f"{row['entropy']:.3f}", f"{row['linf']:.3f}")
             table.add_row(row["kind"], str(row["severity"] or ""), f"{row['images']:,}", *rates, f"{row['l2']:.2f}")

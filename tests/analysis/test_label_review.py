@@ -133,6 +133,14 @@ def test_many_are_relabeled_where_the_suggestion_is_sure_and_nothing_is_decided(
     assert none.surest is None
 
 
+@pytest.mark.parametrize(("method", "timed"), [("plain", True), ("free", False)])
+def test_a_search_takes_as_long_as_the_same_training_took(computed: Pipeline, method: str, timed: bool) -> None:
+    """Another method takes several passes a step: what the goal model took says nothing of it."""
+    goal = computed.recipe.goal_model
+    check = LabelCheck.parse({"architecture": goal.architecture, "folds": 3, "train": {"epochs": 5, "method": method}})
+    assert (label_search(computed, check).seconds is not None) == timed
+
+
 def test_the_cost_of_a_search_and_a_class_too_small(computed: Pipeline) -> None:
     check = LabelCheck.parse({"folds": 3, "train": {"epochs": 5}}, where="label_check")
     found = label_search(computed, check)

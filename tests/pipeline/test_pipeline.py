@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe
 from curation.storage.files import read_json
 from curation.storage.workspace import Workspace
-from tests.patience import PATIENCE_S, wait_for
+from tests.patience import wait_for
 
 
 def states(pipeline: Pipeline) -> dict[str, str]:
@@ -110,42 +111,73 @@ def copy_workspace(computed: Pipeline, tmp_path: Path) -> Callable[[], Pipeline]
 
 
 RUNNER = """
-import sys
-from pathlib import Path
+import os, sys
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
-pipeline = Pipeline(Recipe.load(sys.argv[1]), Workspace(sys.argv[2]), device="cpu")
-pipeline.run(FOR_SELECTION, report=lambda p: print(p.stage, p.done, p.total, flush=True))
+
+def begin():
+    child = os.fork()
+    if child:
+        return child
+    pipeline = Pipeline(Recipe.load(sys.argv[1]), Workspace(sys.argv[2]), device="cpu")
+    pipeline.run(FOR_SELECTION, report=lambda p: print(p.stage, p.done, os.getpid(), flush=True))
+    os._exit(0)
+
+for line in sys.stdin:
+    children = [begin() for _ in range(int(line))]
+    print("ended", *[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children], flush=True)
 """
+"""Starts as many processes as each line of its input says, and tells how they ended."""
 
 
-@pytest.mark.parametrize("moment", ["ingest", "goal_model", "corruption", "adversarial", "score"])
-def test_killed_at_any_stage_it_resumes_to_the_same_bytes(computed: Pipeline, tmp_path: Path, moment: str) -> None:
+@pytest.fixture
+def runner(computed: Pipeline, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks others, which compute the small recipe in one workspace."""
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(computed.recipe.to_yaml())
-    command = [sys.executable, "-c", RUNNER, str(recipe), str(tmp_path / "killed")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            stage, done, _total = line.split()
-            if stage == moment and int(done) > 0:
-                break
-        os.kill(process.pid, signal.SIGKILL)
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").rglob("shard-*")}
-    resumed = Pipeline(computed.recipe, Workspace(tmp_path / "killed"), device="cpu")
+    command = [sys.executable, "-c", RUNNER, str(recipe), str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+def told(process: subprocess.Popen[str], count: int) -> Iterator[list[str]]:
+    """Start processes and yield what they print, in words, and last how they ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(count, file=process.stdin, flush=True)
+    for line in process.stdout:
+        yield line.split()
+        if line.startswith("ended"):
+            return
+
+
+def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
+    computed: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
+) -> None:
+    """Each process goes on where the one before was killed."""
+    kept: dict[Path, int] = {}
+    for moment in ("ingest", "goal_model", "corruption", "adversarial", "score"):
+        killed = False
+        for stage, done, *rest in told(runner, 1):
+            if stage == moment and int(done) > 0 and not killed:
+                with suppress(ProcessLookupError):  # it was faster
+                    os.kill(int(rest[0]), signal.SIGKILL)
+                killed = True
+        assert killed, moment
+        assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
+        kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("shard-*")}
+    resumed = Pipeline(computed.recipe, Workspace(tmp_path / "cache"), device="cpu")
     resumed.run(FOR_SELECTION)
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
     assert sums(resumed.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
 
 
-def test_two_processes_on_one_workspace_do_not_disturb_each_other(computed: Pipeline, tmp_path: Path) -> None:
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(computed.recipe.to_yaml())
-    command = [sys.executable, "-c", RUNNER, str(recipe), str(tmp_path / "both")]
-    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait(timeout=PATIENCE_S) for process in processes] == [0, 0]
-    both = Pipeline(computed.recipe, Workspace(tmp_path / "both"), device="cpu")
+def test_two_processes_on_one_workspace_do_not_disturb_each_other(
+    computed: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
+) -> None:
+    assert list(told(runner, 2))[-1] == ["ended", "0", "0"]
+    both = Pipeline(computed.recipe, Workspace(tmp_path / "cache"), device="cpu")
     assert sums(both.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
 
 

@@ -1,4 +1,4 @@
-"""A training that is killed in the middle of an epoch goes on to the same weights, to the bit."""
+"""A training that was stopped in the middle of an epoch goes on to the same weights, to the bit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,7 @@ from curation.training.settings import Training
 from curation.training.trainer import train
 from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.xdist_group("training_killed")  # one worker kills the trainings for all
-
-VARIETIES = {
+VARIETIES: dict[str, dict[str, Any]] = {
     "plain": {"flip": True, "dropout": 0.2},
     "averaged": {"average": 0.9, "decay_norms": False},
     "free": {"method": "free", "steps": 2},
@@ -26,63 +25,63 @@ VARIETIES = {
     "adversarial": {"method": "adversarial", "steps": 2},
     "trades": {"method": "trades", "steps": 2, "cutmix": 1.0},
 }
-COMMON = {"epochs": 3, "batch_size": 16}
+COMMON = {"epochs": 2, "batch_size": 16, "threads": 1}
+SAMPLES = 41
 
 SCRIPT = """
-import json, os, signal, sys
-from pathlib import Path
+import os, signal, sys
 import torch
-from tests.training.test_training_killed import COMMON, VARIETIES, data, network
-from curation.training.settings import Training
+from tests.training.test_training_killed import SAMPLES, data, network, settings
 from curation.training.trainer import train
 
-folder = Path(sys.argv[1])
-
 def on_step(done, total):
-    if done > 41 * 2 + 20:  # in the middle of the third epoch
+    if done > SAMPLES + 20:  # in the middle of the second epoch
         os.kill(os.getpid(), signal.SIGKILL)
 
-for name, how in VARIETIES.items():
-    child = os.fork()
-    if not child:
-        for epoch in train(network(), *data(), settings=Training(**COMMON, **how), seed=3, on_step=on_step):
-            torch.save(epoch.state, folder / f"{name}.{epoch.epoch}")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    print(name, os.WTERMSIG(status), flush=True)
+for epoch in train(network(), *data(), settings=settings("free"), seed=3, on_step=on_step):
+    torch.save(epoch.state, sys.argv[1])
 """
+
+
+def settings(name: str) -> Training:
+    return Training(**COMMON, **VARIETIES[name])
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
     draws = np.random.default_rng(0)
-    return draws.integers(0, 256, (41, 16, 16, 1), dtype=np.uint8), draws.integers(0, 3, 41)
+    return draws.integers(0, 256, (SAMPLES, 16, 16, 1), dtype=np.uint8), draws.integers(0, 3, SAMPLES)
 
 
 def network() -> torch.nn.Module:
     return build("tiny_resnet", classes=3, shape=(16, 16, 1))
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of states that killed trainings left behind."""
-    if not hasattr(signal, "SIGKILL"):
-        pytest.skip("this system has no SIGKILL")
-    folder = tmp_path_factory.mktemp("killed")
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", SCRIPT, str(folder)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert done.stdout.split("\n")[:-1] == [f"{name} {int(signal.SIGKILL)}" for name in VARIETIES], done.stderr
-    return folder
+def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(value, expected) for value, expected in pairs)
 
 
 @pytest.mark.parametrize("name", VARIETIES)
-def test_a_killed_training_goes_on_to_the_same_bits(name: str, killed: Path) -> None:
-    assert sorted(path.name for path in killed.glob(f"{name}.*")) == [f"{name}.1", f"{name}.2"]
-    state = torch.load(killed / f"{name}.2", weights_only=True)
-    chosen = Training(**COMMON, **VARIETIES[name])
+def test_from_a_kept_epoch_it_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    """A network that never saw the first epoch, from what is on disk of it."""
     whole, resumed = network(), network()
-    expected = list(train(whole, *data(), settings=chosen, seed=3))[-1]
-    (found,) = train(resumed, *data(), settings=chosen, seed=3, resume=state)
+    for expected in train(whole, *data(), settings=settings(name), seed=3):
+        if expected.epoch == 1:
+            torch.save(expected.state, tmp_path / "kept")
+    kept = torch.load(tmp_path / "kept", weights_only=True)
+    (found,) = train(resumed, *data(), settings=settings(name), seed=3, resume=kept)
     assert (found.loss, found.accuracy) == (expected.loss, expected.accuracy)
-    for one, other in zip(resumed.state_dict().values(), whole.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
+    assert same(resumed, whole)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "kept")]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    whole, resumed = network(), network()
+    list(train(whole, *data(), settings=settings("free"), seed=3))
+    kept = torch.load(tmp_path / "kept", weights_only=True)
+    assert len(list(train(resumed, *data(), settings=settings("free"), seed=3, resume=kept))) == 1
+    assert same(resumed, whole)

@@ -245,7 +245,7 @@ def test_unknown_methods_are_told_the_nearest() -> None:
     ids=lambda value: str(value),
 )
 def test_settings_keep_their_fingerprints(how: dict[str, Any], key: str) -> None:
-    """Those that goal models trained before methods were plug-ins are kept under."""
+    """Goal models are kept under them: where one changes, every workspace trains its goal model anew."""
     chosen = Training.parse({"batch_size": 32, **how, "epochs": 2, "precision": "float32"})
     assert fingerprint(chosen.model_dump(mode="json")) == key
     assert not chosen.versions
