@@ -72,7 +72,7 @@ def submit(workspace: Workspace, recipe: Recipe, stages: Sequence[str], *, desti
     """Start a job, or attach to it when the same one is active; return its id.
 
     Args:
-        stages: of ``pipeline.STAGES``, in order.
+        stages: names of ``pipeline.STAGES``, in order.
         destination: when given, the curated set is exported there at the end, replacing an earlier export.
 
     Raises: CurationError when the folder cannot be written.

@@ -24,7 +24,7 @@ WORDS = {
     "tune": "Tune",
     "export": "Export",
 }
-"""What is reported besides a recipe's own stages (``stages.TITLES``), with the words people see."""
+"""What is reported besides a recipe's own stages (``stages.titles``), with the words people see."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ FAMILIES = {
     "exporters": "curation.exporters:EXPORTERS",
     "training_methods": "curation.training.methods:METHODS",
     "baselines": "curation.evaluation.baselines:BASELINES",
+    "stages": "curation.pipeline.stages:STAGES",
 }
 """Kind, as the command line calls it → where its registry is; imported only when it is asked for."""
 

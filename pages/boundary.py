@@ -50,6 +50,7 @@ band = ranking.band_shares(ranked, selection, family)
 
 
 def moved(changed: Band) -> None:
+    """Write the band that was dragged into the recipe."""
     ranking.write_band(ranked, selection, family, changed)
 
 

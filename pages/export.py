@@ -59,6 +59,7 @@ with result:
     name = jobs.job_id(recipe, (), destination)
 
     def begin() -> None:
+        """Save the recipe and start the export in the background."""
         # Not what this run has read: a destination that was typed last arrives together with the click.
         now = state.recipe()
         found.save_revision(now.to_yaml())
@@ -69,6 +70,7 @@ with result:
 
     @st.fragment(run_every=0.5 if working else None)
     def progress() -> None:
+        """Draw how far the export is."""
         now = jobs.status(found, name)
         if now.active != working:
             st.rerun()

@@ -153,6 +153,7 @@ with middle:
     if numbers:
 
         def load() -> None:
+            """Open the chosen revision as the working recipe."""
             number = session.OPEN_REVISION.get()
             opened_recipe, notes = state.read(found.revision(number), where=f"revision {number}")
             state.replace(opened_recipe)

@@ -92,6 +92,7 @@ with stages:
     if others:
 
         def use(place: Workspace, key: str) -> None:
+            """Make a kept goal model that of the recipe."""
             state.change(goal_model=goal_model_of(place, key).model_dump(mode="json"))
 
         with st.expander(f"{len(others)} other goal model{'s' * (len(others) > 1)} in this workspace"):

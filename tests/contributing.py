@@ -20,6 +20,7 @@ NAMES = {
     "exporters": "safetensors",
     "training_methods": "mirrored",
     "baselines": "half_and_half",
+    "stages": "blank_check",
 }
 """Kind → the name of its example."""
 
@@ -88,6 +89,7 @@ def run(*words: str, path: tuple[Path, ...], cwd: Path = ROOT) -> subprocess.Com
 USED = """
 import json
 from curation.evaluation.settings import Evaluation
+from curation.pipeline import FOR_SELECTION, stages
 from curation.recipe import Recipe
 from curation.registries import FAMILIES, registries, registry
 from curation.training.settings import Training
@@ -110,6 +112,8 @@ for kind in FAMILIES:
     for member in registry(kind):
         member.model_json_schema()
 assert "strength=0.5" in CliRunner().invoke(app, ["list", "training_methods"]).output
+assert stages()["blank_check"].makes == "selection"
+assert "blank_check" in FOR_SELECTION
 print(json.dumps({kind: list(found) for kind, found in registries().items()}))
 """
 """Uses every example in recipes, evaluations, schemas and the command line, and prints all names by kind."""

@@ -27,6 +27,51 @@ def test_every_family_takes_a_package_s_plug_in(site: Path) -> None:
     assert {kind: known[kind][-1] for kind in NAMES} == NAMES
 
 
+STAGE_USED = """
+import json, os
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+from curation.cli.main import app
+from curation.pipeline import Pipeline
+from curation.recipe import Recipe
+from curation.storage.workspace import Workspace
+
+recipe = Recipe.parse({
+    "name": "checked",
+    "source": {"reader": "digits", "limit": 200},
+    "goal_model": {"architecture": "tiny_convnet", "train": {"epochs": 1, "batch_size": 64}},
+    "selection": {"budget": 50, "mix": [1, 0, 0]},
+})
+Path("recipe.yaml").write_text(recipe.to_yaml())
+ours = ["--workspace", "cache/checked", "--json"]
+ran = CliRunner().invoke(app, ["run", "recipe.yaml", "--out", "out", "--no-map", *ours])
+assert ran.exit_code == 0, ran.output
+print(json.dumps(json.loads(ran.stdout.splitlines()[-1])["seconds"]))
+print(CliRunner().invoke(app, ["status", *ours]).stdout.splitlines()[-1])
+print(json.dumps(Pipeline(recipe, Workspace("cache/checked")).cost()))
+os.environ["CURATION_CACHE"] = str(Path("cache").resolve())
+os.chdir(os.environ["ROOT"])
+page = AppTest.from_file("pages/_shell.py", default_timeout=1200).run().switch_page("workspace.py").run()
+assert not page.exception
+print(json.dumps([element.value for element in page.markdown]))
+"""
+"""Runs a recipe by the command line, and prints its seconds, status, costs and what the dashboard's page says."""
+
+
+def test_a_package_s_stage_runs_and_is_shown_like_ours(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOT", str(ROOT))
+    done = run("-W", "error::UserWarning", "-c", STAGE_USED, path=(site, ROOT), cwd=tmp_path).stdout.splitlines()
+    seconds, status, cost, page = map(json.loads, done[-4:])
+    assert "blank_check" in seconds
+    (found,) = [stage for stage in status["stages"] if stage["stage"] == "blank_check"]
+    assert (found["state"], found["done"], found["total"]) == ("done", 200, 200)
+    assert cost["blank_check"] > 0
+    assert any("**Blank images**" in words for words in page)
+
+
 def test_contract_tests_run_over_a_package_s_plug_ins(site: Path) -> None:
     found = run("-m", "pytest", "-n", "0", "-p", "no:cacheprovider", *CONTRACTS, path=(site, ROOT)).stdout
     assert " passed" in found

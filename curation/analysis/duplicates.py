@@ -38,7 +38,9 @@ class Images(Protocol):
     """uint8 N×H×W×C, an array or something that reads its rows where it is indexed."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """N, H, W, C: images, pixels down and across, channels."""
+
     def __len__(self) -> int: ...
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray: ...
 

@@ -311,7 +311,7 @@ app.command()(verify)
 def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
     """What is computed for the newest saved recipe of a workspace."""
     with sentences():
-        from curation.pipeline import TITLES, Pipeline
+        from curation.pipeline import Pipeline, titles
         from curation.recipe import Recipe
 
         found = open_workspace(workspace)
@@ -320,9 +320,9 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
             raise UsageError(f"workspace {found.root} has no saved recipe yet; run `curation run RECIPE` on it")
         recipe = Recipe.from_yaml(found.revision(numbers[-1]))
         table = Table("stage", "state", "done", "of", box=None)
-        stages = Pipeline(recipe, found).status()
+        stages, words = Pipeline(recipe, found).status(), titles()
         for stage in stages:
-            table.add_row(TITLES[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
+            table.add_row(words[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
         console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
         console.print(table)
         finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)

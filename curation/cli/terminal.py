@@ -61,9 +61,9 @@ class Bars:
     """A progress bar a stage, with rate and time left."""
 
     def __init__(self) -> None:
-        from curation.pipeline import TITLES
+        from curation.pipeline import titles
 
-        self._titles = {**TITLES, **WORDS}
+        self._titles = {**titles(), **WORDS}
         self._bars = RichBars(
             TextColumn("{task.description:<22}"),
             BarColumn(bar_width=28),
@@ -84,6 +84,7 @@ class Bars:
         self._bars.stop()
 
     def __call__(self, progress: Progress) -> None:
+        """Show a report: a bar a stage."""
         measured = self._meter(progress)
         if progress.stage not in self._tasks:
             title = self._titles[progress.stage]

@@ -29,6 +29,7 @@ class DefocusBlur(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Average each pixel over an anti-aliased disk, reflected at the border; see ``Corruption.corrupt``."""
         return filters.correlate_symmetric(images, filters.disk_kernel(*self.strength), border="reflect")
 
 
@@ -49,6 +50,7 @@ class GlassBlur(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Blur, exchange near pixels, blur again, all channels alike; see ``Corruption.corrupt``."""
         sigma_px, reach_px, rounds = self.strength
         pixels = filters.gaussian_blur(images, sigma_px=sigma_px).flatten(2)
         source = _glass_source(random, images.shape[2], images.shape[3], reach_px)
@@ -91,6 +93,7 @@ class MotionBlur(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Average along a line whose angle is drawn from [−45°, 45°] for each sample; see ``Corruption.corrupt``."""
         radius_px, sigma_px = self.strength
         angle_deg = random.uniform(low=-45, high=45)
         return filters.motion_blur(images, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg)
@@ -112,6 +115,7 @@ class ZoomBlur(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Average the image and its zoomed copies; see ``Corruption.corrupt``."""
         end, step = self.strength
         factors = np.arange(1, end, step)
         total = images.clone()
@@ -145,6 +149,7 @@ class GaussianBlur(Corruption):
     table = Table(cifar=(0.4, 0.6, 0.7, 0.8, 1.0), imagenet=(1, 2, 3, 4, 6), imgaug=(0.5, 0.75, 1.0, 1.5, 2.0))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Convolve each channel with a Gaussian of σ pixels; see ``Corruption.corrupt``."""
         sigma_px = self.strength
         if self.constants == "imgaug":
             reach_px = max(2, int(3.3 * sigma_px) // 2)

@@ -25,6 +25,7 @@ class Contrast(Corruption):
     table = Table(cifar=(0.75, 0.5, 0.4, 0.3, 0.15), imagenet=(0.4, 0.3, 0.2, 0.1, 0.05))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Move all values toward their channel's mean in the image; see ``Corruption.corrupt``."""
         # A float sum depends on how the batch is split among threads; a sum of integers does not.
         total = (images * 2.0**22).to(torch.int32).sum(dim=(2, 3), keepdim=True)
         mean = (total.to(torch.float32) / 2.0**22) / (images.shape[2] * images.shape[3])
@@ -56,6 +57,7 @@ class ElasticTransform(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Displace pixels by smooth random fields; see ``Corruption.corrupt``."""
         if self.constants == "imgaug":
             alpha_px, sigma_px = self.strength
             return _shuffled(images, random, alpha_px=alpha_px, sigma_px=sigma_px)
@@ -132,6 +134,7 @@ class Pixelate(Corruption):
     table = Table.of_package(cifar=(0.95, 0.9, 0.85, 0.75, 0.65), imagenet=(0.6, 0.5, 0.4, 0.3, 0.25))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Shrink by box means and enlarge by the nearest pixel; see ``Corruption.corrupt``."""
         small = (images * 255).round_()
         for _ in ("columns", "rows"):
             small = _box_means(small.transpose(2, 3).contiguous(), self.strength)
@@ -175,6 +178,7 @@ class JpegCompression(Corruption):
     table = Table(cifar=(80, 65, 58, 50, 40), imagenet=(25, 18, 15, 10, 7), imgaug=(50, 40, 31, 20, 10))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Code and decode at the severity's quality, 1 to 100; see ``Corruption.corrupt``."""
         return jpeg(images, quality=self.strength)
 
 
@@ -195,6 +199,7 @@ class Saturate(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Scale and shift the saturation of HSV; gray images stay as they are; see ``Corruption.corrupt``."""
         if images.shape[1] == 1:
             return images
         factor, offset = self.strength

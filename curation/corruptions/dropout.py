@@ -26,6 +26,7 @@ class Dropout(Corruption):
     table = Table(cifar=_SHARES, imagenet=_SHARES, imgaug=_SHARES)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Set the same pixels of all channels to 0; see ``Corruption.corrupt``."""
         return images * _kept(random, 1, *images.shape[2:], share=self.strength)
 
 
@@ -43,6 +44,7 @@ class CoarseDropout(Corruption):
     table = Table(cifar=_SHARES, imagenet=_SHARES, imgaug=_SHARES)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Set values to 0, drawn for each channel; see ``Corruption.corrupt``."""
         return images * _kept(random, *images.shape[1:], share=self.strength)
 
 

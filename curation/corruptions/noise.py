@@ -27,6 +27,7 @@ class GaussianNoise(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Add normal draws, σ in units of the range [0, 1]; see ``Corruption.corrupt``."""
         return images + random.normal(*images.shape[1:]) * self.strength
 
 
@@ -43,6 +44,7 @@ class ShotNoise(Corruption):
     table = Table(cifar=(500, 250, 100, 75, 50), imagenet=(60, 25, 12, 5, 3))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Replace each value by a Poisson draw around it; see ``Corruption.corrupt``."""
         return poisson(random, images, rate=self.strength).div_(self.strength)
 
 
@@ -58,6 +60,7 @@ class ImpulseNoise(Corruption):
     table = Table(cifar=(0.01, 0.02, 0.03, 0.05, 0.07), imagenet=(0.03, 0.06, 0.09, 0.17, 0.27))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Set half of the share of values to 0 and half to 1; see ``Corruption.corrupt``."""
         half = self.strength / 2
         unit = random.uniform(*images.shape[1:])
         return torch.where(unit < half, 0.0, torch.where(unit >= 1 - half, 1.0, images))
@@ -76,4 +79,5 @@ class SpeckleNoise(Corruption):
     table = Table(cifar=(0.06, 0.1, 0.12, 0.16, 0.2), imagenet=(0.15, 0.2, 0.35, 0.45, 0.6))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Add normal draws times the value, σ in units of the range [0, 1]; see ``Corruption.corrupt``."""
         return images + images * random.normal(*images.shape[1:]) * self.strength

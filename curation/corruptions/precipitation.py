@@ -36,6 +36,7 @@ class Rain(Corruption):
     table = Table(cifar=_RAIN, imagenet=_RAIN, imgaug=_RAIN)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Blend layers of drops over the image, cut to 8-bit levels after each; see ``Corruption.corrupt``."""
         levels = (images * 255).round()
         for falls in _layers(random):
             drops = _grains(random, images.shape[2:], density=self.strength, evenness=(0.8, 1.0), size=0.015)
@@ -62,6 +63,7 @@ class Snowflakes(Corruption):
     table = Table(cifar=_SNOWFLAKES, imagenet=_SNOWFLAKES, imgaug=_SNOWFLAKES)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Blend layers of flakes over the image, cut to 8-bit levels after each; see ``Corruption.corrupt``."""
         levels, speed = (images * 255).round(), 0.01
         for falls in _layers(random):
             flakes = _grains(random, images.shape[2:], density=self.strength, evenness=(0.3, 0.9), size=0.3)

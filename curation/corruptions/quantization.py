@@ -37,6 +37,7 @@ class ColorQuantization(Corruption):
     table = Table(cifar=_COLORS, imagenet=_COLORS, imgaug=_COLORS)
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Paint each pixel in the nearest of the image's own k colors; see ``Corruption.corrupt``."""
         levels = (images * 255).round()
         channels = images.shape[1]
         start = _opencv_start(self.strength, channels).to(images.device) + random.uniform(

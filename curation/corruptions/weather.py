@@ -52,6 +52,7 @@ class Snow(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Lay blown flakes over a whitened image; see ``Corruption.corrupt``."""
         mean, sigma, zoom, threshold, radius_px, sigma_px, mix = self.strength
         cut = self.constants == "cifar"
         flakes = mean + sigma * random.normal(1, *images.shape[2:])
@@ -89,6 +90,7 @@ class Frost(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Add a random cut of a frost texture to the dimmed image; see ``Corruption.corrupt``."""
         image_weight, texture_weight = self.strength
         height, width = images.shape[2:]
         scale = 0.2 if self.constants == "cifar" else 1.1
@@ -116,6 +118,7 @@ class Fog(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Add plasma fog and rescale to the image's maximum; see ``Corruption.corrupt``."""
         amount, decay = self.strength
         height, width = images.shape[2:]
         cloud = plasma(random, side_px=1 << (max(height, width) - 1).bit_length(), decay=decay)
@@ -136,6 +139,7 @@ class Brightness(Corruption):
     table = Table(cifar=(0.05, 0.1, 0.15, 0.2, 0.3), imagenet=(0.1, 0.2, 0.3, 0.4, 0.5))
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Raise the value of HSV, hue and saturation kept; see ``Corruption.corrupt``."""
         value = images.amax(dim=1, keepdim=True)
         raised = (value + self.strength).clamp(max=1)
         return torch.where(value > 0, images * (raised / value), raised)
@@ -171,6 +175,7 @@ class Spatter(Corruption):
     )
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
+        """Splash drops of water or mud on the image; see ``Corruption.corrupt``."""
         mean, sigma, smooth_px, threshold, strength, mud = self.strength
         liquid = filters.gaussian_blur(mean + sigma * random.normal(1, *images.shape[2:]), sigma_px=smooth_px)
         color = images.new_tensor([63, 42, 20] if mud else [175, 238, 238])[None, :, None, None] / 255

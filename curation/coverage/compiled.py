@@ -28,6 +28,7 @@ class CompiledPoints(Points):
         self._padded[: self.size, : values.shape[1]] = values
 
     def block(self, candidates: np.ndarray) -> Tensor:
+        """Return the distances of candidates to all points, float32 B×N; see ``Points.block``."""
         out = np.empty((len(candidates), self.size), np.float32)
 
         def work(lanes: np.ndarray, part: slice) -> None:
@@ -37,6 +38,7 @@ class CompiledPoints(Points):
         return torch.from_numpy(out)
 
     def nearest(self, chosen: np.ndarray, *, of: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return each point's nearest of the chosen, int64 N, and its distance, float32 N; see ``Points.nearest``."""
         points = self._padded if of is None else self._values_of(of, kernels.ROWS)
         size = self.size if of is None else len(of)
         distance, index = np.full(len(points), np.inf, np.float32), np.zeros(len(points), np.int64)
@@ -49,6 +51,7 @@ class CompiledPoints(Points):
         return index[:size], distance[:size]
 
     def first_within(self, chosen: np.ndarray, radius: float) -> np.ndarray:
+        """Return for each point the first chosen one within the radius, int64; see ``Points.first_within``."""
         first = np.full(len(self._padded), len(chosen))
         lanes = self._values_of(chosen, kernels.LANES)
 
@@ -59,6 +62,7 @@ class CompiledPoints(Points):
         return first[: self.size]
 
     def lower(self, position: int, apart: np.ndarray) -> None:
+        """Lower ``apart``, float32 N, in place to the distance from one more point; see ``Points.lower``."""
         lane = self._padded[position]
 
         def work(part: slice) -> None:
@@ -67,6 +71,7 @@ class CompiledPoints(Points):
         self._shared(work, _stretches(len(self._padded), least=_LEAST_STRETCH))
 
     def totals(self, told: Callable[[], object]) -> tuple[np.ndarray, float]:
+        """Return each point's summed distances, float64 N, and the largest distance; see ``Points.totals``."""
         sums, most = np.empty(self.size), np.zeros(self.size)
 
         def work(lanes: np.ndarray, part: slice) -> None:
@@ -78,6 +83,7 @@ class CompiledPoints(Points):
         return sums, float(most.max())
 
     def gains(self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool) -> np.ndarray:
+        """Return what each candidate would add, float64; see ``Points.gains``."""
         far, added = self._reach(reach), np.empty(len(candidates))
 
         def work(lanes: np.ndarray, part: slice) -> None:
@@ -91,6 +97,7 @@ class CompiledPoints(Points):
     def graph(
         self, candidates: np.ndarray, reach: np.ndarray, *, counting: bool, most: int, told: Callable[[], object]
     ) -> Graph | None:
+        """Return the pairs within reach, or None where they are more than ``most``; see ``Points.graph``."""
         far, counts, start = self._reach(reach), np.zeros(self.size, np.int64), np.zeros(self.size, np.int64)
         index, distance = np.empty(most, np.int32), np.empty(most, np.float32)
         filled, lock = 0, threading.Lock()

@@ -1,6 +1,6 @@
 """From a recipe to a curated set: what is needed, what is missing, and the work that makes it."""
 
 from curation.pipeline.pipeline import Pipeline
-from curation.pipeline.stages import FOR_SELECTION, STAGES, TITLES
+from curation.pipeline.stages import FOR_SELECTION, STAGES, stages, titles
 
-__all__ = ["FOR_SELECTION", "STAGES", "TITLES", "Pipeline"]
+__all__ = ["FOR_SELECTION", "STAGES", "Pipeline", "stages", "titles"]

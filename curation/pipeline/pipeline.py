@@ -19,7 +19,7 @@ from curation.pipeline.curated import curated
 from curation.pipeline.execution import Execution
 from curation.pipeline.plan import Plan, Role
 from curation.pipeline.pool import pool_images, pool_of
-from curation.pipeline.stages import FOR_POOL, FOR_SELECTION, STAGES, TITLES, Status, statuses
+from curation.pipeline.stages import FOR_POOL, FOR_SELECTION, STAGES, Status, stages, statuses, titles
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
@@ -81,8 +81,9 @@ class Pipeline:
 
     def undone(self, only: Sequence[str] = FOR_SELECTION) -> list[str]:
         """Return those of some stages that are still missing, as people call them."""
+        words = titles()
         return [
-            TITLES[found.stage].lower()
+            words[found.stage].lower()
             for found in self.status()
             if found.stage in only and found.state not in ("done", "off")
         ]
@@ -93,26 +94,27 @@ class Pipeline:
         0 where nothing is kept, and for results that were copied from elsewhere with no note of their cost; resumed
         work adds up.
         """
-        found = dict.fromkeys(STAGES, 0.0)
-        for name, stage in STAGES.items():
+        every = stages()
+        found = dict.fromkeys(every, 0.0)
+        for name, stage in every.items():
             if stage.asked(self.recipe):
                 with suppress(CurationError):  # a stage that it needs is missing, so its results cannot be named
                     found[name] = stage.cost(self.plan)
         return found
 
-    def run(self, only: Sequence[str] = tuple(STAGES), *, report: Report = ignore) -> dict[str, float]:
+    def run(self, only: Sequence[str] | None = None, *, report: Report = ignore) -> dict[str, float]:
         """Make what is missing, stage after stage; every finished shard is kept at once.
 
         Args:
-            only: stages to run, of ``STAGES``; those they need must be done or among them.
+            only: names of stages to run, None: of all; those they need must be done or among them.
             report: is told how far the work is, and may raise ``Cancelled``.
 
         Returns: the seconds each stage took.
         Raises: CurationError: one sentence; what was finished is kept.
         """
         seconds = {}
-        for name, stage in STAGES.items():
-            if name in only and stage.asked(self.recipe):
+        for name, stage in stages().items():
+            if (only is None or name in only) and stage.asked(self.recipe):
                 start = time.monotonic()
                 stage.run(Execution(name, self.plan, self.engine, report))
                 if stage.names_others:
@@ -175,7 +177,7 @@ class Pipeline:
 
     def _order(self) -> Shards | None:
         follows = SELECTORS[self.recipe.selection.strategy].follows
-        return None if follows is None else STAGES[follows].order(self.plan)
+        return None if follows is None else STAGES.build(follows).order(self.plan)
 
     def curated(self, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
         """Return the curated set, ready for an exporter. Raises: CurationError when a family is short."""

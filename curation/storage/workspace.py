@@ -19,7 +19,7 @@ from curation.storage.shards import Shards
 
 PARTS = (
     *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
-    *("targets", "predictions", "evaluations", "studies", "suites", "orders", "labels"),
+    *("targets", "predictions", "evaluations", "studies", "suites", "orders", "labels", "stages"),
 )
 """The folders of a workspace."""
 
@@ -147,6 +147,10 @@ class Workspace:
     def write_rounds(self, order: Shards, value: Any) -> None:
         """Keep how far an order is worked out."""
         write_json(order.folder / "rounds.json", value)
+
+    def of_stage(self, stage: str, key: str, *, shards: int = 1, kind: str = "parquet") -> Shards:
+        """Return the shards, npy or parquet, of a result of a stage that has no folder of its own here."""
+        return Shards(self.root / "stages" / stage / key, shards, kind)
 
     def kept(self, what: str) -> list[str]:
         """Return the keys kept under images, scores, models, features, map or pools."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from curation import jobs
-from curation.pipeline import FOR_SELECTION, STAGES, TITLES
+from curation.pipeline import FOR_SELECTION, STAGES, titles
 from curation.progress import WORDS, Progress, duration
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session, state
@@ -48,7 +50,7 @@ def job_words(job: jobs.JobStatus) -> str:
     if job.state == "queued":
         now = "waits for another job on this device"
     else:
-        now = {**TITLES, **WORDS}.get(job.progress.stage, "Working") if job.progress else "Starting"
+        now = {**titles(), **WORDS}.get(job.progress.stage, "Working") if job.progress else "Starting"
     return now if job.does == "stages" else f"{job.does.capitalize()} “{job.subject}”: {now}"
 
 
@@ -80,6 +82,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
     statuses = [
         status for status in resources.pipeline().status() if not (STAGES[status.stage].rare and status.state == "off")
     ]
+    words_of = titles()
     at = job.progress if job else None
     current = at.stage if at else None
     with st.container(border=True, gap="small"):
@@ -87,14 +90,14 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
             working = job is not None and current == status.stage
             icon, color, words = _BADGES["running" if working else status.state]
             left, middle, right = st.columns([3, 5, 2], vertical_alignment="center")
-            left.markdown(f":{color}[{icon}] **{TITLES[status.stage]}**")
+            left.markdown(f":{color}[{icon}] **{words_of[status.stage]}**")
             if working and at is not None:
                 middle.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
             else:
                 count = f"{status.done:,} of {status.total:,} {status.unit}" if status.total else ""
                 middle.caption(f"{words}{' · ' + count if count else ''}")
             if status.state in ("missing", "stale", "partial") and job is None:
-                wanted = tuple(stage for stage in TITLES if stage in (*FOR_SELECTION, status.stage))
+                wanted = tuple(stage for stage in words_of if stage in (*FOR_SELECTION, status.stage))
                 upto = wanted[: wanted.index(status.stage) + 1]
                 right.button(
                     "Resume" if status.state == "partial" else "Run",
@@ -102,7 +105,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
                     on_click=start,
                     args=(upto,),
                     width="stretch",
-                    help=f"Compute everything up to “{TITLES[status.stage]}”; finished parts are reused.",
+                    help=f"Compute everything up to “{words_of[status.stage]}”; finished parts are reused.",
                 )
     if job is not None and job.does != "stages":
         job_progress(job)
@@ -115,7 +118,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
             )
             st.caption(f"Job {job.id} {waits}.")
         elif undone:
-            st.button("Run everything", type="primary", on_click=start, args=(tuple(TITLES),), key="run-all")
+            st.button("Run everything", type="primary", on_click=start, args=(tuple(words_of),), key="run-all")
         last = next(iter(jobs.jobs(found)), None)
         if job is None and last is not None and last.state in ("failed", "lost", "cancelled"):
             explain(found, last)
@@ -134,14 +137,14 @@ def explain(found: Workspace, last: jobs.JobStatus) -> None:
             st.code(jobs.log(found, last.id) or "(empty)", language=None)
 
 
-def start(stages: tuple[str, ...]) -> None:
+def start(stages: Sequence[str]) -> None:
     """Start computing some stages of the working recipe in the background."""
     found = state.workspace()
     assert found is not None
     jobs.submit(found, state.recipe(), stages)
 
 
-def offer(found: Workspace, stages: tuple[str, ...], words: str, *, key: str, help: str) -> None:
+def offer(found: Workspace, stages: Sequence[str], words: str, *, key: str, help: str) -> None:
     """Draw a button that computes some stages in the background, unless a job runs already."""
     if active_job(found) is None:
         st.button(

@@ -19,4 +19,5 @@ class Clean(Baseline):
     decision = Decision("clean images", "Drawn at random")
 
     def changes(self, of: Recipe) -> dict[str, Any]:
+        """Return: clean images alone, drawn at random; see ``Baseline.changes``."""
         return {"selection.strategy": "random", "selection.mix": [1, 0, 0]}

@@ -19,4 +19,5 @@ class Hardest(Baseline):
     decision = Decision("boundary", "The most uncertain of each family, none passed over")
 
     def changes(self, of: Recipe) -> dict[str, Any]:
+        """Return: the hardest first in the recipe's mix; see ``Baseline.changes``."""
         return {"selection.strategy": "boundary", "selection.mix": of.selection.mix.model_dump()}

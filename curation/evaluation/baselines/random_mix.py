@@ -19,4 +19,5 @@ class RandomMix(Baseline):
     decision = Decision("copies", "Corrupted and adversarial copies in the recipe's mix, drawn at random")
 
     def changes(self, of: Recipe) -> dict[str, Any]:
+        """Return: the recipe's mix, drawn at random; see ``Baseline.changes``."""
         return {"selection.strategy": "random", "selection.mix": of.selection.mix.model_dump()}

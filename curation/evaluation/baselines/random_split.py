@@ -22,6 +22,7 @@ class RandomSplit(Baseline):
     usual = True
 
     def changes(self, of: Recipe) -> dict[str, Any]:
+        """Return: 0 : 4 : 1 at random, one variant a sample; see ``Baseline.changes``."""
         return {
             "selection.strategy": "random",
             "selection.mix": [0, 4, 1],

@@ -17,4 +17,5 @@ class SelfCorrection(Baseline):
     source = "Wang & Fang 2022"
 
     def changes(self, of: Recipe) -> dict[str, Any]:
+        """Return: the recipe's mix, chosen by self-correction rounds; see ``Baseline.changes``."""
         return {"selection.strategy": "self_correction", "selection.mix": of.selection.mix.model_dump()}

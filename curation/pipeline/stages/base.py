@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.plan import Plan
+from curation.plugin import Plugin
 from curation.recipe import Recipe
 from curation.storage.shards import Shards
 
@@ -29,15 +30,15 @@ class Status:
     unit: str = "images"
 
 
-class Stage(ABC):
+class Stage(Plugin):
     """One expensive step between a recipe and a curated set.
 
     A stage sets ``name``, ``title`` (shown to people) and ``needs``, and writes ``results`` and ``run``. From the tuple
-    of all stages come the command line's bars, the dashboard's rows, jobs, costs and the order of work.
+    of all stages come the command line's bars, the dashboard's rows, jobs, costs and the order of work. It has no
+    parameters: what its results depend on stands in the recipe, and with ``version`` in the keys of its results.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    family = "stage"
     unit: ClassVar[str] = "images"
     """What its status counts."""
     needs: ClassVar[tuple[str, ...]] = ()
@@ -50,6 +51,13 @@ class Stage(ABC):
     """Whether keys of later results depend on what it makes, so that plans must be read anew after it."""
     folder: ClassVar[str | None] = None
     """The workspace's folder of its results: when others' are there, it is ``stale`` rather than ``missing``."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Raises: TypeError: the class has fields."""
+        if cls.model_fields:
+            fields = ", ".join(cls.model_fields)
+            raise TypeError(f"a stage has no parameters, but {cls.__name__} has {fields}; annotate it as ClassVar")
 
     def asked(self, recipe: Recipe) -> bool:
         """Whether the recipe asks for it."""

@@ -25,9 +25,11 @@ class Adversarial(Method):
     steps: Steps = STEPS
 
     def start(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """Return uniform draws from the L∞ ball of radius epsilon; see ``Method.start``."""
         return (torch.rand(images.shape, generator=draws) * 2 - 1).mul_(self.epsilon)
 
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the cross-entropy on PGD images of the network as it is now; see ``Method.losses``."""
         assert change is not None
         with network.evaluated():
             images = perturbed(

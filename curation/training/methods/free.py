@@ -23,9 +23,11 @@ class Free(Method):
 
     @property
     def replays(self) -> int:
+        """``steps``: as many on each batch, each with one gradient for weights and images."""
         return self.steps
 
     def start(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """Return zeros, for the first batch; see ``Method.start``."""
         return torch.zeros_like(images)
 
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:

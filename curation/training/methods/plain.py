@@ -15,5 +15,6 @@ class Plain(Method):
     perturbs = False
 
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the cross-entropy of the batch; ``change`` is not used; see ``Method.losses``."""
         logits = network.logits(images)
         return network.cross_entropy(logits, targets), logits

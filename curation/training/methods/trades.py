@@ -29,9 +29,11 @@ class Trades(Method):
     beta: Beta = BETA
 
     def start(self, images: Tensor, draws: torch.Generator) -> Tensor:
+        """Return normal draws of σ ``NEAR``, cut to the L∞ ball of radius epsilon; see ``Method.start``."""
         return torch.randn(images.shape, generator=draws).mul_(NEAR).clamp_(-self.epsilon, self.epsilon)
 
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the cross-entropy plus beta times the divergence of the worst images found; see ``Method.losses``."""
         assert change is not None
         with network.evaluated():
             with torch.no_grad():
