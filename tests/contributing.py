@@ -91,7 +91,7 @@ import json
 from curation.evaluation.settings import Evaluation
 from curation.pipeline import FOR_SELECTION, stages
 from curation.recipe import Recipe
-from curation.registries import FAMILIES, registries, registry
+from curation.registries import FAMILIES, document, registries, registry
 from curation.training.settings import Training
 from typer.testing import CliRunner
 from curation.cli.main import app
