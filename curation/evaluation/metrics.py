@@ -6,12 +6,13 @@ attack on the model itself have the part ``white_box``. All figures are shares i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr, stdtrit
 
 from curation.errors import CurationError
 
@@ -51,21 +52,22 @@ def intervals(
 ) -> dict[str, Interval]:
     """Return every figure's mean over trainings, with what other test images and other trainings would do to it.
 
-    The percentile bootstrap draws test images, not rows (the copies of one image are right or wrong together), and, of
-    T ≥ 2 trainings, T − 1 with replacement, which gives their mean its unbiased variance. Of one training the bounds
-    speak of test images alone: what another would give is not known.
+    Test images: the expanded percentile bootstrap draws images, not rows (the copies of one image are right or wrong
+    together).
+    Trainings: of T ≥ 2, Student's t with T − 1 degrees of freedom on the deviation between them. The two are
+    independent, so their squared distances from the mean add up, on each side. Of one training the bounds speak of test
+    images alone: what another would give is not known.
+    ``python -m benchmarks.intervals`` simulates how often the bounds hold the truth.
 
-    Args: tables: T ≥ 1 predictions on the same images; level: share of the draws between the bounds.
+    Args: tables: T ≥ 1 predictions on the same images; level: share of repetitions in which the bounds hold the figure
+        that all test images and all trainings would have; draws: of the bootstrap.
     Raises: CurationError when the tables are of different images.
-    Source: the bootstrap of two crossed factors, Owen 2007, "The pigeonhole bootstrap"; T − 1: Rao & Wu 1988.
+    Source: Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.1 (expanded percentiles); Zou &
+        Donner 2008, "Construction of confidence limits about effect measures: a general approach" (adding distances);
+        Owen 2007, "The pigeonhole bootstrap" (two crossed factors).
     """
     tally = _tally(tables)
-    even = np.full((1, len(tables)), 1 / len(tables))
-    value = _mean_figures(tally, np.ones((1, len(tally.ids))), even)[0]
-    drawn = np.concatenate(
-        [_mean_figures(tally, images, trainings) for images, trainings in _draws(tally, draws, seed)]
-    )
-    return _bounded(value, drawn, level)
+    return _bounded(lambda images: _figures_of(tally, images), tally, level, draws, seed, within=(0.0, 1.0))
 
 
 def gain(
@@ -78,8 +80,8 @@ def gain(
 ) -> dict[str, Interval]:
     """Return what the trainings gain on the baseline's, figure by figure: the difference of the means.
 
-    Paired: each draw of test images serves both, so that what is hard for both cancels; and so does each draw of
-    trainings, the nth of one being the counterpart (the same target and seed) of the nth of the other.
+    Paired: each draw of test images serves both, so that what is hard for both cancels; and trainings are compared one
+    by one, the nth of one being the counterpart (the same target and seed) of the nth of the other.
     Arguments as ``intervals``; as many trainings of both.
     """
     mine, theirs = _tally(tables), _tally(baseline)
@@ -87,12 +89,10 @@ def gain(
     if len(tables) != len(baseline):
         raise CurationError(f"a gain is paired: {len(tables)} trainings cannot be compared with {len(baseline)}")
 
-    def difference(images: np.ndarray, trainings: np.ndarray) -> np.ndarray:
-        return _mean_figures(mine, images, trainings) - _mean_figures(theirs, images, trainings)
+    def difference(images: np.ndarray) -> np.ndarray:
+        return _figures_of(mine, images) - _figures_of(theirs, images)
 
-    value = difference(np.ones((1, len(mine.ids))), np.full((1, len(tables)), 1 / len(tables)))[0]
-    drawn = np.concatenate([difference(images, trainings) for images, trainings in _draws(mine, draws, seed)])
-    return _bounded(value, drawn, level)
+    return _bounded(difference, mine, level, draws, seed, within=(-1.0, 1.0))
 
 
 def spread(tables: Sequence[pd.DataFrame]) -> dict[str, float]:
@@ -209,41 +209,61 @@ def _figures(right: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.concatenate([macro[..., None], micro[..., None], accuracy], axis=-1)
 
 
-def _mean_figures(tally: _Tally, images: np.ndarray, trainings: np.ndarray) -> np.ndarray:
-    """Return B×7 for weights of test images B×S and of trainings B×T, rows of the latter summing to 1."""
-    right = sum(share[:, None] * (images @ one) for share, one in zip(trainings.T, tally.right, strict=True))
-    return _figures(np.asarray(right), images @ tally.count)
+def _figures_of(tally: _Tally, images: np.ndarray) -> np.ndarray:
+    """Return the figures T×B×7 of each training, for weights of test images B×S."""
+    return np.stack([_figures(images @ one, images @ tally.count) for one in tally.right])
 
 
-def _draws(tally: _Tally, draws: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return weights for blocks of draws: of test images, float64 B×S, and of trainings, float64 B×T."""
-    random = np.random.default_rng(seed)
-    samples, trainings = len(tally.ids), len(tally.right)
-    fewer = max(1, trainings - 1)
-    size = max(1, _WEIGHTS_AT_ONCE // samples)
-    found = []
-    for at in range(0, draws, size):
-        block = min(size, draws - at)
-        shares = random.multinomial(fewer, np.full(trainings, 1 / trainings), size=block) / fewer
-        found.append((_block(random, block, samples), shares))
+def _bounded(
+    figures_of: Callable[[np.ndarray], np.ndarray],
+    tally: _Tally,
+    level: float,
+    draws: int,
+    seed: int,
+    *,
+    within: tuple[float, float],
+) -> dict[str, Interval]:
+    """Return mean and bounds of every figure; ``figures_of`` gives T×B×7 for weights of test images B×S."""
+    each = figures_of(np.ones((1, len(tally.ids))))[:, 0]
+    drawn = np.concatenate([figures_of(images) for images in _draws(len(tally.ids), draws, seed)], axis=1)
+    found = {}
+    for at, name in enumerate(FIGURES):
+        value = float(each[:, at].mean())
+        below, above = _distances(each[:, at], drawn[:, :, at], len(tally.ids), level)
+        low, high = np.clip([value - below, value + above], *within)
+        found[name] = Interval(value, float(low), float(high))
     return found
 
 
-def _block(random: np.random.Generator, draws: int, samples: int) -> np.ndarray:
-    picked = random.integers(samples, size=(draws, samples)) + np.arange(draws)[:, None] * samples
-    return np.bincount(picked.ravel(), minlength=draws * samples).reshape(draws, samples).astype(np.float64)
+def _distances(each: np.ndarray, drawn: np.ndarray, images: int, level: float) -> tuple[float, float]:
+    """Return how far the bounds lie below and above the mean of a figure of T trainings, drawn T×B times."""
+    drawn = drawn[:, ~np.isnan(drawn).any(0)]  # a draw may hold no image of a part that few images have
+    if not drawn.size:
+        return np.nan, np.nan
+    value, means, trainings = each.mean(), drawn.mean(0), len(each)
+    # The value itself lies inside: a few very uneven images can leave it outside the draws.
+    tail = _expanded_tail((1 - level) / 2, images)
+    low, high = np.quantile(means, [tail, 1 - tail])
+    of_images = np.array([max(0.0, value - low), max(0.0, high - value)])
+    if trainings == 1:
+        return float(of_images[0]), float(of_images[1])
+    of_trainings = stdtrit(trainings - 1, (1 + level) / 2) * each.std(ddof=1) / np.sqrt(trainings)
+    below, above = np.hypot(of_images, of_trainings)
+    return float(below), float(above)
 
 
-def _bounded(value: np.ndarray, drawn: np.ndarray, level: float) -> dict[str, Interval]:
-    """The bounds take in the value itself, which a few very uneven images can leave outside the draws."""
-    tail = (1 - level) / 2
-    with np.errstate(invalid="ignore"):
-        low, high = np.array([_quantiles(column, tail) for column in drawn.T]).T
-    low, high = np.fmin(low, value), np.fmax(high, value)
-    return {name: Interval(float(value[at]), float(low[at]), float(high[at])) for at, name in enumerate(FIGURES)}
+def _expanded_tail(tail: float, images: int) -> float:
+    """Return the share to cut off a bootstrap of so few images that it covers as a t interval would."""
+    if images < 2:
+        return tail
+    return float(ndtr(np.sqrt(images / (images - 1)) * stdtrit(images - 1, tail)))
 
 
-def _quantiles(column: np.ndarray, tail: float) -> tuple[float, float]:
-    """A draw may hold no image of a part that few images have."""
-    known = column[~np.isnan(column)]
-    return tuple(np.quantile(known, [tail, 1 - tail])) if len(known) else (np.nan, np.nan)
+def _draws(samples: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield weights of test images for blocks of draws, float64 B×S."""
+    random = np.random.default_rng(seed)
+    size = max(1, _WEIGHTS_AT_ONCE // samples)
+    for at in range(0, draws, size):
+        block = min(size, draws - at)
+        picked = random.integers(samples, size=(block, samples)) + np.arange(block)[:, None] * samples
+        yield np.bincount(picked.ravel(), minlength=block * samples).reshape(block, samples).astype(np.float64)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from curation.errors import CurationError
 from curation.evaluation.metrics import (
@@ -142,8 +143,9 @@ def test_trainings_that_differ_widen_the_bounds() -> None:
     narrow, wide = intervals(alike)["R"], intervals(apart)["R"]
     assert narrow.value == pytest.approx(wide.value)
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
-    deviation = (wide.high - wide.low) / (2 * 1.96)
-    assert deviation == pytest.approx(np.hypot(0.1 / np.sqrt(3), 0.4 / np.sqrt(400)), rel=0.25)
+    students_t = 4.303  # two degrees of freedom
+    half = np.hypot(students_t * 0.1 / np.sqrt(3), 1.96 * 0.4 / np.sqrt(400))
+    assert wide.value - wide.low == pytest.approx(half, rel=0.05)
     assert gain(apart, apart)["R"] == (0, 0, 0)
     with pytest.raises(CurationError, match="paired: 3 trainings cannot be compared with 1"):
         gain(apart, alike[:1])
@@ -164,6 +166,24 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         low, high = intervals([table(right, samples=60)], draws=200, seed=trial)["R"][1:]
         covered += low <= 0.7 <= high
     assert 0.88 <= covered / 200 <= 0.99
+
+
+@pytest.mark.parametrize("trainings", [2, 3, 5])
+@pytest.mark.parametrize("skill", [0.05, 0.3])
+def test_few_trainings_cover_the_truth_as_often_as_many(trainings: int, skill: float) -> None:
+    """Images have a difficulty, trainings a skill; the truth is over all of both."""
+    draws, covered, repeats, images = np.random.default_rng(0), 0, 300, 100
+    truth = float(ndtr(0.5 / np.sqrt(1 + 0.5**2 + skill**2)))
+    empty = of_accuracies(dict.fromkeys(PARTS, 1.0), images)
+    for trial in range(repeats):
+        difficulty = np.tile(draws.normal(0, 1, images), 3)
+        tables = [
+            empty.assign(prediction=(0.5 + one + difficulty + draws.normal(0, 0.5, 3 * images) < 0).astype(int))
+            for one in draws.normal(0, skill, trainings)
+        ]
+        _, low, high = intervals(tables, draws=200, seed=trial)["R"]
+        covered += low <= truth <= high
+    assert covered / repeats >= 0.93
 
 
 def test_pairing_makes_a_gain_surer_than_the_figures() -> None:
