@@ -94,7 +94,7 @@ from curation.recipe import Recipe
 from curation.registries import FAMILIES, document, registries, registry
 from curation.training.settings import Training
 from typer.testing import CliRunner
-from curation.cli.main import app
+from curation.cli import app
 
 recipe = Recipe.parse({
     "source": {"reader": "stripes"},

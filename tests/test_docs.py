@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from curation.cli.main import app
+from curation.cli import app
 from curation.pipeline import Pipeline
 from curation.registries import document
 from tests.contributing import NAMES, ROOT, USED, blocks, examples, follow, run

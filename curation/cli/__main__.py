@@ -1,5 +1,5 @@
 """``python -m curation.cli``."""
 
-from curation.cli.main import app
+from curation.cli import app
 
 app()

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.analysis.stability import Agreement, Stability, agreement, stability, with_training
-from curation.cli.main import app
+from curation.cli import app
 from curation.errors import UsageError
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from curation.cli.main import app
+from curation.cli import app
 from curation.pipeline import Pipeline
 
 

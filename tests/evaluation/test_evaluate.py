@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curation import jobs
-from curation.cli.main import app
+from curation.cli import app
 from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.baselines import baselines

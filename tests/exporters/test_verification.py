@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from curation.cli.main import app
+from curation.cli import app
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.exporters.environment import environment

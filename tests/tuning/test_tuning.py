@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from curation import jobs
-from curation.cli.main import app
+from curation.cli import app
 from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.part import Part, Suite
