@@ -23,7 +23,7 @@ class Room(NamedTuple):
 BASE = "errors plugin randomness progress memory threads installed"
 """Everybody may import these; they import each other only."""
 
-COMPUTE = "corruptions attacks scores models coverage label_errors embedding selection training"
+COMPUTE = "corruptions attacks scores models coverage duplicates label_errors embedding selection training"
 """Usable alone on a bare GPU machine: they import each other, the base and libraries of numbers only."""
 
 INNER = f"{COMPUTE} readers exporters recipe storage"
@@ -42,6 +42,7 @@ ROOMS: dict[str, Room] = {
     "curation.scores": Room("from logits to one number a candidate"),
     "curation.models": Room("architectures, weights from files, prediction"),
     "curation.coverage": Room("subsets that cover the others: facility location, k-center, set cover", "embedding"),
+    "curation.duplicates": Room("images that are the same, exactly or nearly"),
     "curation.label_errors": Room("cross-fitting and what it says of labels", "models training"),
     "curation.embedding": Room("spaces, neighbors, clusters, projection", "models"),
     "curation.selection": Room("pool, band, mix, selectors", "coverage embedding models scores training"),

@@ -215,8 +215,10 @@ def _show(results: Results, table: pd.DataFrame) -> None:
     bound = "test images and trainings" if trainings > 1 else "test images; another training may differ more"
     about = results.record["about_suite"]
     images = f"{about['test_images']:,} held-out test images" if "test_images" in about else str(about.get("path"))
-    left_out = len(about.get("left_out", []))
-    images += f" ({left_out} left out that are also trained on)" if left_out else ""
+    left_out = about.get("left_out", [])
+    other = sum(bool(entry.get("other_label")) for entry in left_out)
+    differ = f", {other} of them under another label" if other else ""
+    images += f" ({len(left_out)} left out that are also trained on{differ})" if left_out else ""
     console.print(
         f"R in %, {mean}; gain over the clean baseline with its 95 % interval over {bound}; cost: curating + one "
         f"training. P: {images}, with attacks on held-out surrogates; held out are corruptions apart from R.",

@@ -47,7 +47,8 @@ class BuiltSuite:
         """Make what is missing. Raises: CurationError; Cancelled."""
         self._read(lambda _: report(Progress("suite", 0, 1, note="reading the images")))
         report(Progress("suite", 0, 1, note="looking for test images among the training images"))
-        make_left_out(self.workspace, self.test.samples, self.train.samples, device=self.engine.device)
+        test = self.test.samples
+        make_left_out(self.workspace, test, self.train.samples, labels=test.labels, device=self.engine.device)
         steps = self._steps()
         relay = _Relay(report, sum(step.passes for step in steps))
         for step in steps:

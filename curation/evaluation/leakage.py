@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from curation.analysis.duplicates import Images, duplicates
+from curation.duplicates import duplicates
+from curation.duplicates.near import Images
 from curation.errors import CurationError
 from curation.evaluation.part import Suite
 from curation.storage.files import digest
@@ -51,10 +52,14 @@ def guard(
     pairs: dict[int, tuple[int, str]] = {}
     for part in suite.parts:
         if part.part == "clean":
-            near = duplicates(originals, _Read(part.images, len(part), suite.shape), device=device)
+            tests = _Read(part.images, len(part), suite.shape)
+            near = duplicates(originals, tests, labels=(samples.labels[rows], part.labels), device=device)
             pairs |= {
-                int(ids[row]): (int(part.sample_ids[other]), "near" if distance else "exact")
-                for row, other, distance in near.itertuples(index=False)
+                int(ids[row]): (
+                    int(part.sample_ids[other]),
+                    "mirrored" if mirrored else "near" if distance else "exact",
+                )
+                for row, other, distance, mirrored in near.itertuples(index=False)
             }
     if images is not None:
         pairs |= _identical(images, np.asarray(sample_ids), suite)
@@ -63,8 +68,8 @@ def guard(
         more = f" and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
         raise CurationError(
             f"the training set holds {len(pairs):,} test image{'s' * (len(pairs) > 1)}, exact or near: {first}{more}; "
-            "exclude these samples (selection.edits.exclude) or take the test images out of P: a result on images "
-            "trained on says nothing"
+            "drop these samples (selection.edits.drop) or take the test images out of P: a result on images trained on "
+            "says nothing"
         )
 
 

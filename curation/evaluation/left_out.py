@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.analysis.duplicates import NEAR, duplicates
+from curation.duplicates import NEAR, duplicates
 from curation.errors import CurationError
 from curation.plugin import fingerprint
 from curation.storage.samples import Samples
@@ -19,17 +19,28 @@ FEW = 3
 """So many may be, whatever their share."""
 
 LeftOut = list[dict[str, float]]
-"""One entry a test image: its sample id, the nearest training sample's, and their distance."""
+"""One entry a test image: its sample id, the nearest training sample's, their distance, and whether it has another
+label there."""
 
 
-def make_left_out(workspace: Workspace, test: Samples, train: Samples, *, device: str) -> None:
-    """Look for test images among all training samples (see ``duplicates``), unless that was done before."""
+def make_left_out(workspace: Workspace, test: Samples, train: Samples, *, labels: np.ndarray, device: str) -> None:
+    """Look for test images among all training samples (see ``duplicates``), unless that was done before.
+
+    Args: labels: of the test images, int64 N, among the training classes.
+    """
     key = _key(test, train)
     if workspace.suite(key) is None:
         images, others = (Rows(samples.pixels, samples.starts) for samples in (test, train))
-        found = duplicates(images, others, device=device)
-        ids = zip(test.sample_ids[found["row"]], train.sample_ids[found["other"]], found["distance"], strict=True)
-        rows = [{"test": int(a), "training": int(b), "distance": round(float(c), 5)} for a, b, c in ids]
+        found = duplicates(images, others, labels=(labels, train.labels), device=device)
+        rows = [
+            {
+                "test": int(test.sample_ids[row]),
+                "training": int(train.sample_ids[other]),
+                "distance": round(float(distance), 5),
+                "other_label": bool(labels[row] != train.labels[other]),
+            }
+            for row, other, distance, _ in found.itertuples(index=False)
+        ]
         workspace.write_suite(key, {"left_out": rows})
 
 
@@ -54,4 +65,4 @@ def ids_of(left_out: LeftOut) -> np.ndarray:
 
 
 def _key(test: Samples, train: Samples) -> str:
-    return fingerprint(["left out", NEAR, test.digest, train.digest])
+    return fingerprint(["left out", 2, NEAR, test.digest, train.digest])

@@ -100,7 +100,8 @@ class OwnSuite:
             progress = Progress("suite", done, total, "sources", note=f"reading {member.part} {member.kind}")
             member.pipeline.run(("ingest",), report=partial(_instead, report, progress))
             report(replace(progress, note=f"comparing {member.part} {member.kind} with the training images"))
-            make_left_out(self.workspace, member.pipeline.samples, self.train.samples, device=self.engine.device)
+            samples, train = member.pipeline.samples, self.train.samples
+            make_left_out(self.workspace, samples, train, labels=member.labels, device=self.engine.device)
         report(Progress("suite", total, total, "sources"))
         return self.find()
 

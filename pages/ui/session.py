@@ -81,6 +81,7 @@ NEAREST_COUNT: Entry[int] = Entry("nearest-count", 24)
 UPLOAD_NUMBER: Entry[int] = Entry("upload-number", 0)
 """Counts uploaded pictures that were removed: an upload field is emptied by another key."""
 DOUBLES_SHOW: Entry[str] = Entry("doubles-show", "open")
+DOUBLES_MIRRORED: Entry[bool] = Entry("doubles-mirrored", False)
 
 
 # The Evaluate page and its views.

@@ -119,7 +119,7 @@ def test_too_many_copies_are_drawn_evenly_spaced() -> None:
 
 def test_duplicates_that_disagree_come_first_and_go_together() -> None:
     pairs = pd.DataFrame(
-        {"row": [0, 3, 4], "other": [1, 4, 5], "distance": [0.0, 0.0, 0.01], "mirrored": [False, False, True]}
+        {"row": [0, 3, 3], "other": [1, 4, 5], "distance": [0.0, 0.0, 0.01], "mirrored": [False, False, True]}
     )
     every = described_groups(pairs, np.array([0, 1, 0, 2, 2, 2]))
     assert [(group.rows.tolist(), group.disagree, group.mirrored) for group in every] == [

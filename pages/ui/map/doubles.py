@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.analysis.arrays import Array, Table
-from curation.analysis.duplicates import Group, described_groups, near_duplicates, to_drop
+from curation.analysis.duplicates import Group, described_groups, to_drop
+from curation.duplicates import near_duplicates
 from curation.plugin import fingerprint
 from curation.progress import Meter, Progress
 from pages.ui import edits, panel, resources, session
@@ -31,7 +32,7 @@ def draw(opened: Opened) -> None:
     every, ids = described_groups(pairs, labels_of(opened)), opened.pipeline.samples.sample_ids
     if not every:
         st.success(
-            f"No duplicates among the {len(ids):,} samples, exact or near (also mirrored or brighter).",
+            f"No duplicates among the {len(ids):,} samples, exact or near (also brighter or darker).",
             icon=":material/check_circle:",
         )
         _tested(opened)
@@ -74,21 +75,27 @@ def draw(opened: Opened) -> None:
 def _pairs(opened: Opened) -> Table | None:
     """Return the pairs; while there are none, compare, where that takes long only once asked to."""
     pipeline, samples = opened.pipeline, opened.pipeline.samples
-    found = _compared(samples.digest)
+    mirrored = kept(
+        st.toggle, "Mirrored too", key=session.DOUBLES_MIRRORED.key, default=session.DOUBLES_MIRRORED.default,
+        help="Counts an image and its mirror image as the same: right for photographs, wrong for digits and letters.",
+    )  # fmt: skip
+    found = _compared(f"{samples.digest} {mirrored}")
     if "pairs" not in found:
         if len(samples) > AT_ONCE and not st.button(
             f"Compare {len(samples):,} images", type="primary", icon=":material/play_arrow:", key="double-compare",
             help="Each pair, now; the result is kept while the server runs.",
         ):  # fmt: skip
-            st.caption("Finds duplicates: exact copies, mirrored, brighter and re-encoded ones.")
+            st.caption("Finds duplicates: exact copies, brighter and re-encoded ones.")
             return None
         bar, meter = st.progress(0.0), Meter()
 
         def on_progress(done: int, total: int) -> None:
-            words = panel.progress_text(meter(Progress("duplicates", done, total, "images, as they are and mirrored")))
+            words = panel.progress_text(meter(Progress("duplicates", done, total)))
             bar.progress(done / max(total, 1), text=f"{words}; any other click cancels")
 
-        found["pairs"] = near_duplicates(samples.array(), device=pipeline.device, on_progress=on_progress)
+        found["pairs"] = near_duplicates(
+            samples.array(), mirrored=mirrored, device=pipeline.device, on_progress=on_progress
+        )
         bar.empty()
     return found["pairs"]
 
@@ -133,7 +140,7 @@ def _group(opened: Opened, group: Group, left: Array, gone: Array, *, key: str) 
     samples, pool = opened.pipeline.samples, opened.pool
     shown = group.rows[:MOST_SHOWN]
     rows = clean_rows(opened)[shown]
-    exact = "exact copies" if not group.farthest else f"up to {255 * group.farthest:.1f}/255 apart"
+    exact = "exact copies" if not group.farthest else f"up to {255 * group.farthest:.1f}/255 from the first"
     words = [f"**{len(group.rows):,}** images", f"mirrored, {exact}" if group.mirrored else exact]
     if len(group.rows) > len(shown):
         words.append(f"the first {len(shown)} are shown")
