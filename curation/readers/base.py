@@ -7,15 +7,16 @@ read leaves a gap and a ``Skipped`` line; it never shifts the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
-from curation.errors import CurationError
 from curation.plugin import Plugin
+from curation.readers.splits import choose_split
+
+__all__ = ["Chunk", "Reader", "Skipped", "Source", "choose_split"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Reader(Plugin):
     """How to open one source format; the fields are what a recipe's ``source`` may say."""
 
     family = "reader"
-    split: str = Field("train", description="which part of the source: train or test")
+    split: str = Field("train", description="which part of the source: train, test or val, however it is spelled there")
 
     @abstractmethod
     def open(self) -> Source:
@@ -97,16 +98,3 @@ class Reader(Plugin):
     def recognizes(cls, path: Path) -> bool:
         """Say whether an existing file or folder looks like this format, from names alone."""
         return False
-
-
-def choose_split(split: str, exist: Iterable[str], *, where: str) -> str:
-    """Return the split of a source that is meant; where there is no ``test``, ``val`` or ``validation`` stands for it.
-
-    Raises: CurationError that says which splits exist.
-    """
-    known = list(exist)
-    wanted = {"test": ("test", "val", "valid", "validation")}.get(split, (split,))
-    for name in wanted:
-        if name in known:
-            return name
-    raise CurationError(f"{where} has no split {split!r}; it has: {', '.join(known)}")

@@ -11,6 +11,16 @@ from typing import Literal
 
 from curation.errors import CurationError
 
+_SYSTEM = frozenset(
+    "thumbs.db ehthumbs.db desktop.ini icon\r @eadir #recycle $recycle.bin lost+found __macosx __pycache__".split(" ")
+) | {"system volume information"}
+"""What systems and network drives leave behind, in lower case."""
+
+
+def ignored(name: str) -> bool:
+    """Say whether a file or folder is hidden, or one that a system left behind: it is never read."""
+    return name.startswith(".") or name.lower() in _SYSTEM
+
 
 def existing(path: str | Path, kind: Literal["file", "folder", "any"]) -> Path:
     """Return ``path`` with ``~`` resolved.

@@ -13,6 +13,7 @@ from curation.errors import CurationError
 from curation.readers.arrays import ArraySource, as_pixels, class_indices, image_shape
 from curation.readers.base import Reader, choose_split
 from curation.readers.files import existing, files_fingerprint, reading
+from curation.readers.splits import arrays_by_split
 
 
 class NpyFolder(Reader):
@@ -24,22 +25,28 @@ class NpyFolder(Reader):
     name: ClassVar[str] = "npy_folder"
     title: ClassVar[str] = "Folder of data.npy and label.npy"
 
-    path: str = Field(min_length=1, description="the folder that holds data.npy and label.npy")
+    path: str = Field(
+        min_length=1, description="the folder that holds data.npy and label.npy, or x_train.npy, y_train.npy, …"
+    )
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
-        """Say whether a folder holds data.npy."""
-        return (path / "data.npy").is_file()
+        """Say whether a folder holds data.npy, x_train.npy or the like, with the labels."""
+        names = _arrays(path)
+        return "data" in names or bool(arrays_by_split(names, where=str(path)))
 
     def open(self) -> ArraySource:
         """Open the two files. Raises: CurationError naming the file and, where one is to blame, the row."""
         folder = existing(self.path, "folder")
-        choose_split(self.split, ("train",), where=str(folder))
-        data, label = folder / "data.npy", folder / "label.npy"
-        for file in (data, label):
-            if not file.exists():
-                raise CurationError(f"{folder} has no {file.name}; expected data.npy (images) and label.npy (labels)")
-            existing(file, "file")
+        pairs = arrays_by_split(_arrays(folder), where=str(folder))
+        if not pairs:
+            there = ", ".join(f"{name}.npy" for name in _arrays(folder)) or "no .npy file"
+            raise CurationError(
+                f"{folder} has no images with labels; expected data.npy and label.npy, or x_train.npy, y_train.npy and "
+                f"so on, but it has: {there}"
+            )
+        arrays = pairs[choose_split(self.split, pairs, where=str(folder))]
+        data, label = (existing(folder / f"{array}.npy", "file") for array in arrays)
         images = _mapped(data)
         shape = image_shape(images.shape, images.dtype, where=str(data))
         labels, classes = class_indices(_mapped(label), images=len(images), where=str(label))
@@ -52,6 +59,10 @@ class NpyFolder(Reader):
             name=f"{data.name} row",
             fingerprint=files_fingerprint((file.name, file.stat()) for file in (data, label)),
         )
+
+
+def _arrays(folder: Path) -> list[str]:
+    return sorted(file.stem for file in folder.glob("*.npy"))
 
 
 def _rows(file: Path, start: int, stop: int) -> np.ndarray:

@@ -15,9 +15,7 @@ from curation.errors import CurationError
 from curation.readers.arrays import ArraySource, as_pixels, class_indices, image_shape
 from curation.readers.base import Reader, choose_split
 from curation.readers.files import existing, files_fingerprint
-
-_PAIRS = (("images", "labels"), ("image", "label"), ("x", "y"), ("data", "label"), ("data", "labels"))
-_SPLITS = ("train", "test", "val")
+from curation.readers.splits import arrays_by_split
 
 
 class Npz(Reader):
@@ -41,7 +39,7 @@ class Npz(Reader):
         """Open the archive. Raises: CurationError naming the array and, where one is to blame, the row."""
         path = existing(self.path, "file")
         members = _members(path)
-        pairs = _pairs(members)
+        pairs = arrays_by_split(members, where=str(path))
         if not pairs:
             held = f"it holds {', '.join(members)}" if members else "it holds no array"
             raise CurationError(f"{path} has no arrays named images and labels (or x and y); {held}: rename them")
@@ -115,19 +113,6 @@ def _members(path: Path) -> list[str]:
             return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise CurationError(f"{path} is not a complete .npz ({error}); get it or save it again") from None
-
-
-def _pairs(members: list[str]) -> dict[str, tuple[str, str]]:
-    """Find images and labels by split; arrays without a split's name are the split train."""
-    by_name = {name.lower(): name for name in members}
-    found: dict[str, tuple[str, str]] = {}
-    for split in _SPLITS:
-        for spelled in ("{part}_" + split, split + "_{part}", "{part}" if split == "train" else ""):
-            for pair in _PAIRS:
-                images, labels = (by_name.get(spelled.format(part=part)) for part in pair)
-                if images and labels:
-                    found.setdefault(split, (images, labels))
-    return found
 
 
 def _classes(path: Path, members: list[str], pairs: dict[str, tuple[str, str]], highest: int) -> list[str]:

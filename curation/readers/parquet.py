@@ -20,11 +20,11 @@ from curation.errors import CurationError
 from curation.readers.arrays import MOST_CLASSES, check_two_classes
 from curation.readers.base import Skipped, choose_split
 from curation.readers.encoded import PROBES, Encoded, EncodedReader, EncodedSource
-from curation.readers.files import existing, files_fingerprint
+from curation.readers.files import existing, files_fingerprint, ignored
+from curation.readers.splits import files_by_split
 
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels", "fine_label")
-_SPLITS = ("train", "test", "val", "valid", "validation")
 _ROWS_AT_ONCE = 64
 _BUFFER_BYTES = 1 << 20
 
@@ -32,8 +32,9 @@ _BUFFER_BYTES = 1 << 20
 class Parquet(EncodedReader):
     """A column ``image`` or ``img`` of encoded bytes, plain or as {bytes, path}, and ``label`` (or ``fine_label``).
 
-    One file, or a folder of files, taken in the order of their names; those named ``train-…``, ``test-…`` or
-    ``validation-…`` are splits. Labels are integers or text; class names come from Hugging Face's metadata when there.
+    One file, or a folder of files, taken in the order of their names; splits are told by the names of the files or of
+    their folders (``train-00000-of-00002``, ``Training_0``, ``test/0000``). Labels are integers or text; class names
+    come from Hugging Face's metadata when there.
     """
 
     name: ClassVar[str] = "parquet"
@@ -52,8 +53,14 @@ class Parquet(EncodedReader):
         root, files = (path, _listed(path)) if path.is_dir() else (path.parent, [path])
         if not files:
             raise CurationError(f"{path} holds no .parquet file; give the folder or the file that does")
-        parts = [_inspect(existing(file, "file"), str(file.relative_to(root))) for file in files]
-        splits = _splits(parts) if path.is_dir() else {"train": parts}
+        names = [file.relative_to(root).as_posix() for file in files]
+        inspected = {name: _inspect(existing(root / name, "file"), name) for name in names}
+        parts = list(inspected.values())
+        if path.is_dir():
+            by_split = files_by_split(names, where=str(path), kind=".parquet")
+            splits = {split: [inspected[name] for name in some] for split, some in by_split.items()}
+        else:
+            splits = {"train": parts}
         chosen = splits[choose_split(self.split, splits, where=str(path))]
         source = ParquetSource(chosen, _classes(parts, chosen, where=str(path)))
         source.fingerprint = files_fingerprint((part.name, part.file.stat()) for part in chosen)
@@ -149,15 +156,9 @@ def _parquet(file: Path) -> Iterator[pq.ParquetFile]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    """Parquet files of a folder, or else of its sub-folders, in the order of their names."""
-    found = sorted(folder.glob("*.parquet")) or sorted(folder.glob("*/*.parquet"))
-    return [file for file in found if not file.name.startswith(".")]
-
-
-def _splits(parts: list[_Part]) -> dict[str, list[_Part]]:
-    """Parts by the prefix of their file's name; all of them are ``train`` when none has a known prefix."""
-    by_prefix = {s: [p for p in parts if p.file.name.startswith((f"{s}-", f"{s}."))] for s in _SPLITS}
-    return {split: some for split, some in by_prefix.items() if some} or {"train": parts}
+    """Return the Parquet files of a folder and of its sub-folders, in the order of their names."""
+    found = sorted(folder.rglob("*.[pP][aA][rR][qQ][uU][eE][tT]"))
+    return [file for file in found if not any(ignored(part) for part in file.relative_to(folder).parts)]
 
 
 def _inspect(file: Path, name: str) -> _Part:

@@ -217,7 +217,10 @@ PAIR = {"cat/a.png": png(10), "dog/b.png": png(200)}
 
 ERRORS: dict[str, tuple[Case, str]] = {
     "any: empty path": (lambda _: {"reader": "folder", "path": ""}, "path: string should have at least 1 character"),
-    "digits: unknown split": (lambda _: {"reader": "digits", "split": "dev"}, "no split 'dev'; it has: train, test"),
+    "digits: unknown split": (
+        lambda _: {"reader": "digits", "split": "other"},
+        "no split 'other'; it has: train, test",
+    ),
     "any: path that does not exist": (
         lambda root: {"reader": "npz", "path": str(root / "no.npz")},
         r"no\.npz does not exist; check the spelling",
@@ -243,14 +246,14 @@ ERRORS: dict[str, tuple[Case, str]] = {
     ),
     "folder: no such split": (folder(PAIR, split="test"), "no split 'test'; it has: train"),
     "folder: no such split of two": (
-        folder({f"{s}/{f}": c for s in ("train", "val") for f, c in PAIR.items()}, split="dev"),
-        "no split 'dev'; it has: train, val",
+        folder({f"{s}/{f}": c for s in ("train", "val") for f, c in PAIR.items()}, split="other"),
+        "no split 'other'; it has: train, val",
     ),
     "folder: class only in test": (
         folder({f"train/{f}": c for f, c in PAIR.items()} | {"test/eel/a.png": png()}, split="test"),
         "has a class 'eel' that .*train has not",
     ),
-    "npy: no label.npy": (npy(label=None), "has no label.npy"),
+    "npy: no label.npy": (npy(label=None), r"has no images with labels; .* it has: data\.npy"),
     "npy: integers of the wrong type": (npy(IMAGES.astype(np.int64)), "is int64; expected uint8"),
     "npy: channels first": (
         npy(IMAGES.transpose(0, 3, 1, 2)),
