@@ -13,7 +13,7 @@ PAGES = {
     "workspace": ("workspace?w=demo", "Goal model"),
     "boundary": ("boundary?w=demo&family=Adversarial", "Chosen"),
     "map": ("map?w=demo", "hardest first"),
-    "map-clusters": ("map?w=demo&map-view=Clusters", "commonest label"),
+    "map-clusters": ("map?w=demo&map-view=Clusters", "most common label"),
     "map-similar": ("map?w=demo&map-view=Similar&sample=8", "Similar"),
     "labels": ("labels?w=demo", "decided"),
     "labels-overview": ("labels?w=demo&look-at=Overview", "looks like"),
@@ -38,10 +38,10 @@ def main(out: Path) -> None:
     for command in (
         ["demo", "--no-dashboard"],
         ["run", *demo, "--overwrite", "--out", exported],
-        ["labels", *demo],
         ["variants", *demo, "--attack", "apgd epsilon=0.1", "--attack", "deepfool"],
         ["evaluate", *demo, "--settings", "evaluations/demo.yaml"],
         ["tune", *demo, "--settings", "evaluations/demo.yaml", "--trials", "16", "--samples", "150"],
+        ["labels", *demo],  # last: what the dashboard opens has them
     ):
         subprocess.run([sys.executable, "-m", "curation.cli", *command], cwd=ROOT, check=True)
     out.mkdir(parents=True, exist_ok=True)

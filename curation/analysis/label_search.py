@@ -9,7 +9,7 @@ import numpy as np
 from curation.evaluation.comparison import rates
 from curation.pipeline import Pipeline
 from curation.pipeline.stages.labels import folds_table
-from curation.recipe import LabelCheck
+from curation.recipe import LabelErrors
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LabelSearch:
     smallest: tuple[str, int] | None
 
 
-def label_search(pipeline: Pipeline, check: LabelCheck) -> LabelSearch:
+def label_search(pipeline: Pipeline, check: LabelErrors) -> LabelSearch:
     """Return what a label check of a pipeline's samples takes. Raises: CurationError: they are not read yet."""
     samples = pipeline.samples
     counts = np.bincount(samples.labels, minlength=len(samples.classes))
@@ -44,7 +44,7 @@ def label_search(pipeline: Pipeline, check: LabelCheck) -> LabelSearch:
     )
 
 
-def _rate(pipeline: Pipeline, check: LabelCheck) -> float | None:
+def _rate(pipeline: Pipeline, check: LabelErrors) -> float | None:
     """Return the images a second at which the network was trained here: as the goal model, or as a target."""
     goal = pipeline.recipe.goal_model
     history = pipeline.workspace.model(pipeline.plan.model_key).history()

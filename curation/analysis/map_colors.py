@@ -64,7 +64,7 @@ def _of_copies(copies: pd.DataFrame, family: str, samples: Samples) -> list[Colu
     return found
 
 
-def of_label_check(suspects: pd.DataFrame, classes: Sequence[str]) -> list[Column]:
+def of_label_errors(suspects: pd.DataFrame, classes: Sequence[str]) -> list[Column]:
     """Return how suspicious each label is and what else it may be. Args: suspects: row, combined, suggested."""
     table = suspects.sort_values("row")
     return [

@@ -14,7 +14,7 @@ from curation.pipeline.stages.labels import held_out_probabilities, suspects_tab
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
-    from curation.recipe import LabelCheck
+    from curation.recipe import LabelErrors
 
 NEAREST = 8
 """Most similar samples that are shown beside a suspect."""
@@ -31,7 +31,7 @@ class Suspects:
     """
 
     def __init__(
-        self, pipeline: Pipeline, check: LabelCheck, *, features: Callable[[], np.ndarray] | None = None
+        self, pipeline: Pipeline, check: LabelErrors, *, features: Callable[[], np.ndarray] | None = None
     ) -> None:
         """Read the check of a pipeline's samples.
 

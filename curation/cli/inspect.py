@@ -37,13 +37,13 @@ def labels(
     """
     with sentences():
         from curation.pipeline.stages.labels import suspects_table
-        from curation.recipe import LabelCheck
+        from curation.recipe import LabelErrors
 
         pipeline = open_pipeline(recipe, workspace, device)
-        check = pipeline.recipe.label_check or LabelCheck()
+        check = pipeline.recipe.label_errors or LabelErrors()
         if folds is not None:
             check = check.model_copy(update={"folds": folds})
-        pipeline = pipeline.of(pipeline.recipe.with_changes(label_check=check))
+        pipeline = pipeline.of(pipeline.recipe.with_changes(label_errors=check))
         with Bars() as bars:
             pipeline.run(("ingest", "goal_model", "embed", "labels"), report=bars)
         table = suspects_table(pipeline.plan, check).table(0)

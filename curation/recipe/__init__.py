@@ -2,7 +2,7 @@
 
 from curation.recipe.diff import differences, in_words, recipe_differences
 from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs, member_seed
-from curation.recipe.label_check import LabelCheck
+from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.recipe import Recipe
@@ -13,7 +13,7 @@ __all__ = [
     "CorruptionSet",
     "Dropout",
     "GoalModel",
-    "LabelCheck",
+    "LabelErrors",
     "LabelNoise",
     "Labels",
     "MapSettings",

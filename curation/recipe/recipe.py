@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -12,7 +12,7 @@ from curation.errors import UsageError
 from curation.exporters import EXPORTERS
 from curation.plugin import Settings, fingerprint, plugin_field
 from curation.recipe.goal_model import GoalModel, require_epoch
-from curation.recipe.label_check import LabelCheck
+from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.source import Source
@@ -32,6 +32,8 @@ else:
 class Recipe(Settings):
     """One whole curation. The same recipe on the same source gives the same bytes."""
 
+    former_fields: ClassVar = {"label_check": "label_errors"}
+
     name: str = Field("untitled", min_length=1, max_length=80, description="shown to people, written to the datasheet")
     note: str = Field("", description="anything a person should know about this recipe")
     seed: int = Field(0, ge=0, lt=2**31, description="random seed; everything random derives from it")
@@ -42,7 +44,7 @@ class Recipe(Settings):
     self_correction: SelfCorrection = Field(default_factory=SelfCorrection)
     weights: Weights = Field(default_factory=Weights)
     labels: Labels = Field(default_factory=Labels)
-    label_check: LabelCheck | None = Field(
+    label_errors: LabelErrors | None = Field(
         None,
         description="how wrong labels are searched for, with networks that were not trained on them; None: no search",
     )
@@ -128,14 +130,14 @@ class Recipe(Settings):
 
     def resolved(self, device: str) -> Recipe:
         """Return the recipe with the precision of every training as it is on a device, where it says ``auto``."""
-        check = self.label_check
+        check = self.label_errors
         return self.model_copy(
             update={
                 "goal_model": self.goal_model.model_copy(update={"train": self.goal_model.train.resolved(device)}),
                 "self_correction": self.self_correction.model_copy(
                     update={"train": self.self_correction.train.resolved(device)}
                 ),
-                "label_check": check and check.model_copy(update={"train": check.train.resolved(device)}),
+                "label_errors": check and check.model_copy(update={"train": check.train.resolved(device)}),
             }
         )
 
@@ -143,7 +145,7 @@ class Recipe(Settings):
         """Return the parts, as plain data, that determine the candidates and the map."""
         value = self.to_dict()
         del value["map"]["names"]
-        return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map", "label_check")}
+        return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map", "label_errors")}
 
     def computed(self) -> dict[str, Any]:
         """Return the parts, as plain data, on which stages depend; the others only select and export."""

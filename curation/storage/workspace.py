@@ -116,7 +116,7 @@ class Workspace:
         """Return feature shards."""
         return Shards(self.root / "features" / key, shards, "npy")
 
-    def label_checks(self, key: str, shards: int) -> Shards:
+    def label_errors(self, key: str, shards: int) -> Shards:
         """Return tables of what is known of the labels."""
         return Shards(self.root / "labels" / key, shards, "parquet")
 

@@ -13,7 +13,7 @@ from curation.analysis.label_review import LAST, Decided, bulk, place, progress,
 from curation.analysis.label_search import label_search
 from curation.analysis.suspects import NEAREST, Suspects
 from curation.pipeline import Pipeline
-from curation.recipe import LabelCheck
+from curation.recipe import LabelErrors
 from curation.storage.samples import Samples
 
 COUNT = 40
@@ -48,7 +48,7 @@ def suspects_of(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> Suspects:
     shards = SimpleNamespace(folder=SimpleNamespace(name="key"), table=lambda _: table)
     monkeypatch.setattr("curation.analysis.suspects.suspects_table", lambda *_: shards)
     pipeline = SimpleNamespace(plan=None, samples=samples, device="cpu")
-    return Suspects(cast(Pipeline, pipeline), LabelCheck(), features=lambda: np.eye(COUNT, dtype=np.float32))
+    return Suspects(cast(Pipeline, pipeline), LabelErrors(), features=lambda: np.eye(COUNT, dtype=np.float32))
 
 
 def test_suspects_are_ordered_by_each_score_ties_by_the_combined_rank(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_a_search_takes_as_long_as_the_same_training_took(computed: Pipeline, me
 
 
 def test_the_cost_of_a_search_and_a_class_too_small(computed: Pipeline) -> None:
-    check = LabelCheck.parse({"folds": 3, "train": {"epochs": 5}}, where="label_check")
+    check = LabelErrors.parse({"folds": 3, "train": {"epochs": 5}}, where="label_errors")
     found = label_search(computed, check)
     assert (found.folds, found.images, found.done) == (3, len(computed.samples) * 10, 0)
     assert found.smallest is None

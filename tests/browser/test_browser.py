@@ -271,9 +271,9 @@ def test_from_the_leaderboard_to_an_image_that_is_wrong(visit: Visit) -> None:
 def searched(cache: Path, computed: Pipeline) -> str:
     """The link to what a quick search for wrong labels found."""
     check = {"folds": 2, "train": {"epochs": 1, "batch_size": 32}}
-    recipe = computed.recipe.with_changes(label_check=check)
+    recipe = computed.recipe.with_changes(label_errors=check)
     Pipeline(recipe, Workspace(cache / "small"), device="cpu").run(("labels",))
-    return f"labels?w=small&d={json.dumps({'label_check': check}, separators=(',', ':'))}"
+    return f"labels?w=small&d={json.dumps({'label_errors': check}, separators=(',', ':'))}"
 
 
 def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:

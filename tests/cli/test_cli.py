@@ -59,7 +59,7 @@ def test_select_prints_a_summary_as_the_last_line(computed: Pipeline, recipe: Pa
 
 def test_former_names_are_noted_once_with_the_file(computed: Pipeline, tmp_path: Path) -> None:
     old = tmp_path / "old.yaml"
-    value = computed.recipe.to_dict() | {"label_check": {"neighbours": 7}}
+    value = computed.recipe.to_dict() | {"label_errors": {"neighbours": 7}}
     value["variants"]["corruption"] = {"kinds": ["gaussian_noise", "colour_quantisation/3", "colour_quantisation/4"]}
     old.write_text(yaml.safe_dump(value))
     result = curation("select", old, "--workspace", computed.workspace.root)

@@ -28,7 +28,7 @@ NOISY: dict[str, Any] = {
     "variants": {"corruption": None, "adversarial": []},
     "selection": {"budget": 100, "mix": {"clean": 1}},
     "map": {"clusters": 5},
-    "label_check": {"folds": 2, "train": {"epochs": 2, "batch_size": 32}},
+    "label_errors": {"folds": 2, "train": {"epochs": 2, "batch_size": 32}},
 }
 
 
@@ -98,7 +98,7 @@ def edits(at: AppTest) -> dict[str, Any]:
 
 
 def suspects(found: Pipeline, score: str = "combined") -> Any:
-    check = found.recipe.label_check
+    check = found.recipe.label_errors
     assert check is not None
     table = suspects_table(found.plan, check).table(0)
     return table.sort_values([score, "rank"], ascending=[False, True], ignore_index=True)
@@ -115,7 +115,7 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted: list[tuple[Any, ...]]) -> None:
-    at = open_page(w="noisy", d='{"label_check":null}')
+    at = open_page(w="noisy", d='{"label_errors":null}')
     assert "Find suspicious labels" in words(at)
     assert "checked before" in words(at)
     at.number_input(key="labels-folds").set_value(3)
@@ -127,13 +127,13 @@ def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted
     (_, recipe, stages), *more = submitted
     assert not more
     assert stages == ("embed", "labels")
-    assert (recipe.label_check.folds, recipe.label_check.train.epochs) == (3, 5)
+    assert (recipe.label_errors.folds, recipe.label_errors.train.epochs) == (3, 5)
 
 
 def test_a_class_too_small_for_the_folds_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = np.array([0] * 3 + [1] * 297)
     monkeypatch.setattr("curation.storage.samples.Samples.labels", property(lambda _: few))
-    at = open_page(w="noisy", d='{"label_check":null}')
+    at = open_page(w="noisy", d='{"label_errors":null}')
     assert "Class 0 has 3 of the samples, too few for 4 folds; use fewer folds." in words(at)
     assert at.button(key="labels-find").disabled
     at.number_input(key="labels-folds").set_value(3).run()
@@ -146,20 +146,20 @@ def test_a_failed_search_says_why(cache: Path, monkeypatch: pytest.MonkeyPatch) 
 
     failed = JobStatus("a", "failed", stages=["embed", "labels"], error="class 3 has 1 of the samples, too few")
     monkeypatch.setattr("curation.jobs.jobs", lambda _: [failed])
-    at = open_page(w="noisy", d='{"label_check":{"folds":5}}')
+    at = open_page(w="noisy", d='{"label_errors":{"folds":5}}')
     assert "The last job failed: class 3 has 1 of the samples, too few" in words(at)
     assert at.button(key="labels-find").label == "Find suspicious labels"
 
 
 def test_other_settings_make_the_results_stale_and_undo_brings_them_back(cache: Path) -> None:
-    at = open_page(w="noisy", d='{"label_check":{"folds":5}}')
+    at = open_page(w="noisy", d='{"label_errors":{"folds":5}}')
     assert "but with another source, goal model, seed or other settings" in words(at)
     at = open_page(w="noisy")
     assert "decided" in words(at)
 
 
 def test_what_is_kept_of_a_broken_search_is_resumed(cache: Path, found: Pipeline) -> None:
-    check = found.recipe.label_check
+    check = found.recipe.label_errors
     assert check is not None
     workspace = Workspace(cache / "noisy")
     pipeline = Pipeline(found.recipe, workspace, device="cpu")

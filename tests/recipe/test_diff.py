@@ -14,7 +14,7 @@ CHANGES: list[dict[str, Any]] = [
     {"source": {"reader": "digits", "limit": 50, "noise": {"share": 0.5}}},
     {"self_correction": {"rounds": 9}},
     {"self_correction.rounds": 9},
-    {"label_check": {"folds": 5}, "variants.corruption": None},
+    {"label_errors": {"folds": 5}, "variants.corruption": None},
     {"variants.corruption.severities": [1], "slices": {"a.b": {"polygon": [[0, 0], [0, 1], [1, 1]]}}},
     {"map.names": {3: "cats"}, "selection.edits.exclude": ["5"]},
 ]

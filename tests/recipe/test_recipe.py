@@ -219,23 +219,25 @@ def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> 
     with pytest.warns(RenamedWarning) as notes:
         recipe = Recipe.parse(written)
     assert {str(note.message) for note in notes} == {
+        "the field 'label_check' is now called 'label_errors'",
         "the field 'neighbours' is now called 'neighbors'",
         "the corruption 'colour_quantisation' is now called 'color_quantization'",
         "the field 'normalise' is now called 'normalize'",
     }
-    assert recipe.label_check is not None
-    assert recipe.label_check.neighbors == 7
+    assert recipe.label_errors is not None
+    assert recipe.label_errors.neighbors == 7
     assert recipe.selection.coverage.neighbors == 5
     text = recipe.to_yaml()
     assert "color_quantization/3" in text
     assert "normalize: true" in text
     assert "neighbours" not in text
+    assert "label_check" not in text
     assert Recipe.from_yaml(text) == recipe
 
 
 def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) -> None:
     file, told = tmp_path / "old.yaml", list[str]()
-    file.write_text(yaml.safe_dump({**PLAIN, "label_check": {"neighbours": 7}}))
+    file.write_text(yaml.safe_dump({**PLAIN, "label_errors": {"neighbours": 7}}))
     with notes_told(told.append):
         for _ in range(2):
             Recipe.load(file)

@@ -20,7 +20,7 @@ from curation.pipeline.execution import Execution, Result
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.plugin import fingerprint
-from curation.recipe import LabelCheck, Recipe
+from curation.recipe import LabelErrors, Recipe
 from curation.storage.shards import Shards
 
 
@@ -34,11 +34,11 @@ class CheckLabels(Stage):
 
     def asked(self, recipe: Recipe) -> bool:
         """See ``Stage.asked``."""
-        return recipe.label_check is not None
+        return recipe.label_errors is not None
 
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``: the folds; the ranking, once there are clusters, counts none of its own."""
-        check = label_check(plan)
+        check = label_errors(plan)
         found = [Result(folds_table(plan, check), np.ones(check.folds, dtype=np.int64))]
         if found[0].shards.complete() and _ranked_from(plan):
             found.append(Result(suspects_table(plan, check), np.zeros(1, dtype=np.int64)))
@@ -51,7 +51,7 @@ class CheckLabels(Stage):
 
     def cost(self, plan: Plan) -> float:
         """See ``Stage.cost``."""
-        return plan.workspace.seconds(folds_table(plan, label_check(plan)))
+        return plan.workspace.seconds(folds_table(plan, label_errors(plan)))
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``; every finished fold is kept at once.
@@ -59,7 +59,7 @@ class CheckLabels(Stage):
         Raises: CurationError: a class has fewer samples than folds, too few samples, features and clusters missing.
         """
         plan = execution.plan
-        check, count = label_check(plan), len(plan.samples)
+        check, count = label_errors(plan), len(plan.samples)
         folds = folds_table(plan, check)
         whole = check.train.epochs * (check.folds - 1) * count
         with execution.alone(folds.folder.name, whole):
@@ -76,32 +76,32 @@ class CheckLabels(Stage):
         execution.tell(whole, whole)
 
 
-def label_check(plan: Plan) -> LabelCheck:
+def label_errors(plan: Plan) -> LabelErrors:
     """Return the recipe's settings. Raises: CurationError: it has none."""
-    check = plan.recipe.label_check
+    check = plan.recipe.label_errors
     if check is None:
-        raise CurationError("the recipe does not look for wrong labels; set label_check, for example {folds: 4}")
+        raise CurationError("the recipe does not look for wrong labels; set label_errors, for example {folds: 4}")
     return check
 
 
-def folds_table(plan: Plan, check: LabelCheck) -> Shards:
+def folds_table(plan: Plan, check: LabelErrors) -> Shards:
     """Return what each fold's training found of the labels, a shard a fold."""
     settings = check.model_dump(mode="json", include={"architecture", "train", "folds"})
     about = [settings, plan.recipe.seed, plan.samples.digest, *check.train.versions]
-    return plan.workspace.label_checks(fingerprint(["folds", *about]), check.folds)
+    return plan.workspace.label_errors(fingerprint(["folds", *about]), check.folds)
 
 
-def suspects_table(plan: Plan, check: LabelCheck) -> Shards:
+def suspects_table(plan: Plan, check: LabelErrors) -> Shards:
     """Return the table of suspicious labels, one row a sample.
 
     Raises: CurationError when folds, features or clusters are missing.
     """
     about = [folds_table(plan, check).digest(), plan.map_table("pca").digest(), plan.features().digest()]
     versions = [[score.name, score.version] for score in LABEL_SCORES]
-    return plan.workspace.label_checks(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
+    return plan.workspace.label_errors(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
 
 
-def check_fold(plan: Plan, check: LabelCheck, fold: int, tell: Tell) -> int:
+def check_fold(plan: Plan, check: LabelErrors, fold: int, tell: Tell) -> int:
     """Train on all folds but one, ask about that one and keep it; an ``engine.Task`` that counts images trained on."""
     samples, started = plan.samples, time.monotonic()
     fold_of, folds = _fold_of(plan, check), folds_table(plan, check)
@@ -121,7 +121,7 @@ def check_fold(plan: Plan, check: LabelCheck, fold: int, tell: Tell) -> int:
     return int((fold_of != fold).sum()) * check.train.epochs
 
 
-def held_out_probabilities(plan: Plan, check: LabelCheck) -> np.ndarray:
+def held_out_probabilities(plan: Plan, check: LabelErrors) -> np.ndarray:
     """Return what the network that did not learn a sample says of it, float32 N×K. Raises: CurationError."""
     folds = folds_table(plan, check)
     logits = np.empty((len(plan.samples), len(plan.samples.classes)), dtype=np.float32)
@@ -130,7 +130,7 @@ def held_out_probabilities(plan: Plan, check: LabelCheck) -> np.ndarray:
     return softmax(logits)
 
 
-def _fold_of(plan: Plan, check: LabelCheck) -> np.ndarray:
+def _fold_of(plan: Plan, check: LabelErrors) -> np.ndarray:
     samples = plan.samples
     return folds_of(samples.labels, folds=check.folds, seed=plan.recipe.seed, sample_ids=samples.sample_ids)
 
@@ -140,7 +140,7 @@ def _ranked_from(plan: Plan) -> bool:
     return plan.features().complete() and plan.map_table("pca").complete()
 
 
-def _suspects(plan: Plan, check: LabelCheck, found: CrossFit) -> pd.DataFrame:
+def _suspects(plan: Plan, check: LabelErrors, found: CrossFit) -> pd.DataFrame:
     samples = plan.samples
     features = plan.features().whole_array()
     near = nearest_neighbors(

@@ -8,7 +8,7 @@ from curation.analysis.label_search import label_search
 from curation.errors import UsageError
 from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
-from curation.recipe import LabelCheck
+from curation.recipe import LabelErrors
 from pages.ui import panel, state
 from pages.ui.fields import kept
 from pages.ui.prepared import Prepared
@@ -38,11 +38,11 @@ def draw(prepared: Prepared) -> None:
         panel.job_strip(prepared.workspace)
 
 
-def _settings(prepared: Prepared) -> LabelCheck | None:
+def _settings(prepared: Prepared) -> LabelErrors | None:
     """Draw the settings and return them; None: they are wrong, which is said."""
     recipe = prepared.recipe
-    usual = recipe.label_check or LabelCheck()
-    flip = recipe.label_check.train.flip if recipe.label_check else recipe.source.reader.name.startswith("cifar")
+    usual = recipe.label_errors or LabelErrors()
+    flip = recipe.label_errors.train.flip if recipe.label_errors else recipe.source.reader.name.startswith("cifar")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folds = kept(
             st.number_input,
@@ -74,13 +74,13 @@ def _settings(prepared: Prepared) -> LabelCheck | None:
     train = usual.train.model_dump(mode="json") | {"epochs": epochs, "flip": mirror}
     try:
         asked = {"folds": folds, "architecture": architecture, "train": train, "neighbors": usual.neighbors}
-        return LabelCheck.parse(asked, where="label_check")
+        return LabelErrors.parse(asked, where="label_errors")
     except UsageError as error:
         st.error(str(error), icon=":material/error:")
         return None
 
 
-def _start(prepared: Prepared, check: LabelCheck, *, busy: bool) -> None:
+def _start(prepared: Prepared, check: LabelErrors, *, busy: bool) -> None:
     """Draw the cost and the button; where a class is too small for the folds, say so instead."""
     search = label_search(prepared.pipeline, check)
     left, middle, right = st.columns(3)
@@ -113,6 +113,6 @@ def _start(prepared: Prepared, check: LabelCheck, *, busy: bool) -> None:
             st.caption(f"{search.done} of {search.folds} folds are done.")
 
 
-def _search(check: LabelCheck) -> None:
-    if state.change(label_check=check.model_dump(mode="json")):
+def _search(check: LabelErrors) -> None:
+    if state.change(label_errors=check.model_dump(mode="json")):
         panel.start(STAGES)

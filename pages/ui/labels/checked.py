@@ -10,7 +10,7 @@ from curation.analysis.suspects import Suspects
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
 from curation.pipeline.stages.labels import suspects_table
-from curation.recipe import LabelCheck
+from curation.recipe import LabelErrors
 from pages.ui import resources
 from pages.ui.prepared import Prepared
 
@@ -24,7 +24,7 @@ class Review(Prepared):
 
 def opened(prepared: Prepared) -> Review | None:
     """Return the finished label check of the working recipe, or None where there is none, or it is damaged."""
-    check = prepared.recipe.label_check
+    check = prepared.recipe.label_errors
     if check is None:
         return None
     try:
@@ -36,5 +36,5 @@ def opened(prepared: Prepared) -> Review | None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the suspects …")
-def _suspects(key: str, _pipeline: Pipeline, _check: LabelCheck) -> Suspects:
+def _suspects(key: str, _pipeline: Pipeline, _check: LabelErrors) -> Suspects:
     return Suspects(_pipeline, _check, features=lambda: resources.features(_pipeline))

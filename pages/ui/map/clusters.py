@@ -119,7 +119,7 @@ def _table(drawn: Drawn, table: Table) -> None:
             "pictures": columns.ImageColumn("Nearest to its center", width=250),
             "name": columns.TextColumn("Name", width=150, max_chars=LONGEST_NAME, help="Double-click to change it."),
             "size": columns.NumberColumn("Samples", format="localized", width=80),
-            "label": columns.TextColumn("Most common label", width=120),
+            "label": columns.TextColumn("Most common label", width=140),
             **{
                 name: columns.ProgressColumn(title, format="%.0f %%", max_value=100.0, help=said, width=115)
                 for name, (title, said) in SHARES.items()

@@ -34,7 +34,7 @@ def _columns(drawn: Drawn) -> list[Column]:
         *([Column("cluster", "Cluster", drawn.clusters, "category", names, missing="no cluster")] if count else []),
         *_of_pool(opened.pool_key, drawn),
         Column("images", "Images of it in the set", drawn.members.images.astype(float)),
-        *_of_label_check(drawn),
+        *_of_label_errors(drawn),
         *map_colors.of_decisions(samples, edits.drop),
     ]
 
@@ -44,19 +44,19 @@ def _of_pool(key: str, _drawn: Drawn) -> list[Column]:
     return map_colors.of_pool(_drawn.opened.pool, _drawn.rows, _drawn.opened.pipeline.samples)
 
 
-def _of_label_check(drawn: Drawn) -> list[Column]:
+def _of_label_errors(drawn: Drawn) -> list[Column]:
     """Return how suspicious each label is, where the labels were checked with the recipe's settings."""
     recipe, pipeline = drawn.opened.recipe, drawn.opened.pipeline
-    if recipe.label_check is not None:
+    if recipe.label_errors is not None:
         with suppress(CurationError):  # not computed, or for other settings
-            return _suspicion(suspects_table(pipeline.plan, recipe.label_check).folder.name, drawn)
+            return _suspicion(suspects_table(pipeline.plan, recipe.label_errors).folder.name, drawn)
     return []
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _suspicion(key: str, _drawn: Drawn) -> list[Column]:
     recipe, pipeline = _drawn.opened.recipe, _drawn.opened.pipeline
-    assert recipe.label_check is not None
-    return map_colors.of_label_check(
-        suspects_table(pipeline.plan, recipe.label_check).table(0), pipeline.samples.classes
+    assert recipe.label_errors is not None
+    return map_colors.of_label_errors(
+        suspects_table(pipeline.plan, recipe.label_errors).table(0), pipeline.samples.classes
     )

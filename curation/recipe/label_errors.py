@@ -1,4 +1,4 @@
-"""The ``label_check`` block of a recipe: how wrong labels are looked for."""
+"""The ``label_errors`` block of a recipe: how wrong labels are looked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from curation.plugin import Settings
 from curation.training.settings import Training
 
 
-class LabelCheck(Settings):
+class LabelErrors(Settings):
     """How wrong labels are looked for."""
 
     former_fields: ClassVar = {"neighbours": "neighbors"}
