@@ -38,10 +38,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     st.segmented_control(
         "Offset by",
         ["rank", "score"],
+        format_func=str.capitalize,
         key=session.OFFSET_UNIT.key,
         required=True,
         on_change=lambda: ranking.switch_unit(opened, session.OFFSET_UNIT.get()),
-        help="rank: a share of the family; score: a fixed value of the uncertainty.",
+        help="Rank: a share of the family; score: a fixed value of the uncertainty.",
     )
 
 warn_of_shortages(opened)

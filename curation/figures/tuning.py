@@ -37,16 +37,16 @@ def search(
 
 
 def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) -> go.Figure:
-    """Return R of each try in order, and the best so far; numbers: int T; reached: float T in [0, 1]."""
+    """Return R of each trial in order, and the best so far; numbers: int T; reached: float T in [0, 1]."""
     figure = go.Figure(
         [
             go.Scatter(
                 x=numbers,
                 y=reached,
                 mode="markers",
-                name="one try",
+                name="one trial",
                 marker={"color": GRAY, "size": 8},
-                hovertemplate="try %{x}: R %{y:.1%}<extra></extra>",
+                hovertemplate="trial %{x}: R %{y:.1%}<extra></extra>",
             ),
             go.Scatter(
                 x=numbers,
@@ -58,7 +58,7 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
             ),
         ]
     )
-    figure.update_xaxes(title="tries", dtick=max(1, len(numbers) // 10))
+    figure.update_xaxes(title="trial", dtick=max(1, int(np.max(numbers, initial=0)) // 10), rangemode="nonnegative")
     figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03], zeroline=False)
     return plain(figure, height_px=height_px)
 
@@ -69,7 +69,7 @@ def mixes(
     """Return the triangle of mixes, colored by R.
 
     shares: float T×3, of clean, corrupted and adversarial images; reached: float T in [0, 1]; marked: rings by what
-    they are called and the try they are around.
+    they are called and the trial they are around.
     """
     figure = go.Figure(
         go.Scatterternary(

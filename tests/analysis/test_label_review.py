@@ -137,7 +137,7 @@ def test_many_are_relabeled_where_the_suggestion_is_sure_and_nothing_is_decided(
 def test_a_search_takes_as_long_as_the_same_training_took(computed: Pipeline, method: str, timed: bool) -> None:
     """Another method takes several passes a step: what the goal model took says nothing of it."""
     goal = computed.recipe.goal_model
-    check = LabelCheck.parse({"architecture": goal.architecture, "folds": 3, "train": {"epochs": 5, "method": method}})
+    check = LabelErrors.parse({"architecture": goal.architecture, "folds": 3, "train": {"epochs": 5, "method": method}})
     assert (label_search(computed, check).seconds is not None) == timed
 
 

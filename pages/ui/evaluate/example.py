@@ -112,7 +112,7 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
         ids=samples.sample_ids[rows],
         labels=samples.labels[rows],
         class_names=samples.classes,
-        notes=[f"cosine {cosine:.2f}" for cosine in cosines],
+        notes=[f"{cosine:.2f}" for cosine in cosines],
         editable=False,
     ).opened
     if opened is not None:

@@ -61,7 +61,7 @@ def draw(found: Workspace, study: Study) -> None:
 def _best(found: Workspace, study: Study, done: Found) -> None:
     """Say what the best trial is, what it is worth, and offer what follows."""
     best, start = study.best(), done.start
-    words = f"The best of {len(done.table)} trials has R **{done.R[done.top]:.1%}**"
+    words = f"The best of {len(done.table)} finished trials has R **{done.R[done.top]:.1%}**"
     if done.gain:
         words += f", {abs(100 * done.gain):.1f} points above the recipe as it is"
     with st.container(border=True):
