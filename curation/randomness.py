@@ -19,7 +19,7 @@ _M64 = 0xFFFFFFFFFFFFFFFF
 
 
 def stream_seeds(seed: int, sample_ids: Tensor | np.ndarray, *stream: str | int | float) -> Tensor:
-    """Return one seed a sample for the named stream of draws.
+    """Return one seed per sample for the named stream of draws.
 
     Args:
         seed: the recipe's seed.

@@ -1,4 +1,4 @@
-"""Auto-PGD: steps that shorten by themselves; and its form toward each of the likeliest other classes."""
+"""Auto-PGD, with an adaptive step size, and its targeted form."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MOMENTUM = 0.75
 
 
 class AutoStepped(IteratedAttack):
-    """The climb that APGD and its targeted form share."""
+    """The ascent that APGD and its targeted form share."""
 
     def climb(self, classify: Classify, search: Search, loss_of: LossOf) -> None:
-        """Climb once, from a random point on the surface of the ball."""
+        """Run one ascent from a random point on the surface of the ball."""
         points = random_far_point(search.images, search.random, self.norm, self.epsilon)
         seen = self.look(classify, search, points, loss_of, last=False)
         if seen is None:
@@ -45,7 +45,7 @@ class AutoStepped(IteratedAttack):
 
 
 class APGD(AutoStepped):
-    """PGD with momentum, and no step size to choose: it is halved where the loss no longer rises.
+    """PGD with momentum and an adaptive step size, which is halved when the loss stops rising.
 
     In L∞ its points are those of the published code; no gradient is taken at the last one. As in that code, and not
     in the paper, the loss after the first step counts as a rise where it is above 0, not above the start's: with the
@@ -60,7 +60,10 @@ class APGD(AutoStepped):
 
     loss: Loss = "dlr"
     restarts: int = Field(
-        1, ge=1, le=100, description="runs from different random points; with stop_early, only samples not fooled yet"
+        1,
+        ge=1,
+        le=100,
+        description="number of runs from different random points; with stop_early, only for samples not fooled yet",
     )
 
     def runs(self, classify: Classify, search: Search) -> Iterator[LossOf]:
@@ -73,16 +76,16 @@ class APGD(AutoStepped):
 
 
 class APGDTargeted(AutoStepped):
-    """APGD toward each of the likeliest other classes in turn, by the targeted DLR loss; needs 4 classes.
+    """APGD toward each of the most likely other classes in turn, with the targeted DLR loss; needs 4 classes.
 
     Source: Croce & Hein 2020, section 4.2 (APGD-T).
     """
 
     name: ClassVar[str] = "apgd_targeted"
-    title: ClassVar[str] = "APGD, targeted (toward the likeliest classes)"
+    title: ClassVar[str] = "APGD, targeted (toward the most likely classes)"
 
     targets: int = Field(
-        9, ge=1, le=999, description="how many other classes, the likeliest first; each gets all steps"
+        9, ge=1, le=999, description="number of target classes, the most likely first; each gets all steps"
     )
 
     def runs(self, classify: Classify, search: Search) -> Iterator[LossOf]:

@@ -1,4 +1,4 @@
-"""The ball around an image: steps in it, points of it, and the way back into it."""
+"""The ball around an image: steps, random points, and projection."""
 
 from __future__ import annotations
 

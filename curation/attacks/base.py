@@ -1,4 +1,4 @@
-"""The contract of an attack: images in, adversarial images out, on the 8-bit grid."""
+"""The contract of an attack: from images to adversarial images on the 8-bit grid."""
 
 from __future__ import annotations
 
@@ -132,10 +132,14 @@ class BallAttack(Attack):
     """An attack that looks for the worst image within epsilon."""
 
     norm: Norm = Field(
-        "linf", description="bounds what may change: linf each pixel value, l2 the root of their squares"
+        "linf", description="norm of the perturbation: linf bounds each pixel value, l2 the root of the sum of squares"
     )
     epsilon: PixelFloat = Field(
-        8 / 255, gt=0, le=1, description="largest change, pixels in [0, 1]; in linf at least 1/255 to show in 8 bits"
+        8 / 255,
+        gt=0,
+        le=1,
+        description="bound on the perturbation, pixels in [0, 1]; for linf at least 1/255, to survive rounding to 8 "
+        "bits",
     )
 
     @field_validator("epsilon", mode="wrap")
@@ -162,9 +166,9 @@ def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> None:
         shape = "×".join(map(str, images.shape))
         raise CurationError(f"{name} takes float32 images N×C×H×W in [0, 1], got {images.dtype} {shape}")
     if labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise CurationError(f"{name} needs one int64 label an image, got {labels.dtype} {tuple(labels.shape)}")
+        raise CurationError(f"{name} needs one int64 label per image, got {labels.dtype} {tuple(labels.shape)}")
     if seeds.shape != (len(images),):
-        raise CurationError(f"{name} needs one seed an image, got {tuple(seeds.shape)} for {len(images)} images")
+        raise CurationError(f"{name} needs one seed per image, got {tuple(seeds.shape)} for {len(images)} images")
     if not len(images):
         return
     low, high = torch.aminmax(images)

@@ -1,4 +1,4 @@
-"""Carlini and Wagner's attack: the nearest misclassified image, by Adam on its distance and its margin together."""
+"""Carlini and Wagner's attack: the nearest misclassified image, found by Adam on distance and margin."""
 
 from __future__ import annotations
 
@@ -54,18 +54,23 @@ class CarliniWagner(MinimalAttack):
     name: ClassVar[str] = "carlini_wagner"
     title: ClassVar[str] = "Carlini–Wagner (L2)"
 
-    steps: int = Field(200, ge=1, le=10_000, description="Adam steps for each c, at most; it often ends much sooner")
-    learning_rate: float = Field(
-        0.01, gt=0, le=1, description="Adam's, in tanh space: 0.01 is about 1/255 to begin with"
+    steps: int = Field(
+        200, ge=1, le=10_000, description="maximum number of Adam steps for each c; it often stops much earlier"
     )
-    binary_search_steps: int = Field(9, ge=1, le=30, description="values of c tried, at most; 1: only the first")
+    learning_rate: float = Field(
+        0.01, gt=0, le=1, description="Adam's learning rate, in tanh space: 0.01 is about 1/255 at the start"
+    )
+    binary_search_steps: int = Field(
+        9, ge=1, le=30, description="maximum number of values of c tried; 1: only the first"
+    )
     initial_c: float | None = Field(
         None,
         gt=0,
         le=1e6,
-        description="first weight of the margin against the squared distance; None: each sample's own, from its slope",
+        description="initial weight of the margin against the squared distance; None: estimated for each sample from "
+        "its gradient",
     )
-    confidence: float = Field(0, ge=0, le=1000, description="by how much another logit shall exceed the label's")
+    confidence: float = Field(0, ge=0, le=1000, description="by how much another logit must exceed the label's")
 
     def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
         """Return the nearest misclassified point found for each sample."""

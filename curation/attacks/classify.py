@@ -1,4 +1,4 @@
-"""The model under attack: images in, checked logits out, every image with the same bits in any batch."""
+"""The model under attack: from images to checked logits, bitwise the same for an image in any batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MULTIPLE = 8
 
 
 class Classify:
-    """A model, called with any number of images; checks what comes out and tells who listens that a pass was made."""
+    """A model, called with any number of images; checks its output and reports each pass."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Classify:
             )
         if logits.shape[1] <= self._largest_label:
             raise CurationError(
-                f"the model tells {logits.shape[1]} classes apart, but label {self._largest_label} was given to "
-                f"{self._attack}; use a model trained on these classes"
+                f"the model has {logits.shape[1]} classes, but {self._attack} was given label {self._largest_label}; "
+                "use a model trained on these classes"
             )
         logits = logits[:rows].float()
         if not torch.isfinite(logits).all():

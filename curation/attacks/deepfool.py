@@ -1,4 +1,4 @@
-"""DeepFool: straight to the nearest decision boundary of the linearized model, again and again."""
+"""DeepFool: repeated steps to the nearest decision boundary of the linearized model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEYOND = 1e-4
 
 
 class DeepFool(MinimalAttack):
-    """Steps to the nearest of the boundaries with the likeliest other classes, until the sample is misclassified.
+    """Steps to the nearest boundary with the most likely other classes, until the sample is misclassified.
 
     A sample that is misclassified from the start is its own nearest wrong image and is returned unchanged. One that
     outlasts all steps is returned where they led. The sum of the steps is overshot, then clipped to [0, 1].
@@ -32,13 +32,20 @@ class DeepFool(MinimalAttack):
     name: ClassVar[str] = "deepfool"
     title: ClassVar[str] = "DeepFool (nearest boundary)"
 
-    norm: Norm = Field("l2", description="distance to minimize: l2 the root of the squares, linf the largest change")
-    steps: int = Field(50, ge=1, le=10_000, description="largest number of steps; a sample stops once it is fooled")
+    norm: Norm = Field(
+        "l2", description="distance to minimize: l2 the root of the sum of squares, linf the largest change"
+    )
+    steps: int = Field(
+        50, ge=1, le=10_000, description="maximum number of steps; a sample stops once it is misclassified"
+    )
     overshoot: float = Field(
-        0.02, ge=0, le=1, description="share by which the perturbation is lengthened, to land beyond the boundary"
+        0.02, ge=0, le=1, description="fraction by which the perturbation is lengthened, to end beyond the boundary"
     )
     candidates: int = Field(
-        10, ge=2, description="classes looked at, the label and the likeliest others; each costs a backward pass a step"
+        10,
+        ge=2,
+        description="number of classes considered: the label and the most likely others; each costs one backward pass "
+        "per step",
     )
 
     def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:

@@ -1,4 +1,4 @@
-"""Gaussian noise, as an attack that knows nothing of the model."""
+"""Gaussian noise, as an attack that does not use the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from curation.randomness import SampleRandom
 
 
 class Gaussian(Attack):
-    """The image plus one draw of noise, clipped to [0, 1]; it is not bounded and makes no pass through the model.
+    """The image plus one sample of noise, clipped to [0, 1]; unbounded, without a pass through the model.
 
     Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model", Gaussian attack, σ = 0.1.
     """

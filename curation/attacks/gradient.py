@@ -1,4 +1,4 @@
-"""What the attacks that climb a loss along its gradient have in common."""
+"""What the attacks that ascend the gradient of a loss have in common."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class GradientAttack(BallAttack):
 
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="arithmetic of the search; bfloat16 takes about half the time on hardware that has it, and robust "
-        "accuracy stays within 0.2 points",
+        description="precision of the search; bfloat16 takes about half the time on hardware that supports it, with "
+        "robust accuracy within 0.2 points",
     )
 
     def logits(self, classify: Classify, points: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class SteppedAttack(IteratedAttack):
     """How many epsilon the steps of the default length add up to."""
 
     loss: Loss
-    step_size: PixelFloat | None = Field(None, gt=0, le=1, description="length of a step; None: epsilon / steps")
+    step_size: PixelFloat | None = Field(None, gt=0, le=1, description="step size; None: epsilon / steps")
 
     def runs(self, classify: Classify, search: Search) -> Iterator[LossOf]:
         """Return the loss, once."""

@@ -1,4 +1,4 @@
-"""What an attack drives up: losses of logits, one value a sample, larger = more adversarial."""
+"""What an attack maximizes: losses of logits, one value per sample, larger = more adversarial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALLEST = 1e-12
 
 LossName = Literal["ce", "cw", "dlr", "logit"]
 
-Loss = Annotated[LossName, Field(description="loss to maximize; with two classes dlr becomes the margin, cw")]
+Loss = Annotated[LossName, Field(description="loss to maximize; with two classes dlr is replaced by the margin, cw")]
 """The type of an attack's parameter ``loss``."""
 
 
@@ -81,9 +81,9 @@ def fooled(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def remark(loss: LossName, classes: int) -> str | None:
-    """Return the sentence that people should read about a loss with so many classes, if there is one."""
+    """Return the sentence that people should read about a loss with that many classes, if there is one."""
     if loss == "dlr" and classes < 3:
-        return f"the DLR loss needs a third class; with {classes} classes the margin, cw, stands in for it"
+        return f"the DLR loss needs a third class; with {classes} classes the margin, cw, is used instead"
     return None
 
 

@@ -13,7 +13,7 @@ from curation.attacks.losses import Loss
 
 
 class MIM(SteppedAttack):
-    """BIM along an average of the gradients so far, which passes small bumps and transfers better.
+    """BIM with momentum over the gradients, which escapes small local maxima and transfers better.
 
     Source: Dong et al. 2018, "Boosting Adversarial Attacks with Momentum", algorithm 1 (MI-FGSM).
     """

@@ -11,7 +11,7 @@ from curation.attacks.classify import Classify
 from curation.attacks.losses import fooled
 
 FACTORS = tuple(1.05**power for power in range(1, 62))
-"""By how much a perturbation that rounding undid is lengthened, smallest first: 5 % … twentyfold."""
+"""Factors by which a perturbation that rounding undid is lengthened, smallest first: 5 % … twentyfold."""
 
 SETTLING_PASSES = 2 + len(FACTORS)
 

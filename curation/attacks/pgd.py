@@ -30,16 +30,19 @@ class PGD(SteppedAttack):
     reach: ClassVar[float] = 2.5
 
     loss: Loss = "dlr"
-    step_size: PixelFloat | None = Field(None, gt=0, le=1, description="length of a step; None: 2.5 · epsilon / steps")
+    step_size: PixelFloat | None = Field(None, gt=0, le=1, description="step size; None: 2.5 · epsilon / steps")
     random_start: bool = Field(True, description="start at a random point of the ball instead of at the image")
     restarts: int = Field(
-        1, ge=1, le=100, description="runs from different random points; with stop_early, only samples not fooled yet"
+        1,
+        ge=1,
+        le=100,
+        description="number of runs from different random points; with stop_early, only for samples not fooled yet",
     )
 
     @model_validator(mode="after")
     def _restarts_differ(self) -> Self:
         if self.restarts > 1 and not self.random_start:
-            raise ValueError("restarts would all be alike without random_start; set it, or restarts to 1")
+            raise ValueError("without random_start all restarts would be identical; enable it, or set restarts to 1")
         return self
 
     def runs(self, classify: Classify, search: Search) -> Iterator[LossOf]:

@@ -1,4 +1,4 @@
-"""The Square attack: random search that asks the model for nothing but its logits."""
+"""The Square attack: random search that uses only the model's logits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 class Square(BallAttack):
-    """Squares of random place and sign, kept where the margin rises; no gradient is used, so masking it is in vain.
+    """Squares of random position and sign, kept if the margin rises; uses no gradient, so gradient masking has no
+    effect.
 
     Source: Andriushchenko et al. 2020, "Square Attack: a query-efficient black-box adversarial attack via random
     search", algorithms 1–3, with the schedule of squares scaled to the number of steps.
@@ -29,8 +30,8 @@ class Square(BallAttack):
     name: ClassVar[str] = "square"
     title: ClassVar[str] = "Square (black box)"
 
-    steps: int = Field(500, ge=1, le=10_000, description="squares tried; each costs one forward pass")
-    first_share: float = Field(0.8, gt=0, le=1, description="share of the image that the first squares cover")
+    steps: int = Field(500, ge=1, le=10_000, description="number of squares tried; each costs one forward pass")
+    first_share: float = Field(0.8, gt=0, le=1, description="fraction of the image that the first squares cover")
     stop_early: StopEarly = True
 
     def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:

@@ -1,4 +1,4 @@
-"""Style transfer: the image drawn toward another class's deep features while its own shallow ones are held."""
+"""Style transfer: the image moves toward another class's deep features and keeps its own shallow ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from curation.randomness import SampleRandom
 
 
 class StyleTransfer(Attack):
-    """SGD on the image toward the deepest features of an image of another class, holding its own shallow features.
+    """SGD on the image toward the deepest features of an image of another class, keeping its own shallow features.
 
     Both are compared by their mean square difference. It is not style transfer in the usual sense, which compares Gram
     matrices of the features; the name is the source's. Which image of which other class is lent is drawn for each
@@ -36,8 +36,10 @@ class StyleTransfer(Attack):
     steps: int = Field(10, ge=1, le=10_000, description="SGD steps; each costs one forward and one backward pass")
     step_size: PixelFloat = Field(0.1, gt=0, le=100, description="SGD's learning rate, pixels in [0, 1]")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum")
-    style_weight: float = Field(1.0, ge=0, le=1e6, description="weight of holding the image's own shallow features")
-    content_weight: float = Field(1.0, gt=0, le=1e6, description="weight of the lent image's deepest features")
+    style_weight: float = Field(1.0, ge=0, le=1e6, description="weight of keeping the image's own shallow features")
+    content_weight: float = Field(
+        1.0, gt=0, le=1e6, description="weight of the deepest features of the other class's image"
+    )
 
     def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
         """Return the images after the last step."""
@@ -59,16 +61,16 @@ class StyleTransfer(Attack):
     def _lent(self, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
         """Return for each sample an image of another class, each of them equally likely."""
         if self._donors is None:
-            raise CurationError(f"{self.name} borrows images of other classes and has none; call with_donors first")
+            raise CurationError(f"{self.name} needs images of other classes and has none; call with_donors first")
         donors, classes = (values.to(images.device) for values in self._donors)
         if donors.shape[1:] != images.shape[1:]:
             lent, own = ("×".join(map(str, values.shape[1:])) for values in (donors, images))
-            raise CurationError(f"{self.name} borrows from images of the same size, got {lent} for {own}")
+            raise CurationError(f"{self.name} needs images of other classes of the same size, got {lent} for {own}")
         fits = classes != labels[:, None]
         counts = fits.sum(1)
         if not counts.all():
             raise CurationError(
-                f"{self.name} borrows images of other classes and has none but of class {int(labels[counts == 0][0])}; "
+                f"{self.name} needs images of other classes and has only those of class {int(labels[counts == 0][0])}; "
                 "give it images of two classes or more"
             )
         nth = (random.uniform(1)[:, 0] * counts).long().clamp_max(counts - 1)
@@ -106,7 +108,7 @@ def _features(classify: Classify) -> Iterator[Callable[[Tensor], tuple[Tensor, T
         logits = classify(images)
         if len(convolved) < 2 or not linear or linear[0][0] != logits.shape[1] or linear[0][1].ndim != 2:
             raise CurationError(
-                "style_transfer compares what a model's second convolution and its last linear layer are given, and "
+                "style_transfer compares the inputs of a model's second convolution and of its last linear layer, and "
                 "this model has no two convolutions or does not end in a linear layer; choose another architecture"
             )
         return convolved[1][: len(images)], linear[0][1][: len(images)]

@@ -1,4 +1,4 @@
-"""Surrogates: other people's or one's own networks that an attack uses beside the model under attack."""
+"""Surrogates: further networks that an attack uses besides the model under attack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Surrogate(Settings):
 
     architecture: str = Field(description="an architecture's name; see `curation list models`")
     checkpoint: str = Field(description="a file of weights (safetensors or a state dict), trained on these classes")
-    weight: float = Field(1.0, gt=0, description="factor of its logits in the ensemble's sum")
+    weight: float = Field(1.0, gt=0, description="weight of its logits in the ensemble's sum")
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the network's part: architecture, weight and a hash of the file, wherever it lies.
@@ -49,7 +49,8 @@ class Surrogate(Settings):
             about = Path(self.checkpoint).stat()
         except OSError:
             raise UsageError(
-                f"surrogates: there is no readable file {self.checkpoint}; give a safetensors file or a state dict"
+                f"surrogates: {self.checkpoint} does not exist or is not readable; give a safetensors file or a state "
+                "dict"
             ) from None
         return self.checkpoint, about.st_mtime_ns, about.st_size
 

@@ -22,7 +22,7 @@ from curation.randomness import SampleRandom
 
 
 class Transfer(Attack):
-    """Long attacks that also fool models they never saw: MI-, TI- and DI-FGSM on the logits of several models.
+    """Attacks that transfer to unseen models: MI-, TI- and DI-FGSM on the logits of several models.
 
     An L∞ and an L2 perturbation are found apart, each from the image on and within its own epsilon, and added; either
     can be left out. The sum exceeds each bound unless ``joint``. The last point of the path is kept, not that of the
@@ -47,22 +47,24 @@ class Transfer(Attack):
     linf_epsilon: PixelFloat | None = Field(
         8 / 255, gt=0, le=1, description="bound on each pixel value's change; None: no such perturbation"
     )
-    linf_step: PixelFloat = Field(2 / 255, gt=0, le=1, description="length of a step of the L∞ perturbation")
+    linf_step: PixelFloat = Field(2 / 255, gt=0, le=1, description="step size of the L∞ perturbation")
     l2_epsilon: float | None = Field(
-        1.0, gt=0, le=1000, description="bound on the root of the summed squares; None: no such perturbation"
+        1.0, gt=0, le=1000, description="bound on the root of the sum of squares; None: no such perturbation"
     )
-    l2_step: float = Field(0.025, gt=0, le=1000, description="length of a step of the L2 perturbation")
-    joint: bool = Field(False, description="bring the sum of both perturbations into both bounds")
-    momentum: float = Field(1.0, ge=0, le=2, description="factor of the gradients so far; 0: none")
+    l2_step: float = Field(0.025, gt=0, le=1000, description="step size of the L2 perturbation")
+    joint: bool = Field(False, description="project the sum of both perturbations into both bounds")
+    momentum: float = Field(1.0, ge=0, le=2, description="decay factor of the momentum; 0: no momentum")
     normalize: bool = Field(False, description="divide each gradient by its L1 norm before it is added")
     translation_kernel_px: int | None = Field(
-        5, ge=0, le=99, description="side of the Gaussian that smooths each gradient, odd; 0: none"
+        5, ge=0, le=99, description="side of the Gaussian kernel that smooths each gradient, odd; 0: no smoothing"
     )
     diversity: float = Field(0.7, ge=0, le=1, description="probability that an image is resized and shifted; 0: never")
     diversity_side: float = Field(
         40 / 32, ge=0.25, le=2, description="largest side drawn, as a ratio; below 1 the smallest, inside the image"
     )
-    own_weight: float = Field(1.0, ge=0, description="factor of the logits of the model under attack; 0: only others")
+    own_weight: float = Field(
+        1.0, ge=0, description="weight of the logits of the model under attack; 0: surrogates only"
+    )
     surrogates: tuple[Surrogate, ...] = Field((), description="further models, by architecture, checkpoint and weight")
 
     @field_validator("linf_epsilon", mode="before")
@@ -82,9 +84,9 @@ class Transfer(Attack):
     @model_validator(mode="after")
     def _does_something(self) -> Self:
         if self.linf_epsilon is None and self.l2_epsilon is None:
-            raise ValueError("set linf_epsilon or l2_epsilon; without both nothing is changed")
+            raise ValueError("set linf_epsilon or l2_epsilon; without either, images are not changed")
         if not self.own_weight and not self.surrogates:
-            raise ValueError("an own_weight of 0 needs at least one of surrogates to attack")
+            raise ValueError("an own_weight of 0 needs at least one surrogate to attack")
         return self
 
     def identity(self) -> dict[str, Any]:
@@ -157,7 +159,7 @@ class Transfer(Attack):
                 if out_of_memory(error):
                     raise
                 raise CurationError(
-                    f"{self.name} shows images of {width}×{height} px for input diversity, and a model does not take "
+                    f"{self.name} uses images of {width}×{height} px for input diversity, and a model does not accept "
                     "them; set diversity_side below 1 (smaller images on the same canvas) or diversity to 0"
                 ) from None
 

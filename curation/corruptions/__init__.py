@@ -1,4 +1,4 @@
-"""Common corruptions: the 15 kinds of CIFAR-10-C and ImageNet-C, their four held-out ones, and five of imgaug's."""
+"""Common corruptions: the 15 kinds of CIFAR-10-C and ImageNet-C, their four held-out ones, and five from imgaug."""
 
 from curation.corruptions.base import Constants, Corruption
 from curation.corruptions.blur import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur

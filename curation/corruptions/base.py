@@ -1,4 +1,4 @@
-"""The contract of a corruption: a pure, batched function of images, typed parameters and one seed a sample."""
+"""The contract of a corruption: a pure, batched function of images, typed parameters and one seed per sample."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class Corruption(Plugin):
 
     severity: int = Field(3, ge=1, le=5, description="strength, from 1 (mild) to 5 (severe)")
     constants: Constants = Field(
-        "cifar", description="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: of that package, at 32×32"
+        "cifar",
+        description="cifar: tuned for 32×32; imagenet: for 224×224 and more; imgaug: those of that package, for 32×32",
     )
 
     @field_validator("constants")
@@ -79,7 +80,7 @@ class Corruption(Plugin):
             shape = "×".join(map(str, images.shape))
             raise CurationError(f"{self.name} takes float32 images N×C×H×W with C = 1 or 3, got {images.dtype} {shape}")
         if len(seeds) != len(images):
-            raise CurationError(f"{self.name} needs one seed a sample, got {len(seeds)} for {len(images)} images")
+            raise CurationError(f"{self.name} needs one seed per sample, got {len(seeds)} for {len(images)} images")
         if not len(images):
             return images.clone()
         if min(images.shape[2:]) < self.minimum_side_px:
@@ -95,7 +96,7 @@ class Corruption(Plugin):
         together = max(1, _VALUES_AT_ONCE.get(images.device.type, 2**18) // images[0].numel())
         start, fitting = 0, Fitting(together, device=images.device)
         sentence = (
-            f"{self.name} has too little memory on {images.device} for one image of "
+            f"{self.name} ran out of memory on {images.device} with a single image of "
             f"{images.shape[3]}×{images.shape[2]} px; close other programs or choose a smaller side_px"
         )
         with enough_memory(sentence):

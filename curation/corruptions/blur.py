@@ -34,7 +34,7 @@ class DefocusBlur(Corruption):
 
 
 class GlassBlur(Corruption):
-    """Frosted glass: pixels take the place of near neighbors, between two light blurs.
+    """Frosted glass: pixels are swapped with nearby ones, between two light blurs.
 
     Source: Hendrycks & Dietterich 2019, ``glass_blur``; (σ, reach d, rounds). Pixels are visited from the bottom right;
     each takes the current value of the one at an offset from {−d, …, d−1}². (The published code means to swap the two,

@@ -14,7 +14,7 @@ from curation.randomness import SampleRandom
 
 
 class Contrast(Corruption):
-    """Less contrast: every channel is drawn toward its own mean.
+    """Less contrast: every channel is moved toward its own mean.
 
     Source: Hendrycks & Dietterich 2019, ``contrast``.
     """
@@ -33,7 +33,7 @@ class Contrast(Corruption):
 
 
 class ElasticTransform(Corruption):
-    """Rubber: a random affine map (small images only), then small smooth displacements.
+    """Elastic deformation: a random affine map (small images only), then small smooth displacements.
 
     Source: Hendrycks & Dietterich 2019, ``elastic_transform`` (after Simard et al. 2003); (displacement α, its
     smoothness σ, jitter of the affine map's three points), all as shares of the shorter side. Constants imgaug: (α, σ)
@@ -121,7 +121,7 @@ def _sample(images: Tensor, x: Tensor, y: Tensor, *, edge_is_pixel_center: bool)
 
 
 class Pixelate(Corruption):
-    """Larger pixels: shrunk by box means, then enlarged by repetition.
+    """Pixelation: downsampled by box averaging, then upsampled by repetition.
 
     Source: Hendrycks & Dietterich 2019, ``pixelate``: PIL's ``resize`` with ``BOX`` down and up, rounded to 8 bits
     after columns and after rows. Constants imgaug: transferable-example curation uses severity 1.

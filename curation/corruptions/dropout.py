@@ -1,4 +1,4 @@
-"""The dropout kinds: pixels gone black, whole or one channel at a time."""
+"""The dropout kinds: pixels set to black, all channels together or one at a time."""
 
 from __future__ import annotations
 

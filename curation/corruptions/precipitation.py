@@ -20,7 +20,7 @@ _SNOWFLAKES = ((0.002, 0.025), (0.003, 0.05), (0.005, 0.075), (0.01, 0.12), (0.0
 
 
 class Rain(Corruption):
-    """Rain: one to three layers of light gray drops, drawn out by their fall.
+    """Rain: one to three layers of light gray drops, with motion blur along their fall.
 
     The layers are 8-bit pictures, cut off where imgaug cuts them. All drops are of one size and one gray; imgaug's size
     is 1 to 2 % of a picture, which at 32 px is the same, and its gray is the same but for nearly empty pictures.

@@ -20,7 +20,7 @@ _LABELS = 32
 
 
 class ColorQuantization(Corruption):
-    """Few colors, found by k-means in RGB or CIE Lab, one or the other at random; gray images: few grays.
+    """Few colors, found by k-means in RGB or CIE Lab, chosen at random; for gray images, few gray levels.
 
     Lloyd's rounds as in OpenCV, on 8-bit levels and with whole centers, so that every sum is exact in whatever order it
     is taken. imgaug starts from the same points of the color cube for every image, ours are drawn about them. Images

@@ -22,7 +22,7 @@ def luminance(images: Tensor) -> Tensor:
 
 
 class Snow(Corruption):
-    """Snow: flakes smeared by their fall over a whitened picture.
+    """Snow: flakes with motion blur over a brightened image.
 
     Source: Hendrycks & Dietterich 2019, ``snow``; (mean, σ, zoom, threshold, blur radius, blur σ, mix).
     With the cifar constants the flakes are an 8-bit picture, cut off rather than rounded before and after their fall,
@@ -71,7 +71,7 @@ def _cut_to_8_bits(layer: Tensor) -> Tensor:
 
 
 class Frost(Corruption):
-    """Frost on the lens: a random crop of one of our frost textures over the darkened picture.
+    """Frost on the lens: a random crop of one of our frost textures over the darkened image.
 
     The published corruption lays photographs of frosted windows over the image; ours are procedural
     (``frost_texture``), drawn after the photographs' brightness, contrast, color and spectrum.
@@ -104,7 +104,7 @@ class Frost(Corruption):
 
 
 class Fog(Corruption):
-    """Fog: a bright plasma cloud, then the old range of brightness again.
+    """Fog: a bright plasma cloud is added, then the original range of brightness is restored.
 
     Source: Hendrycks & Dietterich 2019, ``fog``; (amount, decay of the plasma's amplitude).
     """
@@ -128,7 +128,7 @@ class Fog(Corruption):
 
 
 class Brightness(Corruption):
-    """Too much light: the HSV value is raised, hue and saturation stay.
+    """Overexposure: the HSV value is raised, hue and saturation are kept.
 
     Source: Hendrycks & Dietterich 2019, ``brightness``.
     """

@@ -48,7 +48,7 @@ def evaluate(
         replace: take these settings where the name is kept with others; trainings that both need are not repeated.
 
     Raises: UsageError: recipes that cannot be compared, or a kept evaluation with other settings; CurationError:
-        a set that holds a test image, a set that cannot be filled, training that broke down; Cancelled.
+        a set that holds a test image, a set that cannot be filled, training that diverges; Cancelled.
     """
     begin(recipes, evaluation, workspace, name=name, replace=replace)
     return resume(workspace, name, engine=engine, report=report)

@@ -1,4 +1,4 @@
-"""Exporters: one file a format, and the one list of them."""
+"""Exporters, one file per format, and the list of all of them."""
 
 from curation.exporters.base import CuratedSet, Exporter
 from curation.exporters.folder import Folder

@@ -32,7 +32,7 @@ class CuratedSet:
 
     manifest: one row an image: sample_id, family, kind, severity, scores, label in [0, K), weight, …;
     images: (start, stop) → uint8 M×H×W×C of those rows; soft_labels: float32 N×K, rows sum to 1, or None: one-hot;
-    classes: K names; shape: (H, W, C); recipe_yaml: the recipe that makes it again; about: plain data for the
+    classes: K names; shape: (H, W, C); recipe_yaml: the recipe that reproduces it; about: plain data for the
     datasheet; files: what else lies in the export, by name, the goal model's weights above all; provenance: digests of
     samples and goal model; environment: see ``exporters.environment``.
     """
@@ -98,7 +98,9 @@ class CuratedSet:
             return
         if soft.shape != (len(self), classes):
             expected, got = f"{len(self)}×{classes}", "×".join(map(str, soft.shape))
-            raise CurationError(f"soft labels must be one row an image and one column a class, {expected}, got {got}")
+            raise CurationError(
+                f"soft labels must have one row per image and one column per class, {expected}, got {got}"
+            )
         wrong = np.flatnonzero(~((soft >= 0).all(1) & (abs(soft.sum(1) - 1) < 1e-4)))
         if len(wrong):
             raise CurationError(

@@ -24,7 +24,7 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         f"{len(curated.classes)} classes; {exporter.title}; "
         f"{'one-hot' if curated.soft_labels is None else 'soft'} labels.\n"
     )
-    parts += ["## Where it comes from\n", *_origin(about), "", *_families(curated)]
+    parts += ["## Source\n", *_origin(about), "", *_families(curated)]
     parts += _coverage(about.get("coverage") or [], curated.classes)
     if "entropy" in manifest:
         parts += ["", "| entropy (nats) | lowest | 25 % | median | 75 % | highest |", "|---|---|---|---|---|---|"]
@@ -46,8 +46,8 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         "## Limits\n",
         "- Uncertainty is measured under one goal model; another would choose other images.",
         "- Adversarial images are worst cases for that goal model, not for every model.",
-        "- Corruptions are synthetic; they stand for, and are not, what cameras and weather do.",
-        "- The license and the consent of the source's images apply to this set unchanged.",
+        "- Corruptions are synthetic approximations of what cameras and weather do.",
+        "- The license and consent terms of the source's images apply to this set unchanged.",
         *_again(curated),
     ]
     return "\n".join(parts) + "\n"
@@ -58,21 +58,22 @@ def _again(curated: CuratedSet) -> list[str]:
     trained = "the same only on the same kind of processor, with the same threads and precision"
     if curated.files:
         lines = [
-            f"- `recipe.yaml` and the goal model beside it ({', '.join(curated.files)}) make this set again from the "
-            "same source: on the same kind of processor the same bytes, on another the same images and labels, but for "
-            "a few adversarial images where rounding tips the sign of a gradient, and for the last digits of scores "
-            "(and of the goal model's soft labels). `SHA256SUMS` says whether it did, `curation verify` what differs.",
+            f"- `recipe.yaml` and the goal model beside it ({', '.join(curated.files)}) reproduce this set from the "
+            "same source: byte for byte on the same kind of processor; on another, with the same images and labels, "
+            "except for a few adversarial images, where rounding flips the sign of a gradient, and for the last digits "
+            "of scores (and of the goal model's soft labels). `SHA256SUMS` shows whether the bytes are equal; "
+            "`curation verify` lists what differs.",
             f"- A goal model that is trained again is {trained}.",
         ]
     else:
         lines = [f"- `recipe.yaml` trains the goal model again; it, and with it this set, is {trained}."]
     if curated.about.get("self_corrected"):
-        lines.append(f"- The strategy trains networks of its own; what they choose is {trained}.")
+        lines.append(f"- The strategy trains networks of its own; what those choose is {trained}.")
     return lines
 
 
 def _origin(about: dict[str, Any]) -> list[str]:
-    lines = [f"- Source: {about.get('source', 'unknown')}, {about.get('samples', 0):,} samples read"]
+    lines = [f"- Data: {about.get('source', 'unknown')}, {about.get('samples', 0):,} samples read"]
     if about.get("skipped"):
         lines.append(f"- {about['skipped']:,} samples could not be read and were skipped")
     lines.append(f"- Candidates: {about.get('candidates', 0):,} (clean images and their variants)")
@@ -89,8 +90,8 @@ def _origin(about: dict[str, Any]) -> list[str]:
 def _families(curated: CuratedSet) -> list[str]:
     """Return the table of mix and offsets."""
     lines = [
-        "## What was chosen\n",
-        "| family | images | share | candidates | passed over as too hard | hardness band |",
+        "## Selection\n",
+        "| family | images | share | candidates | skipped as too hard | hardness band |",
         "|---|---|---|---|---|---|",
     ]
     for family, summary in curated.about.get("families", {}).items():
@@ -109,7 +110,7 @@ def _coverage(groups: list[dict[str, Any]], classes: list[str]) -> list[str]:
         return []
     lines = [
         "",
-        f"Chosen to cover the others, {groups[0]['guarantee']}:",
+        f"Chosen for coverage, {groups[0]['guarantee']}:",
         "",
         "| family | class | chosen | of | within the radius of a chosen one | at random | radius |",
         "|---|---|---|---|---|---|---|",

@@ -38,7 +38,7 @@ def export(
         on_progress: told how many images are written; may raise to stop.
 
     Returns: destination.
-    Raises: CurationError: nothing to write, the place is taken, the disk is full or refuses; no half export is left.
+    Raises: CurationError: nothing to write, the folder is in use, the disk is full or refuses; no half export is left.
     """
     destination = Path(destination)
     curated.check()
@@ -62,9 +62,9 @@ def _check_place(destination: Path, overwrite: bool) -> None:
     if not os.path.lexists(destination) or (destination.is_dir() and not any(destination.iterdir())):
         return
     if not (destination / SUMS).is_file():
-        raise CurationError(f"{destination} exists and is not an export; choose a new folder, it is left as it is")
+        raise CurationError(f"{destination} exists and is not an export; it was left unchanged, choose a new folder")
     if not overwrite:
-        raise CurationError(f"{destination} holds an earlier export; choose another folder or allow to overwrite it")
+        raise CurationError(f"{destination} holds an earlier export; choose another folder or allow overwriting it")
 
 
 def _write_about(curated: CuratedSet, exporter: Exporter, folder: Path) -> None:
@@ -126,7 +126,9 @@ def _swap(partial: Path, destination: Path) -> None:
         if old.exists():
             old.rename(destination)
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-            raise CurationError(f"{destination} appeared meanwhile; choose another folder") from error
+            raise CurationError(
+                f"{destination} was created by another process in the meantime; choose another folder"
+            ) from error
         raise
     _sync_folder(destination.parent)
     shutil.rmtree(old, ignore_errors=True)

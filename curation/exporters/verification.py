@@ -81,11 +81,13 @@ def _source(provenance: Mapping[str, Any] | None, samples: str | None) -> Check:
 
 def _weights(folder: Path, provenance: Mapping[str, Any] | None) -> Check:
     if provenance is None:
-        return Check("weights", "unknown", "the goal model did not travel with exports of an earlier version")
+        return Check("weights", "unknown", "this export is of an earlier version, which did not include the goal model")
     goal = provenance["goal_model"]
     if goal["file"] is None:
-        words = "the recipe needs the goal model's earlier epochs, so it trains it again: the same weights come out on "
-        return Check("weights", "unknown", words + "the same kind of processor only")
+        words = (
+            "the recipe uses earlier epochs of the goal model, so it trains it again; the weights are the same only on "
+        )
+        return Check("weights", "unknown", words + "the same kind of processor")
     path = folder / goal["file"]
     if not path.is_file() or digest(path.read_bytes()) != goal["digest"]:
         return Check("weights", "differs", f"{goal['file']} is not the goal model that chose this set")

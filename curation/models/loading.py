@@ -129,7 +129,7 @@ def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[st
         (theirs, *width), (ours, *wanted) = found[head].shape, expected[head].shape
         if theirs != ours and width == wanted:
             raise CurationError(
-                f"weights file {path} is of a model that tells {theirs} classes apart, the data have {ours}; "
+                f"weights file {path} is of a model with {theirs} classes, the data has {ours}; "
                 "use weights trained on these classes"
             )
     wrong = [

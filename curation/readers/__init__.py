@@ -1,4 +1,4 @@
-"""Readers: one file a source format, and the one list of them."""
+"""Readers, one file per source format, and the list of all of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "recognize"]
 
 
 def recognize(source: str) -> dict[str, str]:
-    """Return the recipe's ``source`` for what a person types.
+    """Return the recipe's ``source`` for what a user types.
 
     Args: source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
         registered name wins over a path of that name (write ``./digits`` for the path).
@@ -44,4 +44,6 @@ def recognize(source: str) -> dict[str, str]:
         if reader.recognizes(path):
             return {"reader": reader.name, "path": str(path)}
     formats = "; ".join(reader.title for reader in READERS if reader.name not in alone)
-    raise UsageError(f"{source} is in no known format; known: {formats}; or name a data set: {', '.join(alone)}")
+    raise UsageError(
+        f"{source} is in no known format; known formats: {formats}; or name a data set: {', '.join(alone)}"
+    )

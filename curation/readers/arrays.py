@@ -60,7 +60,7 @@ def image_shape(shape: Sequence[int], dtype: np.dtype, *, where: str) -> tuple[i
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
         raise CurationError(f"{where} is {spelled}; {expected}: reshape it and save again")
     if 0 in shape:
-        raise CurationError(f"{where} is {spelled}, so it holds no image; save at least one for each of two classes")
+        raise CurationError(f"{where} is {spelled}, so it holds no images; save at least one for each of two classes")
     return int(shape[1]), int(shape[2]), int(shape[3]) if len(shape) == 4 else 1
 
 
@@ -92,7 +92,7 @@ def as_pixels(block: np.ndarray, *, row: str, start: int = 0) -> np.ndarray:
 def class_indices(labels: np.ndarray, *, images: int, where: str) -> tuple[np.ndarray, int]:
     """Return labels as int64 N and the number of classes K (the highest label + 1, or the row length).
 
-    Args: labels: integers N or N×1, or N×K rows of non-negative weights, of which the largest is taken.
+    Args: labels: integers N or N×1, or N×K rows of non-negative weights, of which the largest counts.
     Raises: CurationError naming the row: wrong type or shape, another N than ``images``, out of range, one class only.
     """
     if labels.ndim == 0 or len(labels) != images:
@@ -111,7 +111,7 @@ def class_indices(labels: np.ndarray, *, images: int, where: str) -> tuple[np.nd
         if wrong.any():
             at = int(wrong.argmax())
             raise CurationError(
-                f"{where} row {at} is {labels.reshape(-1)[at]}, out of range; labels count classes from 0 (0 … K − 1)"
+                f"{where} row {at} is {labels.reshape(-1)[at]}, out of range; labels must be class indices 0 … K − 1"
             )
         indices = labels.reshape(-1).astype(np.int64)
         classes = int(indices.max()) + 1
@@ -127,7 +127,7 @@ def check_two_classes(present: Sequence[object] | np.ndarray, *, where: str) -> 
 
 
 def _largest(labels: np.ndarray, where: str) -> np.ndarray:
-    """Argmax of N×K, in blocks so that a mapped file is never in memory at once."""
+    """Argmax of N×K, in blocks, so that a memory-mapped file is never loaded as a whole."""
     indices = np.empty(len(labels), np.int64)
     for at in range(0, len(labels), _BLOCK):
         block = np.asarray(labels[at : at + _BLOCK], dtype=np.float64)
@@ -135,7 +135,7 @@ def _largest(labels: np.ndarray, where: str) -> np.ndarray:
         if wrong.any():
             row = at + int(wrong.argmax())
             raise CurationError(
-                f"{where} row {row} is not a label: expected finite weights of at least 0, not all 0; repair that row"
+                f"{where} row {row} is not a label: expected finite, non-negative weights, not all 0; correct that row"
             )
         indices[at : at + _BLOCK] = block.argmax(axis=1)
     return indices

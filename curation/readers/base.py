@@ -1,6 +1,6 @@
 """The contract of a reader: open a source once, then read any range of positions from it.
 
-A position is a sample's place in the source's own order, and is its ``sample_id`` for ever. A sample that cannot be
+A position is a sample's index in the source's own order, and is its ``sample_id`` permanently. A sample that cannot be
 read leaves a gap and a ``Skipped`` line; it never shifts the others.
 """
 
@@ -33,8 +33,8 @@ class Chunk:
     """A run of samples.
 
     images: uint8 N×H×W×C, C = 1 or 3; labels: int64 N in [0, K); sample_ids: int64 N, rising; names: N strings
-    (file name or row), each once in the source, that let a person find the sample; skipped: what is missing and why;
-    notes: by sample_id, how a sample was changed where a person would not expect it ("first of 12 frames").
+    (file name or row), each once in the source, by which people find the sample; skipped: what is missing and why;
+    notes: by sample_id, how a sample was changed in a way that a person would not expect ("first of 12 frames").
     """
 
     images: np.ndarray
@@ -49,7 +49,7 @@ class Chunk:
         if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[3] not in (1, 3):
             raise ValueError(f"images must be uint8 N×H×W×1 or 3, got {self.images.dtype} {self.images.shape}")
         if not count == len(self.images) == len(self.labels) == len(self.sample_ids):
-            raise ValueError("images, labels, sample_ids and names must have one entry a sample")
+            raise ValueError("images, labels, sample_ids and names must have one entry per sample")
         if self.labels.dtype != np.int64 or self.sample_ids.dtype != np.int64:
             raise ValueError("labels and sample_ids must be int64")
 
@@ -85,7 +85,7 @@ class Reader(Plugin):
     """How to open one source format; the fields are what a recipe's ``source`` may say."""
 
     family = "reader"
-    split: str = Field("train", description="which part of the source: train, test or val, however it is spelled there")
+    split: str = Field("train", description="split of the source: train, test or val, however it is spelled there")
 
     @abstractmethod
     def open(self) -> Source:

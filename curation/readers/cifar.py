@@ -131,7 +131,9 @@ def _load(batches: _Batches) -> tuple[np.ndarray, np.ndarray, list[str]]:
     contents = _contents(batches)
     classes = contents[batches.meta].get(batches.classes_key)
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise CurationError(f"{batches.path}: {batches.meta} has no list {batches.classes_key!r}; get the file again")
+        raise CurationError(
+            f"{batches.path}: {batches.meta} has no list {batches.classes_key!r}; download the file again"
+        )
     images, labels = [], []
     for name in batches.names:
         where = f"{batches.path}: {name}"
@@ -140,7 +142,9 @@ def _load(batches: _Batches) -> tuple[np.ndarray, np.ndarray, list[str]]:
         if pixels is None or pixels.ndim != 2 or pixels.shape[1] != 3072 or not isinstance(batch_labels, list):
             raise CurationError(f"{where} is not a CIFAR batch: expected 'data' N×3072 and {batches.labels_key!r}")
         if len(batch_labels) != len(pixels):
-            raise CurationError(f"{where} has {len(batch_labels)} labels for {len(pixels)} images; get the file again")
+            raise CurationError(
+                f"{where} has {len(batch_labels)} labels for {len(pixels)} images; download the file again"
+            )
         images.append(pixels.reshape(-1, 3, 32, 32))
         labels += batch_labels
     indices, highest = class_indices(np.array(labels), images=len(labels), where=f"{batches.path}: labels")
@@ -172,7 +176,7 @@ def _members(archive: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
                     stream = tar.extractfile(member)
                     found[name] = stream.read() if stream else b""
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise CurationError(f"{archive} is damaged or incomplete ({error}); delete it and get it again") from None
+        raise CurationError(f"{archive} is damaged or incomplete ({error}); delete it and download it again") from None
     missing = [name for name in wanted if name not in found]
     if missing:
         raise CurationError(f"{archive} does not hold {', '.join(missing)}; is it the CIFAR python version?")
@@ -227,10 +231,10 @@ def _unpickle(raw: bytes, where: str) -> dict[str, Any]:
         value = _BatchUnpickler(io.BytesIO(raw), encoding="latin1").load()
     except _Forbidden as error:
         raise CurationError(
-            f"{where} asks to run {error}, which no CIFAR batch does, so it was refused; get the file from a safe place"
+            f"{where} asks to call {error}, which no CIFAR batch does; refused: use a file from a trusted source"
         ) from None
     except Exception as error:  # a broken pickle fails in any way: it is a program
-        raise CurationError(f"{where} is not a readable CIFAR batch ({error}); get the file again") from None
+        raise CurationError(f"{where} is not a readable CIFAR batch ({error}); download the file again") from None
     if not isinstance(value, dict):
         raise CurationError(f"{where} is not a CIFAR batch: expected a dictionary, got {type(value).__name__}")
     return value

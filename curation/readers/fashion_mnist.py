@@ -98,12 +98,14 @@ def _idx(file: Path, dimensions: int, stamp: str) -> np.ndarray:
     try:
         raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     except (EOFError, zlib.error, OSError) as error:
-        raise CurationError(f"{file} is damaged or incomplete ({error}); get it again") from None
+        raise CurationError(f"{file} is damaged or incomplete ({error}); download it again") from None
     head = 4 + 4 * dimensions
     if raw[:4] != bytes([0, 0, 8, dimensions]) or len(raw) < head:
-        raise CurationError(f"{file} is not an idx file of bytes in {dimensions} dimension(s); get it again")
+        raise CurationError(f"{file} is not an idx file of bytes in {dimensions} dimension(s); download it again")
     shape = tuple(int(size) for size in np.frombuffer(raw[4:head], ">u4"))
     if len(raw) - head != math.prod(shape):
         spelled = "×".join(map(str, shape))
-        raise CurationError(f"{file} says {spelled} bytes but holds {len(raw) - head}; it is incomplete: get it again")
+        raise CurationError(
+            f"{file} declares {spelled} bytes but holds {len(raw) - head}; it is incomplete: download it again"
+        )
     return np.frombuffer(raw, np.uint8, offset=head).reshape(shape)

@@ -23,7 +23,7 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 class Folder(EncodedReader):
     """Images in one sub-folder a class, at any depth below it; also inside ``train/`` and ``test/`` (or ``val/``).
 
-    Classes and files are taken in the order of their names, as torchvision's ImageFolder does. Every file is a sample:
+    Classes and files are sorted by name, as in torchvision's ImageFolder. Every file is a sample:
     one that is not an image is skipped and listed; only hidden files, Thumbs.db and desktop.ini are ignored.
     Files of a class whose names differ only in case or suffix (``a.png``, ``a.PNG``, ``a.jpg``) are all kept and noted.
     """
@@ -52,7 +52,9 @@ class Folder(EncodedReader):
             what = "holds files but no sub-folders" if any(root.iterdir()) else "is empty"
             raise CurationError(f"{root} {what}; put the images of each class into a sub-folder with the class's name")
         if unknown := [name for name in present if name not in classes]:
-            raise CurationError(f"{folder} has a class {unknown[0]!r} that {reference} has not; add or remove it there")
+            raise CurationError(
+                f"{folder} has a class {unknown[0]!r} that {reference} does not have; add it there or remove it here"
+            )
         check_two_classes(present, where=str(folder))
 
         source = FolderSource(folder, classes)
@@ -79,12 +81,12 @@ class FolderSource(EncodedSource):
     notes: dict[int, str] = field(default_factory=dict, repr=False)
 
     def add(self, label: int, files: list[str]) -> None:
-        """Append the files of one class, noting those that share a name but for case and suffix."""
+        """Append the files of one class, noting those whose names differ only in case or suffix."""
         first: dict[str, str] = {}
         for file in files:
             twin = first.setdefault(os.path.splitext(file)[0].casefold(), file)  # noqa: PTH122 a path would be slow
             if twin != file:
-                self.notes[len(self.files)] = f"has the same name as {twin} but for case or suffix"
+                self.notes[len(self.files)] = f"has the same name as {twin} except for case or suffix"
             self.files.append(file)
             self.labels.append(label)
 

@@ -17,7 +17,7 @@ from curation.readers.splits import arrays_by_split
 
 
 class NpyFolder(Reader):
-    """Images N×H×W(×C) in data.npy; labels in label.npy, integers N or rows N×K of which the largest is taken.
+    """Images N×H×W(×C) in data.npy; labels in label.npy, integers N or rows N×K, of which the largest counts.
 
     The format in which curated sets are exported: uint8 pixels, or floats in [0, 1], which are multiplied by 255.
     """

@@ -96,12 +96,12 @@ class ZipRows:
             self._stream = None
             raise self._damaged(error, start) from None
         if len(raw) < wanted:
-            raise self._damaged("its data end too early", start)
+            raise self._damaged("its data ends too early", start)
         return np.frombuffer(raw, self.dtype).reshape(stop - start, *self.shape[1:])
 
     def _damaged(self, error: object, row: int | None = None) -> CurationError:
         where = f"{self.path}: {self.array}" + (f" from row {row} on" if row is not None else "")
-        return CurationError(f"{where} is damaged or incomplete ({error}); get or save the file again")
+        return CurationError(f"{where} is damaged or incomplete ({error}); download or save the file again")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_stream": None}
@@ -112,7 +112,7 @@ def _members(path: Path) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise CurationError(f"{path} is not a complete .npz ({error}); get it or save it again") from None
+        raise CurationError(f"{path} is not a complete .npz ({error}); download or save it again") from None
 
 
 def _classes(path: Path, members: list[str], pairs: dict[str, tuple[str, str]], highest: int) -> list[str]:
@@ -123,7 +123,7 @@ def _classes(path: Path, members: list[str], pairs: dict[str, tuple[str, str]], 
         names = [str(name) for name in rows(0, rows.shape[0])] if rows.shape and rows.dtype.kind == "U" else []
         if len(names) < highest or len(set(names)) != len(names):
             raise CurationError(
-                f"{path}: classes must be an array of at least {highest} different texts, one for each label"
+                f"{path}: classes must be an array of at least {highest} different strings, one for each label"
             )
         return names
     for _, labels in pairs.values():

@@ -32,7 +32,7 @@ _BUFFER_BYTES = 1 << 20
 class Parquet(EncodedReader):
     """A column ``image`` or ``img`` of encoded bytes, plain or as {bytes, path}, and ``label`` (or ``fine_label``).
 
-    One file, or a folder of files, taken in the order of their names; splits are told by the names of the files or of
+    One file, or a folder of files, sorted by name; splits are recognized by the names of the files or of
     their folders (``train-00000-of-00002``, ``Training_0``, ``test/0000``). Labels are integers or text; class names
     come from Hugging Face's metadata when there.
     """
@@ -152,7 +152,7 @@ def _parquet(file: Path) -> Iterator[pq.ParquetFile]:
             yield opened
     except (pa.ArrowException, OSError) as error:
         why = str(error).splitlines()[0]
-        raise CurationError(f"{file} is not a complete Parquet file ({why}); get it or write it again") from None
+        raise CurationError(f"{file} is not a complete Parquet file ({why}); download or write it again") from None
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -210,7 +210,9 @@ def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
 def _classes(parts: list[_Part], chosen: list[_Part], *, where: str) -> list[str]:
     """Class names that hold for every split. Raises: CurationError for a label out of range, or for one class only."""
     if len({part.text for part in parts}) > 1:
-        raise CurationError(f"{where} has text labels in some files and numbers in others; write them alike")
+        raise CurationError(
+            f"{where} has text labels in some files and numbers in others; use the same kind in all of them"
+        )
     values = {value for part in parts for value in part.values}
     check_two_classes(sorted({value for part in chosen for value in part.values}), where=where)
     if parts[0].text:
@@ -223,7 +225,7 @@ def _classes(parts: list[_Part], chosen: list[_Part], *, where: str) -> list[str
                 with _parquet(part.file) as opened:
                     row = pc.index(opened.read([part.label]).column(0), value).as_py()
                 raise CurationError(
-                    f"{part.file} row {row} has label {value}, out of range; labels count classes from 0"
+                    f"{part.file} row {row} has label {value}, out of range; labels must be class indices from 0"
                     + (f" to {highest - 1}" if named else "")
                 )
     return list(named) or [str(index) for index in range(max(values) + 1)]

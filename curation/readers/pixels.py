@@ -1,4 +1,4 @@
-"""One encoded image (PNG, JPEG, …) to pixels: what is converted, what is refused, and both said."""
+"""One encoded image (PNG, JPEG, …) to pixels: what is converted, what is refused, and how both are reported."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Unreadable(Exception):
 def decode(content: bytes | Path, *, side_px: int | None, channels: int | None) -> tuple[np.ndarray, list[str]]:
     """Decode an image, turn it upright (EXIF) and bring it to a size and number of channels.
 
-    Alpha is laid on white; palettes, CMYK and the like become RGB; 16 bits are scaled to 8, floats in [0, 1] to
-    0 … 255; of an animation the first frame is taken. An image that is not ``side_px`` square is cropped to its
+    Alpha is composited on white; palettes, CMYK and the like become RGB; 16 bits are scaled to 8, floats in [0, 1] to
+    0 … 255; the first frame of an animation is used. An image that is not ``side_px`` square is cropped to its
     centered square and resized with antialiasing (bicubic).
 
     Args:
@@ -61,7 +61,7 @@ def decode(content: bytes | Path, *, side_px: int | None, channels: int | None) 
     except UnidentifiedImageError:
         raise Unreadable("it is not an image in a known format") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unreadable(f"it claims to be larger than {Image.MAX_IMAGE_PIXELS or 0:,} pixels") from None
+        raise Unreadable(f"it claims to have more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels") from None
     except Exception as error:  # decoders raise nearly anything on a broken file
         raise Unreadable(f"it is damaged ({str(error) or type(error).__name__})") from None
     return array.reshape(*array.shape[:2], -1), notes
@@ -71,7 +71,7 @@ def _bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except PermissionError:
-        raise Unreadable("it may not be read (no permission)") from None
+        raise Unreadable("no permission to read it") from None
     except OSError as error:
         raise Unreadable(f"it could not be read ({error.strerror or error})") from None
 
@@ -81,7 +81,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.float32)
     white = 1.0 if image.mode == "F" else 65535.0
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > white:
-        raise Unreadable(f"it has pixels outside 0 … {white:g}, so what is white is unknown")
+        raise Unreadable(f"it has pixels outside 0 … {white:g}, so the value of white is unknown")
     return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
 
 
@@ -92,12 +92,12 @@ def _channels(image: Image.Image, channels: int | None, notes: list[str]) -> Ima
         with_alpha = image.convert("RGBA")
         lowest, _ = with_alpha.getchannel("A").getextrema()
         if isinstance(lowest, int) and lowest < 255:
-            notes.append("transparency laid on white")
+            notes.append("transparency composited on white")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, with_alpha)
     elif image.mode not in ("1", "L", "RGB"):
-        notes.append(f"{'palette' if image.mode in ('P', 'PA') else image.mode} turned into RGB")
+        notes.append(f"{'palette' if image.mode in ('P', 'PA') else image.mode} converted to RGB")
     if channels == 1 and mode == "RGB":
-        notes.append("color turned gray")
+        notes.append("color converted to gray")
         image, mode = image.convert("RGB"), "L"
     return image.convert("RGB" if channels == 3 else mode)

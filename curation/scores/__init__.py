@@ -13,7 +13,7 @@ SCORES = Registry[Score]("score", (Entropy, Gini, Margin, McEntropy, MutualInfor
 
 
 def scores_of(*, passes: bool) -> list[type[Score]]:
-    """Return the scores that can be told: all where there are Monte Carlo passes, else those of one forward pass."""
+    """Return the scores that can be computed: all with Monte Carlo passes, else those of a single forward pass."""
     return [score for score in SCORES if passes or score.uses == "logits"]
 
 

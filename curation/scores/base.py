@@ -1,4 +1,4 @@
-"""The contract of a score: how near a sample is to the decision boundary, from the goal model's logits alone."""
+"""The contract of a score: how close a sample is to the decision boundary, from the goal model's logits alone."""
 
 from __future__ import annotations
 

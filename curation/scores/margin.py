@@ -1,4 +1,4 @@
-"""The margin between the two likeliest classes."""
+"""The margin between the two most likely classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from curation.scores.base import Score, Values
 
 
 class Margin(Score):
-    """p₁ − p₂ of the two likeliest classes: 0 (on the boundary between them) … 1 (certain); small is hard.
+    """p₁ − p₂ of the two most likely classes: 0 (on the boundary between them) … 1 (certain); small is hard.
 
     Source: Scheffer, Decomain & Wrobel 2001, "Active Hidden Markov Models for Information Extraction".
     """

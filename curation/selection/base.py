@@ -1,4 +1,4 @@
-"""The contract of a selector: which of a group's candidates are preferred when there are more than are needed."""
+"""The contract of a selector: which of a group's candidates are preferred when there are more than needed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Group:
     """The candidates of one family, or of one class of it when classes are balanced, by rising candidate_id.
 
     family: theirs; positions: int64 N, rising positions in it; order: uint32 N, falls as hardness rises; bounded: a
-    floor is set, so that the quota is drawn inside the band instead of from its top; one_per_sample: take no two of one
-    sample; given: int64, rising positions in the family of what was taken by hand; coverage_run: computes a coverage
-    strategy's order, None: it was computed before.
+    floor is set, so that the quota is drawn inside the band instead of from its top; one_per_sample: choose at most one
+    candidate of a sample; given: int64, rising positions in the family of what was included by hand; coverage_run:
+    computes a coverage strategy's order, None: it was computed before.
     """
 
     family: Family
@@ -54,14 +54,14 @@ class Group:
 
 
 class Selector(Plugin):
-    """One way to fill a quota. A member writes ``prefer``; ``__call__`` takes the most preferred."""
+    """One way to fill a quota. A member writes ``prefer``; ``__call__`` chooses the most preferred."""
 
     family = "selector"
     within: ClassVar[Within] = "boundary"
     """What it chooses from where the recipe does not say."""
 
     follows: ClassVar[str | None] = None
-    """A stage, and the column of the pool with the order it works out, uint32: ``NEVER`` for what is not chosen."""
+    """A stage, and the column of the pool with the order it computes, uint32: ``NEVER`` for what is not chosen."""
 
     by_coverage: ClassVar[bool] = False
     """It chooses by how well the chosen cover the others; see ``selection.coverage``."""
@@ -81,7 +81,7 @@ class Selector(Plugin):
 
     @abstractmethod
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
-        """Return uint32 N: the smaller, the sooner a candidate is taken; equal ones go by candidate_id.
+        """Return uint32 N: smaller values are chosen first; ties are broken by candidate_id.
 
         A greedy member may stop ordering after ``need`` candidates (all, when ``one_per_sample``).
         """

@@ -11,7 +11,8 @@ from curation.selection.random import uniform
 
 
 class Boundary(Selector):
-    """From the offset downward until the quota is full; with a floor, uniformly at random inside the band.
+    """The hardest candidates below the offset until the quota is full; with a floor, uniformly at random inside the
+    band.
 
     Source: Wang & Fang 2022, "Goal-Oriented Data-Centric Robust Learning".
     """

@@ -41,25 +41,28 @@ class CoverageSettings(Settings):
     families: list[Literal["clean", "corruption", "adversarial"]] = Field(
         ["clean", "corruption", "adversarial"],
         min_length=1,
-        description="chosen by coverage; the other families by the boundary strategy",
+        description="families chosen by coverage; the others are chosen by the boundary strategy",
     )
     space: SpaceName = Field(
         "features",
-        description="where images lie: features (penultimate layer), softmax_gradient (p − y), last_layer_gradient",
+        description="embedding space: features (penultimate layer), softmax_gradient (p − y), last_layer_gradient",
     )
     epochs: list[int] = Field(
-        [], description="kept epochs of the goal model whose spaces are joined; empty: its own epoch"
+        [], description="kept epochs of the goal model whose embeddings are concatenated; empty: the epoch in use"
     )
-    metric: Literal["l2", "cosine"] = Field("l2", description="distance: Euclidean, or 1 − cosine similarity")
+    metric: Literal["l2", "cosine"] = Field(
+        "l2", description="distance: l2 (Euclidean) or cosine (1 − cosine similarity)"
+    )
     classwise: bool = Field(
         True,
-        description="cover every class by itself, with a quota by its size; by the labels as they are: off where many "
-        "are wrong",
+        description="cover each class separately, with a quota in proportion to its size; uses the labels as they "
+        "are, so turn it off where many are wrong",
     )
     radius: float | None = Field(
         None,
         gt=0,
-        description="of set cover, in the space's unit; None: as large as the quota needs to cover all",
+        description="radius of set cover, in units of the embedding space; None: the radius with which the quota "
+        "covers most",
     )
     greedy: Literal["lazy", "stochastic"] = Field(
         "lazy",
@@ -214,7 +217,7 @@ class CoverageSelector(Selector):
     by_coverage: ClassVar[bool] = True
 
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
-        """Return the order of choice: worked out now, where the group says how, else as it is in the pool."""
+        """Return the order of choice: computed now, where the group says how, else as it is in the pool."""
         if group.coverage_run is not None:
             return group.coverage_run.order(self, group, need, seed=seed)
         order = group.family.given_order
@@ -273,7 +276,7 @@ class SetCover(CoverageSelector):
 
     def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
         """Choose the centers of balls, greedily; see ``CoverageSelector.choose``."""
-        assert settings.radius is not None, "worked out before, where the recipe leaves it open"
+        assert settings.radius is not None, "computed before, where the recipe leaves it open"
         return set_cover(points, radius=settings.radius, count=count, metric=settings.metric, **more)
 
 
@@ -293,7 +296,7 @@ class KCenter(CoverageSelector):
 
 
 class KMeans(CoverageSelector):
-    """The candidates nearest to the centers of k-means."""
+    """The candidates nearest to the centers of k-means clusters."""
 
     name: ClassVar[str] = "k_means"
     title: ClassVar[str] = "k-means centers"

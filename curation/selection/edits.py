@@ -30,8 +30,8 @@ def find(families: dict[str, Family], names: list[str], *, where: str) -> dict[s
     known = np.any([hit for _, hit in found.values()], axis=0)
     if not known.all():
         raise UsageError(
-            f"{where}: candidate {names[int(np.argmin(known))]} is not in the pool; remove it, or make its kind and "
-            "severity a variant again"
+            f"{where}: candidate {names[int(np.argmin(known))]} is not in the pool; remove it, or add its kind and "
+            "severity to the recipe's variants again"
         )
     return {name: at for name, (at, _) in found.items()}
 

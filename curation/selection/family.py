@@ -1,4 +1,4 @@
-"""One family's part of the pool, in the order in which everything is decided: by rising candidate_id."""
+"""One family's part of the pool, by ascending candidate_id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pool: one table with a row a candidate, and the names by which candidates are known for ever."""
+"""The pool: a table with one row per candidate, and the permanent names of candidates."""
 
 from __future__ import annotations
 

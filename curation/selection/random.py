@@ -1,4 +1,4 @@
-"""The baseline: any candidate of the family, whatever its score."""
+"""Random selection: any candidate of the family, regardless of its score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Self-correction, the compared scheme: train, add the candidates nearest to what is still wrong, train again."""
+"""Self-correction, a published baseline: train, add the candidates nearest to what is misclassified, repeat."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def correct(
 
     A seeded share of the samples, by class, is validation: some of their images, in the quotas' proportions and of no
     family more than there are such samples, are classified, and none of theirs is ever chosen. A part of every quota is
-    taken at random. Each round trains a network on what is chosen and adds, in every family, an equal part of what is
+    chosen at random. Each round trains a network on what is chosen and adds, in every family, an equal part of what is
     left: for each misclassified image the k nearest candidates of its class that are not chosen yet, k being the
     smallest that suffices; nearest neighbors come before second nearest, and so on. What cannot be filled so, because
     nothing is misclassified or those classes have no more candidates, is filled at random and counted in ``history``.
@@ -90,7 +90,7 @@ def correct(
     scheme.check()
     state = resume or {"key": scheme.key, "chosen": [], "history": [], "seconds": 0.0}
     if state["key"] != scheme.key:
-        raise CurationError("the kept rounds of self-correction are of other settings or candidates; start anew")
+        raise CurationError("the stored rounds of self-correction belong to other settings or candidates; start over")
     started, before = time.perf_counter(), state["seconds"]
     for index in range(len(state["history"]), settings.rounds + 1):
         added, row = scheme.run(index, np.array([name for name, _ in state["chosen"]], dtype=np.int64), report)
@@ -175,8 +175,8 @@ class _Scheme:
             there = int((self.free["family"] == family).sum())
             if quota > there:
                 raise CurationError(
-                    f"{family}: {quota:,} wanted, {there:,} there beside the validation samples; lower the budget or "
-                    "validation_share"
+                    f"{family}: {quota:,} wanted, {there:,} available besides the validation samples; lower the "
+                    "budget or validation_share"
                 )
 
     def shuffled(self, ids: pd.Series, *stream: str) -> np.ndarray:
@@ -220,7 +220,7 @@ class _Scheme:
         return added, {"round": index, **counts, "added": len(added), "at_random": at_random}
 
     def misclassified(self, chosen: pd.DataFrame, index: int, report: Report) -> pd.DataFrame:
-        """Train a network from scratch and return the validation images that it gets wrong."""
+        """Train a network from scratch and return the validation images that it misclassifies."""
         settings, before, total = self.settings, self.work(index - 1), self.work(self.settings.rounds)
         seed = settings.train.seed
         if seed is None:

@@ -135,7 +135,7 @@ def shortage_of(
     if floor is not None and any_at_all:
         ways.append("move its floor")
     if not ways:
-        ways.append("make its variants or take it out of the mix")
+        ways.append("add variants of it or remove it from the mix")
     others = len(short) - 1
     more = f" and {others} more class{'es' if others > 1 else ''}" if others else ""
     who = family if label is None else f"{family}, class {label}{more}"

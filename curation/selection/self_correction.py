@@ -1,4 +1,4 @@
-"""Self-correction, the compared scheme: its settings, and the selector that follows the order it found."""
+"""Self-correction, a published baseline: its settings, and the selector that uses its order."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from curation.training.settings import Training
 
 
 class SelfCorrection(Settings):
-    """How a set is grown from what a network, trained on the set so far, still gets wrong."""
+    """How a set is grown from the images that a network trained on the set so far misclassifies."""
 
     validation_share: float = Field(0.1, gt=0, lt=1, description="share of the samples held out for validation")
-    initial_share: float = Field(0.2, gt=0, lt=1, description="share of the budget taken at random before round 1")
-    rounds: int = Field(5, ge=1, le=100, description="number of trainings; the set grows equally after each")
+    initial_share: float = Field(
+        0.2, gt=0, lt=1, description="share of the budget that is chosen at random before round 1"
+    )
+    rounds: int = Field(5, ge=1, le=100, description="number of trainings; the set grows by the same number after each")
     architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
     train: Training = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
 
 
 class SelfCorrected(Selector):
-    """What self-correction chose first, first; score, offset and floor are ignored, what it left out is never taken.
+    """The order in which self-correction chose; score, offset and floor are ignored, and nothing else is selected.
 
     Source: Data Boosting, the self-correction scheme that Wang & Fang 2022 compare with.
     """
 
     name: ClassVar[str] = "self_correction"
-    title: ClassVar[str] = "Self-correction: nearest to what a model still gets wrong"
+    title: ClassVar[str] = "Self-correction: nearest to what a model misclassifies"
     within: ClassVar[Within] = "family"
     follows: ClassVar[str | None] = "self_correction"
 

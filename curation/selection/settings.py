@@ -79,13 +79,13 @@ class ClassBalance(Settings):
 
 
 class Edits(Settings):
-    """What a person decided by hand; it overrides every rule."""
+    """Manual edits; they override every rule."""
 
-    include: list[str] = Field([], description="candidates taken first, within their family's quota: 17, 17/fog/3")
-    exclude: list[str] = Field([], description="candidates that are never taken and not ranked")
+    include: list[str] = Field([], description="candidates always included, within their family's quota: 17, 17/fog/3")
+    exclude: list[str] = Field([], description="candidates that are never included and not ranked")
     relabel: dict[int, int] = Field({}, description="sample_id: label in [0, K), for the sample and all its variants")
     drop: list[int] = Field([], description="sample ids left out with all their variants, such as broken images")
-    confirmed: list[int] = Field([], description="sample ids whose label was checked and is right")
+    confirmed: list[int] = Field([], description="sample ids whose label was checked and confirmed")
 
     @field_validator("include", "exclude", mode="before")
     @classmethod
@@ -125,8 +125,8 @@ class Selection(Settings):
     coverage: CoverageSettings = Field(CoverageSettings(), description="how the coverage strategies measure and choose")
     score: str = Field(
         "entropy",
-        description="what hard means: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − p₂)); of "
-        "Monte Carlo dropout mc_entropy, mutual_information (both nats) or variation_ratio",
+        description="score that measures hardness: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − "
+        "p₂)); of Monte Carlo dropout mc_entropy, mutual_information (both nats) or variation_ratio",
     )
     offset_by: Literal["rank", "score"] = Field("rank", description="unit of offset and floor: rank share, or score")
     offset: Edges = Field(
@@ -138,14 +138,14 @@ class Selection(Settings):
         Edges(), description="optional lower edge, in the offset's unit; the quota is then drawn inside the band"
     )
     class_balance: ClassBalance = Field(
-        ClassBalance(), description="equal quotas, and a ranking of its own, for every class"
+        ClassBalance(), description="equal quotas for all classes, each ranked separately"
     )
     variants_per_sample: Literal["all", "one", "hardest"] = Field(
         "all",
-        description="all: any; one: at most one corrupted or adversarial copy of a sample; "
+        description="all: any number; one: at most one corrupted or adversarial copy of a sample; "
         "hardest: in each family only a sample's highest-score copy is a candidate",
     )
-    edits: Edits = Field(Edits(), description="decisions made by hand")
+    edits: Edits = Field(Edits(), description="manual edits: included, excluded, relabeled, dropped and confirmed")
 
     @field_validator("strategy")
     @classmethod
@@ -178,7 +178,7 @@ class Selection(Settings):
         for family, share in shares.items():
             if not 0 <= share < 1:
                 raise ValueError(
-                    f"{family} must be a rank share in [0, 1); 0.05 passes over the hardest 5 %, and with "
+                    f"{family} must be a rank share in [0, 1); 0.05 skips the hardest 5 %, and with "
                     "offset_by: score it would be an absolute score"
                 )
         return Edges(**shares)

@@ -1,4 +1,4 @@
-"""How much each chosen image counts in training, and which of them stand for the same: by what lies around them."""
+"""Sample weights and clusters of the chosen images, from the candidates around them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class Weights(Settings):
 
     by: Literal["none", "cluster_size", "within_radius", "label_agreement"] = Field(
         "none",
-        description="none: all 1; cluster_size: how many its cluster holds; within_radius: how many candidates of its "
-        "family lie within the radius (one radius favors dense classes); label_agreement: the share of its cluster "
-        "with its label",
+        description="none: all 1; cluster_size: the number of candidates in its cluster; within_radius: "
+        "the number of candidates of its family within the radius (one radius favors dense classes); label_agreement: "
+        "the share of its cluster with its label",
     )
     radius: float | None = Field(
         None,
         gt=0,
         description="clusters are balls of this radius over the chosen images, and are exported for cluster sampling; "
-        "None: a cluster is what lies nearest to one chosen image",
+        "None: each chosen image has its own cluster, the candidates nearest to it",
     )
 
     @model_validator(mode="after")
     def _measurable(self) -> Weights:
         if self.by == "within_radius" and self.radius is None:
-            raise ValueError("by within_radius needs a radius, in the unit of selection.coverage.space")
+            raise ValueError("by within_radius needs a radius, in units of selection.coverage.space")
         return self
 
     @property
     def asked(self) -> bool:
-        """Whether there is anything to work out."""
+        """Whether there is anything to compute."""
         return self.by != "none" or self.radius is not None
 
 

@@ -1,1 +1,1 @@
-"""Training a classifier: its settings, its batches, its objective, and the loop that can stop and go on to the bit."""
+"""Training a classifier: its settings, its batches, its objective, and a loop that resumes to the bit."""

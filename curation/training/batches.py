@@ -1,4 +1,4 @@
-"""The batches of an epoch: drawn, moved to the device, shifted, mirrored, cut, mixed and blurred by noise there."""
+"""The batches of an epoch: sampled, moved to the device and augmented there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trainings tell of their samples: how far each label was ahead, and how often it was learned and lost again."""
+"""Training dynamics of samples: the mean margin of each label, and how often it was learned and forgotten."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Dynamics:
 
     @classmethod
     def restored(cls, state: dict[str, np.ndarray]) -> Self:
-        """Return what a ``state`` was taken of."""
+        """Return the dynamics that a ``state`` was made from."""
         found = cls(len(state["sum"]))
         found._epochs, found._sum = int(state["epochs"]), state["sum"].copy()
         found._right, found._learned = state["right"].copy(), state["learned"].copy()

@@ -94,7 +94,9 @@ class Learner:
                 except RuntimeError as error:
                     compiler = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
                     if self.settings.compile and compiler:
-                        raise CurationError("this network cannot be compiled here; set compile: false") from error
+                        raise CurationError(
+                            "this network cannot be compiled on this machine; set compile: false"
+                        ) from error
                     raise
 
     def _gradients(self, batch: Batch, change: Tensor | None) -> Learned:
@@ -195,7 +197,7 @@ class Learner:
             self.model.load_state_dict(self._average)
         if not all(value.isfinite().all() for value in self._named.values()):
             raise CurationError(
-                "training broke down in its last step: a weight is not finite; use a learning_rate below "
+                "training diverged in its last step: a weight is not finite; use a learning_rate below "
                 f"{self.settings.learning_rate:g}"
             )
         self.model.eval()

@@ -1,4 +1,4 @@
-"""What training makes small: cross-entropy with hard or soft labels, less a reward for unsure predictions."""
+"""The training objective: cross-entropy with hard or soft labels, minus an entropy regularization."""
 
 from __future__ import annotations
 

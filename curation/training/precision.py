@@ -1,4 +1,4 @@
-"""In which arithmetic a network is trained, and how the same bits come out again."""
+"""The precision in which a network is trained, and deterministic computation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The learning rate of every step: a linear rise, then half a cosine down to zero."""
+"""The learning rate of every step: linear warm-up, then cosine annealing to zero."""
 
 from __future__ import annotations
 

@@ -64,45 +64,58 @@ class Training(Settings):
     model_config = ConfigDict(extra="allow")
 
     preset: Literal["fast", "contest"] | None = Field(None, description="a named schedule; explicit fields override it")
-    method: MethodName = Field("plain", description="the training method; its own parameters are written beside it")
+    method: MethodName = Field(
+        "plain", description="the training method; its own parameters are further fields of this block"
+    )
     epsilon: Radius = EPSILON
     steps: Steps = STEPS
     beta: Beta = BETA
     epochs: int = Field(6, ge=1, description="passes over the images")
-    batch_size: int = Field(128, ge=2, description="images in one step")
-    learning_rate: float = Field(0.1, gt=0, description="highest learning rate")
-    warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps over which the rate rises to its highest")
-    anneal: Literal["step", "epoch"] = Field("step", description="how often the rate falls along its cosine")
+    batch_size: int = Field(128, ge=2, description="batch size: images per step")
+    learning_rate: float = Field(0.1, gt=0, description="maximum learning rate")
+    warm_up: float = Field(
+        0.1, ge=0, lt=1, description="fraction of the steps over which the learning rate rises linearly to its maximum"
+    )
+    anneal: Literal["step", "epoch"] = Field(
+        "step", description="how often the learning rate is annealed along the cosine"
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum; 0: none")
-    nesterov: bool = Field(True, description="Nesterov's form of momentum")
-    weight_decay: float = Field(5e-4, ge=0, description="L2 penalty")
+    nesterov: bool = Field(True, description="use Nesterov momentum")
+    weight_decay: float = Field(5e-4, ge=0, description="weight decay (L2 penalty)")
     decay_norms: bool = Field(True, description="apply weight decay to biases and batch norms too")
     average: float = Field(
-        0.0, ge=0, lt=1, description="decay of the moving average of the weights; 0: the last weights"
+        0.0, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no averaging"
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of each label spread over all classes")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="label smoothing: share of each label that is spread over all classes"
+    )
     entropy_weight: float = Field(
-        0.0, ge=0, description="entropy regularization: reward for the entropy of the predictions"
+        0.0,
+        ge=0,
+        description="entropy regularization: weight of the predictions' entropy, which is subtracted from the loss",
     )
-    augment: bool = Field(True, description="shift the images at random, and mirror them where flip says so")
-    crop_padding_px: int = Field(2, ge=0, description="largest random shift, over a black border")
-    flip: bool = Field(False, description="mirror half of the images; not for digits and letters")
-    cutout_px: int = Field(0, ge=0, description="side of a square blacked out at random; 0: none")
-    cutmix: float = Field(0.0, ge=0, description="CutMix: α of Beta(α, α), one box a batch; 0: none")
+    augment: bool = Field(True, description="augment: shift the images at random, and mirror them if flip is set")
+    crop_padding_px: int = Field(2, ge=0, description="largest random shift in pixels, padded with black")
+    flip: bool = Field(False, description="mirror images horizontally with probability ½; not for digits and letters")
+    cutout_px: int = Field(0, ge=0, description="Cutout: side of the randomly placed black square in pixels; 0: none")
+    cutmix: float = Field(0.0, ge=0, description="CutMix: α of Beta(α, α), one box per batch; 0: none")
     mixup: float = Field(0.0, ge=0, description="mixup: α of Beta(α, α); 0: none")
     noise: PixelFloat = Field(0.0, ge=0, le=1, description="standard deviation of Gaussian noise added to the pixels")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of the last features dropped")
-    drop_block: float = Field(0.0, ge=0, lt=1, description="share of the last feature map dropped, in squares")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability of the features before the last layer")
+    drop_block: float = Field(
+        0.0, ge=0, lt=1, description="DropBlock: share of the last feature map that is dropped, in squares"
+    )
     precision: Precision = Field(
         "float32",
         description="of the network's arithmetic; auto: bfloat16 where the processor has it (CUDA; CPUs with "
         "AVX512-BF16 or AMX), else float32; which of them it was is written into the recipe",
     )
     threads: int = Field(
-        2, ge=1, le=256, description="threads on a CPU, whatever the machine has: their number decides the rounding"
+        2, ge=1, le=256, description="number of CPU threads, independent of the machine, because it affects rounding"
     )
     compile: bool = Field(
-        False, description="compile the network first; takes about a minute, worthwhile for long runs on CUDA"
+        False,
+        description="compile the network first (torch.compile); takes about a minute, worthwhile for long runs on CUDA",
     )
     seed: int | None = Field(None, ge=0, lt=2**31, description="random seed; None: the recipe's")
 
@@ -132,7 +145,7 @@ class Training(Settings):
         if self.cutmix and self.mixup:
             raise ValueError("cutmix and mixup cannot both be above 0; choose one")
         if self.compile and (self.dropout or self.drop_block):
-            raise ValueError("compile and dropout or drop_block cannot be combined; leave one out")
+            raise ValueError("compile cannot be combined with dropout or drop_block; leave one out")
         return self
 
     def how(self) -> Method:

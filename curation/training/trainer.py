@@ -1,4 +1,4 @@
-"""Training a classifier from scratch, plainly or adversarially, epoch by epoch, to the bit resumable."""
+"""Training a classifier from scratch, epoch by epoch, resumable to the bit."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def train(
             weights (averaged, where asked for) and is in evaluation mode.
         images: uint8 N×H×W×C, N ≥ 2; may be memory-mapped: one batch at a time is read.
         labels: integers N in [0, K), or soft labels, floats N×K, each row non-negative with a sum of 1.
-        seed: of order, augmentation and adversarial starts; the settings' own goes before it. Each epoch's draws derive
+        seed: of order, augmentation and adversarial starts; a seed in the settings overrides it. Each epoch's draws
+        derive
             from it and the epoch's number: going on from a ``state`` gives the same weights, to the bit on the same
             kind of processor, as never having stopped.
         weights: floats N ≥ 0: how much each sample counts; a batch's loss is the weighted mean. None: all the same.
@@ -157,7 +158,7 @@ def _rate(settings: Training, steps_an_epoch: int, step: int) -> float:
 def _check_loss(loss: float, epoch: int, settings: Training) -> None:
     if not math.isfinite(loss) or loss > DIVERGED_NATS:
         raise CurationError(
-            f"training broke down in epoch {epoch + 1}: the loss is {loss:g}; use a learning_rate below "
+            f"training diverged in epoch {epoch + 1}: the loss is {loss:g}; use a learning_rate below "
             f"{settings.learning_rate:g}"
         )
 
@@ -168,13 +169,13 @@ def _restore(learner: Learner, state: dict[str, Any]) -> int:
         learner.restore(state)
         return int(state["epoch"])
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise CurationError("the state to go on from belongs to another model or other settings; start over") from None
+        raise CurationError("the state to resume from belongs to another model or other settings; start over") from None
 
 
 def _check(
     model: nn.Module, images: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, device: torch.device
 ) -> int:
-    """Return how many classes the model tells apart. Raises: CurationError naming what does not fit."""
+    """Return the number of classes of the model. Raises: CurationError naming what does not fit."""
     if images.dtype != np.uint8 or images.ndim != 4:
         raise CurationError(f"training takes uint8 images N×H×W×C, got {images.dtype} {images.shape}")
     if len(images) < 2 or labels.shape[:1] != (len(images),) or labels.ndim > 2:
@@ -184,11 +185,13 @@ def _check(
         _check_soft(labels, classes)
     else:
         if labels.dtype.kind not in "iu":
-            raise CurationError(f"training takes whole numbers as labels, or a row of shares each, got {labels.dtype}")
+            raise CurationError(
+                f"training takes integer labels, or one row of probabilities per image, got {labels.dtype}"
+            )
         if labels.min() < 0:
             raise CurationError(f"training takes labels in 0 … K − 1, got {labels.min()}")
         if labels.max() >= classes:
-            raise CurationError(f"the model tells {classes} classes apart, got a label {labels.max()}")
+            raise CurationError(f"the model has {classes} classes, got a label {labels.max()}")
     if weights is not None:
         _check_weights(weights, len(images))
     return classes
@@ -196,14 +199,14 @@ def _check(
 
 def _check_soft(labels: np.ndarray, classes: int) -> None:
     if labels.shape[1] != classes:
-        raise CurationError(f"the model tells {classes} classes apart, got soft labels of {labels.shape[1]} shares")
+        raise CurationError(f"the model has {classes} classes, got soft labels for {labels.shape[1]}")
     sums = labels.sum(1, dtype=np.float64)
     wrong = np.flatnonzero(~((labels.min(1) >= 0) & (abs(sums - 1) < 1e-3)))
     if len(wrong):
         row = int(wrong[0])
         raise CurationError(
-            f"soft labels must be non-negative and sum to 1 in each row, got a sum of {sums[row]:g} and a least "
-            f"share of {labels[row].min():g} in row {row}; divide each row by its sum"
+            f"soft labels must be non-negative and sum to 1 in each row, got a sum of {sums[row]:g} and a "
+            f"smallest value of {labels[row].min():g} in row {row}; divide each row by its sum"
         )
 
 

@@ -376,15 +376,15 @@ def test_wrong_input_is_explained(member: type[Attack], model: nn.Module, batch:
         ((images[0], labels, seeds), "takes float32 images"),
         ((images * 255, labels, seeds), "divide uint8 by 255"),
         ((images - torch.nan, labels, seeds), r"pixels in \[0, 1\]"),
-        ((images, labels[1:], seeds), "one int64 label an image"),
-        ((images, labels.float(), seeds), "one int64 label an image"),
+        ((images, labels[1:], seeds), "one int64 label per image"),
+        ((images, labels.float(), seeds), "one int64 label per image"),
         ((images, labels - 1, seeds), "labels in 0 … K − 1, got -1"),
-        ((images, labels, seeds[1:]), "one seed an image"),
+        ((images, labels, seeds[1:]), "one seed per image"),
     ]:
         with pytest.raises(CurationError, match=words):
             attack(model, wrong[0], wrong[1], seeds=wrong[2])
     if attack.most_passes(4):
-        with pytest.raises(CurationError, match="tells 4 classes apart, but label"):
+        with pytest.raises(CurationError, match=r"has 4 classes, but .* was given label"):
             attack(model, images, labels + 4, seeds=seeds)
 
 

@@ -294,7 +294,7 @@ def test_models_without_the_features_are_explained(network: Callable[[], nn.Modu
 
 def test_donors_that_do_not_fit_are_explained(model: nn.Module, batch: Batch) -> None:
     images, labels, seeds = batch
-    with pytest.raises(CurationError, match="borrows images of other classes and has none; call with_donors"):
+    with pytest.raises(CurationError, match="needs images of other classes and has none; call with_donors"):
         StyleTransfer()(model, images, labels, seeds=seeds)
     with pytest.raises(CurationError, match="of the same size, got 1×8×8 for 1×16×16"):
         StyleTransfer().with_donors(images[:, :, :8, :8], labels)(model, images, labels, seeds=seeds)

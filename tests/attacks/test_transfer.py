@@ -240,7 +240,7 @@ def test_bad_surrogates_are_explained(models: list[nn.Module], tmp_path: Path) -
     for architecture, file, words in [
         ("tiny_resnet", tmp_path / "none.pt", "there is no readable file .*none.pt; give a safetensors file"),
         ("tiny_resnet", broken, "surrogate tiny_resnet: weights file .*broken.pt is damaged"),
-        ("tiny_resnet", others, "of a model that tells 10 classes apart, the data have 4"),
+        ("tiny_resnet", others, "of a model with 10 classes, the data has 4"),
         ("resnet18", others, "does not fit the architecture"),
         ("resnet19", others, "unknown architecture 'resnet19'"),
     ]:
@@ -288,7 +288,7 @@ def test_it_transfers_better_than_pgd_of_the_same_size(models: list[nn.Module], 
     [
         ({"linf_epsilon": 8}, r"must be in \(0, 1\]; pixel values are in \[0, 1\], use 8/255"),
         ({"linf_epsilon": None, "l2_epsilon": None}, "set linf_epsilon or l2_epsilon"),
-        ({"own_weight": 0}, "needs at least one of surrogates"),
+        ({"own_weight": 0}, "needs at least one surrogate"),
         ({"translation_kernel_px": 4}, "must be odd, such as 5, or 0 for none"),
         ({"diversity": 1.5}, "less than or equal to 1"),
         ({"steps": 0}, "greater than or equal to 1"),
@@ -305,7 +305,7 @@ def test_models_of_one_size_are_explained_and_attacked_within_it() -> None:
     images, labels, seeds = batch(8)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(256, 4))
-    with pytest.raises(CurationError, match=r"shows images of 20×20 px.* set diversity_side below 1"):
+    with pytest.raises(CurationError, match=r"uses images of 20×20 px.* set diversity_side below 1"):
         Transfer(steps=1)(model, images, labels, seeds=seeds)
     out = Transfer(steps=3, diversity_side=0.9)(model, images, labels, seeds=seeds)
     with torch.inference_mode():

@@ -148,7 +148,7 @@ def test_empty_batch_and_bad_input(kind: type[Corruption]) -> None:
         corruption(torch.full((1, 3, 32, 32), torch.nan), seeds=seeds_of(1))
     with pytest.raises(CurationError, match="float32 images N×C×H×W"):
         corruption(torch.zeros(1, 4, 32, 32), seeds=seeds_of(1))
-    with pytest.raises(CurationError, match="one seed a sample, got 2 for 1"):
+    with pytest.raises(CurationError, match="one seed per sample, got 2 for 1"):
         corruption(torch.zeros(1, 3, 32, 32), seeds=seeds_of(2))
 
 
@@ -176,7 +176,7 @@ def test_too_little_memory_means_fewer_at_a_time(complaint: RuntimeError, monkey
     assert torch.equal(contrast(images, seeds=seeds), expected)
     assert sizes == [23, 11, 5, *[2] * 11, 1]
     room = 0
-    with pytest.raises(CurationError, match="contrast has too little memory on cpu for one image of 32×32 px"):
+    with pytest.raises(CurationError, match="contrast ran out of memory on cpu with a single image of 32×32 px"):
         contrast(images, seeds=seeds)
 
 

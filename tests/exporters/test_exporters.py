@@ -257,7 +257,7 @@ def test_a_disk_that_fills_while_writing_is_a_sentence(
 def test_an_earlier_export_is_replaced_as_a_whole_when_allowed(tmp_path: Path) -> None:
     out = export(make_set(), built("folder"), tmp_path / "out")
     before = tree(out)
-    with pytest.raises(CurationError, match="holds an earlier export; choose another folder or allow to overwrite it"):
+    with pytest.raises(CurationError, match="holds an earlier export; choose another folder or allow overwriting it"):
         export(make_set(8), Npy(), out)
     assert tree(out) == before
     export(make_set(8), Npy(), out, overwrite=True)

@@ -149,7 +149,7 @@ def test_a_model_without_a_last_linear_layer_has_no_features() -> None:
 @pytest.mark.parametrize("name", ["tiny_convnet", "resnet4b", "densenet121", "mobilenet_v2"])
 def test_every_kind_of_head_tells_another_class_count(name: str, tmp_path: Path) -> None:
     save_weights(build(name, classes=100, shape=COLOR), tmp_path / "hundred.safetensors")
-    with pytest.raises(CurationError, match="tells 100 classes apart, the data have 10"):
+    with pytest.raises(CurationError, match="of a model with 100 classes, the data has 10"):
         load_weights(build(name, classes=10, shape=COLOR), tmp_path / "hundred.safetensors")
 
 
@@ -158,7 +158,7 @@ def test_wide_networks_tell_another_class_count(
     network: type[WideResNet] | type[WideResNetSilu], tmp_path: Path
 ) -> None:
     save_weights(network(classes=100, channels=3, depth=10, width=1), tmp_path / "hundred.safetensors")
-    with pytest.raises(CurationError, match="tells 100 classes apart, the data have 10"):
+    with pytest.raises(CurationError, match="of a model with 100 classes, the data has 10"):
         load_weights(network(classes=10, channels=3, depth=10, width=1), tmp_path / "hundred.safetensors")
 
 

@@ -82,7 +82,7 @@ def test_a_misfit_names_the_layers_and_changes_nothing(tmp_path: Path) -> None:
 
 def test_another_class_count_is_said_as_such(tmp_path: Path) -> None:
     save_weights(tiny(1, classes=100), tmp_path / "hundred.safetensors")
-    with pytest.raises(CurationError, match="tells 100 classes apart, the data have 10"):
+    with pytest.raises(CurationError, match="of a model with 100 classes, the data has 10"):
         load_weights(tiny(2), tmp_path / "hundred.safetensors")
 
 

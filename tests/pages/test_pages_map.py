@@ -362,7 +362,7 @@ def test_a_picture_of_another_size_and_color_is_brought_to_the_set(drawn: Pipeli
     image, notes = fitted(picture(photo, "JPEG"), drawn.samples.shape)
     assert image.shape == drawn.samples.shape
     assert image.dtype == np.uint8
-    assert "color turned gray" in notes
+    assert "color converted to gray" in notes
     wide, _ = fitted(picture(photo, "PNG"), (10, 30, 3))
     assert wide.shape == (10, 30, 3)
 

@@ -251,7 +251,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     ),
     "folder: class only in test": (
         folder({f"train/{f}": c for f, c in PAIR.items()} | {"test/eel/a.png": png()}, split="test"),
-        "has a class 'eel' that .*train has not",
+        "has a class 'eel' that .*train does not have",
     ),
     "npy: no label.npy": (npy(label=None), r"has no images with labels; .* it has: data\.npy"),
     "npy: integers of the wrong type": (npy(IMAGES.astype(np.int64)), "is int64; expected uint8"),
@@ -307,7 +307,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     ),
     "parquet: label without a name": (
         parquet(cells(*TWO * 2), [0, 1, 2, 0], names=["cat", "dog"]),
-        "row 2 has label 2, out of range; labels count classes from 0 to 1",
+        "row 2 has label 2, out of range; labels must be class indices from 0 to 1",
     ),
     "parquet: text and numbers": (
         lambda root: [
@@ -326,7 +326,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
         "no split 'test'; it has: train",
     ),
     "parquet: nothing readable": (parquet(cells(b"x", None), [0, 1]), "no image in .* could be read"),
-    "cifar: harmful pickle": (cifar(data_batch_2=Harmful()), "asks to run .*system, which no CIFAR batch does"),
+    "cifar: harmful pickle": (cifar(data_batch_2=Harmful()), "asks to call .*system, which no CIFAR batch does"),
     "cifar: missing batch": (cifar(data_batch_3=None), "data_batch_3 is missing; unpack"),
     "cifar: not a pickle": (cifar(data_batch_1=b"text"), "data_batch_1 is not a readable CIFAR batch"),
     "cifar: zero bytes": (cifar(data_batch_1=b""), "data_batch_1 is not a readable CIFAR batch"),
@@ -354,7 +354,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "fashion: no idx files": (lambda r: {"reader": "fashion_mnist", "path": str(r)}, "does not hold train-images-idx3"),
     "fashion: truncated": (
         lambda root: write_idx(root, IMAGES[..., 0], LABELS, cut=100),
-        "it is incomplete: get it again",
+        "it is incomplete: download it again",
     ),
     "fashion: label out of range": (
         lambda root: write_idx(root, IMAGES[..., 0], LABELS + 8),

@@ -73,10 +73,10 @@ def animation() -> bytes:
         (bad.png(77), None, [77, 77, 77]),
         (bad.png(1, "1"), None, [255, 255, 255]),
         (bad.png((10, 20, 30, 255), "RGBA"), None, [10, 20, 30]),
-        (bad.png((0, 0, 0, 0), "RGBA"), "transparency laid on white", [255, 255, 255]),
-        (bad.png((100, 0), "LA"), "transparency laid on white", [255, 255, 255]),
-        (bad.encode(Image.new("RGB", (12, 12), (0, 0, 255)).quantize()), "palette turned into RGB", [0, 0, 255]),
-        (bad.encode(Image.new("CMYK", (12, 12), (0, 255, 255, 0)), "TIFF"), "CMYK turned into RGB", [255, 0, 0]),
+        (bad.png((0, 0, 0, 0), "RGBA"), "transparency composited on white", [255, 255, 255]),
+        (bad.png((100, 0), "LA"), "transparency composited on white", [255, 255, 255]),
+        (bad.encode(Image.new("RGB", (12, 12), (0, 0, 255)).quantize()), "palette converted to RGB", [0, 0, 255]),
+        (bad.encode(Image.new("CMYK", (12, 12), (0, 255, 255, 0)), "TIFF"), "CMYK converted to RGB", [255, 0, 0]),
         (sixteen_bits(), "16 bits or floats scaled to 8 bits", [200, 200, 200]),
         (bad.encode(Image.new("F", (12, 12), 0.4), "TIFF"), "16 bits or floats scaled to 8 bits", [102, 102, 102]),
         (animation(), "first of 3 frames", [40, 40, 40]),
@@ -92,7 +92,7 @@ def test_what_is_converted_is_said(content: bytes, note: str | None, pixel: list
 
 def test_a_color_image_in_a_gray_set_is_noted(tmp_path: Path) -> None:
     files = bad.PAIR | {"dog/c.png": bad.png((250, 10, 10), "RGB")}
-    assert bad.run(bad.write_folder(tmp_path, files) | {"channels": "gray"}).notes == {2: "color turned gray"}
+    assert bad.run(bad.write_folder(tmp_path, files) | {"channels": "gray"}).notes == {2: "color converted to gray"}
     assert opened(bad.write_folder(tmp_path, files)).shape == (12, 12, 3)
 
 
@@ -131,7 +131,7 @@ def test_a_folder_has_the_order_and_labels_of_torchvision(tmp_path: Path) -> Non
 def test_twins_are_kept_and_noted(tmp_path: Path) -> None:
     chunk = bad.run(bad.write_folder(tmp_path, bad.PAIR | {"cat/a.PNG": bad.png(), "cat/b.png": bad.png()}))
     assert len(set(chunk.names)) == 4
-    assert chunk.notes == {1: "has the same name as cat/a.PNG but for case or suffix"}
+    assert chunk.notes == {1: "has the same name as cat/a.PNG except for case or suffix"}
 
 
 def test_splits_of_a_folder_share_their_classes(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_no_permission_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         return read_bytes(path)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert source.read(0, 2).skipped[0].reason == "it may not be read (no permission)"
+    assert source.read(0, 2).skipped[0].reason == "no permission to read it"
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(CurationError, match=r"no permission to read .*; allow it with: chmod"):
         opened(recipe)
@@ -466,7 +466,7 @@ def test_paths_are_recognized(write: bad.Case, tmp_path: Path) -> None:
     [
         ("digit", r"unknown data set 'digit'; did you mean 'digits'\?"),
         ("./no/such/place", r"\./no/such/place does not exist"),
-        ("{}/some.txt", r"some\.txt is in no known format; known: NumPy archive"),
+        ("{}/some.txt", r"some\.txt is in no known format; known formats: NumPy archive"),
     ],
 )
 def test_what_is_not_recognized_is_said(typed: str, sentence: str, tmp_path: Path) -> None:

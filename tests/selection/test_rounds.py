@@ -125,7 +125,10 @@ def test_progress_rises_to_the_total_and_may_stop_the_work(digits: Digits300, co
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"quotas": {"clean": 290}}, "clean: 290 wanted, 267 there beside the validation samples; lower the budget"),
+        (
+            {"quotas": {"clean": 290}},
+            "clean: 290 wanted, 267 available besides the validation samples; lower the budget",
+        ),
         ({"quotas": {"clean": 0}}, "at least one family must be above 0"),
         ({"quotas": {"blurred": 3}}, "got 'blurred'"),
         ({"seed": 6}, "of other settings or candidates"),

@@ -377,7 +377,7 @@ def test_a_short_family_is_never_silently_short() -> None:
         "clean: 20 wanted, 16 available, 4 short; lower its offset to 0.5 (50.00%) or lower the budget to 48"
     )
     empty = run(pool[pool["family"] != "adversarial"], budget=3, mix=[1, 1, 1])
-    assert "make its variants or take it out of the mix" in empty.shortages[0].sentence
+    assert "add variants of it or remove it from the mix" in empty.shortages[0].sentence
 
 
 def test_a_class_without_images_is_named() -> None:

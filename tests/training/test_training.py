@@ -199,7 +199,7 @@ def test_prediction_does_not_depend_on_batches_and_keeps_the_mode(few: tuple[np.
 
 
 def test_a_loss_that_explodes_is_explained(few: tuple[np.ndarray, np.ndarray]) -> None:
-    with pytest.raises(CurationError, match=r"broke down in epoch \d.*use a learning_rate below 1e\+30"):
+    with pytest.raises(CurationError, match=r"diverged in epoch \d.*use a learning_rate below 1e\+30"):
         run(small(), few, learning_rate=1e30)
 
 
@@ -211,11 +211,15 @@ def test_a_loss_that_explodes_is_explained(few: tuple[np.ndarray, np.ndarray]) -
         (np.zeros((4, 16, 16, 1), np.uint8), np.zeros(3, int), "a label for each"),
         (np.zeros((0, 16, 16, 1), np.uint8), np.zeros(0, int), "2 images or more"),
         (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, -1, 0]), "labels in 0 … K − 1, got -1"),
-        (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, 3, 0]), "3 classes apart, got a label 3"),
-        (np.zeros((4, 16, 16, 1), np.uint8), np.zeros(4), "whole numbers as labels"),
-        (np.zeros((4, 16, 16, 1), np.uint8), np.eye(4), "3 classes apart, got soft labels of 4 shares"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.array([0, 1, 3, 0]), "model has 3 classes, got a label 3"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.zeros(4), "training takes integer labels"),
+        (np.zeros((4, 16, 16, 1), np.uint8), np.eye(4), "model has 3 classes, got soft labels for 4"),
         (np.zeros((3, 16, 16, 1), np.uint8), np.diag([1.0, 0.5, 2.0]), r"a sum of 0\.5 .* in row 1; divide"),
-        (np.zeros((2, 16, 16, 1), np.uint8), np.array([[1, 0, 0], [2, -1, 0]]) / 1.0, "a least share of -1 in row 1"),
+        (
+            np.zeros((2, 16, 16, 1), np.uint8),
+            np.array([[1, 0, 0], [2, -1, 0]]) / 1.0,
+            "a smallest value of -1 in row 1",
+        ),
         (np.zeros((2, 16, 16, 1), np.uint8), np.full((2, 3), np.nan), "a sum of nan .* in row 0"),
     ],
 )
@@ -298,7 +302,7 @@ def test_a_loss_out_of_all_bounds_is_explained(few: tuple[np.ndarray, np.ndarray
         def forward(self, images: Tensor) -> Tensor:
             return 1e8 * self.layer(images)
 
-    with pytest.raises(CurationError, match=r"broke down in epoch 1.*use a learning_rate below 0\.1"):
+    with pytest.raises(CurationError, match=r"diverged in epoch 1.*use a learning_rate below 0\.1"):
         run(Loud(), few)
 
 

@@ -1,4 +1,4 @@
-"""Training methods: how a network learns from a batch, plainly or on perturbed images."""
+"""Training methods: how a network learns from a batch, on clean or on perturbed images."""
 
 from curation.plugin import Registry
 from curation.training.methods.adversarial import Adversarial

@@ -1,4 +1,4 @@
-"""Training on images that the network is worse at: PGD on its loss, made for every batch."""
+"""Adversarial training: PGD on the network's loss, for every batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from curation.training.objective import cross_entropy
 
 
 class Adversarial(Method):
-    """Cross-entropy on PGD images made on the way.
+    """Cross-entropy on PGD images computed for every batch.
 
     Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial Attacks"; for one step, Wong, Rice
     & Kolter 2020, "Fast is better than free".

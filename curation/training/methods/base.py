@@ -22,7 +22,7 @@ EPSILON, STEPS, BETA = 4 / 255, 3, 6.0
 
 
 class Network(Protocol):
-    """The network in training, as a method sees it: on the device, in the precision that was asked for."""
+    """The network in training, as a method sees it: on the device, in the requested precision."""
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits, float32 N×K, of images, float32 N×C×H×W in [0, 1]; differentiable."""

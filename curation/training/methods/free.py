@@ -1,4 +1,4 @@
-"""Free adversarial training: each batch replayed while its perturbation grows."""
+"""Free adversarial training: each batch is replayed while its perturbation is updated."""
 
 from __future__ import annotations
 

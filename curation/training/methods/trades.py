@@ -1,4 +1,4 @@
-"""TRADES: the clean loss plus how far the prediction of the worst neighbor is."""
+"""TRADES: the clean loss plus the divergence of the prediction in the neighborhood of the image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEAR = 1e-3
 
 
 class Trades(Method):
-    """Clean loss plus beta times the divergence of the worst neighbor's prediction.
+    """Clean loss plus beta times the divergence between clean and adversarial predictions.
 
     The batch norms' running statistics are those of the adversarial images (Rebuffi et al. 2021).
 
