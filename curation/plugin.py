@@ -222,7 +222,7 @@ class MemberOf:
 
 
 def name_field(registry: Registry[P]) -> Any:
-    """Return the annotation of a model field that holds a member's name; the wrong one is told the nearest right."""
+    """Return the annotation of a field that holds a member's name; errors suggest the nearest right name."""
 
     def known(name: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""The commands ``evaluate`` and ``tune``: what a set is worth, and which one is worth more."""
+"""The commands ``evaluate`` and ``tune``: compare curated sets, and search for a better one."""
 
 from __future__ import annotations
 
@@ -32,28 +32,31 @@ def evaluate(
     workspace: WorkspaceFolder = None,
     settings: Annotated[
         Path | None,
-        typer.Option(help="An evaluation file (YAML); the other options override what it says."),
+        typer.Option(help="An evaluation file (YAML); the other options override it."),
     ] = None,
     targets: Annotated[str | None, typer.Option(help="Architectures to train: resnet18,preact_resnet18.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each target on each set.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of trainings of each target on each set.")] = None,
     schedule: Annotated[str | None, typer.Option(help="fast or contest: how every target is trained.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the schedule.")] = None,
     baselines: Annotated[
         str | None,
-        typer.Option(help="Names, with commas: `curation list baselines` has them all; or none."),
+        typer.Option(help="Comma-separated names (see `curation list baselines`), or none."),
     ] = None,
-    suite: Annotated[Path | None, typer.Option(help="Your own test suite P: a folder or .npz.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Test images of the P that is built.")] = None,
-    name: Annotated[str, typer.Option(help="Under which the evaluation is kept and resumed.")] = "evaluation",
+    suite: Annotated[Path | None, typer.Option(help="Your own test suite: a folder or .npz.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Number of test images of the test suite that is built.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name under which the evaluation is stored and resumed.")] = "evaluation",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Use these settings if the name is kept with others.")
+        bool, typer.Option("--replace", help="Use these settings even if that evaluation exists with others.")
     ] = False,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
-    """Train target models on each recipe's set and on baselines of the same budget, and print one table of R.
+    """Train target models on each recipe's set and on baselines of the same budget, and print a table of their
+    robustness R.
 
-    R is the mean of the accuracies on the clean, adversarial and corrupted part of P, made from held-out test images.
+    R is the mean of the accuracies on the clean, adversarial and corrupted part of a test suite of held-out images.
     Finished trainings are kept: run it again after a stop, or with more seeds, and only what is missing is done.
     """
     with sentences():
@@ -70,7 +73,7 @@ def evaluate(
             if found.evaluation(name) is None or not sys.stdin.isatty():
                 raise
             console.print(escape(str(error)), highlight=False, soft_wrap=True)
-            if not typer.confirm("Take the new settings?"):
+            if not typer.confirm("Use the new settings?"):
                 raise typer.Exit(1) from None
             begin(opened, asked, found, name=name, replace=True)
         with Bars() as bars:
@@ -81,25 +84,28 @@ def evaluate(
 
 
 def tune(
-    recipe: Annotated[Path, typer.Argument(help="A recipe whose stages are computed, or will be.")],
+    recipe: Annotated[Path, typer.Argument(help="The recipe to start from; its missing stages are computed first.")],
     workspace: WorkspaceFolder = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Number of tries in total; raising it continues from the kept ones.")
+        int | None, typer.Option(min=1, help="Total number of trials; raising it continues from the finished ones.")
     ] = None,
     search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
-    target: Annotated[str | None, typer.Option(help="The small network trained on every try.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of its short schedule.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Test images of the slice of P.")] = None,
-    settings: Annotated[Path | None, typer.Option(help="An evaluation file (YAML) whose P is used.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write the found recipe (YAML).")] = None,
-    name: Annotated[str, typer.Option(help="Under which the tuning is kept and resumed.")] = "tuning",
-    restart: Annotated[bool, typer.Option("--restart", help="Forget the tries kept under this name.")] = False,
+    target: Annotated[str | None, typer.Option(help="The small network trained in every trial.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the short schedule.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Number of test images on which trials are compared.")
+    ] = None,
+    settings: Annotated[Path | None, typer.Option(help="An evaluation file (YAML) whose test suite is used.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the best recipe (YAML).")] = None,
+    name: Annotated[str, typer.Option(help="Name under which the tuning is stored and resumed.")] = "tuning",
+    restart: Annotated[bool, typer.Option("--restart", help="Discard the trials stored under this name.")] = False,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
-    """Search hardness band, mix, severities and strategy for the best R on a cheap proxy, and save the found recipe.
+    """Search hardness band, mix, severities and strategy for the best robustness R on a cheap proxy, and save the best
+    recipe.
 
-    Every try is selected from candidates that are computed once; tries are kept: run it again to go on.
+    Every trial selects from candidates that are computed once; finished trials are stored: run it again to resume.
     """
     with sentences():
         from curation.engine import choose
@@ -123,7 +129,7 @@ def tune(
             Pipeline(asked, found, engine=engine).run(FOR_SELECTION, report=bars)
             study = search_for(asked, tuning, found, name=name, engine=engine, restart=restart, report=bars)
         best, table = study.best(), study.table()
-        shown = Table("try", "R", "clean", "adversarial", "corrupted", "mix", box=None)
+        shown = Table("trial", "R", "clean", "adversarial", "corrupted", "mix", box=None)
         for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):
             mix = " : ".join(f"{row[f'mix_{family}']:.2f}" for family in ("clean", "corruption", "adversarial"))
             parts = [f"{100 * row[part]:.1f}" for part in ("R", "clean", "adversarial", "corruption")]
@@ -135,7 +141,7 @@ def tune(
         console.print(
             f"[bold green]{escape(best.name)}[/] is the newest revision of {found.root}"
             + (f" and in {out}" if out else "")
-            + "; it was chosen by its R on the proxy: measure it with `curation evaluate` before you tell others",
+            + "; it was chosen by its R on the proxy: measure it with `curation evaluate` before you rely on it",
             highlight=False,
             soft_wrap=True,
         )
@@ -151,7 +157,7 @@ def _recipes(paths: list[Path]) -> dict[str, Recipe]:
         recipe = Recipe.load(path)
         title = recipe.name if recipe.name not in found else path.stem
         if title in found:
-            raise UsageError(f"{path}: another recipe is named {title!r} too; give each a name of its own")
+            raise UsageError(f"{path}: another recipe is also named {title!r}; give each a different name")
         found[title] = recipe
     return found
 
@@ -211,7 +217,7 @@ def _show(results: Results, table: pd.DataFrame) -> None:
     wide = console if console.is_terminal else Console(stderr=True, width=max(console.width, WIDE))
     wide.print(shown)
     trainings = int(table["trainings"].max())
-    mean = f"mean ± spread over {trainings} trainings a set" if trainings > 1 else "of one training a set"
+    mean = f"mean ± spread over {trainings} trainings per set" if trainings > 1 else "of one training per set"
     bound = "test images and trainings" if trainings > 1 else "test images; another training may differ more"
     about = results.record["about_suite"]
     images = f"{about['test_images']:,} held-out test images" if "test_images" in about else str(about.get("path"))

@@ -26,7 +26,9 @@ SHOWN = 20
 def labels(
     recipe: RecipeFile,
     workspace: WorkspaceFolder = None,
-    folds: Annotated[int | None, typer.Option(min=2, help="Trainings; by default the recipe's, or 4.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, help="Number of cross-validation folds; by default the recipe's, or 4.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the whole table (CSV).")] = None,
     as_json: AsJson = False,
     device: Device = None,

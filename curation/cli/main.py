@@ -51,7 +51,7 @@ app = typer.Typer(
 
 
 def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
-    table = Table("family", "quota", "chosen", "candidates", "too hard", "band", "a class", box=None)
+    table = Table("family", "quota", "chosen", "candidates", "too hard", "band", "per class", box=None)
     summary = selected.summary()
     for family, part in summary.items():
         band = f"{part['lower']:.3f} – {part['upper']:.3f}" if part["upper"] is not None else "–"
@@ -71,7 +71,7 @@ def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
 
 
 def _show_coverage(pipeline: Pipeline) -> None:
-    """Print, where the recipe asks for it, how well each family's chosen ones cover the others, as against chance."""
+    """Print, if the recipe asks for it, how well the chosen images of each family cover the others, against chance."""
     from curation.pipeline.stages.coverage import Cover, coverage_of
 
     groups = coverage_of(pipeline.plan) if Cover().asked(pipeline.recipe) else []
@@ -160,7 +160,7 @@ def export(
 def ingest(
     source: Annotated[str, typer.Argument(help="A data set's name, an image folder, .npz, npy folder or Parquet.")],
     workspace: WorkspaceFolder = None,
-    split: Annotated[str, typer.Option(help="Which part of the source.")] = "train",
+    split: Annotated[str, typer.Option(help="Split of the source.")] = "train",
     limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, evenly spaced.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -201,16 +201,19 @@ def variants(
     recipe: RecipeFile,
     workspace: WorkspaceFolder = None,
     kind: Annotated[
-        list[str] | None, typer.Option(help="A corruption; again for more. Without --kind and --attack: the recipe's.")
+        list[str] | None,
+        typer.Option(help="A corruption; repeat the option for more. Without --kind and --attack: the recipe's."),
     ] = None,
-    severity: Annotated[list[int] | None, typer.Option(help="1 to 5; again for more. By default the recipe's.")] = None,
+    severity: Annotated[
+        list[int] | None, typer.Option(help="1 to 5; repeat the option for more. By default the recipe's.")
+    ] = None,
     attack: Annotated[
-        list[str] | None, typer.Option(help='An attack: "apgd epsilon=4/255 loss=ce"; again for more.')
+        list[str] | None, typer.Option(help='An attack: "apgd epsilon=4/255 loss=ce"; repeat the option for more.')
     ] = None,
     samples: Annotated[
-        str | None, typer.Option(help="So many samples, evenly spaced, or ids: 3,17,40. By default the recipe's.")
+        str | None, typer.Option(help="Number of samples, evenly spaced, or ids: 3,17,40. By default the recipe's.")
     ] = None,
-    estimate: Annotated[bool, typer.Option(help="Only say what it would cost, in time and on disk.")] = False,
+    estimate: Annotated[bool, typer.Option(help="Only print the estimated time and disk space.")] = False,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -232,7 +235,7 @@ def variants(
         missing = int(cost["missing"].sum())
         console.print(
             f"{cost['images'].sum():,} variants, {missing:,} of them to compute: about {cost['megabytes'].sum():,.1f} "
-            f"MB on disk and {duration(cost['seconds'].sum())} on {pipeline.device}, the goal model apart",
+            f"MB on disk and {duration(cost['seconds'].sum())} on {pipeline.device}, besides the goal model",
             highlight=False,
         )
         if estimate:
@@ -266,7 +269,7 @@ def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[s
         changes["variants.adversarial"] = [_attack(text) for text in attacks]
     if severities:
         if not changes.get("variants.corruption", block["corruption"]):
-            raise UsageError("--severity is of corruptions; give --kind too")
+            raise UsageError("--severity applies to corruptions; give --kind too")
         changes["variants.corruption"] = {
             **changes.get("variants.corruption", block["corruption"]),
             "severities": severities,
@@ -309,7 +312,7 @@ app.command()(verify)
 
 @app.command()
 def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
-    """What is computed for the newest saved recipe of a workspace."""
+    """Show what is computed for the newest saved recipe of a workspace."""
     with sentences():
         from curation.pipeline import Pipeline, titles
         from curation.recipe import Recipe
@@ -330,7 +333,7 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def jobs(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
-    """The background jobs of a workspace, or of all in cache/."""
+    """List the background jobs of a workspace, or of all in cache/."""
     with sentences():
         from curation import jobs as background
         from curation.storage.workspace import Workspace, workspaces
@@ -356,7 +359,7 @@ def list_plugins(
     kind: Annotated[str, typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.")],
     as_json: AsJson = False,
 ) -> None:
-    """Everything registered of one kind, with its parameters."""
+    """List the plug-ins of one kind, with their parameters."""
     with sentences():
         from curation.registries import registries
 
@@ -375,7 +378,7 @@ def list_plugins(
 @app.command(name="app")
 def dashboard(
     workspace: WorkspaceFolder = None,
-    port: Annotated[int | None, typer.Option(help="The port on this machine; by default 8501.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the dashboard; by default 8501.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Open the dashboard."""
@@ -385,7 +388,7 @@ def dashboard(
 
 @app.command()
 def demo(
-    port: Annotated[int | None, typer.Option(help="The port on this machine; by default 8501.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the dashboard; by default 8501.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
     dashboard: Annotated[bool, typer.Option(help="Open the dashboard once the demo is computed.")] = True,
 ) -> None:

@@ -23,13 +23,16 @@ from curation.cli.terminal import (
 def stability(
     recipe: RecipeFile,
     workspace: WorkspaceFolder = None,
-    trainings: Annotated[int, typer.Option(min=2, help="Of the goal model, the recipe's own among them.")] = 2,
+    trainings: Annotated[
+        int, typer.Option(min=2, help="Number of trainings of the goal model, including the recipe's own.")
+    ] = 2,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
     """Estimate how many of the chosen images another training of the same goal model would choose again.
 
-    Each training costs what the recipe did: the goal model, its adversarial copies and all scores are made anew.
+    Each training costs as much as the recipe did: the goal model, its adversarial copies and all scores are computed
+    again.
     """
     with sentences():
         from curation.analysis import stability as analysis

@@ -29,11 +29,11 @@ CACHE = Path(os.environ.get("CURATION_CACHE", "cache"))
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe file (YAML); shipped ones are in recipes/.")]
 WorkspaceFolder = Annotated[
     Path | None,
-    typer.Option("--workspace", "-w", help="Folder that keeps everything computed; by default cache/<source>."),
+    typer.Option("--workspace", "-w", help="Folder where everything computed is stored; by default cache/<source>."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary as the last line.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in that folder.")]
-Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest there is.")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest one available.")]
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def sentences() -> Iterator[None]:
         console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("stopped; everything finished so far is kept, run the same command again to go on")
+        console.print("stopped; everything finished so far is kept, run the same command again to resume")
         raise typer.Exit(1) from None
 
 
@@ -58,7 +58,7 @@ def _note(sentence: str) -> None:
 
 
 class Bars:
-    """A progress bar a stage, with rate and time left."""
+    """One progress bar per stage, with rate and time left."""
 
     def __init__(self) -> None:
         from curation.pipeline import titles
@@ -124,11 +124,11 @@ def open_workspace(folder: Path | None) -> Workspace:
         found = workspaces(CACHE)
         if len(found) != 1:
             names = ", ".join(str(path) for path in found) or "none yet"
-            raise UsageError(f"say which workspace with --workspace; in {CACHE}/ there are: {names}")
+            raise UsageError(f"choose a workspace with --workspace; in {CACHE}/ there are: {names}")
         folder = found[0]
     workspace = Workspace(folder)
     if not workspace.exists:
-        raise UsageError(f"there is no workspace {folder}; make one with `curation ingest` or `curation run`")
+        raise UsageError(f"there is no workspace {folder}; create one with `curation ingest` or `curation run`")
     return workspace
 
 

@@ -1,4 +1,4 @@
-"""``curation verify``: is an export what was written, and would the same bytes come out of it here?"""
+"""``curation verify``: whether an export is unchanged, and whether its recipe would give the same bytes here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def verify(
     """Check an export's files, and compare its source, its goal model and this machine with those it was made with.
 
     The source is compared where --workspace names a workspace that has read it. Exit code 1: a file is missing or was
-    changed; other differences are only told.
+    changed; other differences are only reported.
     """
     with sentences():
         from curation.engine.local import best_device

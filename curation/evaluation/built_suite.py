@@ -1,4 +1,5 @@
-"""P from held-out images: one more set of samples in the workspace, corrupted, and attacked through surrogates.
+"""The test suite P from held-out images: another set of samples in the workspace, corrupted, and attacked through
+surrogates.
 
 Images, surrogates and attacks are results of pipelines over the workspace, kept shard by shard and found by their keys.
 """
@@ -78,8 +79,8 @@ class BuiltSuite:
                 self.source.reader.open()
             except CurationError as error:
                 raise UsageError(
-                    f"P is made of held-out images, and there are none: {error}; name their place in suite.source, or "
-                    "your own P in suite.path"
+                    f"the test suite is made of held-out images, and there are none: {error}; set suite.source to "
+                    "their source, or suite.path to your own test suite"
                 ) from None
         self.test.run(("ingest",), report=report)
         mine, theirs = self.test.samples, self.train.samples
@@ -118,7 +119,7 @@ class BuiltSuite:
         kept = ids[~np.isin(ids, ids_of(self._left_out))]
         if not len(kept):
             raise CurationError(
-                "every test image is also a training image, so P would be empty; name other images in suite.source or "
+                "every test image is also a training image, so P would be empty; give other images in suite.source or "
                 "suite.path"
             )
         return list(map(int, kept))
@@ -202,7 +203,7 @@ class _Relay:
     """Reports the steps' progress as that of the whole. Work found done is taken off the total: it tells no speed."""
 
     def __init__(self, report: Report, total: int) -> None:
-        """Args: report: is told; total: passes of all steps."""
+        """Args: report: receives the progress; total: passes of all steps."""
         self._report, self._total, self._before = report, total, 0
         self._step: _Step | None = None
         self._found: float | None = None
@@ -252,9 +253,13 @@ def _same_place(one: Source, other: Source) -> bool:
 def _held_out(settings: SuiteSettings) -> CorruptionSet | None:
     """Return the corruptions reported apart. Raises: UsageError where a part would be empty or two would mix."""
     if not settings.corruption.members():
-        raise UsageError("suite.corruption.kinds is empty, so P would lack its corrupted part; give at least one kind")
+        raise UsageError(
+            "suite.corruption.kinds is empty, so the test suite would lack its corrupted part; give at least one kind"
+        )
     if not settings.adversarial:
-        raise UsageError("suite.adversarial is empty, so P would lack its adversarial part; give at least one attack")
+        raise UsageError(
+            "suite.adversarial is empty, so the test suite would lack its adversarial part; give at least one attack"
+        )
     both = {member.name for member in settings.corruption.members()} & set(settings.held_out)
     if both:
         raise UsageError(

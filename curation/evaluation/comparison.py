@@ -1,4 +1,4 @@
-"""What an evaluation comes to in words and steps: who leads, by how much over whom, and what each decision adds."""
+"""The results of an evaluation in words and steps: the best recipe, its gains, and what each decision adds."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def cost(recipes: Mapping[str, Recipe], evaluation: Evaluation, workspace: Works
 
 
 def rates(workspace: Workspace) -> dict[str, float]:
-    """Return the images a second at which each architecture was trained here as a target, the newest evaluations'."""
+    """Return the images per second at which each architecture was trained as a target, in the newest evaluations."""
     found: dict[str, float] = {}
     for name in workspace.evaluations():
         results = Results(workspace, name)

@@ -64,15 +64,15 @@ def begin(
 ) -> None:
     """Check what is asked and keep it under its name, so that ``resume`` can do it. Raises: UsageError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
-        raise UsageError(f"an evaluation's name has letters, digits, dots, - and _ only, got {name!r}")
+        raise UsageError(f"an evaluation's name may contain only letters, digits, dots, - and _, got {name!r}")
     _check(recipes, evaluation)
     asked, kept = document(recipes, evaluation), workspace.evaluation(name)
     if kept is not None and not replace:
         differ = in_words(differences(kept_document(kept), asked))
         if differ:
             raise UsageError(
-                f"evaluation {name!r} is kept with other settings: {'; '.join(differ)}; go on with those, give another "
-                "--name, or take the new ones with --replace (trainings that both need are not repeated)"
+                f"evaluation {name!r} exists with other settings: {'; '.join(differ)}; continue with those, give "
+                "another --name, or take the new ones with --replace (trainings that both need are not repeated)"
             )
     if kept is None or replace:
         workspace.write_evaluation(name, {**asked, "sets": {}, "suite": None, "trials": []})
@@ -150,18 +150,20 @@ def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
     budgets = {title: recipe.selection.budget for title, recipe in recipes.items()}
     if len(set(budgets.values())) > 1:
         words = ", ".join(f"{title} {budget:,}" for title, budget in budgets.items())
-        raise UsageError(f"the recipes' budgets differ ({words}); sets are compared at one budget: give all the same")
+        raise UsageError(
+            f"the recipes' budgets differ ({words}); sets are compared at the same budget: give all recipes the same"
+        )
     sources = {title: recipe.source.model_dump(mode="json") for title, recipe in recipes.items()}
     first = next(iter(sources))
     other = next((title for title in sources if sources[title] != sources[first]), None)
     if other:
-        raise UsageError(f"the recipes {first} and {other} have different sources; compare them on one")
+        raise UsageError(f"the recipes {first} and {other} have different sources; use the same source for all")
     for name in (*evaluation.targets, *evaluation.suite.surrogates):
         if "/" not in name and name not in ARCHITECTURES:
             raise UsageError(unknown_name("architecture", name, ARCHITECTURES))
     path = evaluation.suite.path
     if path is not None and not Path(path).exists():
-        raise UsageError(f"suite.path: there is no {path}; give a folder or .npz with the parts of P")
+        raise UsageError(f"suite.path: {path} does not exist; give a folder or .npz with the parts of the test suite")
     for recipe in recipes.values():
         check_surrogates(evaluation.suite, recipe.goal_model.architecture, evaluation.targets)
 

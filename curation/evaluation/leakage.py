@@ -1,4 +1,4 @@
-"""Test images in a training set, exactly or nearly so: found before they can flatter a result."""
+"""Test images in a training set, exact or near duplicates: found before they can bias a result."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def guard(
         more = f" and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
         raise CurationError(
             f"the training set holds {len(pairs):,} test image{'s' * (len(pairs) > 1)}, exact or near: {first}{more}; "
-            "drop these samples (selection.edits.drop) or take the test images out of P: a result on images trained on "
+            "drop these samples (selection.edits.drop) or remove the test images from P: a result on images trained on "
             "says nothing"
         )
 

@@ -1,4 +1,4 @@
-"""Test images that are also training images of the source: found once, and left out of P for good."""
+"""Test images that are also training images of the source: found once, and excluded from P."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def find_left_out(workspace: Workspace, test: Samples, train: Samples) -> LeftOu
     """Return what was found. Raises: CurationError when it was not looked for yet."""
     found = workspace.suite(_key(test, train))
     if found is None:
-        raise CurationError("the test images are not yet compared with the training images; build P first")
+        raise CurationError("the test images are not yet compared with the training images; build the test suite first")
     rows: LeftOut = found["left_out"]
     if len(rows) > max(FEW, MOST * len(test)):
         first = ", ".join(f"test image {int(row['test'])} ↔ sample {int(row['training'])}" for row in rows[:3])

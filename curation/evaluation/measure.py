@@ -1,4 +1,4 @@
-"""What a classifier says of every image of P, as the table that the metrics take."""
+"""The predictions of a classifier for every image of P, as the table that the metrics use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VALUES_AT_ONCE = 1 << 24
 
 
 def predictions_of(network: nn.Module, suite: Suite, *, device: str, report: Report = ignore) -> pd.DataFrame:
-    """Return one row an image of P, in the order of its parts.
+    """Return one row per image of P, in the order of its parts.
 
     Args: network: from float32 N×C×H×W in [0, 1] to logits N×K; left in the mode that it is in.
     Returns: part, kind (text), severity (int8), sample_id (int64), label, prediction (int32), true_probability

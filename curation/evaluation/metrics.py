@@ -1,6 +1,6 @@
-"""What tables of predictions on P come to: R, its parts, how sure they are, and where the errors lie.
+"""Metrics of predictions on P: R, its parts, their confidence intervals, and where the errors are.
 
-A table has one row an image of P: part, kind, severity, sample_id, label, prediction, true_probability; the rows of an
+A table has one row per image of P: part, kind, severity, sample_id, label, prediction, true_probability; the rows of an
 attack on the model itself have the part ``white_box``. All figures are shares in [0, 1].
 """
 
@@ -124,7 +124,7 @@ def by_class(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion(predictions: pd.DataFrame, classes: int, part: str | None = None, kind: str | None = None) -> np.ndarray:
-    """Return how often label i was taken for class j, int64 K×K; of one part or kind, or (None) of all."""
+    """Return how often label i was predicted as class j, int64 K×K; of one part or kind, or (None) of all."""
     chosen = np.ones(len(predictions), dtype=bool)
     for column, wanted in (("part", part), ("kind", kind)):
         if wanted is not None:
@@ -145,7 +145,9 @@ def mean_corruption_error(predictions: pd.DataFrame, reference: pd.DataFrame) ->
     """
     errors, theirs = (_corruption_errors(table) for table in (predictions, reference))
     if not errors.index.equals(theirs.index):
-        raise CurationError("the two tables have different corruptions or severities; compare models on one P")
+        raise CurationError(
+            "the two tables have different corruptions or severities; compare models on the same test suite"
+        )
     sums, reference_sums = (table.groupby(level="kind").sum() for table in (errors, theirs))
     compared = reference_sums > 0
     return float((sums[compared] / reference_sums[compared]).mean())
@@ -174,7 +176,7 @@ class _Tally:
 
 def _tally(tables: Sequence[pd.DataFrame]) -> _Tally:
     if not tables or any(table.empty for table in tables):
-        raise CurationError("there are no predictions to evaluate; measure a model on P first")
+        raise CurationError("there are no predictions to evaluate; measure a model on the test suite first")
     first, *others = (_tally_one(table) for table in tables)
     for other in others:
         _same(first, other)
@@ -197,7 +199,7 @@ def _tally_one(table: pd.DataFrame) -> _Tally:
 
 def _same(one: _Tally, other: _Tally) -> None:
     if not (np.array_equal(one.ids, other.ids) and np.array_equal(one.count, other.count)):
-        raise CurationError("the tables are of different test images; compare trainings on one P")
+        raise CurationError("the tables are of different test images; compare trainings on the same test suite")
 
 
 def _figures(right: np.ndarray, count: np.ndarray) -> np.ndarray:

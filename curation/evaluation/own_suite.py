@@ -1,4 +1,4 @@
-"""Your own P: a folder or archive that holds its parts, each in any format that a reader opens."""
+"""Your own test suite P: a folder or archive with its parts, each in any format that a reader opens."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class OwnSuite:
             if source.shape != train.shape:
                 raise CurationError(
                     f"{self.path}: {where} has images of {_size(source.shape)}, the training images are "
-                    f"{_size(train.shape)}; give P in the same size"
+                    f"{_size(train.shape)}; give the test suite in the same size"
                 )
             classes = _classes(source.classes, train.classes, where=f"{self.path}: {where}")
             home = self.workspace.inner(fingerprint([reader.identity(), source.fingerprint]))
@@ -170,7 +170,8 @@ def _found(path: Path, classes: list[str]) -> Iterator[tuple[str, str, int, Read
                 continue
             what = f"arrays images_{part} and labels_{part}" if path.is_file() else f"a folder or file {part}"
             raise UsageError(
-                f"P in {path} lacks its part {part}: add {what}; it holds: {', '.join(entries) or 'nothing'}"
+                f"the test suite in {path} lacks its part {part}: add {what}; it holds: "
+                f"{', '.join(entries) or 'nothing'}"
             )
         found = entries[name]
         if found is None:
@@ -201,7 +202,7 @@ def _arrays(path: Path) -> dict[str, Path | None]:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
     except (zipfile.BadZipFile, OSError):
-        raise UsageError(f"P in {path} cannot be opened: expected a folder or an .npz file") from None
+        raise UsageError(f"the test suite in {path} cannot be opened: expected a folder or an .npz file") from None
     return {
         n.removeprefix("images_"): None for n in names if n.replace("images_", "labels_", 1) in names and "images_" in n
     }

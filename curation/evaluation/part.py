@@ -1,4 +1,4 @@
-"""The test suite P as data: its parts, each one kind at one severity, read where they are asked for."""
+"""The test suite P as data: its parts, each one kind at one severity, read on demand."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def suite_of(parts: Iterable[Part], *, classes: list[str], shape: tuple[int, int
     empty = [name for name in order[:3] if not counts[name]]
     if empty:
         raise CurationError(
-            f"the part {empty[0]} of P would be empty; R is the mean over clean, adversarial and corruption, so give "
-            "each of them at least one kind and one image"
+            f"the part {empty[0]} of the test suite would be empty; R is the mean over clean, adversarial and "
+            "corruption, so give each of them at least one kind and one image"
         )
     contents = [
         [part.part, part.kind, part.severity, part.digest]

@@ -1,4 +1,4 @@
-"""What an evaluation found, read from what is kept: who leads, by how much, how surely, and where targets err."""
+"""The results of an evaluation, read from what is stored: the leaderboard, its intervals, and the errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
 REFERENCE = "clean"
-"""The baseline that gains are over."""
+"""The baseline that gains are relative to."""
 
 
 class Results:
@@ -37,7 +37,7 @@ class Results:
 
     @property
     def recipes(self) -> dict[str, Recipe]:
-        """The recipes that were asked for, by title."""
+        """The requested recipes, by title."""
         return {title: Recipe.parse(value) for title, value in self.record["recipes"].items()}
 
     @property
@@ -47,7 +47,7 @@ class Results:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row a training: set, target, number, seed, key, predictions, state, seconds (of training).
+        """One row per training: set, target, number, seed, key, predictions, state, seconds (of training).
 
         state: waiting, training, trained or measured.
         """
@@ -68,7 +68,7 @@ class Results:
         return len(self.trials) > 0 and bool((self.trials["state"] == "measured").all())
 
     def history(self, key: str) -> History:
-        """Return a training's curve so far, one row an epoch: epoch, loss, accuracy, seconds."""
+        """Return a training's curve so far, one row per epoch: epoch, loss, accuracy, seconds."""
         return self.workspace.target(key).history()
 
     def predictions(self, title: str, *, target: str | None = None) -> list[pd.DataFrame]:
@@ -82,7 +82,7 @@ class Results:
         return self._tables[key]
 
     def leaderboard(self, *, target: str | None = None) -> pd.DataFrame:
-        """Return one row a set, the highest R first, over all targets or one.
+        """Return one row per set, the highest R first, over all targets or one.
 
         Columns: set, role, title, images; of each of ``FIGURES`` the mean over trainings, and ``<figure>_low``,
         ``<figure>_high`` (95 %, over test images) and ``<figure>_spread`` (standard deviation over trainings); gain,

@@ -1,4 +1,4 @@
-"""An evaluation as a document: which targets are trained how, and on what they are measured. Equal for every set."""
+"""An evaluation as a document: how targets are trained and on what they are measured, the same for every set."""
 
 from __future__ import annotations
 
@@ -30,14 +30,19 @@ class SuiteSettings(Settings):
     """How the test suite P is built: clean, corrupted and adversarial copies of held-out images."""
 
     path: str | None = Field(
-        None, description="your own P: a folder with the parts clean, corruption, adversarial; None: built here"
+        None,
+        description="your own test suite: a folder with the parts clean, corruption, adversarial; None: built from "
+        "held-out images",
     )
-    source: Source | None = Field(None, description="where the test images come from; None: the recipe's split test")
+    source: Source | None = Field(
+        None, description="source of the test images; None: the test split of the recipe's source"
+    )
     samples: int | None = Field(1000, ge=1, description="use this many test images, evenly spaced; None: all")
-    corruption: CorruptionSet = Field(default_factory=CorruptionSet, description="the corrupted part of P")
+    corruption: CorruptionSet = Field(default_factory=CorruptionSet, description="the corrupted part of the test suite")
     held_out: list[str] = Field(
         ["speckle_noise", "gaussian_blur", "spatter", "saturate"],
-        description="corruptions reported apart from R, which no recipe should train on; same severities",
+        description="held-out corruptions, which no recipe should train on and which are reported separately from R; "
+        "same severities",
     )
     adversarial: tuple[Attack, ...] = Field(
         default_factory=lambda: (
@@ -74,28 +79,30 @@ class SuiteSettings(Settings):
 
 
 class WhiteBox(Settings):
-    """An attack on each target itself: APGD on the cross-entropy, then targeted APGD-DLR on what still stands."""
+    """A white-box attack on each target: APGD on the cross-entropy, then targeted APGD-DLR on what is still correct."""
 
-    samples: int = Field(200, ge=0, description="test images attacked, evenly spaced; 0: none")
+    samples: int = Field(200, ge=0, description="number of test images attacked, evenly spaced; 0: none")
     epsilon: PixelFloat = Field(8 / 255, gt=0, le=1, description="L∞ radius")
     steps: int = Field(20, ge=1, description="steps of each attack")
 
 
 class Evaluation(Settings):
-    """Which targets are trained, with which one schedule, how often, beside which baselines, measured on what."""
+    """Targets, their schedule, the number of trainings, the baselines and the test suite."""
 
     targets: list[str] = Field(["tiny_resnet"], min_length=1, description="architectures trained on every set")
-    seeds: int = Field(3, ge=1, le=100, description="trainings of each target on each set")
+    seeds: int = Field(3, ge=1, le=100, description="number of trainings of each target on each set")
     schedule: Training = Field(
         default_factory=lambda: Training(preset="fast"), description="how every target is trained"
     )
-    learning_rates: dict[str, float] = Field({}, description="a target's own highest learning rate, by architecture")
+    learning_rates: dict[str, float] = Field(
+        {}, description="maximum learning rate of individual targets, by architecture"
+    )
     baselines: list[BaselineName] = Field(
         default_factory=lambda: [baseline.name for baseline in BASELINES if baseline.usual],
         description="sets of the same budget to compare with; `curation list baselines` names them all",
     )
-    suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P")
-    white_box: WhiteBox = Field(default_factory=WhiteBox, description="the attack on each target itself")
+    suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite")
+    white_box: WhiteBox = Field(default_factory=WhiteBox, description="the white-box attack on each target")
 
     @classmethod
     def load(cls, path: Path | str) -> Evaluation:

@@ -1,4 +1,4 @@
-"""The test suite P: clean, corrupted and adversarial copies of held-out images, made once and known by its contents."""
+"""The test suite P: clean, corrupted and adversarial copies of held-out images, made once, identified by contents."""
 
 from __future__ import annotations
 

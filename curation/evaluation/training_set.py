@@ -1,4 +1,4 @@
-"""What a target model is trained on: a recipe's curated set, in memory, known by its contents."""
+"""What a target model is trained on: a recipe's curated set, in memory, identified by its contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trial: one target trained on one set with one seed, then measured on P. Kept, resumable, never done twice."""
+"""One trial: one target trained on one set with one seed, then measured on P. Stored, resumable, never done twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from curation.storage.shards import Shards
 from curation.storage.workspace import KeptModel, Workspace
 
 TRAINER_VERSION = 1
-"""Raised whenever the trainer gives other weights for the same settings, so that kept targets are trained anew."""
+"""Raised whenever the trainer gives other weights for the same settings, so that stored targets are trained again."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An attack on a target itself: APGD on the cross-entropy, then APGD on the DLR loss of what still stands."""
+"""A white-box attack on a target: APGD on the cross-entropy, then APGD on the DLR loss on what is still correct."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIND = "apgd-ce + apgd-dlr-t"
 
 
 def kind_of(classes: int) -> str:
-    """Return what the attack is called for so many classes: too few leave another second attack; see ``attacks``."""
+    """Return the attack's name for this number of classes: with fewer than 4 another second attack; see ``attacks``."""
     return KIND if classes >= 4 else f"apgd-ce + apgd-{'dlr' if classes == 3 else 'cw'}"
 
 

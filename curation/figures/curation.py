@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 FAMILY_COLORS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
-"""One color a family, legible on the light and on the dark background and distinct without red-green vision."""
+"""One color per family, legible on light and dark backgrounds and distinguishable with color blindness."""
 
 FAMILY_WORDS = {"clean": "Clean", "corruption": "Corrupted", "adversarial": "Adversarial"}
 ACCENT = "#4f46e5"
@@ -31,7 +31,7 @@ def plain(figure: go.Figure, *, height_px: int) -> go.Figure:
 
 
 def class_counts(counts: np.ndarray, classes: Sequence[str], *, height_px: int = 220) -> go.Figure:
-    """Return bars of samples a class; counts: int K."""
+    """Return bars of samples per class; counts: int K."""
     figure = go.Figure(
         go.Bar(x=list(classes), y=counts, marker_color=ACCENT, hovertemplate="%{x}: %{y:,}<extra></extra>")
     )
@@ -40,7 +40,7 @@ def class_counts(counts: np.ndarray, classes: Sequence[str], *, height_px: int =
 
 
 def composition(counts: Mapping[str, np.ndarray], classes: Sequence[str], *, height_px: int = 300) -> go.Figure:
-    """Return bars of selected images a class, stacked by family; counts: family → int K."""
+    """Return bars of selected images per class, stacked by family; counts: family → int K."""
     figure = go.Figure(
         [
             go.Bar(
@@ -77,7 +77,7 @@ def kinds(names: Sequence[str], chosen: np.ndarray, offered: np.ndarray, *, heig
 
 
 def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) -> go.Figure:
-    """Return the curves of a goal model's loss and accuracy; history: one row an epoch."""
+    """Return the curves of a goal model's loss and accuracy; history: one row per epoch."""
     epochs = [row["epoch"] for row in history]
     figure = go.Figure(
         [
@@ -97,7 +97,7 @@ def training(history: Sequence[Mapping[str, float]], *, height_px: int = 220) ->
 def severity_curves(
     table: pd.DataFrame, column: str, *, highlight: str | None, top: float, height_px: int = 260
 ) -> go.Figure:
-    """Return one curve a corruption over the severities; table: kind, severity and the column; highlight: a kind."""
+    """Return one curve per corruption over the severities; table: kind, severity and the column; highlight: a kind."""
     figure = go.Figure()
     names = list(dict.fromkeys(table["kind"]))
     for name in sorted(names, key=lambda name: name == highlight):

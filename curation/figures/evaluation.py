@@ -60,7 +60,7 @@ def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
         )
     )
     figure.add_vline(x=0, line={"color": "rgba(128,128,128,.8)", "width": 1})
-    figure.update_xaxes(title="points of R over clean images", zeroline=False)
+    figure.update_xaxes(title="points of robustness R over clean images", zeroline=False)
     figure.update_yaxes(autorange="reversed", type="category")
     return plain(figure, height_px=height_px or 80 + 34 * max(1, len(known)))
 

@@ -14,7 +14,7 @@ from curation.figures.evaluation import GRAY
 def search(
     values: np.ndarray, reached: np.ndarray, *, name: str, color: str, share: bool = True, height_px: int = 240
 ) -> go.Figure:
-    """Return R of each try against one searched number.
+    """Return R of each trial against one searched parameter.
 
     Args: values, reached: float T, reached in [0, 1]; share: the number is a share too, so that its axis has all of it.
     """

@@ -51,7 +51,7 @@ class Execution:
     """One stage of a plan, being computed."""
 
     def __init__(self, stage: str, plan: Plan, engine: Engine, report: Report) -> None:
-        """Args: report: is told how far the work is, and may raise ``Cancelled``."""
+        """Args: report: receives the progress, and may raise ``Cancelled``."""
         self.stage = stage
         self.plan = plan
         self.engine = engine

@@ -52,7 +52,7 @@ def fit(
     def on_step(done: int, total: int) -> None:
         on_fit(done, total, words(history))
 
-    on_step(len(history) * len(images), settings.epochs * len(images))  # what is found done is told first
+    on_step(len(history) * len(images), settings.epochs * len(images))  # report first what is already done
     for epoch in train(
         network,
         images,

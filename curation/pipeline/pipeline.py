@@ -107,7 +107,7 @@ class Pipeline:
 
         Args:
             only: names of stages to run, None: of all; those they need must be done or among them.
-            report: is told how far the work is, and may raise ``Cancelled``.
+            report: receives the progress, and may raise ``Cancelled``.
 
         Returns: the seconds each stage took.
         Raises: CurationError: one sentence; what was finished is kept.

@@ -74,7 +74,7 @@ def correct(
         seed: of validation, of all that is random, and, where ``settings.train.seed`` is None, of the trainings.
         resume: what ``keep`` was last given, to go on after that round.
         keep: called after every round with plain JSON data.
-        report: is told of the images trained on, and may raise ``Cancelled``.
+        report: receives the number of images trained on, and may raise ``Cancelled``.
 
     Raises: CurationError: too few candidates, or a state of other settings or candidates.
     Source: Data Boosting, the self-correction scheme that Wang & Fang 2022, "Goal-Oriented Data-Centric Robust

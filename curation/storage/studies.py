@@ -1,4 +1,4 @@
-"""The files of tunings: what was asked for, and the journal of the tries."""
+"""The files of tunings: what was asked for, and the journal of the trials."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KeptStudy:
 
     @property
     def journal(self) -> Path:
-        """The file of the tries."""
+        """The file of the trials."""
         return self._folder / "journal.log"
 
     def make(self) -> None:
@@ -43,7 +43,7 @@ class KeptStudy:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:
-        """Forget the tries."""
+        """Discard the trials."""
         self.journal.unlink(missing_ok=True)
 
     def mend(self) -> None:

@@ -1,1 +1,1 @@
-"""Tuning: a search for the hardness band, the mix, the severities and the strategy with the best R on a cheap proxy."""
+"""Tuning: a search for the band, mix, severities and strategy with the best robustness R on a cheap proxy."""

@@ -1,4 +1,4 @@
-"""The cheap stand-in for an evaluation: a small network, a short schedule, a slice of P, and the pool as it is."""
+"""A cheap proxy for an evaluation: a small network, a short schedule, a subset of P, and the pool as it is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CHECKS = 3
 
 
 class Proxy:
-    """What every try of one tuning shares. space: the parameters searched; starts: known points, by name."""
+    """What all trials of a tuning share. space: the parameters searched; starts: known points, by name."""
 
     def __init__(
         self, recipe: Recipe, settings: Tuning, workspace: Workspace, *, engine: Engine, report: Report
@@ -93,9 +93,9 @@ class Proxy:
     ) -> dict[str, float] | None:
         """Train and measure, on the engine.
 
-        Args: on_step: called after every batch, may raise to stop; lags: is told R on the way through the first
-            training, and says whether to give up.
-        Returns: the mean over trainings of each of ``FIGURES``, or None when given up.
+        Args: on_step: called after every batch, may raise to stop; lags: receives intermediate values of R in the first
+            training, and returns whether to stop early.
+        Returns: the mean over trainings of each of ``FIGURES``, or None when stopped early.
         """
         task: Task[dict[str, float] | None] = partial(self._measured, data, lags)
         return next(iter(self.engine.run([task], relay=lambda *_: on_step())))[1]
@@ -110,7 +110,7 @@ class Proxy:
         return {name: float(np.mean([figures[name] for figures in results])) for name in FIGURES}
 
     def _curve(self, data: TrainingSet, number: int, tell: Tell) -> Iterator[tuple[int, dict[str, float]]]:
-        """Train once; yield epoch and figures at each check. Every try is trained with the same seeds."""
+        """Train once; yield epoch and figures at each check. Every trial is trained with the same seeds."""
         schedule = self.settings.schedule
         seed = (self.settings.seed if schedule.seed is None else schedule.seed) + number
         network = build(self.settings.target, classes=len(data.classes), shape=data.images.shape[1:], seed=seed)

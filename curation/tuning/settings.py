@@ -1,4 +1,4 @@
-"""A tuning as a document: what is searched, how often, and the proxy that every try is judged by."""
+"""A tuning as a document: what is searched, how often, and the proxy by which trials are compared."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Searched = Literal["offset", "floor", "mix", "severity", "strategy"]
 
 
 class Tuning(Settings):
-    """How a recipe's selection is searched. Every try is selected from the candidates that the recipe has computed."""
+    """How a recipe's selection is searched. Every trial selects from the candidates that the recipe has computed."""
 
     trials: int = Field(
-        40, ge=1, le=10_000, description="number of tries in total; raising it continues from the kept ones"
+        40, ge=1, le=10_000, description="total number of trials; raising it continues from the finished ones"
     )
     search: tuple[Searched, ...] = Field(
         ("offset", "floor", "mix", "severity", "strategy"),
@@ -25,15 +25,15 @@ class Tuning(Settings):
         description="offset and floor (the band's width) of each family, mix, severity (which of the computed ones "
         "stay candidates), strategy",
     )
-    target: str = Field("tiny_resnet", description="the architecture trained on every try")
+    target: str = Field("tiny_resnet", description="the architecture trained in every trial")
     schedule: Training = Field(
         default_factory=lambda: Training.model_validate({"preset": "fast", "epochs": 8}),
-        description="one short schedule for every training",
+        description="the short schedule of every training",
     )
-    seeds: int = Field(1, ge=1, le=20, description="trainings per try; R is their mean")
-    suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite P, as in evaluations")
-    suite_samples: int = Field(200, ge=1, description="test images of P on which R is measured, evenly spaced")
-    pruning: bool = Field(True, description="stop a try early when its R is below the median")
+    seeds: int = Field(1, ge=1, le=20, description="trainings per trial; R is their mean")
+    suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite, as in evaluations")
+    suite_samples: int = Field(200, ge=1, description="number of test images on which R is measured, evenly spaced")
+    pruning: bool = Field(True, description="stop a trial early when its R is below the median")
     seed: int = Field(0, ge=0, lt=2**31, description="random seed of the search and of the trainings")
 
     @field_validator("search")

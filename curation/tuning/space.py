@@ -43,7 +43,7 @@ def space_of(recipe: Recipe, settings: Tuning, counts: Mapping[str, int]) -> dic
     selection, wanted = recipe.selection, set(settings.search)
     if "strategy" not in wanted and SELECTORS[selection.strategy].follows:
         raise UsageError(
-            f"strategy {selection.strategy} is worked out anew for every mix and band, which a search cannot wait for; "
+            f"strategy {selection.strategy} is computed again for every mix and band, which is too slow for a search; "
             "search strategy too, or start from a recipe with strategy boundary"
         )
     banded = "strategy" in wanted or is_banded(selection, {})

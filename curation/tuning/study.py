@@ -1,4 +1,4 @@
-"""A kept tuning: its tries so far, the best of them as a recipe. Reading computes nothing, also while it runs."""
+"""A stored tuning: its trials so far, and the best one as a recipe. Reading computes nothing, even while it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FIGURES = ("R", "clean", "adversarial", "corruption")
-"""What is told of every try, in [0, 1]."""
+"""The figures of every trial, in [0, 1]."""
 
 COLUMNS = [
     *("number", "state", "start", *FIGURES, "strategy", "severities", "seconds", "error"),
@@ -29,7 +29,7 @@ COLUMNS = [
 
 
 class StudyFolder(KeptStudy):
-    """Where a tuning is kept: what was asked, and the journal of its tries."""
+    """Where a tuning is stored: its settings, and the journal of its trials."""
 
     def write(self, recipe: Recipe, settings: Tuning) -> None:
         """Keep what is asked for."""
@@ -45,7 +45,7 @@ class StudyFolder(KeptStudy):
         )
 
     def trials(self) -> list[FrozenTrial]:
-        """Return the tries so far, all of them; nothing is written."""
+        """Return all trials so far; nothing is written."""
         import optuna
 
         if not self.journal.exists():
@@ -82,11 +82,11 @@ class Study:
 
     @property
     def finished(self) -> bool:
-        """Whether all tries that were asked for are done."""
+        """Whether all requested trials are done."""
         return sum(map(counts, self._trials)) >= self.settings.trials
 
     def table(self) -> pd.DataFrame:
-        """Return one row a try, in order.
+        """Return one row per trial, in order.
 
         Columns: number; state (running, done, pruned, failed); start (recipe, clean, random_mix: a known point; else
         empty); R, clean, adversarial, corruption (mean over the trainings, NaN unless done); strategy; severities (the
@@ -100,7 +100,7 @@ class Study:
         """Return the recipe of the highest R; of equal ones the first. Raises: CurationError when none is done."""
         done = [(number, trial) for number, trial in enumerate(self._trials) if trial.state.name == "COMPLETE"]
         if not done:
-            raise CurationError(f"no try of tuning {self.name!r} is done yet; wait for one, or run it again")
+            raise CurationError(f"no trial of tuning {self.name!r} is done yet; wait for one, or run it again")
         number, trial = max(done, key=lambda pair: (pair[1].value, -pair[0]))
         at = ", ".join(
             f"{other.user_attrs['figures']['R']:.1%} {words}"
@@ -109,7 +109,7 @@ class Study:
             if other.user_attrs.get("start") == start
         )
         note = (
-            f"Tuned from {self.recipe.name}: try {number} of {self.settings.trials}, R {trial.value:.1%} on "
+            f"Tuned from {self.recipe.name}: trial {number} of {self.settings.trials}, R {trial.value:.1%} on "
             f"{self.settings.suite_samples} test images with a short training of {self.settings.target}"
         )
         return self.of(trial).with_changes(
@@ -117,7 +117,7 @@ class Study:
         )
 
     def of(self, trial: FrozenTrial) -> Recipe:
-        """Return the recipe that was tried."""
+        """Return the recipe of a trial."""
         return self.recipe.with_changes(**trial.user_attrs["changes"])
 
     def _row(self, number: int, trial: FrozenTrial) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Study:
 
 
 def counts(trial: FrozenTrial) -> bool:
-    """Whether a try is one of those asked for: one that ended, well or not, but not with its process."""
+    """Whether a trial counts: it finished or failed, but was not killed with its process."""
     return trial.state.name in ("COMPLETE", "PRUNED") or (trial.state.name == "FAIL" and "error" in trial.user_attrs)
 
 

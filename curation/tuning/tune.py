@@ -1,4 +1,4 @@
-"""The search itself: known points first, then Bayesian; every try is kept, so that a killed one is all that is lost."""
+"""The search: known points first, then Bayesian; every trial is stored, so that at most a killed one is lost."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ def tune(
     restart: bool = False,
     report: Report = ignore,
 ) -> Study:
-    """Search a recipe's selection for the highest R on a cheap proxy; go on from the tries that are kept.
+    """Search a recipe's selection for the highest R on a cheap proxy; resume from the trials that are stored.
 
-    Every try is a selection from the recipe's own candidates (nothing is corrupted, attacked or scored for it), trained
-    on by a small network with a short schedule and measured on a slice of P. The first three are the recipe as it is,
-    clean images only, and the recipe's mix at random. What the search suggests is eased to fill the budget; kept is
-    what was tried. The winner was chosen by its R on the slice: measure it again, in an evaluation, before it is told.
+    Every trial is a selection from the recipe's own candidates (nothing is corrupted, attacked or scored for it),
+    trained on by a small network with a short schedule and measured on a subset of P. The first three are the recipe
+    as it is, clean images only, and the recipe's mix at random. What the search suggests is eased to fill the budget;
+    kept is what was tried. The winner was chosen by its R on the slice: measure it again, in an evaluation, before you
+    report it.
 
     Args:
         name: under which the tuning is kept, found again and resumed.
         engine: where work runs, by default here on the fastest device.
-        restart: forget the tries that are kept under this name.
-        report: is told how many tries are done, and may raise ``Cancelled``.
+        restart: discard the trials that are stored under this name.
+        report: receives how many trials are done, and may raise ``Cancelled``.
 
     Raises: UsageError: a search that makes no sense for this recipe, or a tuning kept with other settings;
         CurationError: a recipe that cannot be filled; Cancelled.
@@ -68,20 +69,20 @@ def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, 
         differ = in_words(differences(_decisive(*before), _decisive(recipe, settings)))
         if differ:
             raise UsageError(
-                f"tuning {name!r} is kept with other settings: {'; '.join(differ)}; go on with those, give another "
-                "name, or start anew (restart=True)"
+                f"tuning {name!r} exists with other settings: {'; '.join(differ)}; continue with those, give another "
+                "name, or start over (restart=True)"
             )
     folder.write(recipe, settings)
 
 
 def _decisive(recipe: Recipe, settings: Tuning) -> dict[str, Any]:
-    """Return what may not change between two runs: the number of tries may, and so may what only people read."""
+    """Return what may not change between two runs: the number of trials may, and so may what only people read."""
     parts = {key: part for key, part in recipe.to_dict().items() if key not in ("name", "note", "export", "map")}
     return {"recipe": parts, "tuning": {key: part for key, part in settings.to_dict().items() if key != "trials"}}
 
 
 def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, report: Report = ignore) -> Study:
-    """Do the tries that a kept tuning still lacks. Raises: as ``tune``."""
+    """Run the remaining trials of a stored tuning. Raises: as ``tune``."""
     folder = StudyFolder(workspace, name)
     asked = Study(folder)
     if asked.finished:
@@ -111,7 +112,7 @@ def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
         tell()
         if len(ended) >= settings.trials:
             return
-        # A sampler of its own for every try: going on draws what never having stopped would.
+        # A separate sampler for every trial: a resumed search draws what an uninterrupted one would.
         draws = int(stream_seeds(settings.seed, np.array([len(ended)]), "tune")[0]) & 0x7FFFFFFF
         study.sampler = optuna.samplers.TPESampler(seed=draws)
         started = {trial.user_attrs.get("start") for trial in ended}
@@ -124,7 +125,7 @@ def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
 def _try(
     study: optuna.Study, trial: optuna.Trial, start: str | None, proxy: Proxy, on_step: Callable[[], None]
 ) -> None:
-    """Do one try and write down how it ended."""
+    """Run one trial and store how it ended."""
     from optuna.trial import TrialState
 
     def lags(epoch: int, figure: float) -> bool:
@@ -177,5 +178,5 @@ def _draw(trial: optuna.Trial, name: str, span: Span) -> Any:
 
 
 def _known(study: optuna.Study, key: str) -> dict[str, float] | None:
-    """Return the figures of an earlier try of the same set: other settings often choose the same images."""
+    """Return the figures of an earlier trial with the same set: other settings often choose the same images."""
     return next((t.user_attrs["figures"] for t in study.trials if t.user_attrs.get("set") == key and t.values), None)

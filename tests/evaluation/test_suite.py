@@ -336,7 +336,7 @@ def test_settings_that_leave_no_honest_p_are_refused(
 def test_a_source_without_held_out_images_is_told_what_to_give(tmp_path: Path) -> None:
     as_npy(tmp_path / "only", *digits(30))
     recipe = RECIPE.with_changes(source={"reader": "npy_folder", "path": str(tmp_path / "only")})
-    with pytest.raises(UsageError, match=r"no split 'test'.*suite.source, or your own P in suite.path"):
+    with pytest.raises(UsageError, match=r"no split 'test'.*suite.source to their source, or suite.path to your own"):
         made(Workspace(tmp_path / "w"), recipe)
     with pytest.raises(UsageError, match="the test split itself"):
         made(Workspace(tmp_path / "v"), RECIPE.with_changes(**{"source.split": "test"}))

@@ -143,7 +143,7 @@ def test_other_settings_under_a_kept_name_are_told(submitted: list[tuple[str, st
     at.button(key="evaluation-new").click().run()
     at.text_input(key="begin-name").set_value("half").run()
     said = words(at)
-    assert "“half” is kept with other settings: " in said
+    assert "“half” exists with other settings: " in said
     assert "another test suite P" not in said, "the first choice is that of a kept evaluation"
     assert "baselines was clean, random_mix, hardest, now clean, random_mix, random_split, hardest" in said
     assert "seeds was 2, now 3" in said

@@ -237,7 +237,7 @@ def test_a_search_begins_with_known_points_and_keeps_every_try(study: Study, wor
 
     best = study.best()
     assert best.name == "small tuned"
-    assert "Tuned from small: try" in best.note
+    assert "Tuned from small: trial" in best.note
     assert Recipe.from_yaml(best.to_yaml()) == best
     number = int(table["R"].to_numpy().argmax())
     assert study.of(study._trials[number]).selection == best.selection
@@ -293,14 +293,14 @@ def test_a_killed_try_is_done_again(computed: Pipeline, workspace: Workspace) ->
     optuna_study.enqueue_trial({}, user_attrs={"start": "recipe"})
     optuna_study.ask()
     assert Study(folder).table()["state"].tolist() == ["running"]
-    with pytest.raises(CurationError, match="no try of tuning 'killed' is done yet"):
+    with pytest.raises(CurationError, match="no trial of tuning 'killed' is done yet"):
         Study(folder).best()
     table = tune(computed.recipe, tiny(trials=1), workspace, name="killed", engine=CPU).table()
     assert table[["number", "state", "start"]].to_numpy().tolist() == [[0, "done", "recipe"]]
 
 
 def test_changed_settings_are_told(study: Study, computed: Pipeline, workspace: Workspace) -> None:
-    with pytest.raises(UsageError, match=r"tuning\.seeds was 1, now 2.*another name, or start anew"):
+    with pytest.raises(UsageError, match=r"tuning\.seeds was 1, now 2.*another name, or start over"):
         tune(computed.recipe, tiny(seeds=2), workspace, name="kept", engine=CPU)
     with pytest.raises(UsageError, match=r"recipe\.selection\.budget was 500, now 400"):
         tune(computed.recipe.with_changes(**{"selection.budget": 400}), tiny(), workspace, name="kept")

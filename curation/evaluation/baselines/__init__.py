@@ -1,4 +1,4 @@
-"""Baselines: other ways to spend the same budget on the same candidates, one file each, and the one list of them."""
+"""Baselines: other ways to spend the same budget on the same candidates, one file each, and the list of all of them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ PLAIN: dict[str, Any] = {
 
 
 class Decision(NamedTuple):
-    """One of the decisions by which clean images become a recipe, and what is taken then, in words."""
+    """One of the decisions that lead from clean images to a recipe, and what is chosen then, in words."""
 
     decision: str
     takes: str
@@ -45,7 +45,7 @@ class Baseline(Plugin):
     def recipe(self, of: Recipe) -> Recipe:
         """Return the recipe with the budget, candidates and labels of ``of``, chosen otherwise.
 
-        Edits by hand are not taken over: a baseline is what a rule alone would choose.
+        Manual edits are not copied: a baseline is what a rule alone would choose.
         """
         return of.with_changes(**{"name": self.name, "note": self.title, **PLAIN, **self.changes(of)})
 

@@ -9,7 +9,7 @@ from curation.recipe import Recipe
 
 
 class Clean(Baseline):
-    """Clean images, drawn at random: what gains are over."""
+    """Clean images, drawn at random; gains are relative to it."""
 
     name = "clean"
     title = "Clean images only, at random"

@@ -1,4 +1,4 @@
-"""The hardest candidates, none passed over."""
+"""The hardest candidates, none skipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Hardest(Baseline):
     called = "the hardest images"
     source = "Wang & Fang 2022"
     usual = True
-    decision = Decision("boundary", "The most uncertain of each family, none passed over")
+    decision = Decision("boundary", "The most uncertain of each family, none skipped")
 
     def changes(self, of: Recipe) -> dict[str, Any]:
         """Return: the hardest first in the recipe's mix; see ``Baseline.changes``."""

@@ -9,7 +9,7 @@ from curation.recipe import Recipe
 
 
 class SelfCorrection(Baseline):
-    """Rounds that train on what is chosen and add what that network errs on."""
+    """Rounds that train on the chosen images and add candidates near those that the network misclassifies."""
 
     name = "self_correction"
     title = "Self-correction (data boosting)"

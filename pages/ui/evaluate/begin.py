@@ -225,7 +225,7 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
             help="From earlier trainings of these targets in this workspace; making P and evaluating are extra.",
         )
         if differ:
-            st.markdown(f":orange[:material/warning:] “{name}” is kept with other settings: {'; '.join(differ)}.")
+            st.markdown(f":orange[:material/warning:] “{name}” exists with other settings: {'; '.join(differ)}.")
         with st.container(horizontal=True):
             if differ and st.button(
                 "Continue with the kept settings", key="keep-evaluation", icon=":material/play_arrow:"
