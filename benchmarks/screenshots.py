@@ -23,7 +23,7 @@ PAGES = {
     "variants-effect": ("variants?w=demo&view=Effect", "Success rate by class"),
     "variants-database": ("variants?w=demo&view=Database", "for this goal model"),
     "mix": ("mix?w=demo", "Compared with the last saved recipe"),
-    "evaluate": ("evaluate?w=demo", "reaches R"),
+    "evaluate": ("evaluate?w=demo", "reaches robustness R"),
     "evaluate-errors": ("evaluate?w=demo&look=Errors&image=500", "Prediction of"),
     "evaluate-steps": ("evaluate?w=demo&look=Step+by+step", "Published"),
     "evaluate-goal-models": ("evaluate?w=demo&look=Goal+models", "Train more"),

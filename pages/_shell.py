@@ -1,4 +1,4 @@
-"""What surrounds every page: configuration, the gate, the sidebar, navigation. Runs first, whatever is asked for."""
+"""The frame of every page: configuration, login, sidebar and navigation. Runs first for every address."""
 
 import streamlit as st
 

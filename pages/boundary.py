@@ -1,4 +1,4 @@
-"""The boundary samples of one family: the hardness band, dragged, and the images in it in order of uncertainty."""
+"""The boundary samples of one family: the hardness band, which can be dragged, and the images by uncertainty."""
 
 import streamlit as st
 

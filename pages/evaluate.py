@@ -1,4 +1,4 @@
-"""Is a curated set better, by how much and how clearly: the leaderboard, the errors, the steps, goal models, tuning."""
+"""Is a curated set better, and by how much: leaderboard, errors, step by step, goal models and tuning."""
 
 from pages.ui import session, state, views
 from pages.ui.evaluate import goal_models, leaderboard, mistakes, steps, tune

@@ -60,7 +60,7 @@ with result:
 
     def begin() -> None:
         """Save the recipe and start the export in the background."""
-        # Not what this run has read: a destination that was typed last arrives together with the click.
+        # Read again here: a destination that was just typed arrives together with the click.
         now = state.recipe()
         found.save_revision(now.to_yaml())
         jobs.submit(found, now, (), destination=typed.get())

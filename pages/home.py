@@ -1,4 +1,4 @@
-"""Where the bare address leads: to the boundary samples once there are any, else to the workspace."""
+"""The start page: the boundary samples once there are any, else the workspace."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The budget and the mix: how many images of each family, from where on its hardness scale, and what that changes."""
+"""The budget and the mix: how many images of each family, how hard, and what changes in the set."""
 
 from functools import partial
 
@@ -65,7 +65,7 @@ with controls:
             to=float,
             step=0.5,
             format="%g",
-            help="Its share of the ratio clean : corrupted : adversarial.",
+            help="This family's part of the ratio clean : corrupted : adversarial.",
         )
     st.subheader("Hardness offset")
     for family in families:
@@ -81,7 +81,7 @@ with controls:
                 back=partial(_written, ranked),
                 step=0.5,
                 format="%.1f %%",
-                help="The hardest share of the family that is skipped.",
+                help="Share of the family, the hardest candidates, that is skipped.",
             )
     with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].by_coverage, key="how-chosen"):
         coverage.strategy(opened)

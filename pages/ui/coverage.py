@@ -1,4 +1,4 @@
-"""The strategies that cover: their settings, what is not computed yet, and how well the chosen cover the others."""
+"""The coverage strategies: settings, what is not computed yet, and how well the chosen images cover the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WEIGHTS = {
 
 
 def strategy(opened: Opened) -> None:
-    """Draw the choice of a strategy and the settings that it has."""
+    """Draw the choice of a strategy and its settings."""
     selection = opened.recipe.selection
     bound(
         st.selectbox,
@@ -94,7 +94,8 @@ def _settings(name: str) -> None:
             min_value=0.0,
             back=lambda value: value or None,
             placeholder="automatic",
-            help="Of the balls, in the unit of the space; empty: as large as needed to cover with the quota's balls.",
+            help="Radius of the balls, in units of the space; empty: a radius at which the quota covers most "
+            "candidates.",
         )
     if name == "facility_location":
         bound(
@@ -141,8 +142,8 @@ def unfinished(opened: Opened) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             title = SELECTORS[recipe.selection.strategy].title
             st.markdown(
-                f":orange[:material/pending:] **{title}** is not computed for these settings yet; shown is what "
-                "the boundary strategy chooses."
+                f":orange[:material/pending:] **{title}** is not computed for these settings yet; the selection "
+                "shown is that of the boundary strategy."
                 if opened.provisional
                 else ":orange[:material/pending:] The weights are not computed for these settings yet."
             )
@@ -151,7 +152,7 @@ def unfinished(opened: Opened) -> None:
                 FOR_SELECTION,
                 "Compute",
                 key="work-out",
-                help="the embedding is computed once, later settings take seconds",
+                help="the embedding is computed once; other settings then take seconds",
             )
         panel.job_strip(opened.workspace, done=False)
 
@@ -163,7 +164,7 @@ def result(opened: Opened) -> None:
     groups = coverage_of(opened.pipeline.plan)
     if not groups:
         return
-    st.markdown("**How well the chosen cover the candidates**")
+    st.markdown("**How well the chosen images cover the candidates**")
     st.plotly_chart(figures.coverage_curves(groups), config={"displayModeBar": False}, key="coverage-curves")
     for family in dict.fromkeys(group["family"] for group in groups):
         st.markdown(_covers([group for group in groups if group["family"] == family]))
@@ -171,9 +172,9 @@ def result(opened: Opened) -> None:
     st.caption(
         f"Guarantee: {groups[0]['guarantee']}. Dashed: as many images drawn at random. The radius is "
         + (
-            f"{radius:g}, the recipe's."
+            f"{radius:g}, as set in the recipe."
             if radius
-            else "chosen so that the quota's balls can hold most candidates of a group."
+            else "chosen automatically, so that the quota covers most candidates of a group."
         )
     )
     classes = opened.pipeline.samples.classes
@@ -184,8 +185,8 @@ def result(opened: Opened) -> None:
             table,
             hide_index=True,
             column_config={
-                "Value reached": share(help="Share of the value that all candidates together would reach."),
-                "Covered": share(help="Candidates within the radius of a chosen one."),
+                "Value reached": share(help="As a share of the value that all candidates together would reach."),
+                "Covered": share(help="Candidates within the radius of a chosen image."),
                 "At random": share(help="The same for as many images drawn at random."),
             },
         )
@@ -203,8 +204,8 @@ def _covers(groups: list[dict[str, Any]]) -> str:
     """Return in words how well a family is covered; its groups count by their candidates."""
     it = coverage_groups.means(groups)
     parts = [
-        f"**{it.covered:.0%}** of the candidates within the radius of a chosen one",
+        f"**{it.covered:.0%}** of the candidates within the radius of a chosen image",
         f"{it.by_chance:.0%} with as many images at random",
-        f"value **{it.value:.1%}** of that of all candidates",
+        f"**{it.value:.1%}** of the value of all candidates",
     ]
     return f"{FAMILY_WORDS[groups[0]['family']]}: {' · '.join(parts)}"

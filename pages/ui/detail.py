@@ -1,4 +1,4 @@
-"""One candidate, large: its label, what the goal model says, its variants, and what to do with it."""
+"""One candidate in detail: its label, the goal model's prediction, its variants, and edits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files leave through a route, never through the server's memory; a link carries a token that only the page knows."""
+"""Downloads are streamed by a route, never held in memory; a link carries a token that only the page knows."""
 
 from __future__ import annotations
 

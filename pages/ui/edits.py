@@ -90,10 +90,10 @@ def _decide(block: dict[str, dict[Any, Any]], name: str, sample_id: int, action:
 def count_words(edits: Any) -> str:
     """Return how many edits of each kind a recipe holds, in words."""
     parts: Sequence[tuple[int, str]] = (
-        (len(edits.include), "forced in"),
-        (len(edits.exclude), "forced out"),
+        (len(edits.include), "included"),
+        (len(edits.exclude), "excluded"),
         (len(edits.relabel), "relabeled"),
         (len(edits.drop), "dropped"),
-        (len(edits.confirmed), "labels found right"),
+        (len(edits.confirmed), "labels confirmed"),
     )
     return ", ".join(f"{number} {words}" for number, words in parts if number) or "none"

@@ -39,7 +39,7 @@ def bound(
 
 
 def kept(widget: Callable[..., Any], label: str, *args: Any, key: str, default: Any, **options: Any) -> Any:
-    """Draw ``widget`` with a first value that the session, once it has another, goes before."""
+    """Draw ``widget`` with an initial value, which a value in the session overrides."""
     st.session_state.setdefault(key, default)
     return widget(label, *args, key=key, **options)
 

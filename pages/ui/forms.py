@@ -1,4 +1,4 @@
-"""Forms made from the schemas of plug-ins and settings: one widget a field, named, bounded and explained by it."""
+"""Forms generated from the schemas of plug-ins and settings: one widget per field, with name, range and help."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def end() -> None:
 def draw() -> None:
     """Draw the form."""
     st.subheader("Start a workspace")
-    st.caption("A workspace keeps everything computed for one source of images. Nothing leaves this machine.")
+    st.caption("A workspace stores everything computed for one source of images. Nothing leaves this machine.")
     names = READERS.names
     reader = READERS[st.selectbox("Source", names, format_func=lambda name: READERS[name].title, key="new-reader")]
     with st.form("new-workspace-form"):
@@ -56,7 +56,7 @@ def draw() -> None:
 def create(name: str, source: dict) -> None:
     """Open the source once to check it, claim the workspace, and start reading. Raises: CurationError."""
     if not name or any(not (c.isalnum() or c in "-_") for c in name):
-        raise UsageError(f"a workspace's name has letters, digits, - and _ only, got {name!r}")
+        raise UsageError(f"a workspace's name may contain only letters, digits, - and _, got {name!r}")
     recipe = Recipe.parse({"name": name, "source": source, "selection": {"budget": 1000}})
     count = len(recipe.source.reader.open())
     recipe = recipe.with_changes(**{"selection.budget": max(1, min(count, recipe.source.limit or count) // 2)})

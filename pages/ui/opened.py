@@ -23,7 +23,7 @@ def open_model() -> Prepared:
     except CurationError:
         ready = False
     if not ready:
-        empty("No goal model yet", "Read the images and make the goal model first: the first two stages.")
+        empty("No goal model yet", "Run the first two stages first: read the images and make the goal model.")
     return Prepared(found, state.recipe(), pipeline)
 
 

@@ -17,7 +17,7 @@ _BADGES = {
     "partial": (":material/hourglass_bottom:", "orange", "partly done"),
     "missing": (":material/radio_button_unchecked:", "gray", "not computed"),
     "stale": (":material/history:", "orange", "settings changed"),
-    "waiting": (":material/more_horiz:", "gray", "needs the stage before"),
+    "waiting": (":material/more_horiz:", "gray", "needs the previous stage"),
     "off": (":material/block:", "gray", "not in the recipe"),
     "running": (":material/play_circle:", "blue", "running"),
 }
@@ -59,7 +59,7 @@ def job_progress(job: jobs.JobStatus, *, note: str = "") -> None:
     st.markdown(f"**{job_words(job)}** :gray[{note}]" if note else f"**{job_words(job)}**")
     at = job.progress
     if at is None:
-        st.progress(0.0, text="Loading takes some seconds …")
+        st.progress(0.0, text="Loading takes a few seconds …")
     else:
         st.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
 
@@ -114,7 +114,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
         if job is not None:
             st.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(found, job.id), key="cancel-job")
             waits = (
-                "waits for another job on this device" if job.state == "queued" else "goes on if you close this page"
+                "waits for another job on this device" if job.state == "queued" else "continues if you close this page"
             )
             st.caption(f"Job {job.id} {waits}.")
         elif undone:
@@ -128,7 +128,7 @@ def explain(found: Workspace, last: jobs.JobStatus) -> None:
     """Draw how a job that did not finish ended, with its log where it broke."""
     words = {
         "failed": f":red[:material/error:] The last job failed: {last.error}",
-        "lost": ":orange[:material/warning:] The last job's process was killed; run again to go on from there.",
+        "lost": ":orange[:material/warning:] The last job's process was killed; run again to resume.",
         "cancelled": ":material/stop: The last job was cancelled; all finished parts are kept.",
     }
     st.markdown(words[last.state])
@@ -154,7 +154,7 @@ def offer(found: Workspace, stages: Sequence[str], words: str, *, key: str, help
             on_click=start,
             args=(stages,),
             key=key,
-            help=f"In the background, also when you close this page; {help}.",
+            help=f"Runs in the background, also after you close this page; {help}.",
         )
 
 

@@ -113,7 +113,7 @@ def run(page: Any) -> None:
         page.run()
     st.title(page.title)
     if _HEAVY not in sys.modules:
-        with st.spinner("Starting: loading the numerical libraries, once a server start …", show_time=True):
+        with st.spinner("Starting: loading the numerical libraries, once per server start …", show_time=True):
             importlib.import_module(_HEAVY)
             # Streamlit collects garbage after every run; what was loaded now stays, and looking through it takes 0.2 s.
             gc.collect()

@@ -117,7 +117,7 @@ def read(text: str, *, where: str) -> tuple[Recipe, list[str]]:
         warnings.simplefilter("always", RenamedWarning)
         found = Recipe.from_yaml(text, where=where)
     said = [str(one.message) for one in caught if issubclass(one.category, RenamedWarning)]
-    return found, [f"In {where}, {sentence}; it was read as such." for sentence in dict.fromkeys(said)]
+    return found, [f"In {where}, {sentence}; it was read accordingly." for sentence in dict.fromkeys(said)]
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

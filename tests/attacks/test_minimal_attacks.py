@@ -259,7 +259,7 @@ def test_a_lent_image_is_of_another_class(classes: list[int], label: int, seed: 
     labels = torch.full((9,), label)
     random = SampleRandom(stream_seeds(seed, np.arange(9)))
     if set(classes) == {label}:
-        with pytest.raises(CurationError, match=f"none but of class {label}; give it images of two classes"):
+        with pytest.raises(CurationError, match=f"only those of class {label}; give it images of two classes"):
             attack._lent(torch.zeros(9, 1, 2, 2), labels, random)
         return
     lent = attack._lent(torch.zeros(9, 1, 2, 2), labels, random).mul(255).round().long()[:, 0, 0, 0]

@@ -244,7 +244,7 @@ def test_recoloring_the_map_sends_no_columns_again(visit: Visit) -> None:
 
 def test_from_the_leaderboard_to_an_image_that_is_wrong(visit: Visit) -> None:
     page = visit.page
-    visit.open("evaluate", expect="reaches R")
+    visit.open("evaluate", expect="reaches robustness R")
     page.get_by_text("Errors", exact=True).click()
     visit.settle(expect="Misclassified images")
     page.get_by_role("listbox").first.get_by_role("option").first.click()
@@ -319,7 +319,7 @@ def test_labels_are_decided_by_keyboard(visit: Visit, searched: str) -> None:
     visit.settle(expect="3 of 1,300 decided")
 
 
-@pytest.mark.parametrize(("path", "expect"), [("workspace", "Goal model"), ("evaluate", "reaches R")])
+@pytest.mark.parametrize(("path", "expect"), [("workspace", "Goal model"), ("evaluate", "reaches robustness R")])
 def test_nothing_is_sent_when_no_job_runs(visit: Visit, path: str, expect: str) -> None:
     visit.open(path, expect=expect)
     visit.quiet(still_ms=1500)

@@ -82,7 +82,7 @@ def test_the_leaderboard_says_who_leads_how_clearly_and_on_what(submitted: list[
     at = open_page(evaluation="kept")
     said = words(at)
     assert at.subheader[0].value.startswith("Better than clean images; ")
-    assert "**recipe** reaches R" in said
+    assert "**recipe** reaches robustness R" in said
     assert "points above** clean images of the same budget (95 % interval +" in said
     assert "held-out surrogates (tiny_convnet)" in said
     assert "95 % over test images and trainings" in said
@@ -118,7 +118,7 @@ def test_only_a_test_suite_that_is_made_is_offered(submitted: list[tuple[str, st
     at = open_page()
     at.button(key="evaluation-new").click().run()
     offered = at.selectbox(key=f"begin-suite-{kept.name}").options
-    assert sorted(offered) == ["a new one", "that of evaluation “half”", "that of evaluation “kept”"]
+    assert sorted(offered) == ["a new one", "from evaluation “half”", "from evaluation “kept”"]
     (Path(kept.root) / "evaluations" / "begun.json").unlink()
 
 

@@ -187,7 +187,7 @@ def test_the_ranking_is_measured_against_noise_that_was_put_in(cache: Path, foun
     for score, title in (("combined", "Combined"), ("forgetting", "Forgetting events")):
         first = wrong[suspects(found, score)["row"].to_numpy()[:100]].sum()
         said = words(open_page(by=title))
-        assert f"of the first 100 suspects by this score **{first}** are truly wrong" in said
+        assert f"**{first}** of the first 100 suspects by this score are truly wrong" in said
         assert f"of all 300 labels {wrong.sum()}" in said
 
 

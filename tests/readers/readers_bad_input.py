@@ -289,7 +289,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "npz: text labels": (npz(images=IMAGES, labels=np.array(["a"] * 12)), "is <U1 12; expected integers"),
     "npz: too few class names": (
         npz(images=IMAGES, labels=LABELS, classes=np.array(["a"])),
-        "at least 3 different texts",
+        "at least 3 different strings",
     ),
     "npz: truncated": (lambda root: _damaged_npz(root, 0.5), "set.npz is not a complete .npz"),
     "npz: zero bytes": (lambda root: _damaged_npz(root, 0), "set.npz is not a complete .npz"),
@@ -368,7 +368,7 @@ SKIPPED: dict[str, tuple[bytes, str]] = {
     "not an image": (b"some notes", "is not an image in a known format"),
     "truncated JPEG": (encode(Image.effect_noise((64, 64), 90).convert("RGB"), "JPEG")[:900], "is damaged .*truncated"),
     "truncated PNG": (encode(Image.effect_noise((64, 64), 90))[:900], "is damaged"),
-    "decompression bomb": (bomb(), "claims to be larger than"),
+    "decompression bomb": (bomb(), "claims to have more than"),
     "32-bit integers": (encode(Image.new("I", (12, 12), 10**6), "TIFF"), "outside 0 … 65535"),
     "floats above 1": (encode(Image.new("F", (12, 12), 90.0), "TIFF"), "outside 0 … 1"),
     "NaN": (encode(Image.new("F", (12, 12), float("nan")), "TIFF"), "outside 0 … 1"),

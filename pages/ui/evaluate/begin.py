@@ -1,4 +1,4 @@
-"""The form that starts an evaluation: which recipes, trained on how, compared with what; its cost said beforehand."""
+"""The form that starts an evaluation: recipes, training, baselines, and its cost."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def draw(found: Workspace) -> None:
                 "Name",
                 key=session.NEW_EVALUATION_NAME.key,
                 default=free_name("evaluation", found.evaluations()),
-                help="The results are kept under this name.",
+                help="The results are stored under this name.",
             )
         if not recipes:
             st.info("Choose at least one recipe.", icon=":material/playlist_add:")
@@ -82,7 +82,7 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
         format_func=lambda title: f"{offered[title].name} ({title})",
         key=session.new_evaluation_recipes(found.name).key,
         wrap=True,
-        help="All of one budget; the baselines are derived from the first.",
+        help="All need the same budget; the baselines are derived from the first.",
     )
     chosen = [(offered[title].name, title, offered[title]) for title in picked]
     files = st.file_uploader(
@@ -128,7 +128,7 @@ def _settings(found: Workspace) -> Evaluation:
         selection_mode="multi",
         wrap=True,
         key="begin-baselines",
-        help=f"Gains are over clean images; without that one there are none. {'; '.join(titles)}.",
+        help=f"Gains are relative to clean images; without that baseline there are none. {'; '.join(titles)}.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seeds = kept(
@@ -151,7 +151,7 @@ def _settings(found: Workspace) -> Evaluation:
             "Horizontal flips",
             default=recipe.goal_model.train.flip or recipe.source.reader.name.startswith("cifar"),
             key="begin-flip",
-            help="Random, while training. Not for digits and letters.",
+            help="Random, during training. Not for digits and letters.",
         )
     suite = chosen.suite(found, "begin-suite")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -166,7 +166,8 @@ def _settings(found: Workspace) -> Evaluation:
             step=50,
             key="begin-white",
             width=190,
-            help="Each target itself is also attacked on this many images, with P's epsilon; not part of R. 0: none.",
+            help="Each target itself is also attacked on this many images, with the test suite's ε; not part of R. 0: "
+            "none.",
         )
     first: dict[str, Any] = next((attack for attack in suite["adversarial"] if "epsilon" in attack), {})
     schedule = {"preset": preset, "epochs": epochs, "flip": flip}
@@ -194,7 +195,7 @@ def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:
         step=100,
         key="begin-samples",
         width=140,
-        help="Of each of these P has a clean copy, all corrupted ones and the attacked ones.",
+        help="The test suite has the clean, all corrupted and all attacked copies of each of these.",
     )
     level = kept(
         st.number_input,
@@ -222,14 +223,13 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
         right.metric(
             "Estimated training time",
             "not measured yet" if found_cost.seconds is None else duration(found_cost.seconds),
-            help="From earlier trainings of these targets in this workspace; making P and evaluating are extra.",
+            help="From earlier trainings of these targets in this workspace; making the test suite and evaluating "
+            "take extra time.",
         )
         if differ:
             st.markdown(f":orange[:material/warning:] “{name}” exists with other settings: {'; '.join(differ)}.")
         with st.container(horizontal=True):
-            if differ and st.button(
-                "Continue with the kept settings", key="keep-evaluation", icon=":material/play_arrow:"
-            ):
+            if differ and st.button("Continue with its settings", key="keep-evaluation", icon=":material/play_arrow:"):
                 _go(found, name)
             words = "Use the new settings" if differ else "Resume" if before else "Start"
             busy = "Another job is running; this one will be queued." if panel.active_job(found) else ""

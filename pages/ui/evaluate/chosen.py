@@ -1,4 +1,4 @@
-"""Which evaluation is looked at: the choice of one, its results opened once, and what its figures mean."""
+"""The evaluation that is shown: its choice, its results, and what its figures mean."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 R_WORDS = (
-    "**R** is the mean of the accuracies on the clean, adversarial and corrupted images of P. All are held out: no "
-    "training set has them, and the attacks were made on held-out surrogates{surrogates}. {sure}"
+    "The robustness **R** is the mean of the accuracies on the clean, adversarial and corrupted images of P. All are "
+    "held out: no training set contains them, and the attacks were made on held-out surrogates{surrogates}. {sure}"
 )
 
 NEW = "a new one"
-"""The choice of a test suite that is not made yet; no evaluation can have a name with spaces."""
+"""The option for a test suite that is not made yet; no evaluation can have a name with spaces."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def suite(found: Workspace, key: str) -> dict[str, Any] | None:
     name = st.selectbox(
         "Test suite P",
         [*made, NEW],
-        format_func=lambda name: name if name == NEW else f"that of evaluation “{name}”",
+        format_func=lambda name: name if name == NEW else f"from evaluation “{name}”",
         key=key,
-        help="Results are comparable on the same P only; an existing one also saves the time of making it.",
+        help="Results are comparable only on the same test suite; an existing one also saves the time to make it.",
     )
     return made[name]["evaluation"]["suite"] if name in made else None
 
@@ -111,7 +111,7 @@ def ink() -> str:
 
 
 def explain(it: Chosen) -> None:
-    """Say what P and R are and what the intervals take in; drawn wherever R is shown."""
+    """Explain P, R and the intervals; drawn wherever R is shown."""
     results, evaluation = it.results, it.results.evaluation
     settings, white = evaluation.suite, evaluation.white_box.samples
     several = evaluation.seeds * (len(evaluation.targets) if it.target is None else 1) > 1

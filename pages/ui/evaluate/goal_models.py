@@ -1,4 +1,4 @@
-"""Goal models side by side: how strong each is, what it finds hard, how far their choices agree; pick one."""
+"""Goal models side by side: accuracy, entropy, and the overlap of what they choose; pick one."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def _table(table: pd.DataFrame, names: list[str], used: int | None) -> list[int]
         column_config={
             "name": column.TextColumn("Goal model", pinned=True),
             "train_accuracy": column.NumberColumn(
-                "Accuracy on its training images, %", format="%.1f", help="Clean, the ones that are curated."
+                "Accuracy on its training images, %", format="%.1f", help="The clean images that are curated."
             ),
             "test_accuracy": column.NumberColumn(
-                "Accuracy on the test split, %", format="%.1f", help="Clean, never trained on."
+                "Accuracy on the test split, %", format="%.1f", help="Clean images that are not trained on."
             ),
             "seconds": column.NumberColumn("Training, s", format="%.0f", help="Up to that epoch."),
         },
@@ -100,7 +100,9 @@ def _curve(found: Workspace, table: pd.DataFrame, names: list[str], index: int, 
             if epoch is not None:
                 figure.add_vline(x=epoch, line={"color": charts.GRAY, "width": 1.5, "dash": "dot"})
             st.plotly_chart(figure, config={"displayModeBar": False}, key="goal-curve")
-            st.caption("Accuracy and loss on the images as it was trained on them; the dotted line is its epoch.")
+            st.caption(
+                "Accuracy and loss on the training images as augmented or attacked; the dotted line is its epoch."
+            )
 
 
 def _pick(found: Workspace, table: pd.DataFrame, names: list[str], picked: list[int]) -> None:
@@ -136,7 +138,7 @@ def _compare(found: Workspace, table: pd.DataFrame, names: list[str], picked: li
                 on_click=_compute,
                 args=(found, [recipes[name] for name in lacking]),
                 key="goal-compute",
-                help="Adversarial copies are made against each goal model; in the background, one after the other.",
+                help="Adversarial copies are made against each goal model; they are computed in the background.",
             )
             panel.job_strip(found)
         recipes = {name: recipe for name, recipe in recipes.items() if name not in lacking}
@@ -194,8 +196,8 @@ def _compared(found: Comparison) -> None:
                 key=f"goal-{words}",
             )
     st.caption(
-        "In %: what both choose, of what either does. Copy by copy: the same image with the same corruption or attack; "
-        "whichever copy: the same image in that family."
+        "In %: images chosen by both, of those chosen by either. Copy by copy: the same image with the same "
+        "corruption or attack; whichever copy: the same image in that family."
     )
 
 
@@ -230,7 +232,7 @@ def _training(found: Workspace) -> None:
 
 
 def _more(found: Workspace) -> None:
-    """Draw what trains goal models of other strengths than the recipe's."""
+    """Draw the form that trains goal models of other strengths than the recipe's."""
     with st.expander("Train more, to compare", icon=":material/add:"):
         left, right = st.columns(2)
         levels = left.multiselect(

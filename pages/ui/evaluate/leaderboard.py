@@ -62,7 +62,7 @@ def _headline(it: Chosen, table: pd.DataFrame) -> None:
         return
     if lead.verdict:
         st.subheader(lead.verdict)
-    words = f"**{lead.set}** reaches R **{table.loc[table['set'] == lead.set, 'R'].iloc[0]:.1%}**"
+    words = f"**{lead.set}** reaches robustness R **{table.loc[table['set'] == lead.set, 'R'].iloc[0]:.1%}**"
     compared = [(lead.over_clean, "clean images of the same budget")]
     if lead.rival != "clean":
         compared.append((lead.over_rival, f"the best baseline, {lead.rival}"))
@@ -100,12 +100,12 @@ def _table(table: pd.DataFrame) -> None:
                 "Gain", width=60, alignment="right", help="Points of R over the clean baseline, paired."
             ),
             "Gain, 95 %": column.TextColumn(width=115, help="Interval of the gain, paired."),
-            "Trainings": column.TextColumn(width=80, help="Measured, of those requested."),
+            "Trainings": column.TextColumn(width=80, help="Measured, out of those requested."),
             "Spread": column.NumberColumn(
                 "± trainings", format="%.1f", width=90, help="Standard deviation of R over trainings, in points."
             ),
             "Images": column.NumberColumn(format="localized", width=70, help="In the training set."),
-            "Training, s": column.NumberColumn(format="%.0f", width=90, help="Seconds of one training, on average."),
+            "Training, s": column.NumberColumn(format="%.0f", width=90, help="Mean seconds of one training."),
             **{
                 name: column.NumberColumn(
                     PART_SHORT[name],
@@ -116,8 +116,11 @@ def _table(table: pd.DataFrame) -> None:
                 for name in analysis.SHOWN[1:]
             },
             "mCE": column.NumberColumn(
-                "mCE", format="%.2f", width=60, help="Corruption error; 1: as the clean baseline's, less is better."
+                "mCE",
+                format="%.2f",
+                width=60,
+                help="Mean corruption error relative to the clean baseline (1); lower is better.",
             ),
-            "Curation, s": column.NumberColumn(format="%.0f", width=90, help="Seconds of computing to make the set."),
+            "Curation, s": column.NumberColumn(format="%.0f", width=90, help="Seconds to compute the set."),
         },
     )

@@ -1,4 +1,4 @@
-"""An evaluation while it runs: which training, how fast, how long still, its curve; and how to go on with it."""
+"""A running evaluation: the current training, its speed, remaining time and curve; and how to resume it."""
 
 from __future__ import annotations
 

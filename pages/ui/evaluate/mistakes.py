@@ -109,7 +109,7 @@ def _tables(key: str, classes: tuple[str, ...], _it: Looked) -> ErrorTables:
 
 
 def kind_words(part: str, kind: str) -> str:
-    """Return how people call a kind of P."""
+    """Return the displayed name of a kind of P."""
     words = {"clean": "clean", "white_box": "white box"}.get(part, kind.replace("_", " "))
     return f"{words} (held out)" if part == "held_out" else words
 

@@ -23,7 +23,7 @@ def draw(found: Workspace) -> None:
         it = chosen.choose(found)
         titles = [title for title, about in it.results.sets.items() if about["role"] == "recipe"]
         if not titles:
-            st.caption("No set of this evaluation is made yet.")
+            st.caption("No set of this evaluation has been made yet.")
             return
         key = f"steps-recipe-{it.results.name}"
         recipe = str(st.selectbox("Recipe", titles, key=key, width=280) if len(titles) > 1 else titles[0])

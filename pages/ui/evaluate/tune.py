@@ -1,4 +1,4 @@
-"""Tuning: start a search, watch it, and go on with it."""
+"""Tuning: start a search, follow its progress, and resume it."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _start(found: Workspace, name: str, settings: Tuning) -> None:
     before = find_study(found, name)
     with st.container(horizontal=True):
         if before is not None and st.button(
-            "Continue with the kept settings", icon=":material/play_arrow:", key="keep-tuning"
+            "Continue with its settings", icon=":material/play_arrow:", key="keep-tuning"
         ):
             _go(found, name)
         words = "Discard it and start over" if before is not None else "Start"

@@ -50,16 +50,16 @@ def draw(found: Workspace, study: Study) -> None:
         )
     offsets = done.offsets()
     if offsets:
-        st.subheader("R by offset: the share of the hardest that is passed over")
+        st.subheader("R by offset: the share of the hardest candidates that is skipped")
         _offsets(study, offsets)
     else:
-        st.caption("No trial so far has an offset: none of them uses a band.")
+        st.caption("No trial so far uses a hardness band, so there is no offset to show.")
     with st.expander(f"All {len(table)} trials"):
         _table(study, table)
 
 
 def _best(found: Workspace, study: Study, done: Found) -> None:
-    """Say what the best trial is, what it is worth, and offer what follows."""
+    """Show the best trial and its gain, and offer the next steps."""
     best, start = study.best(), done.start
     words = f"The best of {len(done.table)} finished trials has R **{done.R[done.top]:.1%}**"
     if done.gain:

@@ -95,7 +95,9 @@ def _filtered(
             chosen[column] = _filter(label, options, column, words)
         chosen["label"] = _filter("Label", list(names), "label", names.__getitem__)
         chosen["prediction"] = _filter("Predicted as", list(names), "prediction", names.__getitem__)
-        only = others is not None and st.toggle(f"Only those that {it.other} gets right", key=session.ERRORS_ONLY.key)
+        only = others is not None and st.toggle(
+            f"Only images that {it.other} predicts correctly", key=session.ERRORS_ONLY.key
+        )
         st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, key="clear-wrong", type="tertiary")
     return analysis.misclassified(table, chosen, others=others if only else None)
 
@@ -150,7 +152,7 @@ def _grid(suite: Suite, table: pd.DataFrame, rows: np.ndarray, it: Looked, class
 
 
 def _notes(picked: pd.DataFrame, trainings: int) -> list[str]:
-    """Return kind and severity, and by how many of several trainings it is got wrong."""
+    """Return kind and severity, and by how many of several trainings it is misclassified."""
     out = []
     for kind, severity, right in zip(picked["kind"], picked["severity"], picked["right"], strict=True):
         words = f"{kind.split('_')[0]}{f' {severity}' if severity else ''}"

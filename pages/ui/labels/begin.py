@@ -1,4 +1,4 @@
-"""Before there are suspects: what the search does, what it costs, and the button that starts it."""
+"""Before there are suspects: settings, cost, and the button that starts the search."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def draw(prepared: Prepared) -> None:
         st.write(
             "Small networks are trained on parts of the set (cross-validation) and predict the samples that they were "
             "not trained on. Labels that disagree with these predictions, with the most similar samples and with the "
-            "course of the training come first in a list, which you then review by keyboard. Nothing changes until you "
+            "training dynamics come first in a list, which you then review by keyboard. Nothing changes until you "
             "decide, and every decision can be undone."
         )
         if prepared.workspace.kept("labels"):
@@ -69,7 +69,7 @@ def _settings(prepared: Prepared) -> LabelErrors | None:
             "Horizontal flips",
             key="labels-flip",
             default=flip,
-            help="Random, while training. Not for digits and letters.",
+            help="Random, during training. Not for digits and letters.",
         )
     train = usual.train.model_dump(mode="json") | {"epochs": epochs, "flip": mirror}
     try:

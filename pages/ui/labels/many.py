@@ -33,7 +33,8 @@ def draw(found: Review, queue: Queue) -> None:
             step=0.05,
             format="%.2f",
             width=200,
-            help="In the class that it looks like: the mean of the network's probability and the neighbors' votes.",
+            help="Confidence in the class that it looks like: the mean of the network's probability and the "
+            "neighbors' votes.",
         )
     would = bulk(suspects, samples, queue, first=int(first), confidence=float(sure))
     done = session.LABELS_BULK.get()

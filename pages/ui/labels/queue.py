@@ -71,7 +71,7 @@ def _queue(review: Review, score: str, given: int | None, looks: int | None, whi
 
 
 def progress(review: Review, queue: Queue) -> None:
-    """Draw how many are decided, what came of it, and whether it is still worth while."""
+    """Draw how many are decided, what came of it, and whether it is still worthwhile."""
     samples, total = review.pipeline.samples, len(review.suspects)
     at = label_review.progress(review.suspects, samples, queue, bulk=session.LABELS_BULK.get())
     parts = [f"**{at.decided:,}** of {total:,} decided", f"{at.relabeled:,} relabeled", f"{at.dropped:,} dropped"]
@@ -85,6 +85,6 @@ def progress(review: Review, queue: Queue) -> None:
         noise = review.recipe.source.noise
         words = f"{noise.kind} noise, {noise.share:.0%}, " if noise else "noise "
         st.caption(
-            f":material/science: {words[:1].upper()}{words[1:]}was injected: of the first {count} suspects by this "
-            f"score **{first}** are truly wrong, of all {total:,} labels {every:,}."
+            f":material/science: {words[:1].upper()}{words[1:]}was injected: **{first}** of the first {count} "
+            f"suspects by this score are truly wrong, and {every:,} of all {total:,} labels."
         )

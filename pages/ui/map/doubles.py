@@ -83,7 +83,7 @@ def _pairs(opened: Opened) -> Table | None:
     if "pairs" not in found:
         if len(samples) > AT_ONCE and not st.button(
             f"Compare {len(samples):,} images", type="primary", icon=":material/play_arrow:", key="double-compare",
-            help="Each pair, now; the result is kept while the server runs.",
+            help="Compares every pair now; the result is kept while the server runs.",
         ):  # fmt: skip
             st.caption("Finds duplicates: exact copies, brighter and re-encoded ones.")
             return None
@@ -113,7 +113,7 @@ def _at_once(opened: Opened, every: list[Group], left: list[Array]) -> None:
     with st.container(horizontal=True):
         for key, words, icon, which, said in (
             ("keep-one", "Keep one of each", ":material/filter_1:", doubles,
-             "Where the labels agree: keep the first, drop the others with all their copies."),
+             "Where the labels agree: keep the first image and drop the others with all their copies."),
             ("drop-doubtful", "Drop all that disagree", ":material/delete_sweep:", doubtful,
              "Drop all images of groups with more than one label, with all their copies."),
         ):  # fmt: skip
@@ -179,7 +179,7 @@ def _look_at(sample_id: int) -> None:
 
 
 def _tested(opened: Opened) -> None:
-    """Say which samples are also test images of the newest evaluation, which excludes those from its test suite."""
+    """Say which samples are also test images of the newest evaluation, which excludes them from its test suite."""
     names = opened.workspace.evaluations()
     about = (opened.workspace.evaluation(names[-1]) or {}).get("about_suite", {}) if names else {}
     both = sorted({int(entry["training"]) for entry in about.get("left_out", [])})

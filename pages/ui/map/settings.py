@@ -24,11 +24,11 @@ def form(opened: Opened) -> None:
     key = fingerprint({name: value for name, value in now.items() if name not in _OF_THEIR_OWN})
     with st.popover("Settings", icon=":material/tune:", key=f"map-settings-{key}"), st.form("map-form", border=False):
         asked = settings_form(MapSettings, now, key=f"map-form-{key}", leave_out=_OF_THEIR_OWN)
-        notes = ["Computed in the background; what was computed for other settings is kept."]
+        notes = ["Runs in the background; results for other settings are kept."]
         if recipe.map.names:
-            notes.append("Other clusters lose the names that were given to these.")
+            notes.append("New clusters do not keep the names of the current ones.")
         if any(part.layout == "umap" for part in recipe.slices.values()):
-            notes.append("Slices keep their outlines, which lie elsewhere on another map.")
+            notes.append("Slices keep their outlines, which enclose other samples on a new map.")
         st.caption(" ".join(notes))
         submitted = st.form_submit_button("Compute", type="primary", icon=":material/play_arrow:")
     if submitted and _apply(opened, asked):

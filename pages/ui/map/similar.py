@@ -116,7 +116,7 @@ def _warn_of_unlike(opened: Opened, metric: Metric, nearest: float) -> None:
     usual = _usual(fingerprint([opened.pool_key, metric]), opened, metric)
     if nearest > usual:
         st.warning(
-            f"Unlike the samples, so the goal model's prediction means little: the nearest sample is at "
+            f"Unlike the samples, so the goal model's prediction is not reliable: the nearest sample is at "
             f"{nearest:.3g}, while 99 % of the samples have another one within {usual:.3g}. Is it inverted?",
             icon=":material/not_listed_location:",
         )

@@ -14,7 +14,7 @@ from pages.ui.map.drawn import Drawn, Layout, open_drawn, ready
 
 LONGEST_NAME = 40
 SHARES = {
-    "share": ("Share of the set", "Images of the set that are of its samples, copies included."),
+    "share": ("Share of the set", "Share of the set's images that come from its samples, copies included."),
     "entropy": ("Mean entropy", "As a share of the maximum, ln K."),
     "purity": ("Purity", "Share of the most common label."),
 }

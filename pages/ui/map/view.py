@@ -44,7 +44,7 @@ def draw(opened: Opened) -> None:
         part.head(drawn, looked, key="map", where=where, more=lambda: _lassoed(drawn.layout, polygon, name))
     else:
         st.caption(
-            "Draw a lasso or a box on the map to list those samples only, to edit them, or to save them as a slice."
+            "Draw a lasso or a box on the map to list only those samples, to edit them, or to save them as a slice."
         )
     slices.table(drawn)
     part.gallery(drawn, looked, key="map", where=where)

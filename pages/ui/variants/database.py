@@ -68,7 +68,7 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
             attacks.append({"attack": name, **settings_form(ATTACKS[name], {}, key=f"database-{name}")})
     total = len(prepared.pipeline.samples)
     samples = st.number_input(
-        "Samples", 1, total, total, step=100, key="database-samples", help="Evenly spaced over all of them.", width=200
+        "Samples", 1, total, total, step=100, key="database-samples", help="Evenly spaced over all samples.", width=200
     )
     if not (kinds and severities) and not attacks:
         st.caption("Choose corruptions and severities, or attacks.")
@@ -151,7 +151,7 @@ def _adopt(recipe: Recipe, asked: Recipe) -> None:
 
 def _kept(prepared: Prepared, sets: list[ImageSet]) -> None:
     if not sets:
-        st.caption("Nothing kept yet for this goal model and seed.")
+        st.caption("Nothing stored yet for this goal model and seed.")
         return
     table = variants.kept(prepared.pipeline.plan, sets)
     st.caption(f"{table['Images'].sum():,} images, {table['MB'].sum():,.1f} MB, for this goal model and seed.")

@@ -1,4 +1,4 @@
-"""Which variants mislead this goal model most, and in which classes."""
+"""Which variants this goal model misclassifies most, and in which classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def draw(prepared: Prepared) -> None:
     key = fingerprint([pipeline.plan.model_digest, prepared.recipe.seed, prepared.workspace.kept("scores")])
     table, sets = _effects(key, prepared)
     if not len(table):
-        empty("No variants yet", "The recipe asks for none; compute some in the Database view.")
+        empty("No variants yet", "The recipe has none; compute some in the Database view.")
     st.caption(
         f"Clean accuracy of the goal model: {effects.clean_accuracy(pipeline.plan):.1%}. Success rate: the share of "
         "these correctly classified images that a variant makes misclassified. Click a column header to sort; select a "
