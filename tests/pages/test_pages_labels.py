@@ -188,7 +188,7 @@ def test_the_ranking_is_measured_against_noise_that_was_put_in(cache: Path, foun
         first = wrong[suspects(found, score)["row"].to_numpy()[:100]].sum()
         said = words(open_page(by=title))
         assert f"**{first}** of the first 100 suspects by this score are truly wrong" in said
-        assert f"of all 300 labels {wrong.sum()}" in said
+        assert f"{wrong.sum()} of all 300 labels" in said
 
 
 def test_a_link_shows_the_same_suspects_at_the_same_place(shown: dict[str, Any], found: Pipeline) -> None:
