@@ -3,6 +3,7 @@
 import streamlit as st
 
 from curation.figures.curation import FAMILY_WORDS
+from curation.pipeline import stability_of
 from curation.scores import SCORES
 from pages.ui import ranking, session
 from pages.ui.browse import browse
@@ -75,6 +76,16 @@ left.metric(
 )
 middle.metric("Candidates", f"{summary['candidates']:,}")
 right.metric("Enter / leave", ranking.difference_words(opened, family), help="Compared with the last saved recipe.")
+
+stable = None if opened.provisional else stability_of(opened.pipeline.plan)
+if stable:
+    st.caption(stable.sentence)
+elif opened.recipe.goal_model.checkpoint is None:
+    st.caption(
+        "How many of the chosen images would another training of the goal model choose again? Not measured for this "
+        "selection yet: download the recipe on the Mix page and run `curation stability recipe.yaml --workspace "
+        f"{opened.workspace.root}`."
+    )
 
 views = {
     "chosen": "Chosen",

@@ -32,7 +32,7 @@ def stability(
     """Estimate how many of the chosen images another training of the same goal model would choose again.
 
     Each training costs as much as the recipe did: the goal model, its adversarial copies and all scores are computed
-    again.
+    again. The result is stored: the Boundary page and the datasheets of exports show it.
     """
     with sentences():
         from curation.analysis import stability as analysis
@@ -46,16 +46,4 @@ def stability(
             table.add_row(name, f"{part.chosen:,}", f"{part.again:,.0f}", f"{part.share:.0%}", chance)
         console.print(table)
         console.print(found.sentence, highlight=False, soft_wrap=True)
-        families = {name: {**part.__dict__, "share": part.share} for name, part in found.families.items()}
-        whole = found.whole
-        finish(
-            {
-                "trainings": trainings,
-                "chosen": whole.chosen,
-                "again": whole.again,
-                "share": whole.share,
-                "by_chance": whole.by_chance,
-                "families": families,
-            },
-            as_json,
-        )
+        finish(found.to_dict(), as_json)

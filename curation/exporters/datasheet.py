@@ -44,7 +44,8 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
     parts += [
         "",
         "## Limits\n",
-        "- Uncertainty is measured under one goal model; another would choose other images.",
+        "- Uncertainty is measured under one goal model; another would choose other images. "
+        + (about.get("stability") or "How many, `curation stability` measures; it was not measured for this set."),
         "- Adversarial images are worst cases for that goal model, not for every model.",
         "- Corruptions are synthetic approximations of what cameras and weather do.",
         "- The license and consent terms of the source's images apply to this set unchanged.",

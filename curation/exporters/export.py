@@ -10,16 +10,22 @@ import os
 import shutil
 import uuid
 from pathlib import Path
+from typing import Any
 
 from curation.errors import CurationError
 from curation.exporters.base import CuratedSet, Exporter, OnProgress
 from curation.exporters.datasheet import datasheet
 from curation.exporters.environment import ENVIRONMENT
-from curation.storage.files import clear_write_errors
+from curation.storage.files import clear_write_errors, read_json
 
 SUMS = "SHA256SUMS"
 PROVENANCE = "provenance.json"
 """Which samples and which goal model an export was made from, by their digests."""
+
+
+def provenance(folder: Path) -> dict[str, Any]:
+    """Return what an export was made from, as plain data; empty where there is none, or of an earlier version."""
+    return read_json(folder / PROVENANCE) or {}
 
 
 def export(
@@ -62,7 +68,9 @@ def _check_place(destination: Path, overwrite: bool) -> None:
     if not os.path.lexists(destination) or (destination.is_dir() and not any(destination.iterdir())):
         return
     if not (destination / SUMS).is_file():
-        raise CurationError(f"{destination} exists and is not an export; it was left unchanged, choose a new folder")
+        raise CurationError(
+            f"{destination} exists and is not an export; choose a new folder (this one was left unchanged)"
+        )
     if not overwrite:
         raise CurationError(f"{destination} holds an earlier export; choose another folder or allow overwriting it")
 

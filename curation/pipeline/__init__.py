@@ -1,6 +1,7 @@
 """From a recipe to a curated set: what is needed, what is missing, and the work that makes it."""
 
+from curation.pipeline.carried import stability_of
 from curation.pipeline.pipeline import Pipeline
 from curation.pipeline.stages import FOR_SELECTION, STAGES, stages, titles
 
-__all__ = ["FOR_SELECTION", "STAGES", "Pipeline", "stages", "titles"]
+__all__ = ["FOR_SELECTION", "STAGES", "Pipeline", "stability_of", "stages", "titles"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from curation.exporters.base import CuratedSet
 from curation.models.prediction import predict
-from curation.pipeline.carried import carried, carried_recipe
+from curation.pipeline.carried import carried, carried_recipe, stability_of
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_images
 from curation.pipeline.stages.coverage import Cover, coverage_of
@@ -34,6 +34,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
         if plan.recipe.weights.radius is not None:
             manifest["cluster"] = around["cluster"].to_numpy(np.int32)
     about = plan.workspace.model(plan.model_key).about_at(plan.epoch) or {}
+    stable = stability_of(plan)
     return CuratedSet(
         manifest=manifest.reset_index(drop=True),
         images=lambda start, stop: pool_images(plan, pool, selected.rows[start:stop]),
@@ -54,6 +55,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             },
             "families": selected.summary(),
             "coverage": coverage,
+            "stability": stable.sentence if stable else None,
             "self_corrected": recipe.selection.strategy == "self_correction",
         },
     )

@@ -255,6 +255,17 @@ class Plan:
         return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
 
     @property
+    def selection_key(self) -> str:
+        """Key of what the recipe selects. Raises: CurationError when candidates or their scores are missing."""
+        recipe = self.recipe
+        rounds = (
+            [recipe.self_correction.model_dump(mode="json")] if recipe.selection.strategy == "self_correction" else []
+        )
+        return fingerprint(
+            ["selected", self.candidates_key, recipe.seed, recipe.selection.model_dump(mode="json"), *rounds]
+        )
+
+    @property
     def space_epochs(self) -> list[int | None]:
         """The goal model's epochs in whose spaces coverage is measured."""
         epochs = self.recipe.selection.coverage.epochs

@@ -19,7 +19,7 @@ from curation.storage.shards import Shards
 
 PARTS = (
     *("images", "scores", "models", "features", "map", "pools", "recipes", "sources", "jobs", "locks"),
-    *("targets", "predictions", "evaluations", "studies", "suites", "orders", "labels", "stages"),
+    *("targets", "predictions", "evaluations", "studies", "suites", "orders", "labels", "stages", "stability"),
 )
 """The folders of a workspace."""
 
@@ -203,6 +203,14 @@ class Workspace:
     def write_evaluation(self, name: str, value: dict[str, Any]) -> None:
         """Keep an evaluation."""
         write_json(self.root / "evaluations" / f"{name}.json", value)
+
+    def stability(self, key: str) -> dict[str, Any] | None:
+        """Return how much trainings agree on a selection, as plain data, or None where it was not measured."""
+        return read_json(self.root / "stability" / f"{key}.json")
+
+    def write_stability(self, key: str, value: dict[str, Any]) -> None:
+        """Keep how much trainings agree on a selection."""
+        write_json(self.root / "stability" / f"{key}.json", value)
 
     # Recipe revisions
 

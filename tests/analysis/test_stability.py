@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from curation.analysis.stability import Agreement, Stability, agreement, stability, with_training
+from curation.analysis.stability import stability, with_training
 from curation.cli import app
 from curation.errors import UsageError
-from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.pipeline import FOR_SELECTION, Pipeline, stability_of
 from curation.recipe import Recipe
-from curation.selection.selected import FamilySummary, Selected
+from curation.selection.agreement import Agreement, Stability
 from curation.storage.workspace import Workspace
 
 RECIPE = {
@@ -23,26 +23,6 @@ RECIPE = {
     "variants": {"corruption": {"kinds": ["gaussian_noise"], "severities": [3]}},
     "selection": {"budget": 60, "mix": {"clean": 1, "corruption": 1, "adversarial": 0}},
 }
-
-
-def chosen(**ids: list[int]) -> Selected:
-    families = {name: FamilySummary(len(of), len(of), 10, 0, 10, None, None, []) for name, of in ids.items()}
-    every = np.concatenate([np.array(of, dtype=np.int64) for of in ids.values()])
-    return Selected(np.arange(len(every)), every, np.zeros(len(every), np.int64), families, [])
-
-
-def test_every_two_trainings_are_compared_family_by_family() -> None:
-    found = agreement(
-        [
-            chosen(clean=[1, 2, 3, 4], corruption=[7], adversarial=[]),
-            chosen(clean=[3, 4, 5, 6], corruption=[7], adversarial=[]),
-            chosen(clean=[4, 5, 6, 7], corruption=[8], adversarial=[]),
-        ]
-    )
-    assert found == {"clean": Agreement(4, 2.0, 1.6), "corruption": Agreement(1, pytest.approx(1 / 3), 0.1)}
-    whole = Stability(3, found).whole
-    assert (whole.chosen, whole.again) == (5, pytest.approx(2 + 1 / 3))
-    assert "Of the 5 chosen images, about 2 (47%) would be chosen again" in Stability(3, found).sentence
 
 
 def test_other_trainings_have_other_seeds_and_nothing_else() -> None:
@@ -61,6 +41,8 @@ def test_trainings_are_kept_and_compared(tmp_path: Path) -> None:
     assert found.whole.again == shared
     assert 0 < shared < 60
     assert list(found.families) == ["clean", "corruption"]
+    assert stability_of(pipeline.plan) == stability_of(first.plan) == found, "it is kept for this selection"
+    assert stability_of(pipeline.of(pipeline.recipe.with_changes(seed=1)).plan) is None, "and for no other"
     assert {*second.run(FOR_SELECTION)} >= {"goal_model"}  # nothing to do: all of it is kept
     file = tmp_path / "recipe.yaml"
     file.write_text(pipeline.recipe.to_yaml())
@@ -77,3 +59,19 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     loaded = pipeline.recipe.with_changes(**{"goal_model.checkpoint": "weights.safetensors"})
     with pytest.raises(UsageError, match=r"leave goal_model\.checkpoint out"):
         stability(Pipeline(loaded, Workspace(tmp_path), device="cpu"))
+
+
+def test_the_datasheet_says_it_and_a_set_made_again_says_the_same(tmp_path: Path) -> None:
+    pipeline = Pipeline(Recipe.parse(RECIPE), Workspace(tmp_path / "workspace"), device="cpu")
+    pipeline.run(FOR_SELECTION)
+    before = pipeline.export(tmp_path / "before")
+    assert "was not measured for this set" in (before / "datasheet.md").read_text()
+    found = Stability(2, {"clean": Agreement(30, 20.0, 7.5), "corruption": Agreement(30, 10.0, 7.5)})
+    pipeline.workspace.write_stability(pipeline.plan.selection_key, found.to_dict())
+    after = pipeline.export(tmp_path / "after")
+    assert found.sentence in (after / "datasheet.md").read_text()
+    assert (after / "data.npy").read_bytes() == (before / "data.npy").read_bytes()
+    again = Pipeline(Recipe.load(after / "recipe.yaml"), Workspace(tmp_path / "elsewhere"), device="cpu")
+    again.run(FOR_SELECTION)
+    for name in ("datasheet.md", "provenance.json"):
+        assert (again.export(tmp_path / "again", overwrite=True) / name).read_bytes() == (after / name).read_bytes()

@@ -131,7 +131,7 @@ def test_progress_rises_to_the_total_and_may_stop_the_work(digits: Digits300, co
         ),
         ({"quotas": {"clean": 0}}, "at least one family must be above 0"),
         ({"quotas": {"blurred": 3}}, "got 'blurred'"),
-        ({"seed": 6}, "of other settings or candidates"),
+        ({"seed": 6}, "belong to other settings or candidates"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(digits: Digits300, corrected: Any, changes: Any, sentence: str) -> None:
