@@ -34,8 +34,21 @@ class PluginWarning(UserWarning):
     """An installed package offers a plug-in that cannot be used; it is left out."""
 
 
-NOTES = (RenamedWarning, PluginWarning)
-"""Warnings that are for people: one sentence each."""
+class WeightsWarning(UserWarning):
+    """A file of weights could have been read in another way."""
+
+
+class GoalModelWarning(UserWarning):
+    """A goal model is hardly better than guessing, so that what it guides means little."""
+
+
+NOTES: dict[type[Warning], str] = {
+    RenamedWarning: "note",
+    PluginWarning: "note",
+    WeightsWarning: "note",
+    GoalModelWarning: "warning",
+}
+"""Warnings that are for people, one sentence each, and the word that is said before them."""
 
 _source: ContextVar[str | None] = ContextVar("source", default=None)
 
@@ -61,19 +74,30 @@ def note_plugin(sentence: str) -> None:
     warnings.warn(sentence, PluginWarning, stacklevel=2)
 
 
+def note_weights(sentence: str) -> None:
+    """Say how a file of weights was read, in one sentence for people."""
+    warnings.warn(sentence, WeightsWarning, stacklevel=2)
+
+
+def warn_of_goal_model(sentence: str) -> None:
+    """Warn of a goal model, in one sentence for people."""
+    warnings.warn(sentence, GoalModelWarning, stacklevel=2)
+
+
 @contextmanager
-def notes_told(tell: Callable[[str], object]) -> Iterator[None]:
-    """Give every note for people to ``tell``, each once, instead of to Python's warnings."""
+def notes_told(tell: Callable[[str, str], object]) -> Iterator[None]:
+    """Give every warning for people to ``tell``, each once, instead of to Python's: its word and its sentence."""
     told: set[str] = set()
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not issubclass(category, NOTES):
+            word = next((word for kind, word in NOTES.items() if issubclass(category, kind)), None)
+            if word is None:
                 usual(message, category, *where, **more)
             elif str(message) not in told:
                 told.add(str(message))
-                tell(str(message))
+                tell(word, str(message))
 
         for note in NOTES:
             warnings.simplefilter("always", note)

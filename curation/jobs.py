@@ -247,5 +247,5 @@ class _Worker:
 
 
 if __name__ == "__main__":
-    with notes_told(lambda sentence: print(f"note: {sentence}", file=sys.stderr)):
+    with notes_told(lambda word, sentence: print(f"{word}: {sentence}", file=sys.stderr)):
         _Worker(sys.argv[1], sys.argv[2]).run()

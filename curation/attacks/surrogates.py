@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from curation.errors import CurationError, UsageError
+from curation.errors import CurationError, UsageError, note_weights
 from curation.models.architectures import build
 from curation.models.folding import folded
 from curation.models.loading import load_weights
@@ -76,7 +76,9 @@ def _load(
 ) -> nn.Module:
     network = build(architecture, classes=classes, shape=shape)
     try:
-        load_weights(network, path)
+        remarks = load_weights(network, path)
     except CurationError as error:
         raise CurationError(f"surrogate {architecture}: {error}") from None
+    for remark in remarks:
+        note_weights(remark)
     return folded(network).to(device)

@@ -30,6 +30,7 @@ from curation.cli.terminal import (
     open_workspace,
     safe_name,
     sentences,
+    warn_of_doubts,
 )
 from curation.cli.verify import verify
 from curation.errors import CurationError, UsageError
@@ -131,6 +132,7 @@ def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJso
     """Select only: counts, score band and class balance for each family. Nothing is written."""
     with sentences():
         pipeline = open_pipeline(recipe, workspace)
+        warn_of_doubts(pipeline)
         selected = pipeline.select()
         families = _show_selection(pipeline, selected)
         for shortage in selected.shortages:
@@ -150,6 +152,7 @@ def export(
     """Select and export from what is already computed."""
     with sentences():
         pipeline = open_pipeline(recipe, workspace)
+        warn_of_doubts(pipeline)
         with Bars() as bars:
             pipeline.export(out, overwrite=overwrite, report=bars)
         console.print(f"[bold green]exported[/] to {out}", highlight=False)
@@ -323,10 +326,12 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
             raise UsageError(f"workspace {found.root} has no saved recipe yet; run `curation run RECIPE` on it")
         recipe = Recipe.from_yaml(found.revision(numbers[-1]))
         table = Table("stage", "state", "done", "of", box=None)
-        stages, words = Pipeline(recipe, found).status(), titles()
+        pipeline = Pipeline(recipe, found)
+        stages, words = pipeline.status(), titles()
         for stage in stages:
             table.add_row(words[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
         console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
+        warn_of_doubts(pipeline)
         console.print(table)
         finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)
 

@@ -53,8 +53,8 @@ def sentences() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _note(sentence: str) -> None:
-    console.print(f"[yellow]note[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+def _note(word: str, sentence: str) -> None:
+    console.print(f"[yellow]{word}[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 class Bars:
@@ -101,6 +101,13 @@ def open_pipeline(recipe_file: Path, folder: Path | None, device: str | None = N
 
     recipe = Recipe.load(recipe_file)
     return Pipeline(recipe, workspace_of(recipe, folder), device=device)
+
+
+def warn_of_doubts(pipeline: Pipeline) -> None:
+    """Say what speaks against the recipe's goal model, if it is there; a stage that makes it says so by itself."""
+    from curation.pipeline.trust import tell
+
+    tell(pipeline.plan)
 
 
 def workspace_of(recipe: Recipe, folder: Path | None) -> Workspace:

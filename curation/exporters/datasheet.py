@@ -85,6 +85,7 @@ def _origin(about: dict[str, Any]) -> list[str]:
             f"accuracy {_percent(goal.get('train_accuracy'))} on the samples, "
             f"{_percent(goal.get('test_accuracy'))} on the test split, weights {goal.get('digest')}"
         )
+        lines += [f"- **Warning: {doubt}**" for doubt in goal.get("doubts", [])]
     return lines
 
 

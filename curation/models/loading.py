@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import pickle
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from curation.errors import CurationError
+from curation.models.checkpoint import read_weights
 from curation.models.classifier import Classifier
-
-NESTS = ("state_dict", "model_state_dict", "model", "net", "weights")
-"""Keys under which training scripts keep the state dict."""
-
-PICKLED = (b"PK", b"\x80")
-"""How files that ``torch.save`` or ``pickle`` wrote begin."""
-
-STATISTICS = {"mean": "mean", "mu": "mean", "std": "std", "sigma": "std"}
-"""Last part of a buffer's name → the classifier's buffer: normalization that was saved with the weights."""
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
@@ -32,94 +20,74 @@ def save_weights(model: nn.Module, path: Path | str) -> None:
     save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, str(path))
 
 
-def load_weights(model: nn.Module, path: Path | str) -> None:
+def load_weights(model: nn.Module, path: Path | str) -> list[str]:
     """Fill a model with the weights in a file; the model is unchanged when they do not fit.
 
     Args:
         model: what ``build`` returned, or any module.
-        path: safetensors, or a PyTorch state dict: bare or under a key such as ``state_dict``, its names with or
-            without a wrapper's prefix (``module.``, ``model.``, ``1.``). Normalization that lies beside the weights is
-            taken over; without it the architecture's own is kept. Layers whose names begin as one of the network's
-            ``unused`` are passed over.
+        path: safetensors, or a PyTorch state dict: bare or in a training script's checkpoint, its names with or without
+            a wrapper's prefix (``module.``, ``model.``, ``_orig_mod.``, ``1.``). Normalization that lies beside the
+            weights is taken over; without it the architecture's own is kept. Layers whose names begin as one of the
+            network's ``unused`` are passed over.
 
+    Returns: sentences for people: that averaged weights were taken, that normalization was brought to [0, 1].
     Raises: CurationError: the file is missing, damaged, or would run code; or which layers do not fit.
     """
     path = Path(path)
-    found = _read(path)
     network = model.network if isinstance(model, Classifier) else model
     assert isinstance(network, nn.Module)
     expected = network.state_dict()
-    prefix = _prefix(expected, found)
-    weights = {name.removeprefix(prefix): value for name, value in found.items()}
+    weights, statistics, remarks = read_weights(path, expected)
     unused: tuple[str, ...] = getattr(network, "unused", ())
     for name in [name for name in weights if name.startswith(unused)]:
         del weights[name]
-    statistics: dict[str, Tensor] = {}
-    if isinstance(model, Classifier):
-        for name in [name for name in weights if name not in expected]:
-            buffer = STATISTICS.get(name.rpartition(".")[2])
-            if buffer and weights[name].numel() == model.mean.numel():
-                statistics[buffer] = weights.pop(name)
     _check(network, expected, weights, path)
+    if isinstance(model, Classifier) and statistics:
+        statistics, scaled = normalization(statistics, channels=model.mean.numel(), path=path)
+        remarks = [*remarks, *scaled]
     network.load_state_dict(weights, strict=False)
-    with torch.no_grad():
-        for buffer, value in statistics.items():
-            target = getattr(model, buffer)
-            target.copy_(value.reshape(target.shape))
+    if isinstance(model, Classifier):
+        with torch.no_grad():
+            for buffer, value in statistics.items():
+                target = getattr(model, buffer)
+                target.copy_(value.reshape(target.shape))
+    return remarks
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    """Return the tensors in a file, by name."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise CurationError(f"there is no weights file {path}") from None
-    except OSError as error:
-        raise CurationError(f"weights file {path} cannot be read: {error.strerror}") from None
-    damaged = CurationError(
-        f"weights file {path} is damaged or of another format; expected safetensors or a PyTorch state dict"
-    )
-    if data[8:9] == b"{":
-        from safetensors import SafetensorError
-        from safetensors.torch import load
+def normalization(
+    statistics: Mapping[str, Tensor], *, channels: int, path: Path
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return mean and std for pixels in [0, 1], and a sentence where a file has them for pixels in 0…255.
 
-        try:
-            return load(data)
-        except SafetensorError:
-            raise damaged from None
-    try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        if not data.startswith(PICKLED):
-            raise damaged from None
+    A network that is shown (255 x − m) / s is shown (x − m / 255) / (s / 255): both are divided, whatever they are.
+
+    Args: statistics: mean and std, of as many numbers as there are channels.
+    Raises: CurationError: one is missing, or nothing tells of which range they are.
+    """
+    mean, std = (statistics.get(name) for name in ("mean", "std"))
+    if mean is None or std is None or mean.numel() != channels or std.numel() != channels:
+        sizes = {name: value.numel() for name, value in statistics.items()}
         raise CurationError(
-            f"weights file {path} holds Python objects besides tensors; loading them could run code, so nothing was "
-            "loaded: save it again as safetensors or as a plain state dict"
-        ) from None
-    except Exception:  # a damaged file fails anywhere inside the reader
-        raise damaged from None
-    return _tensors(content, path)
+            f"weights file {path} has normalization that does not fit: {sizes}; expected mean and std of {channels} "
+            f"channel{'s' * (channels > 1)}"
+        )
+    written = f"mean {_numbers(mean)} and std {_numbers(std)}"
+    if not (torch.isfinite(mean).all() and torch.isfinite(std).all() and (std > 0).all() and (mean >= 0).all()):
+        raise CurationError(f"weights file {path} has {written}; they must be finite, and std above 0")
+    if mean.max() <= 1 and std.max() <= 1:
+        return {"mean": mean, "std": std}, []
+    if mean.max() <= 255 and std.min() >= 1 and std.max() <= 255 and (mean.max() > 1 or not mean.any()):
+        return {"mean": mean / 255, "std": std / 255}, [
+            f"weights file {path}: {written} are of pixels in 0 … 255; they were divided by 255"
+        ]
+    raise CurationError(
+        f"weights file {path} has {written}, neither of pixels in [0, 1] nor of pixels in 0 … 255; save them for "
+        "pixels in [0, 1]"
+    )
 
 
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    """Return the state dict, however deep it lies in a training script's checkpoint."""
-    while isinstance(content, Mapping):
-        tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-        nest = next((key for key in NESTS if isinstance(content.get(key), Mapping)), None)
-        if nest is None and tensors:
-            return tensors
-        content = content.get(nest)
-    raise CurationError(f"weights file {path} holds no weights; expected a state dict, bare or under {NESTS[0]!r}")
-
-
-def _prefix(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """Return the wrapper's prefix under which most of the expected names are found."""
-    prefixes = {""}
-    for name in found:
-        parts = name.split(".")
-        prefixes |= {".".join(parts[:depth]) + "." for depth in range(1, min(4, len(parts)))}
-    fits = Counter({prefix: sum(prefix + name in found for name in expected) for prefix in prefixes})
-    return max(fits, key=lambda prefix: (fits[prefix], -len(prefix)))
+def _numbers(values: Tensor) -> str:
+    return ", ".join(f"{value:.4g}" for value in values.flatten().tolist())
 
 
 def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:

@@ -11,6 +11,7 @@ from curation.pipeline.carried import carried, carried_recipe, stability_of
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_images
 from curation.pipeline.stages.coverage import Cover, coverage_of
+from curation.pipeline.trust import doubts_of
 from curation.scores import scores_of
 from curation.selection.select import Selected
 
@@ -51,7 +52,8 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             "skipped": int((~samples.positions["read"]).sum()),
             "candidates": len(pool),
             "goal_model": {
-                key: about.get(key) for key in ("architecture", "train_accuracy", "test_accuracy", "digest")
+                **{key: about.get(key) for key in ("architecture", "train_accuracy", "test_accuracy", "digest")},
+                "doubts": doubts_of(plan),
             },
             "families": selected.summary(),
             "coverage": coverage,

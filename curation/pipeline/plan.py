@@ -105,7 +105,7 @@ class Plan:
                     "a state dict, or leave it out to train a goal model"
                 ) from None
             several = [goal.members] if goal.members > 1 else []
-            return fingerprint(["loaded", goal.architecture, weights, samples.classes, samples.shape, *several])
+            return fingerprint(["loaded 2", goal.architecture, weights, samples.classes, samples.shape, *several])
         if goal.members > 1:
             return fingerprint(["together", [member.model_key for member in self.members()]])
         settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})

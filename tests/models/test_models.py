@@ -47,7 +47,8 @@ def as_data_parallel(state: dict[str, Tensor]) -> object:
 
 
 def as_sequential_with_normalization(state: dict[str, Tensor]) -> object:
-    return {"0.mu": torch.full((1, 1, 1), 0.25), **{f"1.{name}": value for name, value in state.items()}}
+    statistics = {"0.mu": torch.full((1, 1, 1), 0.25), "0.sigma": torch.full((1, 1, 1), 0.5)}
+    return {**statistics, **{f"1.{name}": value for name, value in state.items()}}
 
 
 def without_counters(state: dict[str, Tensor]) -> object:
@@ -62,8 +63,9 @@ def test_weights_of_a_bare_network_are_found_under_any_wrapper(
     torch.save(wrap(saved.network.state_dict()), tmp_path / "weights.pt")
     load_weights(loaded, tmp_path / "weights.pt")
     if wrap is as_sequential_with_normalization:
-        assert loaded.mean.item() == 0.25
+        assert (loaded.mean.item(), loaded.std.item()) == (0.25, 0.5)
         saved.mean.fill_(0.25)
+        saved.std.fill_(0.5)
     images = torch.rand(3, 1, 28, 28)
     torch.testing.assert_close(loaded.eval()(images), saved.eval()(images))
 

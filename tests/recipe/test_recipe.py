@@ -238,7 +238,7 @@ def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> 
 def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) -> None:
     file, told = tmp_path / "old.yaml", list[str]()
     file.write_text(yaml.safe_dump({**PLAIN, "label_errors": {"neighbours": 7}}))
-    with notes_told(told.append):
+    with notes_told(lambda _, sentence: told.append(sentence)):
         for _ in range(2):
             Recipe.load(file)
         Recipe.parse(yaml.safe_load(file.read_text()))
@@ -246,7 +246,7 @@ def test_notes_of_former_names_say_where_they_are_and_come_once(tmp_path: Path) 
     assert told == [f"{file}: {sentence}", sentence]
     with pytest.warns(RenamedWarning, match="neighbours"):
         Recipe.load(file)
-    with pytest.warns(UserWarning, match="another"), notes_told(told.append):
+    with pytest.warns(UserWarning, match="another"), notes_told(lambda _, sentence: told.append(sentence)):
         warnings.warn("another", UserWarning, stacklevel=1)
     assert len(told) == 2
 

@@ -15,14 +15,16 @@ from torch import nn
 
 from curation.engine import Tell
 from curation.errors import CurationError
+from curation.models.chance import accuracy_of, tally
 from curation.models.ensemble import Ensemble
 from curation.models.loading import load_weights
-from curation.models.prediction import evaluate
+from curation.models.prediction import predict
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.fitting import History, fit, network_of, serialized
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.score import ranks
+from curation.pipeline.trust import tell as tell_doubts
 from curation.recipe import Recipe, kept_epochs
 from curation.storage.files import digest
 from curation.storage.workspace import KeptModel
@@ -80,6 +82,7 @@ class MakeGoalModel(Stage):
                 if len(members) > 1:
                     execution.tasks([partial(join_members, plan)])
         execution.tell(1, 1, unit="model")
+        tell_doubts(plan)
 
 
 def _trained(plan: Plan) -> bool:
@@ -91,15 +94,16 @@ def make_goal_model(plan: Plan, tell: Tell) -> int:
     """Train or load a goal model, of several members one, and keep it; an ``engine.Task`` that counts images."""
     goal, history = plan.recipe.goal_model, History()
     kept, network = plan.workspace.model(plan.model_key), _network(plan)
+    remarks: list[str] = []
     if goal.checkpoint is not None:
-        load_weights(network, Path(goal.checkpoint))
+        remarks = load_weights(network, Path(goal.checkpoint))
         network.to(plan.device)
     else:
         history = _train(plan, network, kept, tell)
     weights = serialized(network.eval())
     measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
     history[-1:] = [row | measured for row in history[-1:]]
-    kept.finish(weights, _about(plan, measured, history))
+    kept.finish(weights, _about(plan, measured, history) | {"remarks": remarks})
     return 1 if goal.checkpoint else goal.train.epochs * len(plan.samples)
 
 
@@ -195,16 +199,26 @@ class _Accuracies:
 
     def __init__(self, plan: Plan, most: int) -> None:
         samples, self._device = plan.samples, plan.device
+        self._classes = len(samples.classes)
         rows = _evenly(len(samples), most)
         self._train = samples.images(rows), samples.labels[rows]
         self._test = _test_images(plan, most)
 
-    def __call__(self, network: nn.Module) -> dict[str, float | None]:
-        """Return train_accuracy, and test_accuracy or None where there is no test split that fits."""
-        return {
-            "train_accuracy": evaluate(network, *self._train, device=self._device),
-            "test_accuracy": evaluate(network, *self._test, device=self._device) if self._test else None,
-        }
+    def __call__(self, network: nn.Module) -> dict[str, Any]:
+        """Return the accuracies on samples and test split, and under ``answers`` what ``tally`` has of each.
+
+        Those of the test split are None where there is none that fits.
+        """
+        answers = {name: self._tally(network, part) for name, part in (("samples", self._train), ("test", self._test))}
+        accuracies = {name: accuracy_of(found) if found else None for name, found in answers.items()}
+        return {"train_accuracy": accuracies["samples"], "test_accuracy": accuracies["test"], "answers": answers}
+
+    def _tally(self, network: nn.Module, part: tuple[np.ndarray, np.ndarray] | None) -> dict[str, Any] | None:
+        if part is None:
+            return None
+        images, labels = part
+        predictions = predict(network, images, device=self._device).argmax(1).numpy()
+        return tally(predictions, labels, self._classes)
 
 
 def _evenly(count: int, most: int) -> np.ndarray:
