@@ -68,16 +68,26 @@ def job_id(recipe: Recipe, stages: Sequence[str], destination: str | None = None
     return fingerprint([recipe.to_dict() if destination else recipe.computed(), list(stages), destination])
 
 
-def submit(workspace: Workspace, recipe: Recipe, stages: Sequence[str], *, destination: str | None = None) -> str:
+def submit(
+    workspace: Workspace,
+    recipe: Recipe,
+    stages: Sequence[str],
+    *,
+    destination: str | None = None,
+    accept_doubts: bool = False,
+) -> str:
     """Start a job, or attach to it when the same one is active; return its id.
 
     Args:
         stages: names of ``pipeline.STAGES``, in order.
         destination: when given, the curated set is exported there at the end, replacing an earlier export.
+        accept_doubts: go on though the goal model turns out to be no better than guessing; otherwise the job fails
+            there, with a sentence.
 
     Raises: CurationError when the folder cannot be written.
     """
     about = {"does": "stages", "stages": list(stages), "destination": destination, "recipe": recipe.to_dict()}
+    about["accept_doubts"] = accept_doubts
     return _start(workspace, job_id(recipe, stages, destination), about)
 
 
@@ -215,10 +225,18 @@ class _Worker:
 
     def _stages(self, about: dict[str, Any], engine: Engine) -> None:
         from curation.pipeline import Pipeline
+        from curation.pipeline.trust import require_trust
         from curation.recipe import Recipe
 
         pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace, engine=engine)
-        self.tell(seconds=pipeline.run(tuple(about["stages"]), report=self.report))
+        stages, seconds = list(about["stages"]), dict[str, float]()
+        if "goal_model" in stages and not about.get("accept_doubts"):
+            first = stages[: stages.index("goal_model") + 1]
+            stages = stages[len(first) :]
+            seconds = pipeline.run(first, report=self.report)
+            if stages:
+                require_trust(pipeline.plan)
+        self.tell(seconds=seconds | pipeline.run(stages, report=self.report))
         if about["destination"]:
             pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
 

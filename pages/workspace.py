@@ -10,6 +10,7 @@ from curation.analysis.goal_model_comparison import goal_model_of
 from curation.errors import CurationError
 from curation.figures import curation as figures
 from curation.models.architectures import ARCHITECTURES
+from curation.pipeline.trust import remarks_of
 from curation.recipe import GoalModel
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
@@ -85,6 +86,8 @@ with stages:
         middle.metric("Accuracy, these samples", f"{about['train_accuracy']:.1%}")
         test = about["test_accuracy"]
         right.metric("Accuracy, test split", "–" if test is None else f"{test:.1%}")
+        for remark in remarks_of(pipeline.plan):
+            st.caption(remark)
     if history:
         with st.expander("Training curve", expanded=not about):
             st.plotly_chart(figures.training(history), config={"displayModeBar": False})

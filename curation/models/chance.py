@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,13 @@ REORDERED = 0.25
 
 LISTED = 20
 """So many classes' accuracies are written out, the worst first where there are more."""
+
+
+class Doubt(NamedTuple):
+    """A reason not to trust a classifier: a sentence for people, and whether what it guides means nothing at all."""
+
+    sentence: str
+    grave: bool
 
 
 def tally(predictions: np.ndarray, labels: np.ndarray, classes: int) -> dict[str, Any]:
@@ -45,8 +52,8 @@ def accuracy_of(tallied: Mapping[str, Any]) -> float:
     return float(sum(tallied["right"]) / max(sum(tallied["of"]), 1))
 
 
-def doubts(tallied: Mapping[str, Any], classes: Sequence[str], *, where: str) -> list[str]:
-    """Return a sentence for each reason not to trust a classifier; none where there is none.
+def doubts(tallied: Mapping[str, Any], classes: Sequence[str], *, where: str) -> list[Doubt]:
+    """Return the reasons not to trust a classifier.
 
     Args: tallied: what ``tally`` returned; classes: K names; where: of which images, "the samples" say.
     """
@@ -56,22 +63,25 @@ def doubts(tallied: Mapping[str, Any], classes: Sequence[str], *, where: str) ->
     accuracy, guessing = right / total, tallied["guessing"]
     measured = f"accuracy {accuracy:.1%} on {total:,} images of {where}, guessing {guessing:.1%}"
     if tallied["matched"] is not None:
-        return [
+        sentence = (
             f"the goal model's classes seem to be in another order than the data's: {measured}, and "
             f"{tallied['matched']:.1%} if they are matched; give the weights' classes in the data's order "
             f"({by_class(tallied, classes)})"
-        ]
+        )
+        return [Doubt(sentence, grave=True)]
     if at_chance(tallied):
-        return [
+        sentence = (
             f"the goal model is at chance, it cannot be told from guessing: {measured}; what it finds uncertain, and "
             "its adversarial images, mean nothing. Check that architecture, normalization and classes are those of its "
             f"training, or train it for longer ({by_class(tallied, classes)})"
-        ]
+        )
+        return [Doubt(sentence, grave=True)]
     if (accuracy - guessing) / max(1 - guessing, 1e-9) < WEAK:
-        return [
+        sentence = (
             f"the goal model is weak: {measured}; what it finds uncertain may be what it never learned "
             f"({by_class(tallied, classes)})"
-        ]
+        )
+        return [Doubt(sentence, grave=False)]
     return []
 
 

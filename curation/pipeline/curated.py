@@ -53,7 +53,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             "candidates": len(pool),
             "goal_model": {
                 **{key: about.get(key) for key in ("architecture", "train_accuracy", "test_accuracy", "digest")},
-                "doubts": doubts_of(plan),
+                "doubts": [doubt.sentence for doubt in doubts_of(plan)],
             },
             "families": selected.summary(),
             "coverage": coverage,

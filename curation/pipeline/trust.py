@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curation.errors import CurationError, note_weights, warn_of_goal_model
-from curation.models.chance import doubts
+from curation.models.chance import Doubt, doubts
 from curation.pipeline.plan import Plan
 
 
@@ -14,17 +14,24 @@ def tell(plan: Plan) -> None:
     """Warn of what people should know of a plan's goal model, if it is there."""
     for sentence in remarks_of(plan):
         note_weights(sentence)
-    for sentence in doubts_of(plan):
-        warn_of_goal_model(sentence)
+    for doubt in doubts_of(plan):
+        warn_of_goal_model(doubt.sentence)
 
 
-def doubts_of(plan: Plan) -> list[str]:
-    """Return a sentence for each reason to doubt a plan's goal model; none where there is none, or no model yet."""
+def doubts_of(plan: Plan) -> list[Doubt]:
+    """Return the reasons to doubt a plan's goal model; none where there is no model yet."""
     try:
         about = plan.workspace.model(plan.model_key).about_at(plan.epoch)
         return reasons(about or {}, plan.samples.classes)
     except CurationError:  # the samples are not read, or the weights' file is gone
         return []
+
+
+def require_trust(plan: Plan) -> None:
+    """Raises: CurationError: the goal model is no better than guessing, and nobody has accepted that."""
+    for doubt in doubts_of(plan):
+        if doubt.grave:
+            raise CurationError(f"stopped before more is computed: {doubt.sentence}. Start again to go on all the same")
 
 
 def remarks_of(plan: Plan) -> list[str]:
@@ -36,7 +43,7 @@ def remarks_of(plan: Plan) -> list[str]:
     return list((about or {}).get("remarks", []))
 
 
-def reasons(about: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+def reasons(about: Mapping[str, Any], classes: Sequence[str]) -> list[Doubt]:
     """Return the doubts in a kept model's description: those on the test split, else those on the samples.
 
     A split too small to tell anything says nothing against a model that is right on the samples.

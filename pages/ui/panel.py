@@ -10,7 +10,7 @@ from curation import jobs
 from curation.pipeline import FOR_SELECTION, STAGES, titles
 from curation.progress import WORDS, Progress, duration
 from curation.storage.workspace import Workspace
-from pages.ui import resources, session, state
+from pages.ui import resources, session, state, trust
 
 _BADGES = {
     "done": (":material/check_circle:", "green", "done"),
@@ -138,9 +138,11 @@ def explain(found: Workspace, last: jobs.JobStatus) -> None:
 
 
 def start(stages: Sequence[str]) -> None:
-    """Start computing some stages of the working recipe in the background."""
+    """Start computing some stages of the working recipe in the background; with a doubtful goal model, ask first."""
     found = state.workspace()
     assert found is not None
+    if trust.asks(stages):
+        return
     jobs.submit(found, state.recipe(), stages)
 
 

@@ -20,6 +20,7 @@ ICON = Path(__file__).parent / "icon.png"
 LOGO = Path(__file__).parent / "logo.svg"
 
 _HEAVY = "curation.pipeline"
+_WARNINGS = "pages.ui.trust"
 _STYLE = """
 <style>
 .stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 1500px; }
@@ -119,6 +120,7 @@ def run(page: Any) -> None:
             gc.collect()
             gc.freeze()
     try:
+        importlib.import_module(_WARNINGS).warn()
         page.run()
     except Done:
         pass

@@ -36,10 +36,10 @@ def test_a_model_that_guesses_is_told_from_one_that_sees(
     predictions: np.ndarray, labels: np.ndarray, said: str | None
 ) -> None:
     found = doubts(tally(predictions, labels, 10), CLASSES, where="the samples")
-    assert (found == []) if said is None else (len(found) == 1 and said in found[0])
+    assert (found == []) if said is None else (len(found) == 1 and said in found[0].sentence)
     if said is not None and said.startswith("at chance"):
-        assert f"{len(labels):,} images of the samples" in found[0]
-        assert "by class: c" in found[0]
+        assert f"{len(labels):,} images of the samples" in found[0].sentence
+        assert "by class: c" in found[0].sentence
 
 
 def test_guessing_is_seldom_taken_for_seeing_and_a_little_sight_seldom_for_guessing() -> None:
@@ -59,4 +59,4 @@ def test_a_tally_counts_by_class() -> None:
 def test_of_many_classes_the_worst_are_listed() -> None:
     labels = np.arange(500) % 50
     (said,) = doubts(tally(np.zeros(500, int), labels, 50), [str(i) for i in range(50)], where="the samples")
-    assert "the 20 worst of 50 classes: 1 0%" in said
+    assert "the 20 worst of 50 classes: 1 0%" in said.sentence
