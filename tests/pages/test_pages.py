@@ -6,30 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
-from tests.patience import PATIENCE_S
+from tests.pages.opened import open_page, use_cache, words
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
 
 
 @pytest.fixture
 def cache(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CURATION_CACHE", str(Path(computed.workspace.root).parent))
-    monkeypatch.chdir(ROOT)
-    return Path(computed.workspace.root).parent
-
-
-def open_page(name: str, **query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page(f"{name}.py").run()
-    return at
+    return use_cache(monkeypatch, Path(computed.workspace.root).parent)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -42,12 +29,10 @@ def test_a_page_draws(cache: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_without_a_workspace_a_page_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("CURATION_CACHE", str(tmp_path / "empty"))
-    monkeypatch.chdir(ROOT)
+    use_cache(monkeypatch, tmp_path / "empty")
     at = open_page(name)
     assert not at.exception
-    words = " ".join(element.value for element in [*at.subheader, *at.markdown, *at.caption])
-    assert "Start a workspace" in words or "Nothing to look at yet" in words
+    assert "Start a workspace" in words(at) or "Nothing to look at yet" in words(at)
 
 
 def test_the_budget_changes_the_selection_and_undo_takes_it_back(cache: Path) -> None:

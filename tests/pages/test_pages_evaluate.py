@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from curation.analysis.mistakes import (
     errs,
@@ -27,10 +27,10 @@ from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
 from curation.storage.workspace import Workspace
 from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
-from tests.patience import PATIENCE_S
+from tests.pages.opened import open_page, use_cache, words
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ["Leaderboard", "Errors", "Step by step", "Goal models", "Tune"]
+open_evaluate = partial(open_page, "evaluate")
 
 
 @pytest.fixture(scope="module")
@@ -48,30 +48,15 @@ def kept(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Worksp
 def submitted(kept: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What the page starts in the background, instead of starting it."""
     found: list[tuple[str, str]] = []
-    monkeypatch.setenv("CURATION_CACHE", str(Path(kept.root).parent))
-    monkeypatch.chdir(ROOT)
+    use_cache(monkeypatch, Path(kept.root).parent)
     monkeypatch.setattr("curation.jobs.submit_kept", lambda _, does, name: found.append((does, name)))
     return found
-
-
-def open_page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page("evaluate.py").run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return " ".join(element.value for element in [*at.subheader, *at.markdown, *at.caption, *at.info])
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ["kept", "half"])
 def test_every_view_draws(submitted: list[tuple[str, str]], view: str, name: str) -> None:
-    at = open_page(look=view, evaluation=name)
+    at = open_evaluate(look=view, evaluation=name)
     assert not at.error
     assert at.segmented_control(key="look").value == view
     if view in VIEWS[:3]:
@@ -79,7 +64,7 @@ def test_every_view_draws(submitted: list[tuple[str, str]], view: str, name: str
 
 
 def test_the_leaderboard_says_who_leads_how_clearly_and_on_what(submitted: list[tuple[str, str]]) -> None:
-    at = open_page(evaluation="kept")
+    at = open_evaluate(evaluation="kept")
     said = words(at)
     assert at.subheader[0].value.startswith("Better than clean images; ")
     assert "**recipe** reaches robustness R" in said
@@ -104,7 +89,7 @@ def test_a_verdict_claims_only_what_the_intervals_do(
 
 
 def test_partial_results_are_marked_and_resumed(submitted: list[tuple[str, str]]) -> None:
-    at = open_page(evaluation="half")
+    at = open_evaluate(evaluation="half")
     assert "Partial: 3 of 8 trainings" in words(at)
     table = at.dataframe[0].value
     assert table["Trainings"].tolist()[:2] == ["2 of 2", "1 of 2"]
@@ -115,7 +100,7 @@ def test_partial_results_are_marked_and_resumed(submitted: list[tuple[str, str]]
 def test_only_a_test_suite_that_is_made_is_offered(submitted: list[tuple[str, str]], kept: Workspace) -> None:
     record = kept.evaluation("half") or {}
     kept.write_evaluation("begun", {**record, "suite": None, "sets": {}, "trials": []})
-    at = open_page()
+    at = open_evaluate()
     at.button(key="evaluation-new").click().run()
     offered = at.selectbox(key=f"begin-suite-{kept.name}").options
     assert sorted(offered) == ["a new one", "from evaluation “half”", "from evaluation “kept”"]
@@ -123,7 +108,7 @@ def test_only_a_test_suite_that_is_made_is_offered(submitted: list[tuple[str, st
 
 
 def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, str]], kept: Workspace) -> None:
-    at = open_page()
+    at = open_evaluate()
     at.button(key="evaluation-new").click().run()
     at.number_input(key="begin-seeds").set_value(2)
     at.number_input(key="begin-epochs-fast").set_value(3).run()
@@ -139,7 +124,7 @@ def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, st
 
 def test_other_settings_under_a_kept_name_are_told(submitted: list[tuple[str, str]], kept: Workspace) -> None:
     before = kept.evaluation("half")
-    at = open_page()
+    at = open_evaluate()
     at.button(key="evaluation-new").click().run()
     at.text_input(key="begin-name").set_value("half").run()
     said = words(at)
@@ -158,7 +143,7 @@ def test_other_settings_under_a_kept_name_are_told(submitted: list[tuple[str, st
 
 @pytest.mark.parametrize(("name", "sentence"), [("a/b", "letters, digits"), ("", "letters, digits")])
 def test_a_bad_name_is_refused_in_a_sentence(submitted: list[tuple[str, str]], name: str, sentence: str) -> None:
-    at = open_page()
+    at = open_evaluate()
     at.button(key="evaluation-new").click().run()
     at.text_input(key="begin-name").set_value(name).run()
     at.button(key="start-evaluation").click().run()
@@ -171,7 +156,7 @@ def test_a_link_opens_an_image_that_is_wrong(submitted: list[tuple[str, str]], k
     results = Results(kept, "kept")
     table = verdicts(results.predictions("recipe"))
     row = int(np.flatnonzero(errs(table) & (table["part"] == "corruption").to_numpy())[0])
-    at = open_page(look="Errors", evaluation="kept", image=str(row), **{"with": "clean"})
+    at = open_evaluate(look="Errors", evaluation="kept", image=str(row), **{"with": "clean"})
     assert not at.error
     assert f"**Test image {table['sample_id'][row]}**" in words(at)
     assert any("(label)" in bar.proto.text for bar in at.get("progress"))
@@ -186,7 +171,7 @@ def test_a_link_opens_an_image_that_is_wrong(submitted: list[tuple[str, str]], k
 
 
 def test_the_confusion_matrix_follows_the_filters(submitted: list[tuple[str, str]], kept: Workspace) -> None:
-    at = open_page(look="Errors", evaluation="kept")
+    at = open_evaluate(look="Errors", evaluation="kept")
     at.selectbox(key="wrong-part").set_value("corruption").run()
     at.selectbox(key="wrong-kind").set_value("fog").run()
     at.selectbox(key="wrong-severity").set_value(3).run()
@@ -197,22 +182,21 @@ def test_the_confusion_matrix_follows_the_filters(submitted: list[tuple[str, str
 
 
 def test_two_sets_are_compared_by_their_difference(submitted: list[tuple[str, str]]) -> None:
-    at = open_page(look="Errors", evaluation="kept", **{"with": "clean"})
+    at = open_evaluate(look="Errors", evaluation="kept", **{"with": "clean"})
     said = words(at)
     assert "Accuracy on **recipe** minus that on **clean**, in points" in said
     assert "on **recipe**, not compared." in said
 
 
 def test_without_an_evaluation_the_views_say_what_to_do(computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CURATION_CACHE", str(Path(computed.workspace.root).parent))
-    monkeypatch.chdir(ROOT)
-    assert "New evaluation" in words(open_page(look="Leaderboard"))
-    assert "No evaluation yet" in words(open_page(look="Errors"))
-    assert "New tuning" in words(open_page(look="Tune"))
+    use_cache(monkeypatch, Path(computed.workspace.root).parent)
+    assert "New evaluation" in words(open_evaluate(look="Leaderboard"))
+    assert "No evaluation yet" in words(open_evaluate(look="Errors"))
+    assert "New tuning" in words(open_evaluate(look="Tune"))
 
 
 def test_a_tuning_is_started_with_the_kept_test_suite(submitted: list[tuple[str, str]], kept: Workspace) -> None:
-    at = open_page(look="Tune")
+    at = open_evaluate(look="Tune")
     at.number_input(key="tune-trials").set_value(3).run()
     at.button(key="start-tuning").click().run()
     assert not at.exception
@@ -229,7 +213,7 @@ def test_a_tuning_is_started_with_the_kept_test_suite(submitted: list[tuple[str,
 def test_a_found_recipe_is_named_taken_and_measured(submitted: list[tuple[str, str]], kept: Workspace) -> None:
     reached = {"recipe": 0.6, "clean": 0.5, "random_mix": 0.65, "": 0.7}
     found = keep_tuning(kept, Results(kept, "kept").recipes["recipe"], name="found", reached=reached)
-    at = open_page(look="Tune", tuning="found")
+    at = open_evaluate(look="Tune", tuning="found")
     said = words(at)
     assert "R **70.0%**, 10.0 points above the recipe as it is. It was found by the search." in said
     assert "**25% clean, 75% adversarial**" in said
@@ -248,14 +232,14 @@ def test_a_found_recipe_is_named_taken_and_measured(submitted: list[tuple[str, s
 def test_a_known_point_that_wins_a_tuning_is_said_to_be_one(submitted: list[tuple[str, str]], kept: Workspace) -> None:
     reached = {"recipe": 0.6, "clean": 0.8, "": 0.7}
     keep_tuning(kept, Results(kept, "kept").recipes["recipe"], name="known", reached=reached)
-    at = open_page(look="Tune", tuning="known")
+    at = open_evaluate(look="Tune", tuning="known")
     assert "**clean images only, at random**: the search found nothing better" in words(at)
     assert not any(button.proto.type == "primary" for button in at.button)
     shutil.rmtree(Path(kept.root) / "studies")
 
 
 def test_a_goal_model_is_taken(submitted: list[tuple[str, str]]) -> None:
-    at = open_page(look="Goal models")
+    at = open_evaluate(look="Goal models")
     at.toggle(key="goal-epochs").set_value(True).run()
     names = at.dataframe[0].value["name"].tolist()
     used = next(index for index, name in enumerate(names) if name.endswith("(in use)"))

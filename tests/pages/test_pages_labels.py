@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from curation.recipe import Recipe
 from curation.selection.pool import parse_candidate
 from curation.storage.workspace import Workspace
 from pages.ui.components.review import BLOCK, around
-from tests.patience import PATIENCE_S
+from tests.pages.opened import open_page, use_cache, words
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ["One by one", "Overview", "Many at once"]
+open_labels = partial(open_page, "labels")
 NOISY: dict[str, Any] = {
     "name": "noisy",
     "source": {"reader": "digits", "split": "train", "limit": 300, "noise": {"share": 0.15}},
@@ -45,9 +46,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 def cache(found: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy, since a long list of decisions is saved as a revision."""
     shutil.copytree(found.workspace.root, tmp_path / "noisy")
-    monkeypatch.setenv("CURATION_CACHE", str(tmp_path))
-    monkeypatch.chdir(ROOT)
-    return tmp_path
+    return use_cache(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -64,20 +63,6 @@ def shown(cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(one_by_one, "review", review)
     return kept
-
-
-def open_page(**query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    at.switch_page("labels.py").run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return " ".join(e.value for e in [*at.subheader, *at.markdown, *at.caption, *at.info, *at.error])
 
 
 def decide(at: AppTest, *decisions: tuple[int, str, int | None], queue: str = "", place: int = 0) -> AppTest:
@@ -115,7 +100,7 @@ def submitted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted: list[tuple[Any, ...]]) -> None:
-    at = open_page(w="noisy", d='{"label_errors":null}')
+    at = open_labels(w="noisy", d='{"label_errors":null}')
     assert "Find suspicious labels" in words(at)
     assert "checked before" in words(at)
     at.number_input(key="labels-folds").set_value(3)
@@ -133,7 +118,7 @@ def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted
 def test_a_class_too_small_for_the_folds_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = np.array([0] * 3 + [1] * 297)
     monkeypatch.setattr("curation.storage.samples.Samples.labels", property(lambda _: few))
-    at = open_page(w="noisy", d='{"label_errors":null}')
+    at = open_labels(w="noisy", d='{"label_errors":null}')
     assert "Class 0 has 3 of the samples, too few for 4 folds; use fewer folds." in words(at)
     assert at.button(key="labels-find").disabled
     at.number_input(key="labels-folds").set_value(3).run()
@@ -146,15 +131,15 @@ def test_a_failed_search_says_why(cache: Path, monkeypatch: pytest.MonkeyPatch) 
 
     failed = JobStatus("a", "failed", stages=["embed", "labels"], error="class 3 has 1 of the samples, too few")
     monkeypatch.setattr("curation.jobs.jobs", lambda _: [failed])
-    at = open_page(w="noisy", d='{"label_errors":{"folds":5}}')
+    at = open_labels(w="noisy", d='{"label_errors":{"folds":5}}')
     assert "The last job failed: class 3 has 1 of the samples, too few" in words(at)
     assert at.button(key="labels-find").label == "Find suspicious labels"
 
 
 def test_other_settings_make_the_results_stale_and_undo_brings_them_back(cache: Path) -> None:
-    at = open_page(w="noisy", d='{"label_errors":{"folds":5}}')
+    at = open_labels(w="noisy", d='{"label_errors":{"folds":5}}')
     assert "but with another source, goal model, seed or other settings" in words(at)
-    at = open_page(w="noisy")
+    at = open_labels(w="noisy")
     assert "decided" in words(at)
 
 
@@ -165,7 +150,7 @@ def test_what_is_kept_of_a_broken_search_is_resumed(cache: Path, found: Pipeline
     pipeline = Pipeline(found.recipe, workspace, device="cpu")
     first = next(Path(str(folds_table(pipeline.plan, check).folder)).glob("shard-00000-*"))
     first.unlink()
-    at = open_page(w="noisy")
+    at = open_labels(w="noisy")
     assert at.button(key="labels-find").label == "Resume"
     assert "1 of 2 folds are done" in words(at)
 
@@ -176,7 +161,7 @@ def test_what_is_kept_of_a_broken_search_is_resumed(cache: Path, found: Pipeline
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("which", ["open", "decided", "all"])
 def test_every_view_draws(cache: Path, view: str, which: str) -> None:
-    at = open_page(**{"look-at": view, "which": which})
+    at = open_labels(**{"look-at": view, "which": which})
     assert not at.error
     assert at.segmented_control(key="look-at").value == view
     assert "0** of 300 decided" in words(at)
@@ -186,7 +171,7 @@ def test_the_ranking_is_measured_against_noise_that_was_put_in(cache: Path, foun
     wrong = (found.samples.table["true_label"] != found.samples.table["label"]).to_numpy()
     for score, title in (("combined", "Combined"), ("forgetting", "Forgetting events")):
         first = wrong[suspects(found, score)["row"].to_numpy()[:100]].sum()
-        said = words(open_page(by=title))
+        said = words(open_labels(by=title))
         assert f"**{first}** of the first 100 suspects by this score are truly wrong" in said
         assert f"{wrong.sum()} of all 300 labels" in said
 
@@ -195,17 +180,17 @@ def test_a_link_shows_the_same_suspects_at_the_same_place(shown: dict[str, Any],
     table = suspects(found, "self_confidence")
     given = int(table["given"].iloc[0])
     mine = table[table["given"] == given]["sample_id"].tolist()
-    at = open_page(by="Self-confidence", given=str(given), which="all", suspect=str(mine[7]))
+    at = open_labels(by="Self-confidence", given=str(given), which="all", suspect=str(mine[7]))
     assert at.selectbox(key="by").value == "self_confidence"
     assert (shown["total"], shown["at"]) == (len(mine), 7)
     assert shown["blocks"] == [0, 1, 2]
-    open_page(suspect="no number")
+    open_labels(suspect="no number")
     assert (shown["total"], shown["at"]) == (300, 0)
 
 
 def test_decisions_land_in_the_recipe_and_each_is_undone(shown: dict[str, Any], found: Pipeline) -> None:
     first, second, third, fourth = suspects(found)["sample_id"].tolist()[:4]
-    at = open_page()
+    at = open_labels()
     queue = shown["queue"]
     decide(at, (first, "confirm", None), (second, "relabel", 3), (third, "drop", None), queue=queue, place=3)
     assert edits(at) == {"confirmed": [first], "relabel": {str(second): 3}, "drop": [third]}
@@ -220,17 +205,17 @@ def test_decisions_land_in_the_recipe_and_each_is_undone(shown: dict[str, Any], 
 
 def test_a_decision_is_taken_back_and_made_anew(shown: dict[str, Any], found: Pipeline) -> None:
     first = int(suspects(found)["sample_id"].iloc[0])
-    at = open_page()
+    at = open_labels()
     decide(at, (first, "drop", None), (first, "open", None))
     assert edits(at) == {}
     assert "**0** of 300 decided" in words(at)
-    at = decide(open_page(), (first, "relabel", 4), (first, "confirm", None), (first, "relabel", 5))
+    at = decide(open_labels(), (first, "relabel", 4), (first, "confirm", None), (first, "relabel", 5))
     assert edits(at) == {"relabel": {str(first): 5}}
 
 
 def test_decisions_are_heard_once(shown: dict[str, Any], found: Pipeline) -> None:
     first = int(suspects(found)["sample_id"].iloc[0])
-    at = decide(open_page(), (first, "confirm", None))
+    at = decide(open_labels(), (first, "confirm", None))
     at.button(key="sidebar-undo").click().run()
     at.run()
     assert edits(at) == {}, "the browser's journal still holds the decision, but it was heard"
@@ -238,7 +223,7 @@ def test_decisions_are_heard_once(shown: dict[str, Any], found: Pipeline) -> Non
 
 def test_a_decision_that_the_recipe_refuses_changes_nothing(shown: dict[str, Any], found: Pipeline) -> None:
     first = int(suspects(found)["sample_id"].iloc[0])
-    at = open_page(w="noisy", d=json.dumps({"selection.edits": {"include": [str(first)]}}))
+    at = open_labels(w="noisy", d=json.dumps({"selection.edits": {"include": [str(first)]}}))
     decide(at, (first, "drop", None))
     assert any("is included and its sample is dropped" in toast.value for toast in at.toast)
     assert "**0** of 300 decided" in words(at)
@@ -246,7 +231,7 @@ def test_a_decision_that_the_recipe_refuses_changes_nothing(shown: dict[str, Any
 
 def test_what_is_decided_is_told_apart_from_what_is_open(shown: dict[str, Any], found: Pipeline) -> None:
     first, second = suspects(found)["sample_id"].tolist()[:2]
-    at = decide(open_page(), (first, "confirm", None), (second, "drop", None))
+    at = decide(open_labels(), (first, "confirm", None), (second, "drop", None))
     for which, total in (("decided", 2), ("open", 298), ("all", 300)):
         at.segmented_control(key="which").set_value(which).run()
         assert not at.exception
@@ -254,7 +239,7 @@ def test_what_is_decided_is_told_apart_from_what_is_open(shown: dict[str, Any], 
 
 
 def test_many_are_relabeled_and_taken_back_in_one_step(cache: Path, found: Pipeline) -> None:
-    at = open_page(**{"look-at": "Many at once"})
+    at = open_labels(**{"look-at": "Many at once"})
     at.number_input(key="labels-first").set_value(60)
     at.number_input(key="labels-confidence").set_value(0.3).run()
     first = suspects(found).iloc[:60]
@@ -279,7 +264,7 @@ def test_two_classes_filter_the_suspects(shown: dict[str, Any], found: Pipeline)
     table = suspects(found)
     pairs = table[table["given"] != table["suggested"]].value_counts(["given", "suggested"])
     (given, looks), number = pairs.index[0], int(pairs.iloc[0])
-    at = open_page(given=str(given), looks=str(looks))
+    at = open_labels(given=str(given), looks=str(looks))
     assert shown["total"] == number
     at.selectbox(key="looks").set_value(None).run()
     assert shown["total"] == int((table["given"] == given).sum())
@@ -287,7 +272,7 @@ def test_two_classes_filter_the_suspects(shown: dict[str, Any], found: Pipeline)
 
 def test_the_gallerys_edits_keep_what_was_decided_about_labels(cache: Path, found: Pipeline) -> None:
     first, second, third = suspects(found)["sample_id"].tolist()[:3]
-    at = decide(open_page(), (first, "confirm", None), (second, "drop", None))
+    at = decide(open_labels(), (first, "confirm", None), (second, "drop", None))
     at.switch_page("boundary.py").run()
     at.session_state["boundary-clean-chosen-open"] = parse_candidate(third).id
     at.run()

@@ -22,9 +22,8 @@ from curation.pipeline.stages.map import copies_table, mapped_copies
 from curation.recipe import Recipe
 from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
-from tests.patience import PATIENCE_S
+from tests.pages.opened import open_page, run_script, use_cache, words
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ["Map", "Clusters", "Similar", "Duplicates"]
 ALL = [[-1e6, -1e6], [1e6, -1e6], [1e6, 1e6], [-1e6, 1e6]]
 NONE = [[1e6, 1e6], [2e6, 1e6], [2e6, 2e6]]
@@ -50,9 +49,7 @@ def drawn(workspace: Workspace, computed: Pipeline) -> Pipeline:
 def cache(drawn: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy, since what is too long for a link is saved as a revision."""
     shutil.copytree(drawn.workspace.root, tmp_path / "small")
-    monkeypatch.setenv("CURATION_CACHE", str(tmp_path))
-    monkeypatch.chdir(ROOT)
-    return tmp_path
+    return use_cache(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -79,19 +76,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return kept
 
 
-def open_page(view: str = "Map", *, changes: dict[str, Any] | None = None, **query: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "_shell.py"), default_timeout=PATIENCE_S)
-    for key, value in {"w": "small", "map-view": view, "d": json.dumps(changes) if changes else "", **query}.items():
-        if value:
-            at.query_params[key] = value
-    at.run()
-    at.switch_page("map.py").run()
-    assert not at.exception
-    return at
-
-
-def words(at: AppTest) -> str:
-    return " ".join(e.value for e in [*at.subheader, *at.markdown, *at.caption, *at.info, *at.error, *at.toast])
+def open_map(view: str = "Map", *, changes: dict[str, Any] | None = None, **query: str) -> AppTest:
+    asked = {"w": "small", "map-view": view, "d": json.dumps(changes) if changes else "", **query}
+    return open_page("map", **{key: value for key, value in asked.items() if value})
 
 
 def changes(at: AppTest) -> dict[str, Any]:
@@ -106,31 +93,26 @@ def recipe_of(at: AppTest, cache: Path) -> Recipe:
 
 def run(script: str, **changes: Any) -> AppTest:
     """Run what a cell of a table calls, which this test cannot click."""
-    at = AppTest.from_string(script, default_timeout=PATIENCE_S)
-    at.query_params["w"] = "small"
-    at.query_params["d"] = json.dumps(changes)
-    at.run()
-    assert not at.exception
-    return at
+    return run_script(script, w="small", d=json.dumps(changes))
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_draws_without_a_word_of_error(cache: Path, view: str) -> None:
-    at = open_page(view)
+    at = open_map(view)
     assert not at.error
     assert at.segmented_control(key="map-view").value == view
 
 
 @pytest.mark.parametrize("view", ["Map", "Clusters"])
 def test_what_is_not_computed_is_offered(cache: Path, started: list[Any], view: str) -> None:
-    at = open_page(view, changes={"map.clusters": 7})
+    at = open_map(view, changes={"map.clusters": 7})
     assert "not computed" in words(at)
     at.button(key="map-compute").click().run()
     assert [stages for _, stages in started] == [("embed", "map")]
 
 
 def test_pca_is_shown_until_umap_is_there(cache: Path, started: list[Any], shown: dict[str, Any]) -> None:
-    at = open_page(changes={"map.neighbors": 33}, lasso=json.dumps(ALL))
+    at = open_map(changes={"map.neighbors": 33}, lasso=json.dumps(ALL))
     assert "PCA is shown" in words(at)
     assert shown["polygon"] is None, "it was drawn on the other map"
     at.button(key="map-compute").click().run()
@@ -139,7 +121,7 @@ def test_pca_is_shown_until_umap_is_there(cache: Path, started: list[Any], shown
 
 def test_other_settings_are_computed_at_once_and_other_clusters_have_no_names(cache: Path, started: list[Any]) -> None:
     named = {"map.names": {"0": "round"}}
-    at = open_page(changes=named)
+    at = open_map(changes=named)
     box = next(one for one in at.number_input if one.label == "Neighbors")
     box.set_value(30)
     submit(at, "Compute")
@@ -147,7 +129,7 @@ def test_other_settings_are_computed_at_once_and_other_clusters_have_no_names(ca
     assert asked == ("embed", "map")
     assert (recipe.map.neighbors, recipe.map.names) == (30, {0: "round"}), "k-means does not depend on UMAP"
 
-    at = open_page(changes=named)
+    at = open_map(changes=named)
     next(one for one in at.number_input if one.label == "Clusters").set_value(8)
     submit(at, "Compute")
     assert changes(at) == {"map.clusters": 8}
@@ -156,7 +138,7 @@ def test_other_settings_are_computed_at_once_and_other_clusters_have_no_names(ca
 
 
 def test_a_setting_out_of_range_is_refused_with_a_sentence(cache: Path, started: list[Any]) -> None:
-    at = open_page()
+    at = open_map()
     next(one for one in at.text_input if one.label == "Min dist").set_value("far")
     submit(at, "Compute")
     assert "min_dist" in words(at)
@@ -174,7 +156,7 @@ def test_a_lasso_decides_about_all_that_is_in_it(cache: Path, drawn: Pipeline) -
     x = np.sort(xy["x"])
     inside = 100 + int(np.argmax(np.diff(x[99:200])))  # at the widest gap: a link rounds
     right = float((x[inside - 1] + x[inside]) / 2)
-    at = open_page(lasso=json.dumps([[-1e6, -1e6], [right, -1e6], [right, 1e6], [-1e6, 1e6]]))
+    at = open_map(lasso=json.dumps([[-1e6, -1e6], [right, -1e6], [right, 1e6], [-1e6, 1e6]]))
     assert f"{inside:,} of 1,300** samples in the lasso" in words(at)
     at.button(key="map-exclude-all").click().run()
     assert "**0** of them chosen" in words(at)
@@ -192,7 +174,7 @@ def test_a_lasso_decides_about_all_that_is_in_it(cache: Path, drawn: Pipeline) -
 
 
 def test_more_than_the_quota_is_not_forced_in(cache: Path) -> None:
-    at = open_page(lasso=json.dumps(ALL))
+    at = open_map(lasso=json.dumps(ALL))
     at.button(key="map-include-all").click().run()
     assert "force 1,300 clean images into the set, more than their quota of 180" in words(at)
     assert not changes(at)
@@ -202,13 +184,13 @@ SLICES = {"slices": {"all": {"layout": "umap", "polygon": ALL}, "none": {"layout
 
 
 def test_a_lasso_becomes_a_slice_that_the_link_shows_again(cache: Path, shown: dict[str, Any]) -> None:
-    at = open_page(lasso=json.dumps(ALL))
+    at = open_map(lasso=json.dumps(ALL))
     at.text_input(key="slice-name").set_value("  everything ")
     submit(at, "Save slice")
     assert changes(at)["slices"]["everything"]["layout"] == "umap"
     assert "in the slice “everything”" in words(at)
     assert shown["polygon"] == ALL
-    at = open_page(changes=changes(at), lasso=at.query_params["lasso"])
+    at = open_map(changes=changes(at), lasso=at.query_params["lasso"])
     assert "1,300 of 1,300** samples in the slice “everything”" in words(at)
     at.button(key="clear-lasso").click().run()
     assert shown["polygon"] is None
@@ -217,7 +199,7 @@ def test_a_lasso_becomes_a_slice_that_the_link_shows_again(cache: Path, shown: d
 
 @pytest.mark.parametrize(("name", "said"), [("  ", "needs a name"), ("all", "already")])
 def test_a_slice_without_a_name_of_its_own_is_refused(cache: Path, name: str, said: str) -> None:
-    at = open_page(changes=SLICES, lasso=json.dumps([[0, 0], [1, 0], [1, 1]]))
+    at = open_map(changes=SLICES, lasso=json.dumps([[0, 0], [1, 0], [1, 1]]))
     at.text_input(key="slice-name").set_value(name)
     submit(at, "Save slice")
     assert said in words(at)
@@ -237,7 +219,7 @@ def test_a_slice_is_renamed_deleted_and_comes_back(cache: Path) -> None:
 
 
 def test_the_set_is_made_up_of_its_slices(cache: Path, drawn: Pipeline) -> None:
-    at = open_page(changes=SLICES | {"slices": {**SLICES["slices"], "far": {"layout": "pca", "polygon": NONE}}})
+    at = open_map(changes=SLICES | {"slices": {**SLICES["slices"], "far": {"layout": "pca", "polygon": NONE}}})
     table = at.dataframe[0].value.set_index("name")
     assert table["samples"].tolist() == [1300, 0, 0]
     assert table["images"].tolist() == [500, 0, 0]
@@ -245,7 +227,7 @@ def test_the_set_is_made_up_of_its_slices(cache: Path, drawn: Pipeline) -> None:
 
 
 def test_points_are_colored_by_what_the_pool_tells(cache: Path, shown: dict[str, Any], computed: Pipeline) -> None:
-    open_page(changes={"selection.edits": {"drop": [int(computed.samples.sample_ids[3])]}})
+    open_map(changes={"selection.edits": {"drop": [int(computed.samples.sample_ids[3])]}})
     columns = {column.name: column for column in shown["columns"]}
     assert {"label", "entropy", "gini", "margin", "true_probability", "right", "cluster", "images"} <= columns.keys()
     assert all(len(column.values) == 1300 for column in columns.values())
@@ -259,7 +241,7 @@ def test_points_are_colored_by_what_the_pool_tells(cache: Path, shown: dict[str,
 
 
 def test_copies_are_drawn_where_they_land(cache: Path, shown: dict[str, Any], started: list[Any]) -> None:
-    at = open_page(changes={"map.copies": ["fog/3"]})
+    at = open_map(changes={"map.copies": ["fog/3"]})
     copies = shown["copies"]
     assert copies.kind_names == ["fog/3"]
     np.testing.assert_allclose(copies.xy, shown["xy"][copies.owners] + 1, rtol=1e-5)
@@ -272,7 +254,7 @@ def test_copies_are_drawn_where_they_land(cache: Path, shown: dict[str, Any], st
 
 def test_one_cluster_alone_is_drawn(cache: Path, shown: dict[str, Any], drawn: Pipeline) -> None:
     mine = (drawn.plan.map_table("umap").table(0)["cluster"] == 2).to_numpy()
-    at = open_page(changes={"map.copies": ["fog/3"]}, only="2")
+    at = open_map(changes={"map.copies": ["fog/3"]}, only="2")
     np.testing.assert_array_equal(shown["ids"], drawn.samples.sample_ids[mine])
     assert shown["copies"].owners.max() < mine.sum()
     at.button(key="map-everything").click().run()
@@ -283,7 +265,7 @@ def test_one_cluster_alone_is_drawn(cache: Path, shown: dict[str, Any], drawn: P
 def test_clusters_have_names_that_people_gave(cache: Path) -> None:
     at = run("from pages.ui.map import clusters\nclusters.rename({1: ' ones ', 2: ''})", **{"map.names": {"2": "two"}})
     assert recipe_of(at, cache).map.names == {1: "ones"}
-    at = open_page("Clusters", changes=changes(at), cluster="1")
+    at = open_map("Clusters", changes=changes(at), cluster="1")
     table = at.dataframe[0].value
     assert table["name"].tolist() == ["Cluster 0", "ones", "Cluster 2", "Cluster 3", "Cluster 4"]
     assert table["size"].sum() == 1300
@@ -299,12 +281,12 @@ def test_samples_in_no_cluster_are_told_apart(cache: Path, drawn: Pipeline, show
     table.loc[:99, "cluster"] = -1
     with_noise = Pipeline(drawn.recipe.with_changes(**dense), Workspace(cache / "small"), device="cpu")
     with_noise.plan.map_table("umap").write(0, table)
-    at = open_page("Clusters", changes=dense, cluster="-1")
+    at = open_map("Clusters", changes=dense, cluster="-1")
     assert "**5** clusters on the UMAP map" in words(at)
     assert "**100** samples in no cluster" in words(at)
     assert "**100 of 1,300** samples in no cluster" in words(at)
     assert at.dataframe[0].value["name"].iloc[-1] == "No cluster"
-    open_page(changes=dense)
+    open_map(changes=dense)
     column = next(one for one in shown["columns"] if one.name == "cluster")
     assert (column.names[0], column.missing, int((np.asarray(column.values) < 0).sum())) == (
         "Cluster 0",
@@ -314,7 +296,7 @@ def test_samples_in_no_cluster_are_told_apart(cache: Path, drawn: Pipeline, show
 
 
 def test_the_neighbors_of_a_copy_are_other_samples(cache: Path) -> None:
-    at = open_page("Similar", sample="18", variant="fog/3")
+    at = open_map("Similar", sample="18", variant="fog/3")
     assert "of 24** nearest samples have its label" in words(at)
     assert any(element.value.startswith("**18/fog/3**") for element in at.markdown)
     at.number_input(key="nearest-count").set_value(500).run()
@@ -325,7 +307,7 @@ def test_the_neighbors_of_a_copy_are_other_samples(cache: Path) -> None:
 
 
 def test_a_sample_that_is_not_there_is_said_so(cache: Path) -> None:
-    at = open_page("Similar", sample="17")
+    at = open_map("Similar", sample="17")
     assert "Sample 17 is not in this workspace; the nearest ids: 15 and 18." in words(at)
     assert not at.error
 
@@ -339,7 +321,7 @@ def picture(pixels: np.ndarray, kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_an_uploaded_picture_finds_itself(cache: Path, drawn: Pipeline, kind: str) -> None:
     digit = drawn.samples.images(np.array([40]))[0, ..., 0]
-    at = open_page("Similar")
+    at = open_map("Similar")
     at.file_uploader[0].set_value((f"mine.{kind.lower()}", picture(digit, kind), f"image/{kind.lower()}")).run()
     assert not at.exception
     assert "mine." in words(at)
@@ -351,7 +333,7 @@ def test_an_uploaded_picture_finds_itself(cache: Path, drawn: Pipeline, kind: st
 
 def test_a_picture_that_is_unlike_the_samples_is_told(cache: Path, drawn: Pipeline) -> None:
     digit = drawn.samples.images(np.array([40]))[0, ..., 0]
-    at = open_page("Similar")
+    at = open_map("Similar")
     at.file_uploader[0].set_value(("inverted.png", picture(255 - digit, "PNG"), "image/png")).run()
     assert "Unlike the samples" in at.warning[0].value
 
@@ -369,7 +351,7 @@ def test_a_picture_of_another_size_and_color_is_brought_to_the_set(drawn: Pipeli
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"x" * 40])
 def test_a_file_that_is_no_picture_is_refused_in_one_sentence(cache: Path, content: bytes) -> None:
-    at = open_page("Similar")
+    at = open_map("Similar")
     at.file_uploader[0].set_value(("broken.png", content, "image/png")).run()
     assert not at.exception
     (error,) = at.error
@@ -398,7 +380,7 @@ def doubled(monkeypatch: pytest.MonkeyPatch, drawn: Pipeline) -> list[int]:
 
 def test_of_doubles_one_is_kept_and_doubtful_ones_go(cache: Path, doubled: list[int]) -> None:
     first, second, third, *doubtful = doubled
-    at = open_page("Duplicates")
+    at = open_map("Duplicates")
     assert "**5** of 1,300 samples are in **2** groups" in words(at)
     assert "**1** of these with more than one label, **2** open" in words(at)
     assert "up to 3.0/255 from the first" in words(at)
@@ -415,7 +397,7 @@ def test_of_doubles_one_is_kept_and_doubtful_ones_go(cache: Path, doubled: list[
 
 
 def test_a_group_is_decided_by_itself(cache: Path, doubled: list[int]) -> None:
-    at = open_page("Duplicates")
+    at = open_map("Duplicates")
     at.button(key="double-1-keep").click().run()
     assert recipe_of(at, cache).selection.edits.drop == doubled[1:3]
     at.button(key="double-0-drop").click().run()
@@ -426,10 +408,10 @@ def test_a_group_is_decided_by_itself(cache: Path, doubled: list[int]) -> None:
 
 def test_a_set_without_doubles_says_so_and_a_large_one_waits(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
-    assert any("No duplicates" in element.value for element in open_page("Duplicates").success)
+    assert any("No duplicates" in element.value for element in open_map("Duplicates").success)
     st.cache_resource.clear()
     monkeypatch.setattr("pages.ui.map.doubles.AT_ONCE", 100)
-    at = open_page("Duplicates")
+    at = open_map("Duplicates")
     assert not at.success
     at.button(key="double-compare").click().run()
     assert any("No duplicates" in element.value for element in at.success)
