@@ -77,6 +77,7 @@ def test_compute_packages_stand_alone(package: str) -> None:
             assert allowed, f"{path.relative_to(ROOT)} imports {name}"
 
 
+@pytest.mark.slow
 def test_compute_packages_import_without_the_product() -> None:
     """As on a machine that has torch, torchvision, numpy, pandas and pydantic, and nothing else of ours."""
     blocked = "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm safetensors"

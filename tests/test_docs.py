@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from curation.cli import app
 from curation.pipeline import Pipeline
+from curation.recipe import Recipe
 from curation.registries import document
 from tests.contributing import NAMES, ROOT, USED, blocks, examples, follow, run
 
@@ -59,6 +61,35 @@ def test_every_command_of_ours_parses(name: str, words: list[str]) -> None:
     for word in arguments:
         if word.startswith(("recipes/", "evaluations/")) and word.endswith(".yaml"):
             assert (ROOT / word).is_file(), word
+
+
+QUICK = ("run", "select", "variants", "verify", "list")
+"""Commands of the README that are run, in its order; the others train for minutes, or open the dashboard."""
+
+
+@pytest.mark.slow
+def test_the_readme_s_quick_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder with a smaller recipe of the same name, UMAP's map apart."""
+    changes = {
+        "source.limit": 300,
+        "goal_model": {"architecture": "tiny_convnet", "train": {"epochs": 1}},
+        "variants.corruption.kinds": ["fog"],
+        "variants.adversarial.steps": 2,
+        "selection.budget": 50,
+    }
+    smaller = Recipe.load(ROOT / "recipes" / "demo.yaml").with_changes(**changes)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "demo.yaml").write_text(smaller.to_yaml(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    lines = dict.fromkeys(tuple(words) for name, words in OURS if name == "README.md" and words[0] == "curation")
+    ran = []
+    for _, command, *words in lines:
+        if command in QUICK and words:
+            done = CliRunner().invoke(app, [command, *words, *(["--no-map"] if command == "run" else [])])
+            assert done.exit_code == 0, f"curation {command}: {done.output}"
+            ran.append(command)
+    assert set(ran) == set(QUICK)
+    assert (tmp_path / "exports" / "demo" / "recipe.yaml").is_file()
 
 
 @pytest.mark.parametrize(("name", "words"), of("make"))
@@ -138,6 +169,7 @@ def test_there_is_an_example_of_every_kind() -> None:
     assert len(examples()) == len(NAMES)
 
 
+@pytest.mark.slow
 def test_following_an_example_puts_it_everywhere(followed: Path) -> None:
     """Into the command line's lists, recipes, schemas of forms, and the table of docs/plugins.md."""
     told = run("-c", f"{USED}\nprint(document())", path=(followed,), cwd=followed).stdout
@@ -148,6 +180,7 @@ def test_following_an_example_puts_it_everywhere(followed: Path) -> None:
         assert f"| `{name}` |" in table
 
 
+@pytest.mark.slow
 def test_examples_pass_the_contract_tests(followed: Path) -> None:
     """Those that run over the tuple, with the example's name in their own."""
     files = [

@@ -28,6 +28,7 @@ sys.exit(pytest.main([*options, "{ROOT}/tests/corruptions/test_corruptions.py"])
 """
 
 
+@pytest.mark.slow
 def test_every_family_takes_a_package_s_plug_in_and_contract_tests_run_over_it(site: Path) -> None:
     """From one installation: the command line's lists, recipes, the schemas of forms, and the contract tests."""
     told = run("-W", "error::UserWarning", "-c", USED + CONTRACTS, path=(site, ROOT)).stdout
@@ -69,6 +70,7 @@ print(json.dumps([element.value for element in page.markdown]))
 """Runs a recipe by the command line, and prints its seconds, status, costs and what the dashboard's page says."""
 
 
+@pytest.mark.slow
 def test_a_package_s_stage_runs_and_is_shown_like_ours(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +109,7 @@ for first in {FIRST!r}:
 """
 
 
+@pytest.mark.slow
 def test_whatever_is_imported_first(site: Path) -> None:
     run("-W", "error::UserWarning", "-c", IMPORTED, path=(site, ROOT))
 
@@ -127,6 +130,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 def test_a_broken_or_clashing_package_gives_one_sentence(tmp_path: Path) -> None:
     """Each is named in a sentence of its own and left out; the others are there."""
     expected = []

@@ -45,6 +45,7 @@ ENTRIES = (
 )
 
 
+@pytest.mark.slow
 def test_threads_sleep_while_they_wait_before_torch_is_loaded_and_ones_own_policy_wins() -> None:
     """The package and the command line load no torch."""
     expected = {(entry, None): "passive" for entry in ENTRIES} | {("curation.pipeline", "active"): "active"}

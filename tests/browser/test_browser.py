@@ -24,7 +24,6 @@ from tests.evaluation.kept_evaluation import keep_evaluation
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine"),
-    pytest.mark.xdist_group("browser"),
 ]
 
 

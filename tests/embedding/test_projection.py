@@ -12,7 +12,7 @@ import torch
 from curation.embedding.projection import project, project_onto
 from curation.errors import CurationError
 
-pytestmark = pytest.mark.xdist_group("projection")  # one worker loads UMAP, for ten seconds
+pytestmark = pytest.mark.slow  # whichever is first compiles UMAP, for ten seconds
 
 DRAWS = np.random.default_rng(0)
 

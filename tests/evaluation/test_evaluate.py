@@ -89,6 +89,7 @@ def test_a_finished_evaluation_is_read_not_repeated(
     assert other.leaderboard()["R"].tolist() == [results.leaderboard().set_index("set").loc["mine", "R"]]
 
 
+@pytest.mark.slow
 def test_a_stopped_evaluation_goes_on_to_the_same_weights(results: Results, computed: Pipeline, tmp_path: Path) -> None:
     shutil.copytree(computed.workspace.root, tmp_path / "stopped")
     workspace = Workspace(tmp_path / "stopped")
@@ -215,6 +216,7 @@ def test_the_command_prints_one_table(workspace: Workspace, results: Results, tm
     assert "seeds was 1, now 2" in " ".join(again.output.split())
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_with_a_kept_evaluation(workspace: Workspace, results: Results) -> None:
     begin(results.recipes, tiny(seeds=1, baselines=["clean"]), workspace, name="job")
     job = jobs.submit_kept(workspace, "evaluation", "job")

@@ -152,6 +152,7 @@ def told(process: subprocess.Popen[str], count: int) -> Iterator[list[str]]:
             return
 
 
+@pytest.mark.slow
 def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
     computed: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
 ) -> None:
@@ -173,6 +174,7 @@ def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
     assert sums(resumed.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_workspace_do_not_disturb_each_other(
     computed: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
 ) -> None:
@@ -259,6 +261,7 @@ def test_a_model_of_another_shape_is_refused_with_the_layers_named(computed: Pip
         Pipeline(recipe, computed.workspace, device="cpu").run(("goal_model",))
 
 
+@pytest.mark.slow
 def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_path: Path) -> None:
     from curation import jobs
 

@@ -290,6 +290,7 @@ def test_invariants(case: tuple[pd.DataFrame, dict[str, Any]], seed: int) -> Non
     assert (again.labels == found.labels).all()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(anything())
 def test_what_a_shortage_offers_fits_and_more_does_not(case: tuple[pd.DataFrame, dict[str, Any]]) -> None:

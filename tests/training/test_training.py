@@ -61,6 +61,7 @@ def same(first: nn.Module, second: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
 
 
+@pytest.mark.slow
 def test_the_defaults_learn_digits(digits: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = digits
     model = build("tiny_resnet", classes=10, shape=GREY)

@@ -327,6 +327,7 @@ def test_the_command_saves_the_found_recipe(computed: Pipeline, workspace: Works
     assert "offset" in wrong.output
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_with_a_kept_tuning(computed: Pipeline, workspace: Workspace) -> None:
     begin(computed.recipe, tiny(trials=1), workspace, name="job")
     job = jobs.submit_kept(workspace, "tuning", "job")
