@@ -43,7 +43,7 @@ import json, os
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
-from curation.cli.main import app
+from curation.cli import app
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
