@@ -12,8 +12,9 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from curation.analysis.map_columns import Column
 from pages.ui import theme
-from pages.ui.components import Column, embedding_map
+from pages.ui.components import embedding_map
 
 CLASSES = [f"class {label}" for label in range(10)]
 HEIGHT_PX = 560

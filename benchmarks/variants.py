@@ -50,7 +50,7 @@ def main() -> None:
         found = variants.pixels(sets, which, rows)
         times_ms.append((time.perf_counter() - start) * 1e3)
         assert found.shape == (60, *SHAPE)
-    kept = sum(len(images.rows) for images in sets)
+    kept = sum(len(images.sample_rows) for images in sets)
     print(
         f"60 random variants of {kept:,} in {len(sets)} sets: median {np.median(times_ms):.1f} ms, "
         f"95 % within {np.quantile(times_ms, 0.95):.1f} ms"

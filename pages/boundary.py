@@ -65,7 +65,7 @@ hardness_band(
     quota=opened.selected.quotas[family],
     offset=band.offset,
     floor=band.floor,
-    previews=lambda positions: opened.pipeline.images(opened.pool, ranked.rows[positions]),
+    previews=lambda positions: opened.pipeline.images(opened.pool, ranked.pool_rows[positions]),
     on_change=moved,
 )
 

@@ -49,7 +49,7 @@ with controls:
         help="A folder on the machine that runs this server.",
     )
 
-total = len(opened.selected.rows)
+total = len(opened.selected.pool_rows)
 with result:
     summary = opened.selected.summary()
     parts = ", ".join(

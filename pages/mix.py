@@ -132,7 +132,7 @@ with result:
             )
         for words in in_words(differences(state.base_recipe().to_dict(), opened.recipe.to_dict())):
             st.caption(words)
-    names, chosen, offered = bands.by_kind(opened.pool, opened.selected.rows)
+    names, chosen, offered = bands.by_kind(opened.pool, opened.selected.pool_rows)
     if len(names):
         with st.expander("Which corruptions were chosen"):
             st.plotly_chart(figures.kinds(names, chosen, offered), config={"displayModeBar": False}, key="kinds")

@@ -19,10 +19,10 @@ from curation.selection.settings import Selection
 
 @dataclass(frozen=True)
 class Ranked:
-    """A family, hardest first: rows of the pool, int64 N; hardness by the recipe's score, falling, float32 N; the same
+    """A family, hardest first: pool_rows, int64 N; hardness by the recipe's score, falling, float32 N; the same
     scaled to nats, float64 N in [0, ln K]."""
 
-    rows: np.ndarray
+    pool_rows: np.ndarray
     hardness: np.ndarray
     nats: np.ndarray
 
@@ -38,16 +38,16 @@ def share_of(it: Ranked, selection: Selection, value: float | None) -> float:
     """Return a recipe's offset or floor as the share of the family that is harder, in [0, 1]; None: no offset."""
     if value is None:
         return 0.0
-    if selection.offset_by == "rank" or not len(it.rows):
+    if selection.offset_by == "rank" or not len(it.pool_rows):
         return float(value)
-    return float(np.searchsorted(-it.hardness, -value, side="left") / len(it.rows))
+    return float(np.searchsorted(-it.hardness, -value, side="left") / len(it.pool_rows))
 
 
 def value_of(it: Ranked, selection: Selection, share: float) -> float:
     """Return a share of the family, in [0, 1], as the recipe writes offsets and floors."""
-    if selection.offset_by == "rank" or not len(it.rows):
+    if selection.offset_by == "rank" or not len(it.pool_rows):
         return round(float(share), 6)
-    return round(float(it.hardness[min(int(share * len(it.rows)), len(it.rows) - 1)]), 6)
+    return round(float(it.hardness[min(int(share * len(it.pool_rows)), len(it.pool_rows) - 1)]), 6)
 
 
 def shares(it: Ranked, selection: Selection, family: str) -> tuple[float, float | None]:
@@ -77,7 +77,7 @@ def in_unit(bands: Mapping[str, Ranked], selection: Selection, unit: str) -> dic
     for family, it in bands.items():
         for edge in ("offset", "floor"):
             value = block[edge][family]
-            if value is not None and len(it.rows):
+            if value is not None and len(it.pool_rows):
                 block[edge][family] = value_of(it, after, share_of(it, selection, value))
             elif edge == "offset":
                 block[edge][family] = 0.0 if unit == "rank" else None
@@ -91,7 +91,7 @@ def _edges(selection: Selection) -> dict[str, dict[str, Any]]:
 
 def skipped(it: Ranked, offset: float) -> np.ndarray:
     """Return the rows that are too hard: those before an offset, a share of the family."""
-    return it.rows[: round(offset * len(it.rows))]
+    return it.pool_rows[: round(offset * len(it.pool_rows))]
 
 
 def among(pool: pd.DataFrame, it: Ranked, family: str, rows: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ def among(pool: pd.DataFrame, it: Ranked, family: str, rows: np.ndarray) -> np.n
     """
     mask = np.zeros(len(pool), bool)
     mask[rows] = True
-    mine = it.rows[mask[it.rows]]
+    mine = it.pool_rows[mask[it.pool_rows]]
     others = np.setdiff1d(np.flatnonzero(mask & (pool["family"] == family).to_numpy()), mine)
     return np.concatenate([mine, others])
 

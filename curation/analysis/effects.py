@@ -28,8 +28,8 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     rows = []
     for images in sets:
         part = plan.scores(images).whole_table()
-        right = part["prediction"].to_numpy() == samples.labels[images.rows]
-        before = clean_right[images.rows]
+        right = part["prediction"].to_numpy() == samples.labels[images.sample_rows]
+        before = clean_right[images.sample_rows]
         mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
         rows.append(
             {
@@ -37,7 +37,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "kind": images.kind,
                 "severity": images.severity,
                 "parameters": parameters(images.plugin),
-                "images": len(images.rows),
+                "images": len(images.sample_rows),
                 "accuracy": right.mean(),
                 "entropy": part["entropy"].mean(),
                 "true_probability": part["true_probability"].mean(),
@@ -45,7 +45,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
                 "linf": part["linf"].mean(),
                 "l2": part["l2"].mean(),
-                "megabytes": len(images.rows) * np.prod(samples.shape) / 1e6,
+                "megabytes": len(images.sample_rows) * np.prod(samples.shape) / 1e6,
             }
         )
     return pd.DataFrame(rows)
@@ -54,8 +54,8 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
     """Return, for each class, the share misclassified of its samples right when clean, float64 K; NaN if none."""
     samples = plan.samples
-    before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels)[images.rows]
-    label = samples.labels[images.rows]
+    before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels)[images.sample_rows]
+    label = samples.labels[images.sample_rows]
     wrong = plan.scores(images).whole_table()["prediction"].to_numpy() != label
     out = np.full(len(samples.classes), np.nan)
     for index in range(len(out)):
@@ -98,11 +98,11 @@ def ordered(plan: Plan, images: ImageSet, order: Order) -> np.ndarray:
     """Return the images of a finished set in an order, as their positions in it, int64; the same in every call."""
     table = plan.scores(images).whole_table()
     labels, entropy = plan.samples.labels, table["entropy"].to_numpy()
-    wrong = table["prediction"].to_numpy() != labels[images.rows]
-    eligible = np.arange(len(images.rows))
+    wrong = table["prediction"].to_numpy() != labels[images.sample_rows]
+    eligible = np.arange(len(images.sample_rows))
     if order == "fooled":
         clean = plan.scores(plan.clean).whole_table()["prediction"].to_numpy()
-        eligible = np.flatnonzero(wrong & (clean == labels)[images.rows])
+        eligible = np.flatnonzero(wrong & (clean == labels)[images.sample_rows])
     elif order == "kept":
         eligible = np.flatnonzero(~wrong)
     if order == "random":

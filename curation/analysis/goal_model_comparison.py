@@ -237,7 +237,7 @@ def compare(pipelines: Mapping[str, Pipeline]) -> Comparison:
     for name, pipeline in pipelines.items():
         pool = pipeline.pool()
         selected = pipeline.select(pool)
-        picked = pool.iloc[selected.rows]
+        picked = pool.iloc[selected.pool_rows]
         chosen[name] = np.sort(selected.candidate_ids)
         histograms[name] = {}
         for family in FAMILIES:

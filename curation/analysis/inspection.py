@@ -78,7 +78,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
             found = to_pixels(member(tensor, seeds=variant_seeds(member, recipe.seed, ids)))
             made.append(("corruption", kind.name, severity, "", found))
     for kept in finished(pipeline.plan):
-        if kept.family == "adversarial" and np.isin(row, kept.rows)[0]:
+        if kept.family == "adversarial" and np.isin(row, kept.sample_rows)[0]:
             made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), kept.gather(row)))
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])

@@ -66,7 +66,7 @@ def largest(plan: Plan) -> list[ImageSet]:
     """Return of every finished corruption or attack the set with the most samples."""
     best: dict[Plugin, ImageSet] = {}
     for images in finished(plan):
-        if images.plugin not in best or len(images.rows) > len(best[images.plugin].rows):
+        if images.plugin not in best or len(images.sample_rows) > len(best[images.plugin].sample_rows):
             best[images.plugin] = images
     return list(best.values())
 
@@ -109,7 +109,13 @@ def kept(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
         done = int(images.sizes.sum() - images.sizes[images.pixels.missing()].sum())
         scored = images.pixels.complete() and plan.scores(images).complete()
         rows.append(
-            {"Variant": title(images), "Images": done, "Of": len(images.rows), "Scored": scored, "MB": done * each}
+            {
+                "Variant": title(images),
+                "Images": done,
+                "Of": len(images.sample_rows),
+                "Scored": scored,
+                "MB": done * each,
+            }
         )
     return pd.DataFrame(rows, columns=["Variant", "Images", "Of", "Scored", "MB"])
 
@@ -144,8 +150,8 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     parts = []
     for index, images in enumerate(sets):
         part = plan.scores(images).whole_table()
-        ids = samples.sample_ids[images.rows]
-        label = samples.labels[images.rows]
+        ids = samples.sample_ids[images.sample_rows]
+        label = samples.labels[images.sample_rows]
         first = {
             "set": np.full(len(ids), index, dtype=np.int32),
             "sample_id": ids,
@@ -166,7 +172,7 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 
 def seeds(plan: Plan, images: ImageSet) -> torch.Tensor:
     """Return the seed of each variant of a set, int64 M."""
-    return variant_seeds(images.plugin, plan.recipe.seed, plan.samples.sample_ids[images.rows])
+    return variant_seeds(images.plugin, plan.recipe.seed, plan.samples.sample_ids[images.sample_rows])
 
 
 def pixels(sets: Sequence[ImageSet], which: np.ndarray, rows: np.ndarray) -> np.ndarray:

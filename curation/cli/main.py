@@ -121,9 +121,10 @@ def run(
                 seconds |= pipeline.run(("embed", "map"), report=bars)
         families = _show_selection(pipeline, selected)
         pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
-        console.print(f"[bold green]exported[/] {len(selected.rows):,} images to {destination}", highlight=False)
+        console.print(f"[bold green]exported[/] {len(selected.pool_rows):,} images to {destination}", highlight=False)
         finish(
-            {"out": str(destination), "images": len(selected.rows), "families": families, "seconds": seconds}, as_json
+            {"out": str(destination), "images": len(selected.pool_rows), "families": families, "seconds": seconds},
+            as_json,
         )
 
 
@@ -137,7 +138,7 @@ def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJso
         families = _show_selection(pipeline, selected)
         for shortage in selected.shortages:
             console.print(f"[yellow]short:[/] {escape(shortage.sentence)}", highlight=False, soft_wrap=True)
-        finish({"images": len(selected.rows), "families": families}, as_json)
+        finish({"images": len(selected.pool_rows), "families": families}, as_json)
         selected.require()
 
 

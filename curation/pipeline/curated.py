@@ -20,7 +20,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     """Return the curated set, ready for an exporter. Raises: CurationError when a family is short."""
     selected.require()
     recipe, samples = plan.recipe, plan.samples
-    chosen = pool.iloc[selected.rows]
+    chosen = pool.iloc[selected.pool_rows]
     scores = [score.name for score in scores_of(passes=plan.dropout is not None)]
     manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
     manifest["label"] = selected.labels
@@ -38,7 +38,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     stable = stability_of(plan)
     return CuratedSet(
         manifest=manifest.reset_index(drop=True),
-        images=lambda start, stop: pool_images(plan, pool, selected.rows[start:stop]),
+        images=lambda start, stop: pool_images(plan, pool, selected.pool_rows[start:stop]),
         soft_labels=_soft_labels(plan, pool, selected),
         classes=samples.classes,
         shape=samples.shape,
@@ -71,7 +71,7 @@ def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarr
         share = plan.recipe.labels.smoothing
         return np.eye(k, dtype=np.float32)[selected.labels] * np.float32(1 - share) + np.float32(share / k)
     # Of the clean original: what it says of a copy that was attacked against it is wrong on purpose.
-    rows, owners = np.unique(plan.samples.rows(pool["sample_id"].to_numpy()[selected.rows]), return_inverse=True)
+    rows, owners = np.unique(plan.samples.rows(pool["sample_id"].to_numpy()[selected.pool_rows]), return_inverse=True)
     network = plan.model.load()
     parts = [
         predict(network, plan.samples.images(rows[at : at + 1024]), device=plan.device).softmax(1).numpy()

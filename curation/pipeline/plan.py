@@ -200,7 +200,7 @@ class Plan:
 
     def whole(self, images: ImageSet) -> ImageSet | None:
         """Return the same variants of all samples, where a set is of some of them."""
-        if images.family == "clean" or len(images.rows) == len(self.samples):
+        if images.family == "clean" or len(images.sample_rows) == len(self.samples):
             return None
         return self.variant(images.family, images.plugin, images.severity, rows=np.arange(len(self.samples)))
 
@@ -281,7 +281,7 @@ class Plan:
 
     def score_sizes(self, images: ImageSet) -> np.ndarray:
         """Images of a set in each shard of its scores, int64."""
-        return np.diff(np.searchsorted(images.rows, self.samples.starts))
+        return np.diff(np.searchsorted(images.sample_rows, self.samples.starts))
 
     def features(self) -> Shards:
         """The clean samples' features."""

@@ -15,7 +15,7 @@ def pool_of(plan: Plan) -> pd.DataFrame:
     if table.missing(verify=True):
         samples = plan.samples
         parts = [
-            Part(images.family, images.kind, images.severity, plan.scores(images).whole_table(), images.rows)
+            Part(images.family, images.kind, images.severity, plan.scores(images).whole_table(), images.sample_rows)
             for images in plan.image_sets()
         ]
         table.write(0, build_pool(samples.sample_ids, samples.labels, parts))

@@ -21,7 +21,7 @@ def ranking(pool: pd.DataFrame, family: str, settings: Selection) -> tuple[np.nd
     excluded = np.union1d(excluded, dropped_of(table, np.array(settings.edits.drop, dtype=np.int64)))
     at, order = candidates(table, settings, excluded)
     at = at[positions(np.sort(keys(order)))]
-    return table.rows[at], table.hardness[at]
+    return table.pool_rows[at], table.hardness[at]
 
 
 def candidates(family: Family, settings: Selection, excluded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

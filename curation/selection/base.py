@@ -45,7 +45,7 @@ class Group:
     @property
     def rows(self) -> np.ndarray:
         """Positions in the pool, int64 N."""
-        return self.family.rows[self.positions]
+        return self.family.pool_rows[self.positions]
 
     @cached_property
     def candidate_ids(self) -> np.ndarray:

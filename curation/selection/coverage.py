@@ -124,7 +124,7 @@ class CoverageRun:
     def order(self, selector: CoverageSelector, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Return uint32 N: the order of choice; ``NEVER`` for what is not chosen."""
         positions = np.concatenate([group.given, group.positions])
-        points = self.points(group.family.rows[positions])
+        points = self.points(group.family.pool_rows[positions])
         labels, owners = group.family.labels[positions], group.family.candidate_ids[positions] >> CODE_BITS
         given = np.arange(len(positions)) < len(group.given)
         found: list[np.ndarray] = []

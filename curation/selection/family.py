@@ -17,20 +17,20 @@ NEVER = np.uint32(2**32 - 1)
 
 @dataclass(frozen=True)
 class Family:
-    """name: its family; rows: int64 N, positions in the pool; candidate_ids: int64 N, rising; hardness: float32 N,
+    """name: its family; pool_rows: int64 N, positions in the pool; candidate_ids: int64 N, rising; hardness: float32 N,
     large is hard, finite; labels: integer N in [0, K); given_order: uint32 N, the order in the pool that the selector
     follows, ``NEVER`` for what it leaves out; None: it follows none. Arrays may be views of the pool: never write to
     them."""
 
     name: str
-    rows: np.ndarray
+    pool_rows: np.ndarray
     candidate_ids: np.ndarray
     hardness: np.ndarray
     labels: np.ndarray
     given_order: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.pool_rows)
 
     def of_samples(self, sample_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where the variants of each sample start and stop in this family; equal where it has none."""

@@ -70,13 +70,13 @@ def parse_candidate(text: str | int) -> Candidate:
 
 
 class Part(NamedTuple):
-    """The scores of one image set: a row an image, of the samples in ``rows`` (int64, rising; None: of all)."""
+    """The scores of one image set: a row an image, of the samples in ``sample_rows`` (int64, rising; None: of all)."""
 
     family: str
     kind: str
     severity: int
     scores: pd.DataFrame
-    rows: np.ndarray | None = None
+    sample_rows: np.ndarray | None = None
 
 
 def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]) -> pd.DataFrame:
@@ -106,8 +106,8 @@ def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]
             continue
         ids, theirs = [], []
         for part in members:
-            ids.append(sample_ids if part.rows is None else sample_ids[part.rows])
-            theirs.append(labels if part.rows is None else labels[part.rows])
+            ids.append(sample_ids if part.sample_rows is None else sample_ids[part.sample_rows])
+            theirs.append(labels if part.sample_rows is None else labels[part.sample_rows])
             if len(part.scores) != len(ids[-1]):
                 where = f"{part.kind} at severity {part.severity}"
                 raise CurationError(

@@ -64,7 +64,7 @@ def select(
             taken.append(family.candidate_ids[fill.chosen] >> CODE_BITS)
     fills = [filled[name] for name in FAMILIES]
     return Selected(
-        rows=np.concatenate([fill.family.rows[fill.chosen] for fill in fills]),
+        pool_rows=np.concatenate([fill.family.pool_rows[fill.chosen] for fill in fills]),
         candidate_ids=np.concatenate([fill.family.candidate_ids[fill.chosen] for fill in fills]),
         labels=np.concatenate([fill.family.labels[fill.chosen] for fill in fills]).astype(np.int64),
         families={fill.family.name: fill.summary() for fill in fills},

@@ -47,10 +47,10 @@ class FamilySummary:
 
 @dataclass(frozen=True)
 class Selected:
-    """rows: int64 N, positions in the pool, by family and then by candidate_id; candidate_ids: int64 N; labels: int64 N
-    with the relabeling applied; families: by name, in order."""
+    """pool_rows: int64 N, positions in the pool, by family and then by candidate_id; candidate_ids: int64 N; labels:
+    int64 N with the relabeling applied; families: by name, in order."""
 
-    rows: np.ndarray
+    pool_rows: np.ndarray
     candidate_ids: np.ndarray
     labels: np.ndarray
     families: Mapping[str, FamilySummary]
@@ -98,7 +98,7 @@ def _rows_of(selected: Selected, candidate_ids: np.ndarray) -> np.ndarray:
         at = np.searchsorted(known, candidate_ids)
         inside = at < len(known)
         at = at[inside]
-        rows.append(selected.rows[start + at[known[at] == candidate_ids[inside]]])
+        rows.append(selected.pool_rows[start + at[known[at] == candidate_ids[inside]]])
         start += family.chosen
     return np.concatenate(rows)
 

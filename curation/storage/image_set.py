@@ -18,7 +18,7 @@ class ImageSet:
 
     kind, severity: as in the pool; among attacks of one name severity counts them, from 0, in the recipe's order;
     plugin: the corruption or attack that makes them, None for clean; pixels: their shards;
-    rows: int64 M, rising: the samples' rows; starts: int64 shards + 1: where each shard begins among ``rows``.
+    sample_rows: int64 M, rising: of its samples; starts: int64 shards + 1: where each shard begins among them.
     """
 
     family: Literal["clean", "corruption", "adversarial"]
@@ -26,7 +26,7 @@ class ImageSet:
     severity: int
     plugin: Any
     pixels: Shards
-    rows: np.ndarray
+    sample_rows: np.ndarray
     starts: np.ndarray
 
     @property
@@ -45,13 +45,13 @@ class ImageSet:
 
     def rows_of(self, index: int) -> np.ndarray:
         """Return the samples' rows of one shard, int64."""
-        return self.rows[self.starts[index] : self.starts[index + 1]]
+        return self.sample_rows[self.starts[index] : self.starts[index + 1]]
 
     def of_samples(self, samples: Samples, index: int) -> np.ndarray:
         """Return those of its rows that lie in one shard of the samples: the grain in which sets are scored."""
-        low, high = np.searchsorted(self.rows, samples.starts[index : index + 2])
-        return self.rows[low:high]
+        low, high = np.searchsorted(self.sample_rows, samples.starts[index : index + 2])
+        return self.sample_rows[low:high]
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return pixels, uint8 M×H×W×C, of some of its samples by their rows, in any order."""
-        return self.pixels.gather(np.searchsorted(self.rows, rows), self.starts)
+        return self.pixels.gather(np.searchsorted(self.sample_rows, rows), self.starts)

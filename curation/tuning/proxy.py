@@ -134,7 +134,7 @@ class Proxy:
         rows = np.flatnonzero(candidates_in(self.pool, self.recipe, severities_of(recipe)))
         pool = self.pool if len(rows) == len(self.pool) else self.pool.iloc[rows]
         selected = select(pool, recipe.selection, seed=recipe.seed, classes=len(self.pipeline.samples.classes))
-        return replace(selected, rows=rows[selected.rows])
+        return replace(selected, pool_rows=rows[selected.pool_rows])
 
     def _counts(self, pool: pd.DataFrame) -> dict[str, int]:
         return {str(family): int(count) for family, count in pool["family"].value_counts().items()}

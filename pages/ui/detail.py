@@ -26,7 +26,7 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
     shown = described(pool, just(row), class_count=len(classes), relabel=opened.recipe.selection.edits.relabel)
     name, label = shown.names[0], int(shown.labels[0])
     source_name = samples.table["name"].iloc[samples.rows(just(sample_id))[0]]
-    chosen = row in opened.selected.rows
+    chosen = row in opened.selected.pool_rows
     with st.container(border=True):
         image = resources.thumbnails(
             fingerprint([opened.pool_key, row]), lambda: opened.pipeline.images(opened.pool, just(row))

@@ -55,10 +55,10 @@ def switch_unit(opened: Opened, unit: str) -> None:
 def rows_to_show(opened: Opened, it: Ranked, band: Band, family: str, view: str) -> Array:
     """Return the pool's rows of one view of the Boundary page, hardest first."""
     if view == "all":
-        return it.rows
+        return it.pool_rows
     if view == "passed over":
         return bands.skipped(it, band.offset)
-    rows = difference(opened)[view == "leaving"] if view in ("entering", "leaving") else opened.selected.rows
+    rows = difference(opened)[view == "leaving"] if view in ("entering", "leaving") else opened.selected.pool_rows
     return bands.among(opened.pool, it, family, rows)
 
 
@@ -66,7 +66,7 @@ def difference(opened: Opened) -> tuple[Array, Array]:
     """Return the pool's rows that enter and that leave the set against the last saved recipe."""
     saved = state.base_recipe()
     if saved.selection == opened.recipe.selection and saved.seed == opened.recipe.seed:
-        return opened.selected.rows[:0], opened.selected.rows[:0]
+        return opened.selected.pool_rows[:0], opened.selected.pool_rows[:0]
     before = resources.selected(saved, opened.pipeline, opened.pool, opened.pool_key)
     return selection_difference(before, opened.selected)
 

@@ -21,12 +21,12 @@ def test_images_are_ordered_by_what_the_variant_does(computed: Pipeline) -> None
     images = variants.largest(computed.plan)[0]
     table = computed.plan.scores(images).whole_table()
     labels = computed.samples.labels
-    wrong = table["prediction"].to_numpy() != labels[images.rows]
+    wrong = table["prediction"].to_numpy() != labels[images.sample_rows]
     entropy = table["entropy"].to_numpy()
     assert (np.diff(entropy[effects.ordered(computed.plan, images, "entropy")]) <= 0).all()
     clean = computed.plan.scores(computed.plan.clean).whole_table()["prediction"].to_numpy() == labels
     fooled = effects.ordered(computed.plan, images, "fooled")
-    assert sorted(fooled.tolist()) == np.flatnonzero(wrong & clean[images.rows]).tolist()
+    assert sorted(fooled.tolist()) == np.flatnonzero(wrong & clean[images.sample_rows]).tolist()
     assert not wrong[effects.ordered(computed.plan, images, "kept")].any()
     once, again = (effects.ordered(computed.plan, images, "random") for _ in range(2))
     assert once.tolist() == again.tolist() != sorted(once.tolist())

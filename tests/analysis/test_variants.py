@@ -109,7 +109,7 @@ def test_variants_of_some_samples_are_those_of_all(computed: Pipeline, workspace
     for asked, rows in ((ids, [5, 90, 1201]), (100, [i * 13 for i in range(100)])):
         some = run(pipeline_of(computed, workspace, samples=asked))
         for images in (*some.plan.corrupted(), *some.plan.attacked()):
-            assert images.rows.tolist() == rows
+            assert images.sample_rows.tolist() == rows
             expected = whole[images.kind, images.severity].gather(np.array(rows))
             assert np.array_equal(images.gather(np.array(rows)), expected)
         pool = some.pool()
@@ -136,8 +136,10 @@ def test_some_samples_are_taken_from_a_finished_whole(
     assert variants.estimate(some.plan)["missing"].tolist() == [37] * 4
     run(some)
     kept = variants.finished(some.plan)
-    assert sum(len(images.rows) == 37 for images in kept) == 4
-    assert all(len(images.rows) == 1300 for images in variants.largest(some.plan) if images.kind in ("fog", "pixelate"))
+    assert sum(len(images.sample_rows) == 37 for images in kept) == 4
+    assert all(
+        len(images.sample_rows) == 1300 for images in variants.largest(some.plan) if images.kind in ("fog", "pixelate")
+    )
 
 
 def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, workspace: Workspace) -> None:
@@ -149,7 +151,7 @@ def test_attacks_of_one_name_are_told_apart_in_the_pool(computed: Pipeline, work
     assert attacked.groupby("severity")["linf"].max().to_dict() == pytest.approx({0: 25 / 255, 1: 12 / 255}, abs=1e-6)
     assert candidate_name(17, "pgd", 1) == "17/pgd/1"
     assert not attacked["candidate_id"].duplicated().any()
-    summary = effects.summary(both.plan, [s for s in variants.finished(both.plan) if len(s.rows) == 64])
+    summary = effects.summary(both.plan, [s for s in variants.finished(both.plan) if len(s.sample_rows) == 64])
     assert (summary["images"] == 64).all()
     assert summary["success"].between(0, 1).all()
 

@@ -57,7 +57,7 @@ def test_a_band_stays_where_it_is_in_another_unit() -> None:
         family: bands.ranked(POOL, family, selection, class_count=2)
         for family in ("clean", "corruption", "adversarial")
     }
-    assert every["clean"].rows.tolist() == [1, 2, 0]
+    assert every["clean"].pool_rows.tolist() == [1, 2, 0]
     before = bands.shares(every["clean"], selection, "clean")
     assert before == (0.4, 0.7)
     scored = selection.model_copy(

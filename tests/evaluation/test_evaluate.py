@@ -236,7 +236,7 @@ def test_self_correction_is_a_strategy_with_a_cost(workspace: Workspace, compute
         pipeline.select()
     pipeline.run(("self_correction",))
     selected = pipeline.select()
-    assert len(selected.rows) == 500
+    assert len(selected.pool_rows) == 500
     assert not selected.shortages
     assert pipeline.cost()["self_correction"] > 0
     again = Pipeline(recipe, workspace, device="cpu")

@@ -56,7 +56,7 @@ def test_members_are_the_goal_models_that_they_would_be_alone(computed: Pipeline
     images = computed.samples.images(np.arange(50))
     mean = torch.stack([predict(network, images).softmax(1) for network in networks]).mean(0)
     torch.testing.assert_close(predict(together, images).softmax(1), mean)
-    assert len(computed.select().rows) == 40
+    assert len(computed.select().pool_rows) == 40
 
 
 def test_earlier_epochs_are_kept_together_too(computed: Pipeline) -> None:

@@ -76,7 +76,7 @@ def test_nothing_is_computed_twice(computed: Pipeline, monkeypatch: pytest.Monke
 
 def test_another_selection_needs_no_new_work(computed: Pipeline) -> None:
     other = Pipeline(computed.recipe.with_changes(**{"selection.budget": 77}), computed.workspace, device="cpu")
-    assert len(other.select().rows) == 77
+    assert len(other.select().pool_rows) == 77
 
 
 @pytest.mark.parametrize("damage", ["truncate", "alter", "delete"])
@@ -286,7 +286,7 @@ def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_pa
     assert end() == "lost"
     jobs.submit(workspace, recipe, FOR_SELECTION)
     assert end() == "done"
-    assert len(Pipeline(computed.recipe, workspace, device="cpu").select().rows) == 500
+    assert len(Pipeline(computed.recipe, workspace, device="cpu").select().pool_rows) == 500
 
 
 def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipeline) -> None:

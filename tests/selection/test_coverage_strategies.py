@@ -64,10 +64,10 @@ def test_a_selection_by_coverage_keeps_every_rule(strategy: str, fields: dict[st
         fields = {**fields, "edits": named}
     found, coverage_run = chosen(pool, budget=50, strategy=strategy, **fields)
     assert not found.shortages
-    assert len(found.rows) == 50 == len(np.unique(found.rows))
+    assert len(found.pool_rows) == 50 == len(np.unique(found.pool_rows))
     again, _ = chosen(pool, budget=50, strategy=strategy, **fields)
     assert (found.candidate_ids == again.candidate_ids).all()
-    picked = pool.iloc[found.rows]
+    picked = pool.iloc[found.pool_rows]
     if fields.get("variants_per_sample") == "one":
         copies = picked[picked["family"] != "clean"]
         assert copies["sample_id"].is_unique
@@ -97,7 +97,7 @@ def test_only_the_families_asked_for_are_covered() -> None:
     plain, _ = chosen(pool, budget=40)
     assert {group.family for group in coverage_run.groups} == {"clean"}
     families = pool["family"].to_numpy()
-    same = [set(it.rows[families[it.rows] != "clean"]) for it in (found, plain)]
+    same = [set(it.pool_rows[families[it.pool_rows] != "clean"]) for it in (found, plain)]
     assert same[0] == same[1]
 
 
@@ -204,7 +204,7 @@ def covered(workspace: Workspace) -> Pipeline:
 def test_a_recipe_is_worked_out_once_and_exported_with_weights_and_clusters(covered: Pipeline, tmp_path: Path) -> None:
     assert not covered.unordered()
     found = covered.select()
-    assert len(found.rows) == covered.recipe.selection.budget
+    assert len(found.pool_rows) == covered.recipe.selection.budget
     families = {group["family"] for group in coverage_of(covered.plan)}
     assert families == {"clean", "corruption", "adversarial"}
     again = Pipeline(covered.recipe, covered.workspace, device="cpu")
@@ -241,7 +241,7 @@ def test_spaces_of_several_epochs_are_joined(covered: Pipeline) -> None:
     recipe = covered.recipe.with_changes(**{"selection.coverage": {"epochs": [1, 2]}, "selection.budget": 100})
     pipeline = covered.of(recipe)
     pipeline.run(FOR_SELECTION)
-    assert len(pipeline.select().rows) == 100
+    assert len(pipeline.select().pool_rows) == 100
 
 
 def test_a_set_without_clusters_says_how_to_get_them(computed: Pipeline, tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_selection_is_what_a_plain_loop_finds(
     }  # fmt: skip
     found = run(pool, **fields)
     assert set(found.candidate_ids.tolist()) == reference(pool, fields)
-    assert bool(found.shortages) == (len(found.rows) < budget)
+    assert bool(found.shortages) == (len(found.pool_rows) < budget)
 
 
 # Invariants under any settings
@@ -251,14 +251,14 @@ def test_invariants(case: tuple[pd.DataFrame, dict[str, Any]], seed: int) -> Non
     pool, fields = case
     it = parsed(**fields)
     found = run(pool, seed, **fields)
-    chosen = pool.iloc[found.rows].assign(label=found.labels)
+    chosen = pool.iloc[found.pool_rows].assign(label=found.labels)
 
-    assert len(set(found.rows.tolist())) == len(found.rows)
+    assert len(set(found.pool_rows.tolist())) == len(found.pool_rows)
     assert sum(found.quotas.values()) == it.budget
     codes = chosen["family"].cat.codes.to_numpy()
     assert (np.lexsort((chosen["candidate_id"], codes)) == np.arange(len(chosen))).all()
 
-    listed = set(names(pool, found.rows))
+    listed = set(names(pool, found.pool_rows))
     assert listed >= set(it.edits.include)
     assert not listed & set(it.edits.exclude)
     for sample, label in it.edits.relabel.items():
@@ -286,7 +286,7 @@ def test_invariants(case: tuple[pd.DataFrame, dict[str, Any]], seed: int) -> Non
     shuffled = pool.sample(frac=1, random_state=seed, ignore_index=True)
     again = run(shuffled, seed, **fields)
     assert (again.candidate_ids == found.candidate_ids).all()
-    assert (shuffled["candidate_id"].to_numpy()[again.rows] == found.candidate_ids).all()
+    assert (shuffled["candidate_id"].to_numpy()[again.pool_rows] == found.candidate_ids).all()
     assert (again.labels == found.labels).all()
 
 
@@ -345,7 +345,7 @@ def test_a_draw_in_the_band_is_uniform() -> None:
     rows, _ = ranking(pool, "clean", parsed())
     counts = np.zeros(len(pool))
     for seed in range(300):
-        counts[run(pool, seed, budget=40, mix=[1, 0, 0], offset=0.1, floor=0.6).rows] += 1
+        counts[run(pool, seed, budget=40, mix=[1, 0, 0], offset=0.1, floor=0.6).pool_rows] += 1
     inside = counts[rows[20:120]]
     assert counts.sum() == inside.sum()
     chi_square = ((inside - 120) ** 2 / (120 * 0.6)).sum()  # hypergeometric: variance 300 · .4 · .6
@@ -371,7 +371,7 @@ def test_a_short_family_is_never_silently_short() -> None:
     (shortage,) = found.shortages
     assert (shortage.family, shortage.label, shortage.needed, shortage.available) == ("clean", None, 20, 16)
     assert (shortage.fits_offset, shortage.fits_budget) == (0.5, 48)
-    assert len(found.rows) == 56
+    assert len(found.pool_rows) == 56
     with pytest.raises(CurationError) as caught:
         found.require()
     assert str(caught.value) == (

@@ -129,7 +129,7 @@ def test_what_is_tried_fills_the_budget(case: tuple[Selection, dict[str, Any]]) 
         assert selection.class_balance.clean or selection.variants_per_sample != "all"
         return
     assert not select(POOL, found, seed=0, classes=3).shortages
-    assert len(chosen.rows) == found.budget == selection.budget
+    assert len(chosen.pool_rows) == found.budget == selection.budget
     assert sum(quotas(found.mix, found.budget).values()) == selection.budget
     same = {"strategy", "class_balance", "variants_per_sample", "score", "edits"}
     assert found.model_dump(include=same) == asked.model_dump(include=same)

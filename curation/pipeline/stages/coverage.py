@@ -150,7 +150,7 @@ class _Points:
         for images, kept in self.sets:
             mine = np.flatnonzero((self.kinds[rows] == images.kind) & (self.severities[rows] == images.severity))
             if len(mine):
-                at = np.searchsorted(images.rows, self.sample_rows[rows[mine]])
+                at = np.searchsorted(images.sample_rows, self.sample_rows[rows[mine]])
                 some = concatenated([np.asarray(shards.gather(at, images.starts)) for shards in kept])
                 if out is None:
                     out = np.empty((len(rows), some.shape[1]), dtype=np.float32)
@@ -161,8 +161,8 @@ class _Points:
 def _weighed(plan: Plan, pool: pd.DataFrame, selected: Selected, points: _Points) -> tuple[np.ndarray, np.ndarray]:
     """Return each chosen image's weight, float32, and cluster, int32: every family by itself."""
     recipe = plan.recipe
-    weights = np.ones(len(selected.rows), dtype=np.float32)
-    clusters = np.full(len(selected.rows), -1, dtype=np.int32)
+    weights = np.ones(len(selected.pool_rows), dtype=np.float32)
+    clusters = np.full(len(selected.pool_rows), -1, dtype=np.int32)
     if not recipe.weights.asked:
         return weights, clusters
     families = {name: family_of(pool, name, recipe.selection.score) for name in FAMILIES}
@@ -174,7 +174,7 @@ def _weighed(plan: Plan, pool: pd.DataFrame, selected: Selected, points: _Points
         start += len(chosen)
         if not len(chosen):
             continue
-        ids, rows = np.delete(family.candidate_ids, left_out[name]), np.delete(family.rows, left_out[name])
+        ids, rows = np.delete(family.candidate_ids, left_out[name]), np.delete(family.pool_rows, left_out[name])
         at = np.searchsorted(ids, chosen)
         labels = pool["label"].to_numpy()[rows].astype(np.int64)
         labels[at] = selected.labels[mine]

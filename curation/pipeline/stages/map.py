@@ -54,9 +54,9 @@ class DrawMap(Stage):
         missing = [images.frozen() for images in mapped_copies(plan) if not has_landed(plan, images)]
         execution.shards([embedding(plan, images, "features", plan.epoch) for images in missing])
         for images in missing:
-            execution.tell(0, len(images.rows), note=f"where {images.kind} copies land")
+            execution.tell(0, len(images.sample_rows), note=f"where {images.kind} copies land")
             with execution.timed(copies_table(plan, images)):
-                execution.tasks([partial(land, plan, images)], total=len(images.rows))
+                execution.tasks([partial(land, plan, images)], total=len(images.sample_rows))
         execution.tell(total, total)
 
 

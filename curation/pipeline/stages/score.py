@@ -41,7 +41,7 @@ class Score(Stage):
     def status(self, plan: Plan, *, verify: bool = False) -> Status:
         """See ``Stage.status``: out of all candidates, made or not."""
         found = super().status(plan, verify=verify)
-        total = sum(len(images.rows) for images in plan.image_sets())
+        total = sum(len(images.sample_rows) for images in plan.image_sets())
         return self._status("partial" if found.done and found.done < total else found.state, found.done, total)
 
     def run(self, execution: Execution) -> None:

@@ -41,7 +41,7 @@ def _columns(drawn: Drawn) -> list[Column]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _of_pool(key: str, _drawn: Drawn) -> list[Column]:
-    return map_colors.of_pool(_drawn.opened.pool, _drawn.rows, _drawn.opened.pipeline.samples)
+    return map_colors.of_pool(_drawn.opened.pool, _drawn.pool_rows, _drawn.opened.pipeline.samples)
 
 
 def _of_label_errors(drawn: Drawn) -> list[Column]:

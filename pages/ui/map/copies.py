@@ -70,7 +70,7 @@ def placed(drawn: Drawn, at: Array, among: Array | None) -> Placed | None:
     if drawn.layout != "umap" or not sets:
         return None
     places = [_places(opened, images) for images in sets]
-    shown = map_copies.drawn(places, [images.rows for images in sets], at, among, count=len(drawn))
+    shown = map_copies.drawn(places, [images.sample_rows for images in sets], at, among, count=len(drawn))
     pictures = [images.frozen() for images in sets]
     names = [images.name for images in sets]
     rows, kinds = shown.rows, shown.sets

@@ -27,7 +27,7 @@ class Drawn:
     """The clean samples of the working recipe on a map; arrays have an entry a sample, in the samples' order.
 
     key: changes with places and clusters; layout: of the places; xy: float32 N×2; clusters: int32 N, negative: in none;
-    rows: int64 N, of the pool; members: labels, entropy, what is chosen.
+    pool_rows: int64 N; members: labels, entropy, what is chosen.
     """
 
     opened: Opened
@@ -35,11 +35,11 @@ class Drawn:
     layout: Layout
     xy: Array
     clusters: Array
-    rows: Array
+    pool_rows: Array
     members: Members
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.pool_rows)
 
     @cached_property
     def count(self) -> int:
@@ -73,7 +73,7 @@ def open_drawn(opened: Opened, layout: Layout) -> Drawn:
     key = fingerprint([shards.folder.name, opened.pool_key])
     xy, clusters = _table(key, opened, layout)
     pool, rows, relabel = opened.pool, clean_rows(opened), opened.recipe.selection.edits.relabel
-    known = members(opened.pipeline.samples, pool, clean=rows, selected=opened.selected.rows, relabel=relabel)
+    known = members(opened.pipeline.samples, pool, clean=rows, selected=opened.selected.pool_rows, relabel=relabel)
     return Drawn(opened, key, layout, xy, clusters, rows, known)
 
 

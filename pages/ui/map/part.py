@@ -59,7 +59,7 @@ _HELP = {
 
 
 def _decide(drawn: Drawn, at: Array, action: str) -> None:
-    rows, quota = drawn.rows[at], drawn.opened.selected.quotas["clean"]
+    rows, quota = drawn.pool_rows[at], drawn.opened.selected.quotas["clean"]
     if action == "include":
         clean = [name for name in state.recipe().selection.edits.include if "/" not in name]
         forced = len({*clean, *edits.names(drawn.opened.pool, rows)})
@@ -77,7 +77,7 @@ def gallery(drawn: Drawn, at: Array, *, key: str, where: str) -> None:
     """Draw the pictures of some samples, the hardest first."""
     browse(
         drawn.opened,
-        drawn.rows[hardest_first(drawn.members.entropy, at)],
+        drawn.pool_rows[hardest_first(drawn.members.entropy, at)],
         key=key,
         what=f"samples {where}, hardest first",
     )

@@ -68,7 +68,7 @@ def choose(opened: Opened) -> tuple[int, str]:
 
 def _first(opened: Opened) -> int:
     """Return the hardest sample that is chosen, or the first of all where none is."""
-    rows = opened.selected.rows
+    rows = opened.selected.pool_rows
     return int(opened.pool["sample_id"].iloc[rows[0]] if len(rows) else opened.pipeline.samples.sample_ids[0])
 
 

@@ -131,7 +131,7 @@ def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Arr
         session.MAP_CHANGED.set(True)
 
     def picked() -> None:
-        _open(int(ids[drawn.rows[at[session.MAP.get()["picked"]]]]))
+        _open(int(ids[drawn.pool_rows[at[session.MAP.get()["picked"]]]]))
 
     def copy_picked() -> None:
         if placed is not None:

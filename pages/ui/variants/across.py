@@ -41,9 +41,9 @@ def draw(prepared: Prepared) -> None:
         order = st.selectbox("Show", list(ORDERS), format_func=ORDERS.__getitem__, key="across-order", width=280)
     images = sets[chosen]
     eligible = ordered(pipeline.plan, images, order)
-    page = turn(len(eligible), len(images.rows), f"{chosen}-{order}", what="images")
+    page = turn(len(eligible), len(images.sample_rows), f"{chosen}-{order}", what="images")
     some = eligible[(page - 1) * PAGE : page * PAGE]
-    rows = images.rows[some]
+    rows = images.sample_rows[some]
     table = pipeline.plan.scores(images).whole_table().iloc[some]
     gallery(
         resources.thumbnails(fingerprint([images.pixels.folder.name, rows.tolist()]), lambda: images.gather(rows)),

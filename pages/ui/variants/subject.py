@@ -47,7 +47,7 @@ def _hardest(prepared: Prepared) -> int:
     except CurationError:
         return int(pipeline.samples.sample_ids[0])
     pool = resources.pool(key, pipeline)
-    rows = resources.selected(prepared.recipe, pipeline, pool, key).rows
+    rows = resources.selected(prepared.recipe, pipeline, pool, key).pool_rows
     return int(pool["sample_id"].iloc[rows[0]] if len(rows) else pipeline.samples.sample_ids[0])
 
 
