@@ -8,14 +8,13 @@ Source of the integer mix: "lowbias32" (Wellons, hash-prospector), applied twice
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 
 import numpy as np
 import torch
 from torch import Tensor
 
-_M64 = 0xFFFFFFFFFFFFFFFF
+from curation.sampling import hashes
 
 
 def stream_seeds(seed: int, sample_ids: Tensor | np.ndarray, *stream: str | int | float) -> Tensor:
@@ -26,17 +25,9 @@ def stream_seeds(seed: int, sample_ids: Tensor | np.ndarray, *stream: str | int 
         sample_ids: int64 N.
         stream: what the draws are for, e.g. ``"fog", 3``; different streams are independent.
 
-    Returns: int64 N on the CPU. Source: SplitMix64 (Steele, Lea & Flood 2014) over a BLAKE2b hash of the stream.
+    Returns: int64 N on the CPU; see ``sampling.hashes``.
     """
-    text = "\x1f".join(str(part) for part in (seed, *stream))
-    base = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-    ids = np.asarray(sample_ids, dtype=np.int64).astype(np.uint64)
-    with np.errstate(over="ignore"):
-        z = np.uint64(base) + (ids + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    return torch.from_numpy(z.astype(np.int64))
+    return torch.from_numpy(hashes(seed, np.asarray(sample_ids), *stream).astype(np.int64))
 
 
 def _mix(x: Tensor) -> Tensor:

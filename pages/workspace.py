@@ -5,13 +5,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation.analysis.candidates import class_counts, evenly_spaced
+from curation.analysis.candidates import class_counts
 from curation.analysis.goal_model_comparison import goal_model_of
 from curation.errors import CurationError
 from curation.figures import curation as figures
 from curation.models.architectures import ARCHITECTURES
 from curation.pipeline.trust import remarks_of
 from curation.recipe import GoalModel
+from curation.sampling import subset
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
 from curation.training.methods import METHODS
@@ -55,7 +56,7 @@ with data:
         left.metric("Samples", f"{len(samples):,}")
         middle.metric("Classes", f"{len(samples.classes):,}")
         right.metric("Image", f"{width}×{height}{' gray' if channels == 1 else ''}")
-        rows = evenly_spaced(len(samples), STRIP)
+        rows = subset(samples.sample_ids, STRIP, labels=samples.labels)
         gallery(
             resources.thumbnails(f"strip-{samples.digest}", partial(samples.images, rows)),
             key="strip",

@@ -20,7 +20,7 @@ class Room(NamedTuple):
     may_import: str = ""
 
 
-BASE = "errors plugin randomness progress memory threads installed"
+BASE = "errors plugin randomness sampling progress memory threads installed"
 """Everybody may import these; they import each other only."""
 
 COMPUTE = "corruptions attacks scores models coverage duplicates label_errors embedding selection training"
@@ -34,6 +34,7 @@ ROOMS: dict[str, Room] = {
     "curation.errors": Room("errors, one sentence for people; names that were mistyped"),
     "curation.plugin": Room("the base of every plug-in: a frozen pydantic model, and the registry of a kind"),
     "curation.randomness": Room("one stream of random numbers a sample"),
+    "curation.sampling": Room("some of many: the one way in which samples are drawn"),
     "curation.progress": Room("how far a stage is, and cancelling it"),
     "curation.memory": Room("the one place that notices that memory ran out"),
     "curation.threads": Room("how many threads compute, and how they wait"),

@@ -126,12 +126,6 @@ def hardest_first(entropy: np.ndarray, at: np.ndarray) -> np.ndarray:
     return at[np.argsort(-entropy[at], kind="stable")]
 
 
-def evenly_spaced(count: int, number: int) -> np.ndarray:
-    """Return at most ``number`` positions of ``count``, int64, evenly spaced."""
-    number = min(number, count)
-    return np.arange(number) * count // max(number, 1)
-
-
 def class_counts(labels: np.ndarray, class_count: int) -> np.ndarray:
     """Return how many samples each of K classes has, int64 K. Args: labels: int64 N."""
     return np.bincount(labels, minlength=class_count)

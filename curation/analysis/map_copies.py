@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curation.analysis.candidates import evenly_spaced
+from curation.sampling import subset
 from curation.selection.pool import CODE_BITS, variant_code
 
 MOST, MOST_IN_LASSO = 300, 1000
@@ -35,7 +35,7 @@ class Drawn:
 def drawn(
     places: Sequence[np.ndarray], rows: Sequence[np.ndarray], at: np.ndarray, among: np.ndarray | None, *, count: int
 ) -> Drawn:
-    """Return the copies of the samples that are drawn, evenly spaced where they are too many.
+    """Return the copies of the samples that are drawn, or some of them where they are too many.
 
     Args:
         places: of each set of images, float32 N×2.
@@ -50,7 +50,7 @@ def drawn(
     xy = np.concatenate([one[mine] for one, mine in zip(places, of, strict=True)])
     samples = np.concatenate([one[mine] for one, mine in zip(rows, of, strict=True)])
     sets = np.repeat(np.arange(len(of)), [len(mine) for mine in of])
-    some = evenly_spaced(len(xy), MOST if among is None else MOST_IN_LASSO)
+    some = subset(np.arange(len(xy)), MOST if among is None else MOST_IN_LASSO)
     return Drawn(xy[some], samples[some], sets[some], len(xy) - len(some))
 
 

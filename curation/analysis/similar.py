@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from curation.embedding.neighbors import Metric, nearest_neighbors
 from curation.readers.pixels import decode
+from curation.sampling import subset
 
 PROBES = 500
 USUAL = 0.99
@@ -38,12 +39,12 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def usual_distance(features: np.ndarray, sample_ids: np.ndarray, *, metric: Metric, device: str) -> float:
-    """Return the distance within which 99 % of the samples have another one, by 500 of them, evenly spaced.
+    """Return the distance within which 99 % of the samples have another one, by 500 of them.
 
     Args: features: float32 N×D; sample_ids: int64 N.
     """
     ids = np.array(sample_ids)  # a copy that torch may share
-    some = np.unique(np.linspace(0, len(ids) - 1, PROBES).astype(np.int64))
+    some = subset(ids, PROBES)
     found = nearest_neighbors(
         features,
         queries=features[some],

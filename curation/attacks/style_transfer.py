@@ -30,6 +30,7 @@ class StyleTransfer(Attack):
     """
 
     name: ClassVar[str] = "style_transfer"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Neural style transfer (deep features)"
     donors_per_class: ClassVar[int] = 16
 

@@ -40,6 +40,7 @@ from curation.registries import KINDS
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
     from curation.selection.select import Selected
+    from curation.storage.samples import Samples
 
 app = typer.Typer(
     name="curation",
@@ -165,7 +166,7 @@ def ingest(
     source: Annotated[str, typer.Argument(help="A data set's name, an image folder, .npz, npy folder or Parquet.")],
     workspace: WorkspaceFolder = None,
     split: Annotated[str, typer.Option(help="Split of the source.")] = "train",
-    limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, evenly spaced.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, drawn by class.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
@@ -186,7 +187,7 @@ def ingest(
         recipe = recipe.with_changes(**{"selection.budget": max(1, len(samples) // 2)})
         pipeline.workspace.save_revision(recipe.to_yaml())
         skipped = samples.positions[~samples.positions["read"]]
-        console.print(f"[bold green]{len(samples):,} images[/] of {len(samples.classes)} classes in {folder}")
+        console.print(f"[bold green]{len(samples):,} images[/] of {_classes_in(samples)} in {folder}", highlight=False)
         for row in skipped.head(10).itertuples():
             console.print(f"[yellow]skipped[/] {escape(str(row.name))}: {escape(str(row.note))}", soft_wrap=True)
         if len(skipped) > 10:
@@ -215,7 +216,7 @@ def variants(
         list[str] | None, typer.Option(help='An attack: "apgd epsilon=4/255 loss=ce"; repeat the option for more.')
     ] = None,
     samples: Annotated[
-        str | None, typer.Option(help="Number of samples, evenly spaced, or ids: 3,17,40. By default the recipe's.")
+        str | None, typer.Option(help="Number of samples, drawn by class, or ids: 3,17,40. By default the recipe's.")
     ] = None,
     estimate: Annotated[bool, typer.Option(help="Only print the estimated time and disk space.")] = False,
     as_json: AsJson = False,
@@ -263,6 +264,12 @@ def variants(
         finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
 
 
+def _classes_in(samples: Samples) -> str:
+    """Say how many classes the samples are of, and of how many there could be where some have no image."""
+    present, known = len(set(samples.labels.tolist())), len(samples.classes)
+    return f"{known} classes" if present == known else f"{present} of {known} classes"
+
+
 def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[str], samples: str | None) -> Any:
     """Return the recipe with the variants that the command's options ask for. Raises: UsageError."""
     changes: dict[str, Any] = {}
@@ -281,7 +288,7 @@ def _asked(recipe: Any, kinds: list[str], severities: list[int], attacks: list[s
     if samples is not None:
         parts = [part.strip() for part in samples.split(",")]
         if not all(part.isdigit() for part in parts):
-            raise UsageError(f"--samples takes a number (evenly spaced) or ids such as 3,17,40; got {samples!r}")
+            raise UsageError(f"--samples takes a number or ids such as 3,17,40; got {samples!r}")
         changes["variants.samples"] = int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
     return recipe.with_changes(**changes)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from curation.coverage.points import Graph, Points
 from curation.coverage.subset import Choice, OnProgress
 from curation.randomness import SampleRandom, stream_seeds
+from curation.sampling import subset
 
 GRAPH_PAIRS = 1 << 26
 """At most so many pairs are kept: 0.5 GB."""
@@ -156,7 +157,7 @@ class Greedy:
         if size * size <= self._limit:
             return size * size
         if self._sample is None:
-            some = np.unique(np.linspace(0, size - 1, max(1, min(_SAMPLED, _SAMPLED_PAIRS // size))).astype(np.int64))
+            some = subset(np.arange(size), max(1, min(_SAMPLED, _SAMPLED_PAIRS // size)))
             self._sample = some, self._points.block(some)
         some, apart = self._sample
         far = torch.from_numpy(self.reach[some]).to(apart.device)

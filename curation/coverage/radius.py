@@ -7,6 +7,7 @@ import torch
 
 from curation.coverage.on_device import on_device
 from curation.embedding.distances import Metric
+from curation.sampling import subset
 
 _PROBES = 500
 
@@ -17,12 +18,12 @@ def suggest_radius(
     """Return the radii at which a ball holds, of half of the points, one other, 1 % and half of all points.
 
     Below the first a ball is hardly more than its center; beyond the last one a few hold everything. Of up to 500
-    points, evenly spaced, all distances are measured.
+    points, drawn by a hash of their positions, all distances are measured.
 
     Raises: CurationError: broken points.
     """
     values = on_device(points, metric=metric, device=device)
-    probes = np.unique(np.linspace(0, values.size - 1, min(_PROBES, values.size)).astype(np.int64))
+    probes = subset(np.arange(values.size), _PROBES)
     apart = np.sort(np.concatenate([some.cpu().numpy() for _, some in values.blocks(probes)]), axis=1)
     ranks = np.array([1, values.size // 100, values.size // 2]).clip(min(1, values.size - 1), values.size - 1)
     low, middle, high = np.median(apart[:, ranks], axis=0).tolist()

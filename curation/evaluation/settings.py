@@ -37,7 +37,7 @@ class SuiteSettings(Settings):
     source: Source | None = Field(
         None, description="source of the test images; None: the test split of the recipe's source"
     )
-    samples: int | None = Field(1000, ge=1, description="use this many test images, evenly spaced; None: all")
+    samples: int | None = Field(1000, ge=1, description="use this many test images, drawn by class; None: all")
     corruption: CorruptionSet = Field(default_factory=CorruptionSet, description="the corrupted part of the test suite")
     held_out: list[str] = Field(
         ["speckle_noise", "gaussian_blur", "spatter", "saturate"],
@@ -81,7 +81,7 @@ class SuiteSettings(Settings):
 class WhiteBox(Settings):
     """A white-box attack on each target: APGD on the cross-entropy, then targeted APGD-DLR on what is still correct."""
 
-    samples: int = Field(200, ge=0, description="number of test images attacked, evenly spaced; 0: none")
+    samples: int = Field(200, ge=0, description="number of test images attacked, drawn by class; 0: none")
     epsilon: PixelFloat = Field(8 / 255, gt=0, le=1, description="L∞ radius")
     steps: int = Field(20, ge=1, description="steps of each attack")
 

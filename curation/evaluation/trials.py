@@ -18,6 +18,8 @@ from curation.evaluation.white_box import kind_of, white_box
 from curation.models.architectures import build
 from curation.pipeline.fitting import fit, load, serialized
 from curation.plugin import fingerprint
+from curation.sampling import VERSION as SAMPLING_VERSION
+from curation.sampling import subset
 from curation.storage.files import digest
 from curation.storage.shards import Shards
 from curation.storage.workspace import KeptModel, Workspace
@@ -55,7 +57,7 @@ def trials_of(name: str, set_key: str, evaluation: Evaluation, *, seed: int) -> 
 def predictions_shards(workspace: Workspace, trial: Trial, suite_key: str, evaluation: Evaluation) -> Shards:
     """Return where a trial's predictions on P lie, computed or not."""
     white = evaluation.white_box.model_dump(mode="json")
-    return workspace.predictions(fingerprint(["predictions", trial.key, suite_key, white]))
+    return workspace.predictions(fingerprint(["predictions", trial.key, suite_key, white, SAMPLING_VERSION]))
 
 
 def train_trial(
@@ -115,7 +117,7 @@ def measure_trial(
     settings = evaluation.white_box
     clean = next(part for part in suite.parts if part.part == "clean")
     if settings.samples:
-        rows = np.unique(np.linspace(0, len(clean.labels) - 1, min(settings.samples, len(clean.labels))).astype(int))
+        rows = subset(clean.sample_ids, settings.samples, labels=clean.labels)
         labels = clean.labels[rows]
         found = white_box(network, clean.images(rows), labels, settings=settings, seed=trial.seed, device=device)
         attacked = pd.DataFrame(

@@ -13,6 +13,8 @@ from curation.errors import CurationError, UsageError
 from curation.pipeline.model_ref import NOT_READY, ModelRef
 from curation.plugin import fingerprint
 from curation.recipe import Recipe, member_seed
+from curation.sampling import VERSION as SAMPLING_VERSION
+from curation.sampling import subset
 from curation.scores import scores_of
 from curation.storage.files import digest
 from curation.storage.image_set import ImageSet
@@ -64,7 +66,8 @@ class Plan:
         """Fingerprint of the recipe's source block."""
         source = self.recipe.source
         noise = [] if source.noise is None else [source.noise.model_dump()]
-        return fingerprint([source.reader.identity(), source.limit, *noise])
+        drawn = [] if source.limit is None else [SAMPLING_VERSION]
+        return fingerprint([source.reader.identity(), source.limit, *noise, *drawn])
 
     @property
     def samples_key(self) -> str | None:
@@ -92,7 +95,7 @@ class Plan:
     def model_key(self) -> str:
         """Key of the goal model: its settings and, when trained here, the samples and the seed.
 
-        It is the training's: all epochs of one are kept under it.
+        It is the training's: all epochs of one are kept under it, with the accuracies measured on some of the samples.
         """
         goal = self.recipe.goal_model
         samples = self.samples
@@ -105,12 +108,13 @@ class Plan:
                     "a state dict, or leave it out to train a goal model"
                 ) from None
             several = [goal.members] if goal.members > 1 else []
-            return fingerprint(["loaded 2", goal.architecture, weights, samples.classes, samples.shape, *several])
+            about = [goal.architecture, weights, samples.classes, samples.shape, *several]
+            return fingerprint(["loaded 2", *about, SAMPLING_VERSION])
         if goal.members > 1:
             return fingerprint(["together", [member.model_key for member in self.members()]])
         settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})
         about = [goal.architecture, settings, self.training_seed, samples.digest, *goal.train.versions]
-        return fingerprint(["trained", *about])
+        return fingerprint(["trained", *about, SAMPLING_VERSION])
 
     def members(self) -> list[Plan]:
         """Return the plans of the goal model's trainings, each of one member alone; of a goal model of one, this plan.
@@ -173,15 +177,16 @@ class Plan:
         return self.rows_of(self.recipe.variants.samples)
 
     def rows_of(self, asked: int | list[int] | None) -> np.ndarray:
-        """Return the rows, int64, rising, of so many samples evenly spaced, of some sample ids, or (None) of all.
+        """Return the rows, int64, rising, of so many samples (see ``subset``), of some sample ids, or (None) of all.
 
         Raises: CurationError naming an unknown id.
         """
-        total = len(self.samples)
+        samples = self.samples
         if isinstance(asked, list):
-            return np.unique(self.samples.rows(np.array(asked, dtype=np.int64)))
-        count = total if asked is None else min(asked, total)
-        return np.arange(count, dtype=np.int64) * total // max(count, 1)
+            return np.unique(samples.rows(np.array(asked, dtype=np.int64)))
+        if asked is None:
+            return np.arange(len(samples), dtype=np.int64)
+        return subset(samples.sample_ids, asked, labels=samples.labels, every_class=True)
 
     def variant(
         self, family: Literal["corruption", "adversarial"], plugin: Any, severity: int, *, rows: np.ndarray

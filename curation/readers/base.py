@@ -7,6 +7,7 @@ read leaves a gap and a ``Skipped`` line; it never shifts the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +67,8 @@ class Source(ABC):
     """Height, width, channels of every image delivered."""
     fingerprint: str
     """Changes when the source's files change (names, sizes, modification times, or contents where cheap)."""
+    labels: Sequence[int] | np.ndarray | None = None
+    """The label of every position, −1 where it has none, if they are known before any pixel is read; else None."""
 
     @abstractmethod
     def __len__(self) -> int:

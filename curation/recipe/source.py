@@ -31,7 +31,7 @@ class Source(Settings):
     """Where the samples come from."""
 
     reader: Reader
-    limit: int | None = Field(None, ge=1, description="use this many samples, evenly spaced; None: all")
+    limit: int | None = Field(None, ge=1, description="use this many samples, drawn by class; None: all")
     noise: LabelNoise | None = Field(None, description="wrong labels added on purpose, for experiments; None: none")
 
     @model_validator(mode="before")

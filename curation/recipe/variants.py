@@ -90,7 +90,7 @@ class Variants(Settings):
     corruption: CorruptionSet | None = Field(default_factory=CorruptionSet)
     adversarial: tuple[Attack, ...] = Field(default_factory=lambda: (ATTACKS.build("pgd"),), max_length=16)
     samples: Annotated[int, Field(ge=1)] | list[int] | None = Field(
-        None, description="which samples: a number, evenly spaced, or a list of sample ids; None: all"
+        None, description="which samples: a number, drawn by class, or a list of sample ids; None: all"
     )
 
     def plus(self, other: Variants) -> Variants:

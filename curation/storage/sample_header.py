@@ -12,7 +12,7 @@ SHARD_BYTES = 2 << 20
 
 @dataclass(frozen=True)
 class SampleHeader:
-    """What is known of a source once it is opened: class names, image shape (H, W, C) and the positions to read."""
+    """What is known of a source once it is opened: class names, image shape (H, W, C), positions, how many are read."""
 
     classes: list[str]
     shape: tuple[int, int, int]
@@ -27,17 +27,16 @@ class SampleHeader:
         return 1 << min(max(rows.bit_length() - 1, 6), 10)
 
     @property
-    def chosen(self) -> np.ndarray:
-        """Positions of the source that are read, int64: all, or ``limit`` of them evenly spaced."""
-        count = self.positions if self.limit is None else min(self.limit, self.positions)
-        return np.arange(count, dtype=np.int64) * self.positions // max(count, 1)
+    def count(self) -> int:
+        """How many positions are read: all, or ``limit`` of them."""
+        return self.positions if self.limit is None else min(self.limit, self.positions)
 
     @property
     def shards(self) -> int:
         """Number of shards."""
-        return -(-len(self.chosen) // self.shard_rows)
+        return -(-self.count // self.shard_rows)
 
     @property
     def positions_per_shard(self) -> np.ndarray:
         """Positions read into each shard, int64; the last may be smaller."""
-        return np.diff(np.append(np.arange(self.shards) * self.shard_rows, len(self.chosen)))
+        return np.diff(np.append(np.arange(self.shards) * self.shard_rows, self.count))

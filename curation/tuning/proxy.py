@@ -20,6 +20,7 @@ from curation.models.architectures import build
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.progress import Report
 from curation.recipe import Recipe
+from curation.sampling import subset
 from curation.selection.select import Selected, select
 from curation.storage.workspace import Workspace
 from curation.training.trainer import train
@@ -141,14 +142,14 @@ class Proxy:
 
 
 def sliced(suite: Suite, samples: int) -> Suite:
-    """Return the parts of P that make R, on so many test images of each, evenly spaced, with all their copies."""
+    """Return the parts of P that make R, on so many test images (see ``subset``), with all their copies."""
     return replace(suite, parts=tuple(_of_samples(part, samples) for part in suite.parts if part.part != "held_out"))
 
 
 def _of_samples(part: Part, samples: int) -> Part:
-    ids = np.unique(part.sample_ids)
-    count = min(samples, len(ids))
-    at = np.flatnonzero(np.isin(part.sample_ids, ids[np.arange(count) * len(ids) // count]))
+    ids, first = np.unique(part.sample_ids, return_index=True)
+    some = ids[subset(ids, samples, labels=part.labels[first])]
+    at = np.flatnonzero(np.isin(part.sample_ids, some))
     images = partial(_images_at, part.images, at)
     return replace(part, sample_ids=part.sample_ids[at], labels=part.labels[at], images=images)
 

@@ -32,7 +32,7 @@ class Tuning(Settings):
     )
     seeds: int = Field(1, ge=1, le=20, description="trainings per trial; R is their mean")
     suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite, as in evaluations")
-    suite_samples: int = Field(200, ge=1, description="number of test images on which R is measured, evenly spaced")
+    suite_samples: int = Field(200, ge=1, description="number of test images on which R is measured, drawn by class")
     pruning: bool = Field(True, description="stop a trial early when its R is below the median")
     seed: int = Field(0, ge=0, lt=2**31, description="random seed of the search and of the trainings")
 

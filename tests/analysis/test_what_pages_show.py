@@ -46,9 +46,6 @@ def test_rows_are_found_by_candidate_sample_and_variant() -> None:
     assert candidates.variants_of_sample(POOL, 0) == {"clean": 0, "gaussian_noise/3": 3, "pgd": 5}
     assert candidates.relatives(POOL, 0, most=5).tolist() == [5, 3]
     assert candidates.relatives(POOL, 0, most=1).tolist() == [5]
-    assert candidates.evenly_spaced(10, 4).tolist() == [0, 2, 5, 7]
-    assert candidates.evenly_spaced(2, 4).tolist() == [0, 1]
-    assert candidates.evenly_spaced(0, 4).tolist() == []
 
 
 def test_a_band_stays_where_it_is_in_another_unit() -> None:
@@ -107,7 +104,7 @@ def test_clusters_are_summed_up_without_those_outside() -> None:
     assert clusters.positions(found, 0).tolist() == [0, 1, 2]
 
 
-def test_too_many_copies_are_drawn_evenly_spaced() -> None:
+def test_of_too_many_copies_some_are_drawn() -> None:
     places = [np.arange(1000, dtype=np.float32).repeat(2).reshape(-1, 2)]
     every = map_copies.drawn(places, [np.arange(1000)], np.arange(1000), None, count=1000)
     assert (len(every.rows), every.left_out) == (map_copies.MOST, 1000 - map_copies.MOST)

@@ -17,6 +17,7 @@ from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage
 from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
+from curation.sampling import subset
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 
@@ -76,14 +77,13 @@ def attack_shards(samples: Samples, out: ImageSet, model: ModelRef, seed: int, i
 
 
 def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
-    """Return the attack with the samples that it borrows from, where it does: evenly spaced ones of each class."""
+    """Return the attack with the samples that it borrows from, where it does: some of each class."""
     if not attack.donors_per_class:
         return attack
     rows: list[int] = []
     for label in range(len(samples.classes)):
         mine = np.flatnonzero(samples.labels == label)
-        count = min(attack.donors_per_class, len(mine))
-        rows += mine[np.arange(count) * len(mine) // max(count, 1)].tolist()
+        rows += mine[subset(samples.sample_ids[mine], attack.donors_per_class)].tolist()
     chosen = np.array(rows)
     labels = torch.tensor(samples.labels[chosen], device=device)
     return attack.with_donors(to_device(samples.images(chosen), device), labels)

@@ -26,12 +26,13 @@ from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.score import ranks
 from curation.pipeline.trust import tell as tell_doubts
 from curation.recipe import Recipe, kept_epochs
+from curation.sampling import subset
 from curation.storage.files import digest
 from curation.storage.workspace import KeptModel
 from curation.training.trainer import Epoch
 
 MEASURED = 2000
-"""Accuracies are measured on at most this many images, evenly spaced."""
+"""Accuracies are measured on at most this many images, each class by its share."""
 
 MEASURED_EARLIER = 500
 """As ``MEASURED``, after each kept epoch before the last, for it takes time from the training."""
@@ -200,7 +201,7 @@ class _Accuracies:
     def __init__(self, plan: Plan, most: int) -> None:
         samples, self._device = plan.samples, plan.device
         self._classes = len(samples.classes)
-        rows = _evenly(len(samples), most)
+        rows = subset(samples.sample_ids, most, labels=samples.labels)
         self._train = samples.images(rows), samples.labels[rows]
         self._test = _test_images(plan, most)
 
@@ -221,11 +222,6 @@ class _Accuracies:
         return tally(predictions, labels, self._classes)
 
 
-def _evenly(count: int, most: int) -> np.ndarray:
-    taken = min(count, most)
-    return np.arange(taken, dtype=np.int64) * count // max(taken, 1)
-
-
 def _test_images(plan: Plan, most: int) -> tuple[np.ndarray, np.ndarray] | None:
     reader, samples = plan.recipe.source.reader, plan.samples
     if reader.split == "test":
@@ -234,7 +230,8 @@ def _test_images(plan: Plan, most: int) -> tuple[np.ndarray, np.ndarray] | None:
         source = reader.model_copy(update={"split": "test"}).open()
         if source.shape != samples.shape or list(source.classes) != samples.classes:
             return None
-        chunks = [source.read(int(at), int(at) + 1) for at in _evenly(len(source), most)]
+        some = subset(np.arange(len(source)), most, labels=source.labels)
+        chunks = [source.read(int(at), int(at) + 1) for at in some]
     except CurationError:
         return None
     images, labels = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("images", "labels"))

@@ -16,6 +16,7 @@ from curation.pipeline.stages.base import Stage
 from curation.plugin import fingerprint
 from curation.readers.base import Source
 from curation.recipe import LabelNoise
+from curation.sampling import subset
 from curation.storage.sample_header import SampleHeader
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
@@ -50,7 +51,8 @@ class Ingest(Stage):
         header = SampleHeader(list(source.classes), source.shape, len(source), limit)
         plan.workspace.write_sample_header(key, header)
         plan.workspace.write_source_key(plan.source_spec, key)
-        task = partial(ingest_shard, plan.workspace, key, header, source, plan.recipe.source.noise)
+        chosen = positions(source, limit)
+        task = partial(ingest_shard, plan.workspace, key, header, source, chosen, plan.recipe.source.noise)
         execution.shards([Work(_result(plan.workspace, key, header), partial(each, task))])
         _check(Samples(plan.workspace, key))
 
@@ -71,11 +73,29 @@ def _check(samples: Samples) -> None:
         )
 
 
+def positions(source: Source, limit: int | None) -> np.ndarray:
+    """Return the positions of a source that are read, int64, rising: all, or ``limit`` of them, see ``subset``.
+
+    Where labels are known beforehand each class has its share, and none is left out that there is room for.
+    """
+    count = len(source) if limit is None else limit
+    return subset(np.arange(len(source)), count, labels=source.labels, every_class=True)
+
+
 def ingest_shard(
-    workspace: Workspace, key: str, header: SampleHeader, source: Source, noise: LabelNoise | None, index: int
+    workspace: Workspace,
+    key: str,
+    header: SampleHeader,
+    source: Source,
+    chosen: np.ndarray,
+    noise: LabelNoise | None,
+    index: int,
 ) -> int:
-    """Read one shard of samples; with noise, put wrong labels in and keep the right ones beside them."""
-    chosen = header.chosen[index * header.shard_rows : (index + 1) * header.shard_rows]
+    """Read one shard of samples; with noise, put wrong labels in and keep the right ones beside them.
+
+    Args: chosen: the positions that all shards together hold, int64, rising.
+    """
+    chosen = chosen[index * header.shard_rows : (index + 1) * header.shard_rows]
     runs = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
     chunks = [source.read(int(run[0]), int(run[-1]) + 1) for run in runs]
     rows: list[tuple[int, int, str, str, bool]] = []

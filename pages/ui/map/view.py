@@ -164,7 +164,7 @@ def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Arr
     if placed is not None and placed.left_out:
         shown = len(placed.candidate_ids)
         total = shown + placed.left_out
-        st.caption(f"{shown:,} of {total:,} copies are shown, evenly spaced; a small lasso shows all of its copies.")
+        st.caption(f"{shown:,} of {total:,} copies are shown, drawn at random; a small lasso shows all of its copies.")
     for name in _open_names(opened):
         st.caption(f":material/arrow_downward: **{name}** is open below.")
     if session.MAP_CHANGED.pop():
