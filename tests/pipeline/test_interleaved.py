@@ -22,7 +22,7 @@ from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 from curation.tuning.proxy import sliced
 
-CLASSES, SHAPE = 4, (12, 12, 1)
+CLASSES, SHAPE = 4, (16, 16, 1)
 
 
 def written(folder: Path, *, count: int = 800) -> Path:
