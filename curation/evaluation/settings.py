@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import Field, field_serializer, field_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator
 
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS
@@ -15,7 +15,7 @@ from curation.errors import UsageError
 from curation.evaluation.baselines import BASELINES
 from curation.plugin import PixelFloat, Plugin, Settings, name_field, plugin_field
 from curation.recipe import CorruptionSet, Source
-from curation.training.settings import Training
+from curation.training.settings import RATES, Training
 
 if TYPE_CHECKING:
     from curation.attacks.base import Attack
@@ -95,7 +95,9 @@ class Evaluation(Settings):
         default_factory=lambda: Training(preset="fast"), description="how every target is trained"
     )
     learning_rates: dict[str, float] = Field(
-        {}, description="maximum learning rate of individual targets, by architecture"
+        {},
+        description="maximum learning rate of individual targets, by architecture; the schedule contest has its own",
+        validate_default=True,
     )
     baselines: list[BaselineName] = Field(
         default_factory=lambda: [baseline.name for baseline in BASELINES if baseline.usual],
@@ -103,6 +105,16 @@ class Evaluation(Settings):
     )
     suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite")
     white_box: WhiteBox = Field(default_factory=WhiteBox, description="the white-box attack on each target")
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _with_those_of_the_preset(cls, rates: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        """Add the preset's rates of these targets, where the schedule has the preset's usual one."""
+        targets, schedule = info.data.get("targets", []), info.data.get("schedule")
+        if schedule is None or schedule.learning_rate != Training(preset=schedule.preset).learning_rate:
+            return rates
+        preset = RATES.get(schedule.preset or "", {})
+        return {target: rate for target, rate in preset.items() if target in targets} | rates
 
     @classmethod
     def load(cls, path: Path | str) -> Evaluation:

@@ -76,6 +76,11 @@ class GoalModel(Settings):
     )
     dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
 
+    @field_validator("train")
+    @classmethod
+    def _of_architecture(cls, train: Training, info: ValidationInfo) -> Training:
+        return train.of(info.data["architecture"]) if "architecture" in info.data else train
+
     @field_validator("epoch")
     @classmethod
     def _kept(cls, epoch: int | None, info: ValidationInfo) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from curation.plugin import Settings
 from curation.training.settings import Training
@@ -22,3 +22,8 @@ class LabelErrors(Settings):
         description="how each network is trained, from scratch",
     )
     neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
+
+    @field_validator("train")
+    @classmethod
+    def _of_architecture(cls, train: Training, info: ValidationInfo) -> Training:
+        return train.of(info.data["architecture"]) if "architecture" in info.data else train

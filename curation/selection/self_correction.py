@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from curation.errors import CurationError
 from curation.plugin import Settings
@@ -23,6 +23,11 @@ class SelfCorrection(Settings):
     rounds: int = Field(5, ge=1, le=100, description="number of trainings; the set grows by the same number after each")
     architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
     train: Training = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
+
+    @field_validator("train")
+    @classmethod
+    def _of_architecture(cls, train: Training, info: ValidationInfo) -> Training:
+        return train.of(info.data["architecture"]) if "architecture" in info.data else train
 
 
 class SelfCorrected(Selector):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -60,14 +61,22 @@ class Batches:
         self._weights = torch.from_numpy(np.array(ones if weights is None else weights, np.float32)).to(device)
 
     def __len__(self) -> int:
-        """The number of batches in an epoch: all of one size or one image less, two at least, or norms would fail."""
-        count = len(self._images)
-        return min(math.ceil(count / self._settings.batch_size), count // 2)
+        """The number of batches in an epoch."""
+        return len(self._ends) + 1
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each batch but the last ends; each has two images at least, or norms would fail."""
+        count, size = len(self._images), self._settings.batch_size
+        if self._settings.last_batch == "smaller":
+            return list(range(size, count - 1, size))
+        sizes = [len(part) for part in np.array_split(np.arange(count), min(math.ceil(count / size), count // 2))]
+        return np.cumsum(sizes)[:-1].tolist()
 
     def epoch(self, draws: torch.Generator) -> Iterator[Batch]:
         """Yield the batches of one epoch; ``draws`` (on the CPU, so the same for every device) decides all of it."""
         order = torch.randperm(len(self._images), generator=draws)
-        for rows in torch.tensor_split(order, len(self)):
+        for rows in torch.tensor_split(order, self._ends):
             yield self._batch(rows, draws)
 
     def _batch(self, rows: Tensor, draws: torch.Generator) -> Batch:

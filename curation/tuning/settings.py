@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from curation.evaluation.settings import SuiteSettings
 from curation.plugin import Settings
@@ -35,6 +35,11 @@ class Tuning(Settings):
     suite_samples: int = Field(200, ge=1, description="number of test images on which R is measured, drawn by class")
     pruning: bool = Field(True, description="stop a trial early when its R is below the median")
     seed: int = Field(0, ge=0, lt=2**31, description="random seed of the search and of the trainings")
+
+    @field_validator("schedule")
+    @classmethod
+    def _of_target(cls, schedule: Training, info: ValidationInfo) -> Training:
+        return schedule.of(info.data["target"]) if "target" in info.data else schedule
 
     @field_validator("search")
     @classmethod

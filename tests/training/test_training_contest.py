@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from curation.evaluation.settings import Evaluation
 from curation.models.architectures import build
+from curation.recipe import GoalModel, LabelCheck
 from curation.training.batches import Batches
 from curation.training.objective import cross_entropy, divergence
 from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
+from curation.tuning.settings import Tuning
 
 CONTEST = Training.model_validate({"preset": "contest"})
 
@@ -96,3 +99,43 @@ def test_an_epoch_is_the_contests_loop() -> None:
     assert first.loss - entropy == pytest.approx(sum(losses) / 600, abs=1e-4)
     assert (first.learning_rate, first.epochs) == (0.1, 200)
     assert first.seconds > 0
+
+
+def test_batches_are_full_and_the_last_has_what_remains() -> None:
+    def sizes(count: int, last_batch: str) -> list[int]:
+        chosen = Training.model_validate({"batch_size": 4, "last_batch": last_batch, "augment": False})
+        images = np.zeros((count, 4, 4, 1), np.uint8)
+        made = Batches(images, np.arange(count), None, settings=chosen, classes=count, device=torch.device("cpu"))
+        found = [len(batch) for batch in made.epoch(torch.Generator().manual_seed(0))]
+        assert len(made) == len(found)
+        return found
+
+    assert CONTEST.last_batch == "smaller"
+    assert [sizes(count, "smaller") for count in (3, 8, 10)] == [[3], [4, 4], [4, 4, 2]]
+    assert sizes(9, "smaller") == [4, 5]  # one image alone has no batch statistics
+    assert [sizes(count, "even") for count in (9, 10)] == [[3, 3, 3], [4, 3, 3]]
+
+
+@pytest.mark.parametrize("written", [{}, {"learning_rate": 0.05}, {"learning_rate": 0.1}], ids=str)
+def test_the_contests_learning_rate_follows_the_architecture_unless_one_is_written(written: dict[str, float]) -> None:
+    train = {"preset": "contest", **written}
+    for architecture, own in (("preact_resnet18", 0.01), ("wide_resnet28_4", 0.1)):
+        wanted = written.get("learning_rate", own)
+        goal = GoalModel.model_validate({"architecture": architecture, "train": train})
+        check = LabelCheck.model_validate({"architecture": architecture, "train": train})
+        tuning = Tuning.model_validate({"target": architecture, "schedule": train})
+        assert {goal.train.learning_rate, check.train.learning_rate, tuning.schedule.learning_rate} == {wanted}
+        assert GoalModel.model_validate(goal.model_dump(mode="json")) == goal
+
+
+def test_every_target_of_the_contests_schedule_has_its_own_rate() -> None:
+    targets = ["preact_resnet18", "wide_resnet28_4"]
+    asked = Evaluation.parse({"targets": targets, "schedule": {"preset": "contest", "epochs": 2}})
+    assert [asked.training_of(target).learning_rate for target in targets] == [0.01, 0.1]
+    assert Evaluation.parse(asked.to_dict()) == asked
+    later = Evaluation.parse({**Evaluation.parse({"schedule": {"preset": "contest"}}).to_dict(), "targets": targets})
+    assert later.training_of("preact_resnet18").learning_rate == 0.01
+    mine = Evaluation.parse({**asked.to_dict(), "learning_rates": {"preact_resnet18": 0.1}})
+    assert mine.training_of("preact_resnet18").learning_rate == 0.1
+    fast = Evaluation.parse({"targets": targets, "schedule": {"preset": "fast"}})
+    assert fast.learning_rates == {}
