@@ -11,7 +11,7 @@ from torch import nn
 
 from curation.evaluation.settings import Evaluation
 from curation.models.architectures import build
-from curation.recipe import GoalModel, LabelCheck
+from curation.recipe import GoalModel, LabelErrors
 from curation.training.batches import Batches
 from curation.training.objective import cross_entropy, divergence
 from curation.training.schedule import learning_rate
@@ -122,7 +122,7 @@ def test_the_contests_learning_rate_follows_the_architecture_unless_one_is_writt
     for architecture, own in (("preact_resnet18", 0.01), ("wide_resnet28_4", 0.1)):
         wanted = written.get("learning_rate", own)
         goal = GoalModel.model_validate({"architecture": architecture, "train": train})
-        check = LabelCheck.model_validate({"architecture": architecture, "train": train})
+        check = LabelErrors.model_validate({"architecture": architecture, "train": train})
         tuning = Tuning.model_validate({"target": architecture, "schedule": train})
         assert {goal.train.learning_rate, check.train.learning_rate, tuning.schedule.learning_rate} == {wanted}
         assert GoalModel.model_validate(goal.model_dump(mode="json")) == goal
