@@ -86,8 +86,13 @@ def submit(
 
     Raises: CurationError when the folder cannot be written.
     """
-    about = {"does": "stages", "stages": list(stages), "destination": destination, "recipe": recipe.to_dict()}
-    about["accept_doubts"] = accept_doubts
+    about = {
+        "does": "stages",
+        "stages": list(stages),
+        "destination": destination,
+        "recipe": recipe.to_dict(),
+        "accept_doubts": accept_doubts,
+    }
     return _start(workspace, job_id(recipe, stages, destination), about)
 
 

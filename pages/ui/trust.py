@@ -24,7 +24,7 @@ def warn() -> None:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown("Compute the rest with this goal model all the same?")
             st.button("Compute all the same", on_click=_accept, key="doubt-accept", type="primary")
-            st.button("Not now", on_click=session.ASKED_STAGES.pop, key="doubt-decline")
+            st.button("Not now", on_click=_decline, key="doubt-decline")
 
 
 def doubts() -> list[Doubt]:
@@ -44,6 +44,10 @@ def asks(stages: Sequence[str]) -> bool:
     waiting = guided and any(doubt.grave for doubt in doubts())
     session.ASKED_STAGES.set(tuple(stages) if waiting else ())
     return waiting
+
+
+def _decline() -> None:
+    session.ASKED_STAGES.pop()
 
 
 def _accept() -> None:
