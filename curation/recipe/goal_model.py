@@ -42,9 +42,12 @@ def require_epoch(epoch: int, *, checkpoint: str | None, train: Training) -> Non
 class Dropout(Settings):
     """Monte Carlo dropout: how much the goal model's answers vary while parts of its last features are dropped."""
 
-    rate: float = Field(0.2, gt=0, lt=1, description="share of the last features dropped in a pass")
+    rate: float = Field(0.2, gt=0, lt=1, description="dropout probability of the last features in a pass")
     passes: int = Field(
-        0, ge=0, le=1000, description="answers per image, for mc_entropy, mutual_information, variation_ratio; 0: off"
+        0,
+        ge=0,
+        le=1000,
+        description="forward passes per image, for mc_entropy, mutual_information, variation_ratio; 0: off",
     )
 
     @field_validator("passes")
@@ -61,18 +64,18 @@ class GoalModel(Settings):
     architecture: str = Field("tiny_resnet", description="an architecture's name; see `curation list models`")
     checkpoint: str | None = Field(
         None,
-        description="a file of weights (safetensors or a state dict), as seen from "
-        "the recipe's folder or from here; None: train",
+        description="a file of weights (safetensors or a state dict), relative to "
+        "the recipe's folder or the working directory; None: train",
     )
     train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
     members: int = Field(
         1,
         ge=1,
         le=20,
-        description="trainings, each from a seed of its own, that answer together: the mean of their probabilities",
+        description="ensemble size: trainings with different seeds whose probabilities are averaged",
     )
     epoch: int | None = Field(
-        None, ge=1, description="use the weights as they were after this epoch of the training; None: the last"
+        None, ge=1, description="use the weights after this epoch of the training; None: the last"
     )
     dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
 

@@ -15,4 +15,6 @@ class Labels(Settings):
     mode: Literal["hard", "smoothed", "goal_model"] = Field(
         "hard", description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax of the clean original"
     )
-    smoothing: float = Field(0.1, ge=0, lt=1, description="share of the label spread over all classes (smoothed)")
+    smoothing: float = Field(
+        0.1, ge=0, lt=1, description="share of the label that is spread over all classes (smoothed)"
+    )

@@ -46,7 +46,7 @@ class Recipe(Settings):
     labels: Labels = Field(default_factory=Labels)
     label_errors: LabelErrors | None = Field(
         None,
-        description="how wrong labels are searched for, with networks that were not trained on them; None: no search",
+        description="how wrong labels are found, with networks that were not trained on them; None: not searched",
     )
     map: MapSettings = Field(default_factory=MapSettings)
     slices: dict[str, Slice] = Field({}, description="named parts of the samples, drawn on the map")

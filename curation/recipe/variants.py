@@ -24,7 +24,7 @@ class CorruptionSet(Settings):
 
     kinds: list[str] = Field(
         default_factory=list,
-        description="a list of names: fog, or fog/3 for one severity of its own; `all`: every common kind that has "
+        description="a list of names: fog, or fog/3 for a single severity; `all`: every common kind that has "
         "these constants",
     )
     severities: list[int] = Field([1, 2, 3, 4, 5], min_length=1, description="any of 1 (mild) … 5 (severe)")

@@ -29,7 +29,7 @@ from curation.storage.shards import Shards
 
 
 class Cover(Stage):
-    """What a coverage strategy chooses, in its order, and the weight and cluster of what is chosen."""
+    """The candidates that a coverage strategy chooses, in order, with their weights and clusters."""
 
     name = "coverage"
     title = "Coverage and weights"

@@ -1,4 +1,4 @@
-"""Finding where images lie in a space of the goal model, and the samples' clusters."""
+"""Computing the embedding of images by the goal model, and the samples' clusters."""
 
 from __future__ import annotations
 

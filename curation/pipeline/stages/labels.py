@@ -25,7 +25,7 @@ from curation.storage.shards import Shards
 
 
 class CheckLabels(Stage):
-    """What each fold's training found, and the ranking of suspects."""
+    """The predictions of each fold's network, and the ranking of suspects."""
 
     name = "labels"
     title = "Wrong labels"

@@ -26,7 +26,7 @@ CHUNK_ROWS = 8192
 
 
 class SelfCorrect(Stage):
-    """Train, add the candidates nearest to what is still wrong, train again."""
+    """Train, add the candidates nearest to what is misclassified, repeat."""
 
     name = "self_correction"
     title = "Self-correction rounds"

@@ -27,7 +27,7 @@ class Band:
     """The part of a family from which images are taken, as shares of its candidates, hardest first.
 
     Attributes:
-        offset: in [0, 1): this share, the hardest, is passed over.
+        offset: in [0, 1): this share, the hardest, is skipped.
         floor: in (offset, 1]: the band ends here; None: it ends where the quota is full.
     """
 

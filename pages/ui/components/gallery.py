@@ -73,7 +73,7 @@ def gallery(
 ) -> GalleryEvents:
     """Draw a grid of thumbnails with label, prediction, entropy, family and state.
 
-    Arrows move, Enter or a click opens; ``i`` includes, ``x`` excludes, a digit relabels, Backspace takes back. A
+    Arrows move, Enter or a click opens; ``i`` includes, ``x`` excludes, a digit relabels, Backspace undoes. A
     decision shows at once and is told to Python as an edit; until ``states`` confirms it, the browser keeps showing it.
     Edits name images by id, so that none is lost or misread when the page turns meanwhile.
 

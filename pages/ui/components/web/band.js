@@ -29,7 +29,7 @@ function create(root, send) {
   const strip = element("canvas", { class: "previews", role: "img" });
   root.append(facts, plot, key, note, strip);
 
-  const names = ["Offset", "Entropy at the edge", "Passed over", "Band", "Lower edge"];
+  const names = ["Offset", "Entropy at the edge", "Skipped", "Band", "Lower edge"];
   const cells = names.map((name) => {
     const [value, aside] = [element("b"), element("small")];
     const cell = element("div", {}, element("span", {}, name), value, " ", aside);

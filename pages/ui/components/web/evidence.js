@@ -59,8 +59,8 @@ export function evidenceOf(item, block, classes) {
     element(
       "div",
       { class: "bars" },
-      element("section", {}, element("h4", {}, "A network that did not learn it says"), ...opinion),
-      element("section", {}, element("h4", {}, "How suspicious, and its place by that"), ...scores),
+      element("section", {}, element("h4", {}, "Prediction of a network not trained on it"), ...opinion),
+      element("section", {}, element("h4", {}, "Suspicion scores and ranks"), ...scores),
     ),
   ];
 }

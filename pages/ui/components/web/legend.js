@@ -50,7 +50,7 @@ export function createLegend(side, asks) {
   const besides = element("div", {
     class: "besides",
     role: "group",
-    "aria-label": "Drawn besides the points",
+    "aria-label": "Also drawn",
     hidden: "",
   });
   side.append(element("label", { class: "by" }, element("span", {}, "Color"), menu), search, body, besides);
@@ -127,7 +127,7 @@ export function createLegend(side, asks) {
         ),
       );
     }
-    if (!rows.length) rows.push(element("p", {}, words ? "None has that name" : "No points"));
+    if (!rows.length) rows.push(element("p", {}, words ? "No matches" : "No points"));
     return rows;
   }
 
@@ -150,7 +150,7 @@ export function createLegend(side, asks) {
           type: "button",
           "data-id": words,
           "aria-pressed": String(byRank === rank),
-          title: rank ? "Each color on as many points" : "Colors even in value",
+          title: rank ? "The same number of points per color" : "Colors linear in the value",
         },
         words,
       );

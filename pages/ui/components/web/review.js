@@ -36,7 +36,7 @@ function create(root, send) {
   root.className = "part review";
   root.tabIndex = 0;
   root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "Review of labels: a or Enter keeps, r relabels, d drops, u takes back, arrows move");
+  root.setAttribute("aria-label", "Review of labels: a or Enter keeps, r relabels, d drops, u undoes, arrows move");
   const subject = element("div", { class: "subject" });
   const verdict = element("p", { class: "verdict", role: "status" });
   const actions = element("div", { class: "actions", role: "toolbar", "aria-label": "Decide" });
@@ -71,7 +71,7 @@ function create(root, send) {
     confirm: button("confirm", "a", "Label is right", () => act.confirm()),
     relabel: button("relabel", "r", "", () => act.relabel()),
     drop: button("drop", "d", "Drop", () => act.drop()),
-    undo: button("undo", "u", "Take back", () => act.undo()),
+    undo: button("undo", "u", "Undo", () => act.undo()),
     previous: button("previous", "←", "Previous", () => act.previous()),
     next: button("next", "→", "Next", () => act.next()),
   };
@@ -257,7 +257,7 @@ function create(root, send) {
       for (const sheet of Object.values(more)) pictureOf(sheet);
       pictureOf(cargo);
       const digits = classes.classes.length <= 10 ? ` · 0–${classes.classes.length - 1} that class` : "";
-      keys.textContent = `a or Enter keeps the label · r relabels${digits} · d drops · u takes back · ← → move`;
+      keys.textContent = `a or Enter keeps the label · r relabels${digits} · d drops · u undoes · ← → move`;
       draw();
       const held = document.activeElement; // the link that led here, or nothing: its keys are of no use any more
       if (first && (!held || held === document.body || held.closest("a"))) root.focus({ preventScroll: true });
