@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.selection.agreement import Agreement, Stability
 from tests.pages.opened import open_page, use_cache, words
 
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
@@ -52,6 +54,23 @@ def test_a_budget_too_large_says_who_is_short_and_offers_what_fits(cache: Path) 
     fit = next(button for button in at.button if button.key and button.key.startswith("fit-"))
     fit.click().run()
     assert not at.exception
+
+
+def test_the_boundary_page_shows_how_stable_the_selection_is_or_how_to_measure_it(
+    cache: Path, computed: Pipeline
+) -> None:
+    assert any(
+        "`curation stability recipe.yaml --workspace" in element.value for element in open_page("boundary").caption
+    )
+    found = Stability(2, {"clean": Agreement(100, 62.0, 31.0)})
+    computed.workspace.write_stability(computed.plan.selection_key, found.to_dict())
+    try:
+        at = open_page("boundary")
+        assert found.sentence in [element.value for element in at.caption]
+        moved = open_page("boundary", w="small", d='{"selection.budget": 250}')
+        assert any("Not measured for this selection yet" in element.value for element in moved.caption)
+    finally:
+        rmtree(Path(computed.workspace.root) / "stability")
 
 
 def test_a_broken_link_falls_back_to_the_saved_recipe(cache: Path) -> None:
