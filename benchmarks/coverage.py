@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ def graph(points: np.ndarray, labels: np.ndarray, contest: Contest) -> None:
     wall_s, cpu_s = time.perf_counter() - begun, time.process_time() - cpu
     print(f"\nAll on a graph of {contest.neighbors} neighbors (found in {wall_s:.1f} s, {cpu_s:.1f} s of CPU)")
     problem = {"count": np.array(contest.count), "points": points, "index": found.index, "distance": found.distance}
-    near = similarities(problem)
+    near: Any = similarities(problem)
 
     def values(chosen: list[np.ndarray]) -> np.ndarray:
         served, total, found = np.zeros(len(points)), 0.0, []

@@ -117,14 +117,16 @@ def main() -> None:
         def value() -> str:
             return page.get_by_test_id("stMetric").filter(has_text="Enter / leave").inner_text()
 
+        released, waits = 0.0, list[float]()
+
         def release(number: int) -> None:
+            nonlocal released
             box = handle.bounding_box()
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             before = value()
             page.mouse.move(x, y)
             page.mouse.down()
             page.mouse.move(x + (-12 if number % 2 else 12), y, steps=3)
-            nonlocal released
             page.mouse.up()
             released = time.perf_counter()
             page.wait_for_function(
@@ -135,7 +137,6 @@ def main() -> None:
             waits.append(time.perf_counter() - released)
             visit.settle()
 
-        released, waits = 0.0, []
         visit.forget_traffic()
         timed(options.tries, release)
         line("band release to updated counts", waits, 300, sum(visit.down) / options.tries)

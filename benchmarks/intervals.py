@@ -9,6 +9,7 @@ The last column is of the gain of one set over another, paired by image and seed
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,12 +57,12 @@ def coverage(
     goal = truth(skill, better) - truth(skill)
     for repeat in range(repeats):
         difficulty = random.normal(0, IMAGE, images)
-        about = {"images": images, "trainings": trainings, "skill": skill, "difficulty": difficulty}
+        about: dict[str, Any] = {"images": images, "trainings": trainings, "skill": skill, "difficulty": difficulty}
         one, other = tables(random, **about), tables(random, **about, better=better)
         _, low, high = intervals(one, draws=draws, seed=repeat)["R"]
         held += low <= truth(skill) <= high
         widths.append(high - low)
-        spreads.append(np.var([robustness(table)["R"] for table in one], ddof=1) if trainings > 1 else 0.0)
+        spreads.append(float(np.var([robustness(table)["R"] for table in one], ddof=1)) if trainings > 1 else 0.0)
         _, low, high = gain(other, one, draws=draws, seed=repeat)["R"]
         gained += low <= goal <= high
     return held / repeats, gained / repeats, float(np.mean(widths)), float(np.sqrt(np.mean(spreads)))
@@ -79,7 +80,12 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for trainings in (2, 3, 5, 10):
         for skill in (0.02, 0.1, 0.3):
-            about = {"images": options.images, "repeats": options.repeats, "draws": options.draws, "seed": 0}
+            about: dict[str, Any] = {
+                "images": options.images,
+                "repeats": options.repeats,
+                "draws": options.draws,
+                "seed": 0,
+            }
             held, gained, width, spread = coverage(trainings=trainings, skill=skill, **about)
             print(f"| {trainings} | {100 * spread:.1f} | {100 * width:.1f} | {held:.1%} | {gained:.1%} |", flush=True)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,13 @@ import pandas as pd
 
 from curation.cli.terminal import Bars
 from curation.coverage import set_cover, suggest_radius
+from curation.engine import choose
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.training_set import training_set
 from curation.evaluation.trials import load_target, train_trial, trials_of
 from curation.models.prediction import predict
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.pipeline.execution import run_tasks
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
@@ -149,7 +151,8 @@ class Runner:
             pipeline.run(FOR_SELECTION, report=report)
             data = training_set(pipeline)
             (trial,) = trials_of(name, data.key, self.evaluation, seed=recipe.seed)
-            train_trial(self.workspace, trial, data, self.evaluation, device=pipeline.device, report=report)
+            training = partial(train_trial, self.workspace, trial, data, self.evaluation, pipeline.device)
+            run_tasks(choose(), [training], "train", report=report)
         test = self.test.samples
         kept = self.workspace.predictions(fingerprint(["clean test images", trial.key, test.digest]))
         if kept.missing():

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.selection.pool import build_pool, candidate_name
+from curation.selection.pool import Part, build_pool, candidate_name
 from curation.selection.select import difference, select
 from curation.selection.settings import Edges, Selection
 
@@ -44,8 +44,8 @@ def make_pool(candidates: int, severities: int = 5, kinds: int = 15) -> pd.DataF
             }
         )
 
-    parts = [("clean", "clean", 0, scores()), ("adversarial", "pgd", 0, scores())]
-    parts += [("corruption", f"kind{k:02}", s + 1, scores()) for k in range(kinds) for s in range(severities)]
+    parts = [Part("clean", "clean", 0, scores()), Part("adversarial", "pgd", 0, scores())]
+    parts += [Part("corruption", f"kind{k:02}", s + 1, scores()) for k in range(kinds) for s in range(severities)]
     return build_pool(np.arange(samples), random.integers(0, CLASSES, samples), parts)
 
 
