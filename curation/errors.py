@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,6 +16,21 @@ class CurationError(Exception):
 
 class UsageError(CurationError):
     """A recipe, an option or a name is wrong; nothing was started. The command line exits with 2."""
+
+
+class Undecided(UsageError):
+    """A source can be read in more than one way, and only a person knows which; nothing was read.
+
+    field: the reader's parameter that says it; choices: its values, each with what it means.
+    """
+
+    def __init__(self, what: str, field: str, choices: Mapping[str, str]) -> None:
+        self.what, self.field, self.choices = what, field, dict(choices)
+        ways = ", or ".join(f"--option {field}={value} ({means})" for value, means in choices.items())
+        super().__init__(f"{what}: say which with {ways}; a recipe says it with source.{field}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.field, self.choices)
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:

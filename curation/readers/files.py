@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from curation.errors import CurationError
 
@@ -52,7 +52,16 @@ def reading(path: Path) -> Iterator[None]:
         raise CurationError(f"{path} could not be read ({error.strerror or error}); is it complete?") from None
 
 
-def files_fingerprint(files: Iterable[tuple[str, os.stat_result]]) -> str:
+class Stat(Protocol):
+    """Of what the system says of a file: size in bytes, and time of the last change."""
+
+    @property
+    def st_size(self) -> int: ...
+    @property
+    def st_mtime_ns(self) -> int: ...
+
+
+def files_fingerprint(files: Iterable[tuple[str, Stat]]) -> str:
     """Return 16 hexadecimal digits of a hash over names, sizes and modification times."""
     digest = hashlib.blake2b(digest_size=8)
     for name, stat in files:

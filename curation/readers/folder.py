@@ -14,17 +14,18 @@ from curation.errors import CurationError
 from curation.readers.arrays import check_two_classes
 from curation.readers.base import Skipped, choose_split
 from curation.readers.encoded import Encoded, EncodedReader, EncodedSource, spread
-from curation.readers.files import existing, files_fingerprint, reading
-
-_SPLITS = ("train", "test", "val", "valid", "validation")
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+from curation.readers.files import existing, files_fingerprint
+from curation.readers.layout import Choice, layout_of
+from curation.readers.listing import listed
 
 
 class Folder(EncodedReader):
     """Images in one sub-folder a class, at any depth below it; also inside ``train/`` and ``test/`` (or ``val/``).
 
-    Classes and files are sorted by name, as in torchvision's ImageFolder. Every file is a sample:
-    one that is not an image is skipped and listed; only hidden files, Thumbs.db and desktop.ini are ignored.
+    Splits are told by their names, however they are spelled (``Training``, ``seg_test``, ``valid``), also inside the
+    classes. Classes and files are sorted by name, as in torchvision's ImageFolder. Every file is a
+    sample: one that is not an image is skipped and listed; hidden files and what systems leave behind (``Thumbs.db``,
+    ``@eaDir``) are ignored.
     Files of a class whose names differ only in case or suffix (``a.png``, ``a.PNG``, ``a.jpg``) are all kept and noted.
     """
 
@@ -32,6 +33,12 @@ class Folder(EncodedReader):
     title: ClassVar[str] = "Image folder"
 
     path: str = Field(min_length=1, description="the folder that holds one sub-folder a class, or train/ and test/")
+
+    layout: Choice = Field(
+        "auto",
+        description="classes: every folder is a class; splits: folders named train, test, … are splits; "
+        "auto: told by names, asked where it can be either",
+    )
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
@@ -41,32 +48,26 @@ class Folder(EncodedReader):
     def open(self) -> FolderSource:
         """List the files and settle size and channels. Raises: CurationError naming the folder."""
         root = existing(self.path, "folder")
-        splits = [name for name in _SPLITS if name in _sub_folders(root) and _sub_folders(root / name)]
-        if "train" in splits:
-            folder, reference = root / choose_split(self.split, splits, where=str(root)), root / "train"
-        else:
-            choose_split(self.split, ("train",), where=str(root))
-            folder = reference = root
-        classes, present = _sub_folders(reference), _sub_folders(folder)
-        if not classes:
-            what = "holds files but no sub-folders" if any(root.iterdir()) else "is empty"
-            raise CurationError(f"{root} {what}; put the images of each class into a sub-folder with the class's name")
+        layout = layout_of(listed(root), self.layout, where=str(root))
+        split = choose_split(self.split, layout.parts, where=str(root))
+        part = layout.parts[split]
+        # Labels of all splits are counted by the classes of one.
+        first = next(layout.parts[name] for name in ("train", "val", "test") if name in layout.parts)
+        classes, present = list(first.classes), list(part.classes)
         if unknown := [name for name in present if name not in classes]:
             raise CurationError(
-                f"{folder} has a class {unknown[0]!r} that {reference} does not have; add it there or remove it here"
+                f"{root / part.called} has a class {unknown[0]!r} that {root / first.called} does not have; add it "
+                "there or remove it here"
             )
-        check_two_classes(present, where=str(folder))
-
-        source = FolderSource(folder, classes)
-        stats: list[tuple[str, os.stat_result]] = []
-        for name in present:
-            files = list(_files(folder / name, f"{name}/"))
+        where = str(root / part.called)
+        check_two_classes(present, where=where)
+        source = FolderSource(root, classes)
+        for name, files in part.classes.items():
             if not files:
-                raise CurationError(f"class folder {folder / name} has no files; add images or remove the folder")
-            source.add(classes.index(name), [file for file, _ in files])
-            stats += files
-        source.fingerprint = files_fingerprint(stats)
-        source.settle(self, spread(len(source)), where=str(folder))
+                raise CurationError(f"class folder {where}/{name} has no files; add images or remove the folder")
+            source.add(classes.index(name), [file.path for file in files])
+        source.fingerprint = files_fingerprint((file.path, file) for files in part.classes.values() for file in files)
+        source.settle(self, spread(len(source)), where=where)
         return source
 
 
@@ -98,21 +99,3 @@ class FolderSource(EncodedSource):
         for i in range(start, stop):
             name = self.files[i].encode("utf-8", "backslashreplace").decode()
             yield Encoded(i, name, self.labels[i], self.folder / self.files[i], self.notes.get(i, ""))
-
-
-def _sub_folders(folder: Path) -> list[str]:
-    with reading(folder), os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith((".", "__MACOSX")))
-
-
-def _files(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield (name from the class folder on, stat) of every file at any depth, in the order of names."""
-    with reading(folder), os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
-    for entry in ordered:
-        if entry.name.startswith(".") or entry.name.lower() in _LITTER:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(folder / entry.name, f"{prefix}{entry.name}/")
-        elif entry.is_file() or entry.is_symlink():
-            yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=entry.is_file())

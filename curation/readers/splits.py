@@ -105,20 +105,20 @@ def files_by_split(files: Iterable[str], *, where: str, kind: str) -> dict[str, 
         homes = sorted({str(PurePosixPath(file).parent) for file in files})
         if len(homes) > 1:
             raise CurationError(
-                f"{where} has {kind} files in several folders, and none says which split it is: {_some(homes)}; give "
+                f"{where} has {kind} files in several folders, and none says which split it is: {some_of(homes)}; give "
                 "one of these folders, or name the files or folders after the splits (train, test)"
             )
         found = {"train": files}
     elif none:
         raise CurationError(
-            f"{where} has {kind} files that say of which split they are ({_some(_first_of_each(found))}) and others "
-            f"that do not ({_some(none)}); name them alike, or give the folder or file that is meant"
+            f"{where} has {kind} files that say of which split they are ({some_of(_first_of_each(found))}) and others "
+            f"that do not ({some_of(none)}); name them alike, or give the folder or file that is meant"
         )
     several = next((list(by_set.values()) for by_set in sets.values() if len(by_set) > 1), [])
     if several:
         raise CurationError(
-            f"{where} seems to hold several sets, for these are files of one split: {_some(several)}; give the folder "
-            "or file of the set that is meant"
+            f"{where} seems to hold several sets, for these are files of one split: {some_of(several)}; give the "
+            "folder or file of the set that is meant"
         )
     for some in found.values():
         _require_all_shards(some, where)
@@ -189,6 +189,7 @@ def _first_of_each(found: dict[str, list[str]]) -> list[str]:
     return [files[0] for files in found.values()]
 
 
-def _some(names: list[str], most: int = 3) -> str:
+def some_of(names: list[str], most: int = 3) -> str:
+    """Return the first of some names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -46,6 +46,21 @@ def splits(train: str, test: str, classes: Iterable[str] = ("cat", "dog", "eel")
     return make
 
 
+def _locked(root: Path) -> None:
+    tree(*ANIMALS)(root)
+    (root / "lost+found").mkdir(mode=0)
+
+
+def _within(root: Path, name: str) -> Path:
+    tree(*(f"{name}/{animal}" for animal in ANIMALS))(root)
+    return root / name
+
+
+def _linked(root: Path) -> None:
+    tree(*ANIMALS)(root)
+    (root / "cat" / "up").symlink_to(root)
+
+
 def parquet(*files: str) -> Make:
     """Make a folder of Parquet files: six images in each whose path has a "tr", three in the others."""
 
@@ -85,6 +100,23 @@ def _arrays(**lengths: int) -> dict[str, np.ndarray]:
     return found
 
 
+SPLITS = [
+    ("train", "test"),
+    ("Train", "Test"),
+    ("TRAIN", "TEST"),
+    ("Training", "Testing"),
+    ("train", "val"),
+    ("train", "valid"),
+    ("train", "Validation"),
+    ("seg_train", "seg_test"),
+    ("seg_train/seg_train", "seg_test/seg_test"),
+    ("train_set", "test_set"),
+    ("trainset", "testset"),
+    ("flowers-train", "flowers-val"),
+    ("images/train", "images/test"),
+    ("set/archive/training", "set/archive/validation"),
+    ("train/images", "test/images"),
+]
 PARQUETS = [
     ("the hub's own branch", "train/0000.parquet", "test/0000.parquet"),
     ("the hub's branch of a part", "default/partial-train/0000.parquet", "default/partial-test/0000.parquet"),
@@ -106,8 +138,7 @@ ARRAYS = [
 
 
 INPUTS = [
-    Input("folder: train and test", splits("train", "test"), Read(ANIMALS, train=12, test=6)),
-    Input("folder: train and val", splits("train", "val"), Read(ANIMALS, train=12, test=6)),
+    *(Input(f"folder: {a} and {b}", splits(a, b), Read(ANIMALS, 12, 6)) for a, b in SPLITS),
     Input("folder: one class a folder", tree(*ANIMALS), Read(ANIMALS, train=6)),
     Input("folder: one class", tree("cat"), Refused("has only one class, cat")),
     Input(
@@ -165,4 +196,126 @@ INPUTS = [
         npz(x_train=6, X_TRAIN=6, y_train=6),
         Refused("has two arrays of one split's images: x_train, X_TRAIN; keep one"),
     ),
+    Input(
+        "folder: train, val and test",
+        tree(*(f"{s}/{c}" for s in ("train", "val", "test") for c in ANIMALS)),
+        Read(ANIMALS, 6, 6),
+    ),
+    Input(
+        "folder: numbered splits",
+        tree(*(f"{s}/{c}" for s in ("train_1", "train_2", "test_1") for c in ANIMALS)),
+        Read(ANIMALS, 12, 6),
+    ),
+    Input(
+        "folder: splits in classes",
+        tree(*(f"{c}/{s}" for s in ("train", "test") for c in ANIMALS)),
+        Read(ANIMALS, 6, 6),
+    ),
+    Input(
+        "folder: val and test without train",
+        splits("val", "test"),
+        Refused("has no split 'train'; it has: test, val; give one of them with --split"),
+    ),
+    Input("folder: val is asked for", splits("val", "test"), Read(ANIMALS, 12), {"split": "validation"}),
+    Input(
+        "folder: classes that include a test and a control",
+        tree("test", "control"),
+        Refused(
+            "has the folder test, named like a split but without class folders inside, beside control: say "
+            "which with --option layout=classes"
+        ),
+    ),
+    Input(
+        "folder: test and control are classes",
+        tree("test", "control"),
+        Read(["control", "test"], 4),
+        {"layout": "classes"},
+    ),
+    Input(
+        "folder: a split beside other folders of folders",
+        tree("train/cat", "train/dog", "more/cat", "more/dog"),
+        Refused(
+            r"has the folder train, named like a split, beside more: say which with "
+            "--option layout=splits .*, or --option layout=classes"
+        ),
+    ),
+    Input(
+        "folder: a split beside others, and it is said that it is one",
+        tree("train/cat", "train/dog", "more/cat", "more/dog"),
+        Read(["cat", "dog"], 4),
+        {"layout": "splits"},
+    ),
+    Input(
+        "folder: a class named like a set's split",
+        tree("steam_train", "bus", "car"),
+        Read(["bus", "car", "steam_train"], 6),
+    ),
+    Input(
+        "folder: splits without class folders",
+        tree("train", "test"),
+        Refused(
+            r"has the split folders test, train without class folders inside, .* "
+            r"\(if they are the classes: --option layout=classes\)"
+        ),
+    ),
+    Input("folder: train has classes, test has none", tree("train/cat", "train/dog", "test"), Read(["cat", "dog"], 4)),
+    Input(
+        "folder: test has no classes, and is asked for",
+        tree("train/cat", "train/dog", "test"),
+        Refused("has no split 'test'; it has: train", "test"),
+    ),
+    Input(
+        "folder: splits spelled in two ways",
+        tree(*(f"{s}/{c}" for s in ("train", "Training", "test") for c in ANIMALS)),
+        Refused("has several folders of the split train: Training, train; keep one, or merge them"),
+    ),
+    Input(
+        "folder: splits of several sets",
+        tree(*(f"{s}/{c}" for s in ("aa_train", "aa_test", "bb_train", "bb_test") for c in ANIMALS)),
+        Refused("are named after splits of several sets or classes"),
+    ),
+    Input(
+        "folder: some classes have splits",
+        tree("cat/train", "cat/test", "dog"),
+        Refused("has the folder cat with test, train inside, .* named like splits"),
+    ),
+    Input(
+        "folder: every folder has the same folders",
+        tree("day/cat", "day/dog", "night/cat", "night/dog"),
+        Refused("each has the same folders inside: cat, dog"),
+    ),
+    Input(
+        "folder: detection",
+        tree("images", files=["labels/0.txt"]),
+        Refused("as sets for detection or segmentation have them"),
+    ),
+    Input(
+        "folder: one class of several folders",
+        tree("set/cat", "set/dog"),
+        Refused(r"has only one class, set; if the classes are the folders inside \(cat, dog\), give the path of set"),
+    ),
+    Input("folder: loose images beside classes", tree(*ANIMALS, ".", images=2), Read(ANIMALS, 6)),
+    Input(
+        "folder: loose images beside splits",
+        tree(*(f"{s}/{c}" for s in ("train", "test") for c in ANIMALS), "train", "."),
+        Read(ANIMALS, 6, 6),
+    ),
+    *(
+        Input(f"folder: {name}", tree(*ANIMALS, name, f"cat/{name}"), Read(ANIMALS, 6))
+        for name in (
+            "@eaDir",
+            "lost+found",
+            "$RECYCLE.BIN",
+            "__MACOSX",
+            "System Volume Information",
+            ".ipynb_checkpoints",
+        )
+    ),
+    *(
+        Input(f"folder: {name}", tree(*ANIMALS, files=[name, f"cat/{name}"]), Read(ANIMALS, 6))
+        for name in (".DS_Store", "Thumbs.db", "._0.png", "desktop.ini")
+    ),
+    Input("folder: a system folder that may not be read", _locked, Read(ANIMALS, 6)),
+    Input("folder: a name over 80 characters", lambda root: _within(root, "n" * 120), Read(ANIMALS, 6)),
+    Input("folder: a link to a folder above", _linked, Read(ANIMALS, 6)),
 ]
