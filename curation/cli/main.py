@@ -22,12 +22,14 @@ from curation.cli.terminal import (
     Bars,
     Device,
     Overwrite,
+    ReaderOptions,
     RecipeFile,
     WorkspaceFolder,
     console,
     finish,
     open_pipeline,
     open_workspace,
+    parameters_in,
     safe_name,
     sentences,
     warn_of_doubts,
@@ -167,18 +169,21 @@ def ingest(
     workspace: WorkspaceFolder = None,
     split: Annotated[str, typer.Option(help="Split of the source.")] = "train",
     limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, drawn by class.")] = None,
+    option: ReaderOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
     with sentences():
         from curation.pipeline import Pipeline
         from curation.readers import recognize
-        from curation.recipe import Recipe
+        from curation.recipe import LONGEST_NAME, Recipe
         from curation.storage.workspace import Workspace
 
         reader = recognize(source)
-        block = {**reader, "split": split, "limit": limit}
-        recipe = Recipe.parse({"name": Path(source).stem or source, "source": block, "selection": {"budget": 1}})
+        chosen = parameters_in(option or [], usage="--option takes a name and a value, e.g. layout=classes")
+        block = {**reader, **chosen, "split": split, "limit": limit}
+        name = (Path(source).stem or source)[:LONGEST_NAME]
+        recipe = Recipe.parse({"name": name, "source": block, "selection": {"budget": 1}})
         folder = workspace or CACHE / safe_name(Path(source).stem or source)
         pipeline = Pipeline(recipe, Workspace(folder))
         with Bars() as bars:
@@ -305,13 +310,9 @@ def _remark(pipeline: Pipeline) -> None:
 
 def _attack(text: str) -> dict[str, Any]:
     """Return an attack written as ``name parameter=value …``. Raises: UsageError."""
-    import yaml
-
+    usage = '--attack takes a name and parameters, e.g. "pgd epsilon=4/255 steps=40"'
     name, *parameters = text.split()
-    if any("=" not in part for part in parameters):
-        raise UsageError(f'--attack takes a name and parameters, e.g. "pgd epsilon=4/255 steps=40"; got {text!r}')
-    pairs = (part.split("=", 1) for part in parameters)
-    return {"attack": name, **{key: yaml.safe_load(value) for key, value in pairs}}
+    return {"attack": name, **parameters_in(parameters, usage=usage)}
 
 
 app.command()(evaluate)

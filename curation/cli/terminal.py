@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +32,14 @@ WorkspaceFolder = Annotated[
     typer.Option("--workspace", "-w", help="Folder where everything computed is stored; by default cache/<source>."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary as the last line.")]
+ReaderOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        help="A parameter of the reader, as in layout=classes; again for more (`curation list reader`).",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in that folder.")]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest one available.")]
 
@@ -115,6 +123,17 @@ def workspace_of(recipe: Recipe, folder: Path | None) -> Workspace:
     from curation.storage.workspace import Workspace
 
     return Workspace(folder or CACHE / recipe.source.reader.name)
+
+
+def parameters_in(texts: Iterable[str], *, usage: str) -> dict[str, Any]:
+    """Return parameters written as ``name=value``, values as in a recipe. Raises: UsageError that says the usage."""
+    import yaml
+
+    texts = list(texts)
+    wrong = [text for text in texts if "=" not in text]
+    if wrong:
+        raise UsageError(f"{usage}; got {wrong[0]!r}")
+    return {name: yaml.safe_load(value) for name, value in (text.split("=", 1) for text in texts)}
 
 
 def finish(summary: dict[str, Any], as_json: bool) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from curation.plugin import Plugin
-from curation.readers.splits import choose_split
+from curation.readers.splits import canonical, choose_split
 
 __all__ = ["Chunk", "Reader", "Skipped", "Source", "choose_split"]
 
@@ -89,6 +89,11 @@ class Reader(Plugin):
 
     family = "reader"
     split: str = Field("train", description="split of the source: train, test or val, however it is spelled there")
+
+    @field_validator("split")
+    @classmethod
+    def _one_spelling(cls, split: str) -> str:
+        return canonical(split)
 
     @abstractmethod
     def open(self) -> Source:

@@ -56,9 +56,12 @@ class Stat(Protocol):
     """Of what the system says of a file: size in bytes, and time of the last change."""
 
     @property
-    def st_size(self) -> int: ...
+    def st_size(self) -> int:
+        """Bytes."""
+
     @property
-    def st_mtime_ns(self) -> int: ...
+    def st_mtime_ns(self) -> int:
+        """Nanoseconds since 1970."""
 
 
 def files_fingerprint(files: Iterable[tuple[str, Stat]]) -> str:

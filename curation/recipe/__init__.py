@@ -5,11 +5,12 @@ from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs, member_s
 from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
-from curation.recipe.recipe import Recipe
+from curation.recipe.recipe import LONGEST_NAME, Recipe
 from curation.recipe.source import LabelNoise, Source
 from curation.recipe.variants import CorruptionSet, Variants
 
 __all__ = [
+    "LONGEST_NAME",
     "CorruptionSet",
     "Dropout",
     "GoalModel",

@@ -29,12 +29,18 @@ else:
     Exporter = plugin_field(EXPORTERS, "format")
 
 
+LONGEST_NAME = 80
+"""Characters of a recipe's name at most."""
+
+
 class Recipe(Settings):
     """One whole curation. The same recipe on the same source gives the same bytes."""
 
     former_fields: ClassVar = {"label_check": "label_errors"}
 
-    name: str = Field("untitled", min_length=1, max_length=80, description="shown to people, written to the datasheet")
+    name: str = Field(
+        "untitled", min_length=1, max_length=LONGEST_NAME, description="shown to people, written to the datasheet"
+    )
     note: str = Field("", description="anything a person should know about this recipe")
     seed: int = Field(0, ge=0, lt=2**31, description="random seed; everything random derives from it")
     source: Source

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from curation.cli import app
 from curation.pipeline import Pipeline
+from tests.readers.inputs_layouts import tree
 
 
 def curation(*words: object) -> Result:
@@ -120,6 +121,21 @@ def test_bad_usage_is_a_sentence_and_exits_with_2(
     assert result.exit_code == code
     assert sentence in " ".join(result.output.split())
     assert "Traceback" not in result.output
+
+
+def test_what_could_be_either_is_asked_and_the_answer_is_in_the_recipe(tmp_path: Path) -> None:
+    folder = tmp_path / ("n" * 120)
+    tree("test", "control")(folder)
+    words = ("ingest", folder, "--workspace", tmp_path / "ws", "--split", "Training", "--json")
+    asked = curation(*words)
+    assert asked.exit_code == 2
+    assert "--option layout=classes" in asked.output
+    assert not (tmp_path / "ws").exists()
+    answered = curation(*words, "--option", "layout=classes")
+    assert json.loads(answered.stdout.splitlines()[-1])["classes"] == ["control", "test"]
+    written = yaml.safe_load((tmp_path / "ws/recipes/0001.yaml").read_text())
+    assert (written["source"]["layout"], written["source"]["split"]) == ("classes", "train")
+    assert written["name"] == "n" * 80
 
 
 def test_failed_work_exits_with_1(computed: Pipeline, tmp_path: Path) -> None:
