@@ -15,6 +15,7 @@ from rich.table import Table
 
 from curation.cli.evaluate import evaluate, tune
 from curation.cli.inspect import labels
+from curation.cli.preview import OPTION_USAGE, inspect
 from curation.cli.stability import stability
 from curation.cli.terminal import (
     CACHE,
@@ -180,7 +181,7 @@ def ingest(
         from curation.storage.workspace import Workspace
 
         reader = recognize(source)
-        chosen = parameters_in(option or [], usage="--option takes a name and a value, e.g. layout=classes")
+        chosen = parameters_in(option or [], usage=OPTION_USAGE)
         block = {**reader, **chosen, "split": split, "limit": limit}
         name = (Path(source).stem or source)[:LONGEST_NAME]
         recipe = Recipe.parse({"name": name, "source": block, "selection": {"budget": 1}})
@@ -317,6 +318,7 @@ def _attack(text: str) -> dict[str, Any]:
 
 app.command()(evaluate)
 app.command()(tune)
+app.command()(inspect)
 app.command()(labels)
 app.command()(stability)
 app.command()(verify)

@@ -70,6 +70,17 @@ class Source(ABC):
     labels: Sequence[int] | np.ndarray | None = None
     """The label of every position, −1 where it has none, if they are known before any pixel is read; else None."""
 
+    layout: str = "one table"
+    """How the source is laid out: "a folder a class, no splits"."""
+    labels_are: str = "numbers of classes"
+    """What labels are in the source."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of how the whole source is read, one sentence each: told when it is read."""
+
+    def class_counts(self) -> np.ndarray | None:
+        """Return the number of samples of each class by their labels, int64 K; None: not known before it is read."""
+        return None
+
     @abstractmethod
     def __len__(self) -> int:
         """Number of positions, skipped ones included."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
@@ -62,6 +63,7 @@ class Folder(EncodedReader):
         where = str(root / part.called)
         check_two_classes(present, where=where)
         source = FolderSource(root, classes)
+        source.layout, source.remarks = layout.words, layout.remarks
         for name, files in part.classes.items():
             if not files:
                 raise CurationError(f"class folder {where}/{name} has no files; add images or remove the folder")
@@ -74,6 +76,8 @@ class Folder(EncodedReader):
 @dataclass
 class FolderSource(EncodedSource):
     """The files of one split, by class."""
+
+    labels_are = "names of folders"
 
     folder: Path
     classes: list[str]
@@ -93,6 +97,10 @@ class FolderSource(EncodedSource):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def class_counts(self) -> np.ndarray:
+        """Return the files of each class; see ``Source.class_counts``."""
+        return np.bincount(np.array(self.labels, dtype=np.int64), minlength=len(self.classes))
 
     def encoded(self, start: int, stop: int) -> Iterator[Encoded | Skipped]:
         """Yield the files at positions start … stop − 1; see ``EncodedSource.encoded``."""
