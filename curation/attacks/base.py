@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 
-from curation.attacks.ball import Norm, to_grid
+from curation.attacks.ball import LEVELS, Norm, to_grid
 from curation.attacks.classify import MULTIPLE, Classify, untouched
 from curation.errors import CurationError
 from curation.memory import Fitting, enough_memory
@@ -20,6 +20,37 @@ from curation.randomness import SampleRandom
 
 OnStep = Callable[[int, int], None]
 """Called after every pass through the model with (images finished, images in all); may raise to stop the work."""
+
+
+MOST: Mapping[Norm, float] = {"linf": 1.0, "l2": 100.0}
+"""The largest epsilon in each norm."""
+
+USUAL_L2 = 0.5
+"""Epsilon in L2 where none is given."""
+
+LEAST = 1 / LEVELS
+"""The smallest epsilon: below one 8-bit level no pixel can change, in any norm."""
+
+
+def in_range(epsilon: float | None, written: Any, norm: Norm) -> float:
+    """Return an epsilon that can change an image of 8 bits; written: as in the recipe, for the sentence.
+
+    Raises: ValueError: it is out of the norm's range, or no number (None).
+    """
+    if epsilon is not None and LEAST * (1 - 1e-6) <= epsilon <= MOST[norm]:
+        return epsilon
+    if epsilon is not None and 0 < epsilon < LEAST:
+        raise ValueError(
+            f"{written} is {epsilon * LEVELS:.2g} of an 8-bit level; in 8 bits nothing changes below 1/255 = 0.0039, "
+            f"use {'8/255' if norm == 'linf' else USUAL_L2}, say"
+        )
+    if norm == "linf":
+        too_large = isinstance(written, int | float) and written > 1
+        hint = f"pixel values are in [0, 1], use {written}/255" if too_large else "write it as 8/255 or 0.03"
+        raise ValueError(f"must be in [1/255, 1] in linf; {hint}")
+    raise ValueError(
+        f"must be in [1/255, {MOST[norm]:g}] in l2, the root of the squared changes of all pixels; use 0.5"
+    )
 
 
 class Attack(Plugin):
@@ -137,20 +168,27 @@ class BallAttack(Attack):
     epsilon: PixelFloat = Field(
         8 / 255,
         gt=0,
-        le=1,
-        description="bound on the perturbation, pixels in [0, 1]; for linf at least 1/255, to survive rounding to 8 "
-        "bits",
+        le=MOST["l2"],
+        description="bound on the perturbation, pixels in [0, 1]; linf: 1/255 … 1, usually 8/255; l2: up to 100, "
+        "usually 0.5 (the default there) at 32×32 px, 3 at 224×224",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_in_its_norm(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and value.get("norm") == "l2" and "epsilon" not in value:
+            return {**value, "epsilon": USUAL_L2}
+        return value
 
     @field_validator("epsilon", mode="wrap")
     @classmethod
-    def _in_pixel_units(cls, value: Any, check: Callable[[Any], float]) -> float:
+    def _in_its_range(cls, value: Any, check: Callable[[Any], float], info: ValidationInfo) -> float:
+        norm = info.data.get("norm", "linf")
         try:
-            return check(value)
+            epsilon = check(value)
         except ValueError:
-            too_large = isinstance(value, int | float) and value > 1
-            hint = f"pixel values are in [0, 1], use {value}/255" if too_large else "write it as 8/255 or 0.03"
-            raise ValueError(f"must be in (0, 1]; {hint}") from None
+            epsilon = None
+        return in_range(epsilon, value, norm)
 
     def settle(self, classify: Classify, points: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """Return grid points within epsilon of the images (see ``ball.to_grid``).

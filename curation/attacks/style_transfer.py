@@ -1,61 +1,70 @@
-"""Style transfer: the image moves toward another class's deep features and keeps its own shallow ones."""
+"""Style transfer: the image moves toward the shallow and the deep features of an image of another class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from curation.attacks.ball import round_to_levels
 from curation.attacks.base import Attack
 from curation.attacks.classify import Classify
 from curation.errors import CurationError
+from curation.models.ensemble import Ensemble
 from curation.plugin import PixelFloat
 from curation.randomness import SampleRandom
 
 
 class StyleTransfer(Attack):
-    """SGD on the image toward the deepest features of an image of another class, keeping its own shallow features.
+    """SGD on the image toward the shallow (style) and the deepest (content) features of an image of another class.
 
-    Both are compared by their mean square difference. It is not style transfer in the usual sense, which compares Gram
-    matrices of the features; the name is the source's. Which image of which other class is lent is drawn for each
-    sample. The change is not bounded, nor does the attack look at whether the model is fooled.
+    Both are feature maps, compared by their mean square difference: the last one before the maps get smaller for the
+    first time, and the last one of all. It is not style transfer in the usual sense, which compares Gram matrices; the
+    name is the source's. Which image of which other class is lent is drawn for each sample. The change is not bounded,
+    nor does the attack look at whether the model is fooled. Of an ensemble every member's features are compared.
 
-    Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model", neural style transfer attack: 10 steps
-    of SGD, momentum 0.9, learning rate 0.1; shallow and deepest features as in its code.
+    Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model", neural style transfer attack and its
+    code: 10 steps of SGD, momentum 0.9, learning rate 0.1; the weight decay is that of its trainings.
     """
 
     name: ClassVar[str] = "style_transfer"
-    version: ClassVar[int] = 2
-    title: ClassVar[str] = "Neural style transfer (deep features)"
+    title: ClassVar[str] = "Neural style transfer (shallow and deep features)"
+    version: ClassVar[int] = 3
     donors_per_class: ClassVar[int] = 16
 
     steps: int = Field(10, ge=1, le=10_000, description="SGD steps; each costs one forward and one backward pass")
     step_size: PixelFloat = Field(0.1, gt=0, le=100, description="SGD's learning rate, pixels in [0, 1]")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum")
-    style_weight: float = Field(1.0, ge=0, le=1e6, description="weight of keeping the image's own shallow features")
-    content_weight: float = Field(
-        1.0, gt=0, le=1e6, description="weight of the deepest features of the other class's image"
-    )
+    weight_decay: float = Field(5e-4, ge=0, le=1, description="SGD's weight decay of the pixels: it darkens a little")
+    style_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the lent image's shallow features")
+    content_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the lent image's deepest features")
+
+    @model_validator(mode="after")
+    def _nears_something(self) -> Self:
+        if not self.style_weight and not self.content_weight:
+            raise ValueError("set style_weight or content_weight above 0; without both nothing is neared")
+        return self
 
     def perturb(self, classify: Classify, images: Tensor, labels: Tensor, random: SampleRandom) -> Tensor:
         """Return the images after the last step."""
         lent = self._lent(images, labels, random)
         with _features(classify) as features:
             with torch.no_grad():
-                style, _ = features(images)
-                _, content = features(lent)
+                targets = features(lent)
             points, velocity = images.clone(), torch.zeros_like(images)
             for _ in range(self.steps):
                 points.requires_grad_()
-                shallow, deepest = features(points)
-                apart = self.style_weight * _apart(shallow, style) + self.content_weight * _apart(deepest, content)
+                pairs = list(zip(features(points), targets, strict=True))
+                style = sum(_apart(mine.shallow, theirs.shallow) for mine, theirs in pairs)
+                content = sum(_apart(mine.deepest, theirs.deepest) for mine, theirs in pairs)
+                apart = self.style_weight * style + self.content_weight * content
+                assert isinstance(apart, Tensor)
                 (gradients,) = torch.autograd.grad(apart, points)
-                velocity = self.momentum * velocity + gradients
+                velocity = self.momentum * velocity + gradients + self.weight_decay * points.detach()
                 points = (points.detach() - self.step_size * velocity).clamp_(0, 1)
         return points
 
@@ -82,49 +91,77 @@ class StyleTransfer(Attack):
         return round_to_levels(points)
 
     def most_passes(self, classes: int) -> int:
-        """Return a forward and a backward pass a step, and a look at the image and at the lent one."""
-        return 3 * self.steps + 2
+        """Return a forward and a backward pass a step, and a look at the lent image."""
+        return 3 * self.steps + 1
+
+
+class _Seen(NamedTuple):
+    """Two feature maps of one network, float32 N×C×H×W."""
+
+    shallow: Tensor
+    deepest: Tensor
+
+
+class _Watch:
+    """What one network computes on the way, by hooks: the maps that its convolutions are given, and the last of all."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.given: list[tuple[Tensor, int]] = []
+        self.last: Tensor | None = None
+        layers = list(network.modules())
+        self.hooks = [layer.register_forward_hook(self._see) for layer in layers]
+        self.hooks += [
+            layer.register_forward_hook(self._see_convolution) for layer in layers if isinstance(layer, nn.Conv2d)
+        ]
+
+    def clear(self) -> None:
+        self.given, self.last = [], None
+
+    def _see(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4:
+            pooled = self.last is not None and output.shape[2:].numel() == 1 and self.last.shape[2:].numel() > 1
+            self.last = self.last if pooled else output
+
+    def _see_convolution(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        self.given.append((inputs[0], output.shape[2]))
+
+    def seen(self, rows: int) -> _Seen | None:
+        """Return the two maps of the first rows, or None where there are no two convolutions.
+
+        The shallow one is what the first convolution is given whose output is smaller than the first map of all.
+        """
+        if len(self.given) < 2 or self.last is None:
+            return None
+        maps = self.given[1:]
+        side = maps[0][0].shape[2]
+        shallow = next((given for given, after in maps if after < side), maps[0][0])
+        return _Seen(shallow[:rows], self.last[:rows])
 
 
 @contextmanager
-def _features(classify: Classify) -> Iterator[Callable[[Tensor], tuple[Tensor, Tensor]]]:
-    """Give the function from images to what the model's second convolution and its last linear layer are given.
+def _features(classify: Classify) -> Iterator[Callable[[Tensor], list[_Seen]]]:
+    """Give the function from images to the two feature maps of each network that answers."""
+    model = classify.model
+    watches = [_Watch(network) for network in (model.members if isinstance(model, Ensemble) else [model])]
 
-    The former is what the first convolution's block puts out: behind its batch norm, so that folding changes nothing.
-    """
-    convolved: list[Tensor] = []
-    linear: list[tuple[int, Tensor]] = []
-
-    def see_convolution(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if len(convolved) < 2:
-            convolved.append(inputs[0])
-
-    def see_linear(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(layer, nn.Linear)
-        linear[:] = [(layer.out_features, inputs[0])]
-
-    def features(images: Tensor) -> tuple[Tensor, Tensor]:
-        convolved.clear()
-        linear.clear()
-        logits = classify(images)
-        if len(convolved) < 2 or not linear or linear[0][0] != logits.shape[1] or linear[0][1].ndim != 2:
+    def features(images: Tensor) -> list[_Seen]:
+        for watch in watches:
+            watch.clear()
+        classify(images)
+        found = [seen for watch in watches if (seen := watch.seen(len(images))) is not None]
+        if len(found) < len(watches):
             raise CurationError(
-                "style_transfer compares the inputs of a model's second convolution and of its last linear layer, and "
-                "this model has no two convolutions or does not end in a linear layer; choose another architecture"
+                "style_transfer compares a shallow and a deep feature map, and this model has no two convolutions; "
+                "choose another architecture"
             )
-        return convolved[1][: len(images)], linear[0][1][: len(images)]
+        return found
 
-    hooks = []
-    for layer in classify.model.modules():
-        if isinstance(layer, nn.Conv2d):
-            hooks.append(layer.register_forward_pre_hook(see_convolution))
-        elif isinstance(layer, nn.Linear):
-            hooks.append(layer.register_forward_pre_hook(see_linear))
     try:
         yield features
     finally:
-        for hook in hooks:
-            hook.remove()
+        for watch in watches:
+            for hook in watch.hooks:
+                hook.remove()
 
 
 def _apart(features: Tensor, others: Tensor) -> Tensor:

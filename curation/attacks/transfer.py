@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor
 
 from curation.attacks.ball import LEVELS, Norm, ascent, project, to_grid, unit_l1
-from curation.attacks.base import Attack
+from curation.attacks.base import MOST, Attack, in_range
 from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, LossName
 from curation.attacks.surrogates import Surrogate
@@ -49,7 +50,7 @@ class Transfer(Attack):
     )
     linf_step: PixelFloat = Field(2 / 255, gt=0, le=1, description="step size of the L∞ perturbation")
     l2_epsilon: float | None = Field(
-        1.0, gt=0, le=1000, description="bound on the root of the sum of squares; None: no such perturbation"
+        1.0, gt=0, le=MOST["l2"], description="bound on the root of the sum of squares; None: no such perturbation"
     )
     l2_step: float = Field(0.025, gt=0, le=1000, description="step size of the L2 perturbation")
     joint: bool = Field(False, description="project the sum of both perturbations into both bounds")
@@ -67,12 +68,16 @@ class Transfer(Attack):
     )
     surrogates: tuple[Surrogate, ...] = Field((), description="further models, by architecture, checkpoint and weight")
 
-    @field_validator("linf_epsilon", mode="before")
+    @field_validator("linf_epsilon", "l2_epsilon", mode="wrap")
     @classmethod
-    def _in_pixel_units(cls, value: Any) -> Any:
-        if isinstance(value, int | float) and value > 1:
-            raise ValueError(f"must be in (0, 1]; pixel values are in [0, 1], use {value}/255")
-        return value
+    def _in_its_range(cls, value: Any, check: Callable[[Any], float | None], info: ValidationInfo) -> float | None:
+        if value is None:
+            return None
+        try:
+            epsilon = check(value)
+        except ValueError:
+            epsilon = None
+        return in_range(epsilon, value, "linf" if info.field_name == "linf_epsilon" else "l2")
 
     @field_validator("translation_kernel_px")
     @classmethod

@@ -56,6 +56,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
                 "doubts": [doubt.sentence for doubt in doubts_of(plan)],
             },
             "families": selected.summary(),
+            "unchanged": int((chosen["linf"][chosen["family"] == "adversarial"] == 0).sum()),
             "coverage": coverage,
             "stability": stable.sentence if stable else None,
             "self_corrected": recipe.selection.strategy == "self_correction",

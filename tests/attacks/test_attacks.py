@@ -345,9 +345,13 @@ def test_pgd_breaks_a_published_network() -> None:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"epsilon": 8}, r"must be in \(0, 1\]; pixel values are in \[0, 1\], use 8/255, got 8"),
-        ({"epsilon": 0}, r"must be in \(0, 1\]"),
-        ({"epsilon": float("nan")}, r"must be in \(0, 1\]"),
+        ({"epsilon": 8}, r"must be in \[1/255, 1\] in linf; pixel values are in \[0, 1\], use 8/255, got 8"),
+        ({"epsilon": 0}, r"must be in \[1/255, 1\]"),
+        ({"epsilon": float("nan")}, r"must be in \[1/255, 1\]"),
+        ({"epsilon": 0.003}, r"0\.003 is 0\.77 of an 8-bit level; in 8 bits nothing changes below 1/255"),
+        ({"epsilon": "0.9/255"}, r"0\.9/255 is 0\.9 of an 8-bit level"),
+        ({"epsilon": 0.003, "norm": "l2"}, r"nothing changes below 1/255 = 0\.0039, use 0\.5, say"),
+        ({"epsilon": 200, "norm": "l2"}, r"must be in \[1/255, 100\] in l2"),
         ({"epsilon": "eight"}, "write it as 8/255"),
         ({"steps": 0}, "steps: input should be greater than or equal to 1"),
         ({"loss": "kl"}, "should be 'ce', 'cw', 'dlr' or 'logit'"),
@@ -358,6 +362,23 @@ def test_pgd_breaks_a_published_network() -> None:
 def test_wrong_parameters_are_explained(parameters: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         ATTACKS.build("pgd", parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("fgsm", {"epsilon": 0.002}), ("square", {"epsilon": 0.002}), ("transfer", {"linf_epsilon": 0.002})],
+)
+def test_no_attack_takes_less_than_a_level(name: str, parameters: dict) -> None:
+    with pytest.raises(UsageError, match=r"0\.51 of an 8-bit level"):
+        ATTACKS.build(name, parameters)
+
+
+def test_epsilon_has_a_default_and_a_range_in_each_norm() -> None:
+    assert PGD(norm="l2").epsilon == 0.5
+    assert PGD(norm="l2", epsilon=3).epsilon == 3
+    assert PGD(norm="l2", epsilon="1/255").epsilon == 1 / 255
+    assert PGD().epsilon == 8 / 255
+    assert PGD(epsilon=1 / 255).epsilon == 1 / 255
 
 
 def test_epsilon_reads_and_writes_fractions() -> None:

@@ -19,8 +19,10 @@ from curation.attacks.ball import Norm
 from curation.attacks.base import Attack
 from curation.attacks.classify import Classify
 from curation.attacks.losses import fooled
+from curation.attacks.style_transfer import _features
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
+from curation.models.ensemble import Ensemble
 from curation.models.folding import folded
 from curation.models.loading import load_weights
 from curation.randomness import SampleRandom, stream_seeds
@@ -240,15 +242,58 @@ def test_what_was_never_fooled_is_only_rounded(batch: Batch) -> None:
 # Style transfer
 
 
-def test_style_transfer_nears_the_lent_features_and_fools(model: nn.Module, batch: Batch) -> None:
-    images, labels, seeds = batch
+def maps(network: nn.Module, images: Tensor) -> list[Tensor]:
+    """The first block's and the last block's map of a tiny residual network, found by their names."""
+    seen: dict[str, Tensor] = {}
+    hooks = [
+        network.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: seen.update({name: output}))
+        for name in ("network.blocks.0", "network.blocks.2")
+    ]
+    network(images)
+    for hook in hooks:
+        hook.remove()
+    return [seen["network.blocks.0"], seen["network.blocks.2"]]
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_style_transfer_is_sgd_toward_both_maps_of_an_image_of_another_class(members: int, batch: Batch) -> None:
+    """Written out plainly, also for a goal model of two members that answer together."""
+    images, labels, seeds = (values[:8] for values in batch)
     donors, theirs, _ = some(40, 7)
-    attack = StyleTransfer(step_size=0.3).with_donors(donors, theirs)
-    out = attack(model, images, labels, seeds=seeds)
-    assert is_fooled(model, out, labels).float().mean() > 0.5
-    assert is_fooled(model, images, labels).float().mean() < 0.1
-    held = StyleTransfer(step_size=0.3, style_weight=30).with_donors(donors, theirs)
-    assert lengths(held(model, images, labels, seeds=seeds) - images).mean() < lengths(out - images).mean()
+    networks = [folded(solved(seed)).requires_grad_(False) for seed in range(members)]
+    attack = StyleTransfer(steps=4, step_size=2, style_weight=3, weight_decay=0.01).with_donors(donors, theirs)
+    out = attack(networks[0] if members == 1 else Ensemble(networks), images, labels, seeds=seeds, quantize=False)
+    lent = attack._lent(images, labels, SampleRandom(seeds))
+    points = images.clone().requires_grad_()
+    optimizer = torch.optim.SGD([points], lr=2, momentum=0.9, weight_decay=0.01)
+    for _ in range(4):
+        optimizer.zero_grad()
+        for network in networks:
+            for weight, mine, wanted in zip((3, 1), maps(network, points), maps(network, lent), strict=True):
+                (weight * (mine - wanted).square().flatten(1).mean(1).sum()).backward()
+        optimizer.step()
+        points.data.clamp_(0, 1)
+    torch.testing.assert_close(out, points.detach(), atol=1e-4, rtol=0)
+    for network in networks:
+        for before, after, wanted in zip(*(maps(network, x) for x in (images, out, lent)), strict=True):
+            assert (after - wanted).square().mean() < (before - wanted).square().mean()
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny_convnet", "resnet20", "preact_resnet18", "vgg16_bn", "mobilenet_v2", "resnet4b"]
+)
+def test_the_maps_are_the_last_before_the_first_reduction_and_the_last_of_all(name: str) -> None:
+    network = folded(build(name, classes=4, shape=(32, 32, 3)))
+    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad(), _features(Classify(network, attack="test")) as features:
+        ((shallow, deepest),) = features(images)
+    assert shallow.shape[2] > deepest.shape[2] > 1
+    assert shallow.shape[1] < deepest.shape[1]
+
+
+def test_style_transfer_must_near_something() -> None:
+    with pytest.raises(UsageError, match="set style_weight or content_weight above 0"):
+        ATTACKS.build("style_transfer", {"style_weight": 0, "content_weight": 0})
 
 
 @given(classes=st.lists(st.integers(0, 3), min_size=2, max_size=12), label=st.integers(0, 3), seed=st.integers(0, 99))
@@ -277,10 +322,10 @@ def test_every_other_image_is_lent_now_and_then() -> None:
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (lambda: Linear(torch.randn(4, 256), torch.zeros(4)), "no two convolutions or does not end in a linear layer"),
+        (lambda: Linear(torch.randn(4, 256), torch.zeros(4)), "this model has no two convolutions"),
         (
-            lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-            "no two convolutions or does not end in a linear layer",
+            lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            "this model has no two convolutions",
         ),
     ],
 )
@@ -289,7 +334,7 @@ def test_models_without_the_features_are_explained(network: Callable[[], nn.Modu
     broken = network()
     with pytest.raises(CurationError, match=words):
         StyleTransfer().with_donors(images, labels)(broken, images, labels, seeds=seeds)
-    assert not any(module._forward_pre_hooks for module in broken.modules())
+    assert not any(module._forward_hooks for module in broken.modules())
 
 
 def test_donors_that_do_not_fit_are_explained(model: nn.Module, batch: Batch) -> None:

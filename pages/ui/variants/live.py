@@ -91,7 +91,16 @@ def _parameters(name: str, pass_s: float, classes: int) -> Attack:
         if "epsilon" in fields:
             shown.append("epsilon")
             if values.get("norm") == "l2":
-                values["epsilon"] = st.slider("ε (L2)", 0.02, 1.0, 0.5, 0.02, key=f"live-{name}-l2", width=320)
+                values["epsilon"] = st.slider(
+                    "ε (L2)",
+                    0.1,
+                    5.0,
+                    0.5,
+                    0.1,
+                    key=f"live-{name}-l2",
+                    width=320,
+                    help="The root of the squared changes of all pixels: 0.5 is usual at 32×32 px, 3 at 224×224.",
+                )
             else:
                 level = st.slider("ε, in 255ths", 1, 64, 8, key=f"live-{name}-linf", width=320)
                 values["epsilon"] = f"{level}/255"
