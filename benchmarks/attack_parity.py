@@ -151,18 +151,20 @@ def transfer_table(count: int, data: Path, beside: bool) -> None:
     usable = right(target, images, labels)
     seeds = stream_seeds(0, np.arange(count), "transfer")
     other = {"architecture": "resnet32", "checkpoint": str(data / "weights" / WEIGHTS["resnet32"])}
-    plain = {"l2_epsilon": None, "momentum": 0, "translation_kernel_px": 0, "diversity": 0}
+    code = {"rule": "code", "random_start": False}
+    plain = {"l2_epsilon": None, "momentum": 0, "translation_kernel_px": 0, "diversity": 0} | code
     own: dict[str, Attack] = {
         "PGD, cross entropy": PGD(loss="ce", step_size=2 / 255),
         "logit loss alone": Transfer.model_validate(plain),
         "+ momentum": Transfer.model_validate(plain | {"momentum": 1}),
         "+ momentum, diversity": Transfer.model_validate(plain | {"momentum": 1, "diversity": 0.7}),
         "the same, cross entropy, normalized": Transfer.model_validate(
-            plain | {"momentum": 1, "diversity": 0.7, "loss": "ce", "normalize": True}
+            plain | {"momentum": 1, "diversity": 0.7, "loss": "ce", "rule": "paper"}
         ),
         "+ …, resnet32": Transfer.model_validate(plain | {"momentum": 1, "diversity": 0.7, "surrogates": [other]}),
-        "+ …, smoothing": Transfer.model_validate({"l2_epsilon": None, "surrogates": [other]}),
-        "+ …, L2 1.0": Transfer.model_validate({"surrogates": [other]}),
+        "+ …, smoothing": Transfer.model_validate(code | {"l2_epsilon": None, "surrogates": [other]}),
+        "+ …, L2 1.0": Transfer.model_validate(code | {"surrogates": [other]}),
+        "the same, as in the paper": Transfer.model_validate({"surrogates": [other]}),
     }
     print(f"\nattacks on resnet20, tried on resnet56: {count} images, L∞ 8/255, 20 steps, on the 8-bit grid")
     print(f"{'':36}{'fooled, %':>11}{'CPU s':>9}")

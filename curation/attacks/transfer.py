@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor
 
-from curation.attacks.ball import LEVELS, Norm, ascent, project, to_grid, unit_l1
+from curation.attacks.ball import LEVELS, Norm, ascent, project, random_point, to_grid, unit_l1
 from curation.attacks.base import MOST, Attack, in_range
 from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, LossName
 from curation.attacks.surrogates import Surrogate
-from curation.errors import CurationError
+from curation.errors import CurationError, note_renamed
 from curation.memory import out_of_memory
 from curation.plugin import PixelFloat
 from curation.randomness import SampleRandom
@@ -25,14 +25,19 @@ from curation.randomness import SampleRandom
 class Transfer(Attack):
     """Attacks that transfer to unseen models: MI-, TI- and DI-FGSM on the logits of several models.
 
-    An L∞ and an L2 perturbation are found apart, each from the image on and within its own epsilon, and added; either
-    can be left out. The sum exceeds each bound unless ``joint``. The last point of the path is kept, not that of the
-    highest loss on these models: going on is what makes it transfer.
+    An L∞ and an L2 perturbation are found apart, each within its own epsilon, and added; either can be left out. The
+    sum exceeds each bound unless ``joint``. The last point of the path is kept, not that of the highest loss on these
+    models: going on is what makes it transfer.
 
     Of the published code two bugs are not repeated: labels overwritten after the first batch, so that later gradients
     were zero, and surrogates with 1,000 outputs for 10 classes. Each sample draws its own size and place (there: one a
     batch), and the canvas is the largest size as in the text (there: one pixel more). The published attack takes 300
-    steps, ``normalize`` in the text and not in the code; 20 steps are the default, for CPUs.
+    steps; 20 are the default, for CPUs.
+
+    Text and code of the source differ, and ``rule`` says which is followed. ``paper``, its equation 6: each gradient is
+    divided by its L1 norm and added to the momentum, and the momentum is smoothed for the step; it begins at a random
+    point of the ball. ``code``: each gradient is smoothed, not divided, and added; it begins at the image, which is
+    ``random_start: false``.
 
     Source: Zhong et al. 2022, "Exploiting the Potential of Datasets", and its released code; momentum and ensembles of
     logits: Dong et al. 2018, MI-FGSM; translation invariance: Dong et al. 2019, TI-FGSM; input diversity: Xie et al.
@@ -41,7 +46,7 @@ class Transfer(Attack):
 
     name: ClassVar[str] = "transfer"
     title: ClassVar[str] = "Transfer (momentum, translation, diversity, ensemble)"
-    former_fields: ClassVar = {"normalise": "normalize"}
+    version: ClassVar[int] = 2
 
     loss: LossName = Field("logit", description="loss to maximize; logit: minus the label's logit")
     steps: int = Field(20, ge=1, le=10_000, description="gradient steps for each norm; the published attack takes 300")
@@ -55,9 +60,20 @@ class Transfer(Attack):
     l2_step: float = Field(0.025, gt=0, le=1000, description="step size of the L2 perturbation")
     joint: bool = Field(False, description="project the sum of both perturbations into both bounds")
     momentum: float = Field(1.0, ge=0, le=2, description="decay factor of the momentum; 0: no momentum")
-    normalize: bool = Field(False, description="divide each gradient by its L1 norm before it is added")
+    rule: Literal["paper", "code"] = Field(
+        "paper",
+        description="paper: equation 6, gradients over their L1 norm are added and the sum is smoothed; code: the "
+        "authors' code, smoothed gradients are added as they are",
+    )
+    random_start: bool = Field(
+        True,
+        description="start at a random point of the ball, as in the paper; false: at the image, as in the code",
+    )
     translation_kernel_px: int | None = Field(
-        5, ge=0, le=99, description="side of the Gaussian kernel that smooths each gradient, odd; 0: no smoothing"
+        5,
+        ge=0,
+        le=99,
+        description="side of the Gaussian kernel that smooths, odd; 0: no smoothing",
     )
     diversity: float = Field(0.7, ge=0, le=1, description="probability that an image is resized and shifted; 0: never")
     diversity_side: float = Field(
@@ -67,6 +83,17 @@ class Transfer(Attack):
         1.0, ge=0, description="weight of the logits of the model under attack; 0: surrogates only"
     )
     surrogates: tuple[Surrogate, ...] = Field((), description="further models, by architecture, checkpoint and weight")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_former_recipes(cls, value: Any) -> Any:
+        former = [name for name in ("normalise", "normalize") if isinstance(value, Mapping) and name in value]
+        if not former:
+            return value
+        present = {name: part for name, part in value.items() if name not in former}
+        note_renamed("field", former[0], "rule")
+        meant = {"rule": "paper"} if value[former[0]] else {"rule": "code", "random_start": False}
+        return meant | present
 
     @field_validator("linf_epsilon", "l2_epsilon", mode="wrap")
     @classmethod
@@ -113,9 +140,16 @@ class Transfer(Attack):
         change = torch.zeros_like(images)
         for norm, epsilon, step_size in self.balls:
             points, velocity = images, torch.zeros_like(images)
+            if self.random_start:
+                points = random_point(images, random, norm, epsilon)
             for _ in range(self.steps):
-                velocity = self.momentum * velocity + self._gradients(models, points, labels, random)
-                points = project(points + step_size * ascent(velocity, norm), images, norm, epsilon)
+                gradients = self._gradients(models, points, labels, random)
+                if self.rule == "paper":
+                    velocity = self.momentum * velocity + unit_l1(gradients)
+                    direction = self._smoothed(velocity)
+                else:
+                    direction = velocity = self.momentum * velocity + self._smoothed(gradients)
+                points = project(points + step_size * ascent(direction, norm), images, norm, epsilon)
             change += points - images
         points = (images + change).clamp_(0, 1)
         if self.joint:
@@ -171,14 +205,15 @@ class Transfer(Attack):
     def _gradients(
         self, models: list[tuple[Classify, float]], points: Tensor, labels: Tensor, random: SampleRandom
     ) -> Tensor:
-        """Return the gradient of the ensemble's loss, smoothed and normalized as asked for."""
+        """Return the gradient of the ensemble's loss."""
         points = points.detach().requires_grad_()
         logits = sum(weight * self._logits(model, points, random) for model, weight in models)
         assert isinstance(logits, Tensor)
         (gradients,) = torch.autograd.grad(LOSSES[self.loss](logits, labels).sum(), points)
-        if self.translation_kernel_px:
-            gradients = smoothed(gradients, self.translation_kernel_px)
-        return unit_l1(gradients) if self.normalize else gradients
+        return gradients
+
+    def _smoothed(self, gradients: Tensor) -> Tensor:
+        return smoothed(gradients, self.translation_kernel_px) if self.translation_kernel_px else gradients
 
     def _logits(self, classify: Classify, points: Tensor, random: SampleRandom) -> Tensor:
         """Return one model's logits, for some samples of the image resized and shifted on a canvas."""

@@ -14,21 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from curation.attacks.ball import random_point
 from curation.attacks.losses import cross_entropy
 from curation.attacks.pgd import PGD
 from curation.attacks.transfer import Transfer, diversified, smoothed
-from curation.errors import CurationError, UsageError
+from curation.errors import CurationError, RenamedWarning, UsageError
 from curation.models.architectures import build
 from curation.models.loading import save_weights
 from curation.plugin import Registry, fingerprint
-from curation.randomness import stream_seeds
+from curation.randomness import SampleRandom, stream_seeds
 from tests.solved import as_tensor, solved, stripes
 
 ATTACK = Registry("attack", (Transfer,))
 SHAPE = (16, 16, 1)
 SETTINGS: list[dict[str, Any]] = [
     {},
-    {"joint": True, "normalize": True, "translation_kernel_px": 3},
+    {"joint": True, "rule": "code", "random_start": False, "translation_kernel_px": 3},
     {"l2_epsilon": None, "linf_epsilon": 0.05, "loss": "ce", "diversity_side": 0.8, "diversity": 1},
     {"linf_epsilon": None, "momentum": 0, "translation_kernel_px": 0, "diversity": 0},
 ]
@@ -109,24 +110,31 @@ def test_smoothing_is_a_convolution_with_the_normal_density(side_px: int) -> Non
     torch.testing.assert_close(smoothed(gradients, side_px), expected, atol=1e-6, rtol=1e-5)
 
 
-def test_the_path_is_the_published_one(models: list[nn.Module], checkpoints: list[str]) -> None:
-    """Written out plainly, without diversity: two norms apart, momentum of smoothed gradients, summed logits."""
+@pytest.mark.parametrize("rule", ["paper", "code"])
+def test_the_path_is_the_published_one(rule: str, models: list[nn.Module], checkpoints: list[str]) -> None:
+    """Written out plainly, without diversity: two norms apart, momentum, smoothing, summed logits."""
     images, labels, seeds = batch(8)
     first, second = models[0].requires_grad_(False), models[1].requires_grad_(False)
     line = torch.distributions.Normal(0.0, 1.0).log_prob(torch.linspace(-3, 3, 5)).exp()
     kernel = (torch.outer(line, line) / line.sum() ** 2)[None, None]
-    total = images.clone()
+    total, random = images.clone(), SampleRandom(seeds)
     for norm, epsilon, step in (("linf", 0.1, 0.02), ("l2", 1.0, 0.1)):
         change, momentum = torch.zeros_like(images), torch.zeros_like(images)
+        if rule == "paper":
+            change = random_point(images, random, norm, epsilon) - images
         for _ in range(6):
             points = (images + change).requires_grad_()
             logits = 0.6 * first(points) + 0.4 * second(points)
             (gradients,) = torch.autograd.grad(-logits.gather(1, labels[:, None]).sum(), points)
-            momentum = momentum + F.conv2d(gradients, kernel, padding=2)
-            if norm == "linf":
-                change = (change + step * momentum.sign()).clamp(-epsilon, epsilon)
+            if rule == "paper":
+                momentum = momentum + gradients / gradients.abs().sum((1, 2, 3), keepdim=True)
+                direction = F.conv2d(momentum, kernel, padding=2)
             else:
-                change = change + step * momentum / momentum.flatten(1).norm(dim=1)[:, None, None, None]
+                direction = momentum = momentum + F.conv2d(gradients, kernel, padding=2)
+            if norm == "linf":
+                change = (change + step * direction.sign()).clamp(-epsilon, epsilon)
+            else:
+                change = change + step * direction / direction.flatten(1).norm(dim=1)[:, None, None, None]
                 change *= (epsilon / change.flatten(1).norm(dim=1).clamp_min(epsilon))[:, None, None, None]
             change = (images + change).clamp(0, 1) - images
         total += change
@@ -137,11 +145,23 @@ def test_the_path_is_the_published_one(models: list[nn.Module], checkpoints: lis
         l2_step=0.1,
         diversity=0,
         own_weight=0.6,
+        rule=rule,
+        random_start=rule == "paper",
         surrogates=(surrogate(checkpoints[1], 0.4),),
     )
     out = attack(first, images, labels, seeds=seeds, quantize=False)
     # A gradient within rounding of 0 may change its sign.
     assert (out - total.clamp(0, 1)).abs().gt(1e-4).float().mean() < 0.005
+
+
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [(True, {"rule": "paper", "random_start": True}), (False, {"rule": "code", "random_start": False})],
+)
+def test_a_former_recipe_keeps_the_rule_that_it_named(former: bool, present: dict[str, Any]) -> None:
+    with pytest.warns(RenamedWarning, match="'normalize' is now called 'rule'"):
+        attack = ATTACK.build("transfer", {"normalize": former})
+    assert present.items() <= attack.model_dump().items()
 
 
 # The contract
@@ -189,7 +209,7 @@ def test_the_bounds_hold(
 
 def test_without_joint_the_two_perturbations_add_up(models: list[nn.Module]) -> None:
     images, labels, seeds = batch(8)
-    shared: dict[str, Any] = {"steps": 5, "linf_step": 0.02, "l2_step": 0.2, "diversity": 0}
+    shared: dict[str, Any] = {"steps": 5, "linf_step": 0.02, "l2_step": 0.2, "diversity": 0, "random_start": False}
     apart = [
         Transfer(linf_epsilon=linf, l2_epsilon=l2, **shared)(models[0], images, labels, seeds=seeds, quantize=False)
         for linf, l2 in ((0.05, None), (None, 0.5))

@@ -222,14 +222,14 @@ def test_former_names_are_read_with_a_note_and_written_as_the_present_ones() -> 
         "the field 'label_check' is now called 'label_errors'",
         "the field 'neighbours' is now called 'neighbors'",
         "the corruption 'colour_quantisation' is now called 'color_quantization'",
-        "the field 'normalise' is now called 'normalize'",
+        "the field 'normalise' is now called 'rule'",
     }
     assert recipe.label_errors is not None
     assert recipe.label_errors.neighbors == 7
     assert recipe.selection.coverage.neighbors == 5
     text = recipe.to_yaml()
     assert "color_quantization/3" in text
-    assert "normalize: true" in text
+    assert "rule: paper" in text
     assert "neighbours" not in text
     assert "label_check" not in text
     assert Recipe.from_yaml(text) == recipe
