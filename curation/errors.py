@@ -57,11 +57,16 @@ class GoalModelWarning(UserWarning):
     """A goal model is hardly better than guessing, so that what it guides means little."""
 
 
+class UnchangedWarning(UserWarning):
+    """Copies in a curated set equal their originals."""
+
+
 NOTES: dict[type[Warning], str] = {
     RenamedWarning: "note",
     PluginWarning: "note",
     WeightsWarning: "note",
     GoalModelWarning: "warning",
+    UnchangedWarning: "warning",
 }
 """Warnings that are for people, one sentence each, and the word that is said before them."""
 
@@ -97,6 +102,11 @@ def note_weights(sentence: str) -> None:
 def warn_of_goal_model(sentence: str) -> None:
     """Warn of a goal model, in one sentence for people."""
     warnings.warn(sentence, GoalModelWarning, stacklevel=2)
+
+
+def warn_of_unchanged(sentence: str) -> None:
+    """Warn of copies that equal their originals, in one sentence for people."""
+    warnings.warn(sentence, UnchangedWarning, stacklevel=2)
 
 
 @contextmanager

@@ -42,6 +42,8 @@ class Corruption(Plugin):
     minimum_side_px: ClassVar[int] = 16
     held_out: ClassVar[bool] = False
     """True for the kinds kept for testing: never among ``kinds: all`` of a training set."""
+    needs_color: ClassVar[bool] = False
+    """True for the kinds that leave gray images as they are: a test suite of gray images goes without them."""
     table: ClassVar[Table] = Table(cifar=(1, 2, 3, 4, 5), imagenet=(1, 2, 3, 4, 5))
     """Where nothing is published, a kind's strength is its severity."""
 

@@ -193,6 +193,7 @@ class Saturate(Corruption):
     title = "Saturation"
     group = "digital"
     held_out = True
+    needs_color = True
     table = Table.of_package(
         cifar=((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
         imagenet=((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from curation.analysis.variants import parameters
+from curation.corruptions import CORRUPTIONS
 from curation.engine import Engine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.left_out import LeftOut, find_left_out, ids_of, make_left_out
@@ -126,12 +127,18 @@ class BuiltSuite:
 
     @cached_property
     def _corrupted(self) -> list[tuple[str, Pipeline]]:
-        sets = {"corruption": self.settings.corruption, "held_out": self.held_out}
         return [
             (name, self._of_test(Variants(corruption=asked, adversarial=(), samples=self._kept_ids)))
-            for name, asked in sets.items()
-            if asked
+            for name, asked in self._kinds.items()
         ]
+
+    @cached_property
+    def _kinds(self) -> dict[str, CorruptionSet]:
+        """The corruptions of each part; those that need color are left out of gray images, which they leave alone."""
+        sets = {"corruption": self.settings.corruption, "held_out": self.held_out}
+        if self.test.samples.shape[2] == 1:
+            sets = {name: _for_gray(asked) for name, asked in sets.items()}
+        return {name: asked for name, asked in sets.items() if asked is not None}
 
     @cached_property
     def _surrogates(self) -> list[Pipeline]:
@@ -182,8 +189,10 @@ class BuiltSuite:
             "source": {"reader": reader.name, "path": getattr(reader, "path", None), "split": reader.split},
             "test_images": len(self.test.plan.rows_of(self._kept_ids)),
             "left_out": self._left_out,
-            "corruption": sorted({member.name for member in settings.corruption.members()}),
-            "held_out": sorted(settings.held_out),
+            **{
+                name: sorted({member.name for member in self._kinds[name].members()}) if name in self._kinds else []
+                for name in ("corruption", "held_out")
+            },
             "severities": settings.corruption.severities,
             "attacks": [f"{attack.name} {parameters(attack)}" for attack in settings.adversarial],
             "surrogates": surrogates,
@@ -248,6 +257,11 @@ def _same_place(one: Source, other: Source) -> bool:
     """Whether two sources belong into one workspace."""
     places = [(source.reader.name, getattr(source.reader, "path", None)) for source in (one, other)]
     return places[0] == places[1]
+
+
+def _for_gray(asked: CorruptionSet | None) -> CorruptionSet | None:
+    kinds = [] if asked is None else [k for k in asked.kinds if not CORRUPTIONS[k.partition("/")[0]].needs_color]
+    return asked.model_copy(update={"kinds": kinds}) if asked is not None and kinds else None
 
 
 def _held_out(settings: SuiteSettings) -> CorruptionSet | None:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationInfo, field_serializer, field_validator
 
 from curation.attacks import ATTACKS
+from curation.attacks.base import LEAST
 from curation.corruptions import CORRUPTIONS
 from curation.errors import UsageError
 from curation.evaluation.baselines import BASELINES
@@ -82,7 +83,7 @@ class WhiteBox(Settings):
     """A white-box attack on each target: APGD on the cross-entropy, then targeted APGD-DLR on what is still correct."""
 
     samples: int = Field(200, ge=0, description="number of test images attacked, drawn by class; 0: none")
-    epsilon: PixelFloat = Field(8 / 255, gt=0, le=1, description="L∞ radius")
+    epsilon: PixelFloat = Field(8 / 255, ge=LEAST, le=1, description="L∞ radius, at least 1/255")
     steps: int = Field(20, ge=1, description="steps of each attack")
 
 

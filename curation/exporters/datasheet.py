@@ -103,18 +103,8 @@ def _families(curated: CuratedSet) -> list[str]:
             f"| {_WORDS[family]} | {summary['chosen']:,} | {summary['chosen'] / len(curated):.1%} "
             f"| {summary['candidates']:,} | {passed:,} ({passed / max(1, summary['candidates']):.1%}) | {band} |"
         )
-    if curated.about.get("unchanged"):
-        count, of = curated.about["unchanged"], int((curated.manifest["family"] == "adversarial").sum())
-        lines += ["", f"**{unchanged(count, of)}**"]
+    lines += [line for sentence in curated.about.get("unchanged", []) for line in ("", f"**Warning: {sentence}.**")]
     return lines
-
-
-def unchanged(count: int, of: int) -> str:
-    """Return the sentence on adversarial images that equal their originals."""
-    return (
-        f"Warning: {count:,} of {of:,} adversarial images equal their clean originals, pixel for pixel; the attack "
-        "found nothing within its bounds."
-    )
 
 
 def _coverage(groups: list[dict[str, Any]], classes: list[str]) -> list[str]:

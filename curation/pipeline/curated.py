@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from curation.errors import warn_of_unchanged
 from curation.exporters.base import CuratedSet
 from curation.models.prediction import predict
 from curation.pipeline.carried import carried, carried_recipe, stability_of
@@ -34,6 +35,9 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
         manifest["weight"] = around["weight"].to_numpy(np.float32)
         if plan.recipe.weights.radius is not None:
             manifest["cluster"] = around["cluster"].to_numpy(np.int32)
+    told = unchanged(chosen)
+    for sentence in told:
+        warn_of_unchanged(sentence)
     about = plan.workspace.model(plan.model_key).about_at(plan.epoch) or {}
     stable = stability_of(plan)
     return CuratedSet(
@@ -56,12 +60,26 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
                 "doubts": [doubt.sentence for doubt in doubts_of(plan)],
             },
             "families": selected.summary(),
-            "unchanged": int((chosen["linf"][chosen["family"] == "adversarial"] == 0).sum()),
+            "unchanged": told,
             "coverage": coverage,
             "stability": stable.sentence if stable else None,
             "self_corrected": recipe.selection.strategy == "self_correction",
         },
     )
+
+
+def unchanged(chosen: pd.DataFrame) -> list[str]:
+    """Return a sentence for each family of copies some of which equal their originals; chosen: rows of the pool."""
+    said = []
+    for family, word in (("corruption", "corrupted"), ("adversarial", "adversarial")):
+        copies = chosen[chosen["family"] == family]
+        same = int((copies["linf"] == 0).sum())
+        if same:
+            said.append(
+                f"{same:,} of {len(copies):,} {word} images equal their clean originals, pixel for pixel: what was "
+                "asked for changes nothing in them at 8 bits"
+            )
+    return said
 
 
 def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarray | None:
