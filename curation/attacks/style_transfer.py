@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from curation.attacks.ball import round_to_levels
 from curation.attacks.base import Attack
@@ -102,52 +103,64 @@ class _Seen(NamedTuple):
     deepest: Tensor
 
 
-class _Watch:
-    """What one network computes on the way, by hooks: the maps that its convolutions are given, and the last of all."""
+class _LastMap(TorchFunctionMode):
+    """Keeps the last feature map of more than one pixel that any function of torch returned."""
 
-    def __init__(self, network: nn.Module) -> None:
-        self.given: list[tuple[Tensor, int]] = []
-        self.last: Tensor | None = None
-        layers = list(network.modules())
-        self.hooks = [layer.register_forward_hook(self._see) for layer in layers]
-        self.hooks += [
-            layer.register_forward_hook(self._see_convolution) for layer in layers if isinstance(layer, nn.Conv2d)
-        ]
+    def __init__(self) -> None:
+        super().__init__()
+        self.map: Tensor | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor) and out.ndim == 4 and out.shape[2:].numel() > 1:
+            self.map = out
+        return out
+
+
+class _Watch:
+    """What one network computes on the way: the maps that its convolutions are given, and the last map of all."""
+
+    def __init__(self, network: nn.Module, last: _LastMap) -> None:
+        self._given: list[tuple[Tensor, int]] = []
+        self._deepest: Tensor | None = None
+        self._last = last
+        convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+        self.hooks = [layer.register_forward_hook(self._see_convolution) for layer in convolutions]
+        self.hooks.append(network.register_forward_hook(self._see_end))
 
     def clear(self) -> None:
-        self.given, self.last = [], None
-
-    def _see(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4:
-            pooled = self.last is not None and output.shape[2:].numel() == 1 and self.last.shape[2:].numel() > 1
-            self.last = self.last if pooled else output
+        self._given, self._deepest = [], None
 
     def _see_convolution(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        self.given.append((inputs[0], output.shape[2]))
+        self._given.append((inputs[0], output.shape[2]))
+
+    def _see_end(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self._deepest = self._last.map
 
     def seen(self, rows: int) -> _Seen | None:
         """Return the two maps of the first rows, or None where there are no two convolutions.
 
         The shallow one is what the first convolution is given whose output is smaller than the first map of all.
         """
-        if len(self.given) < 2 or self.last is None:
+        if len(self._given) < 2 or self._deepest is None:
             return None
-        maps = self.given[1:]
+        maps = self._given[1:]
         side = maps[0][0].shape[2]
         shallow = next((given for given, after in maps if after < side), maps[0][0])
-        return _Seen(shallow[:rows], self.last[:rows])
+        return _Seen(shallow[:rows], self._deepest[:rows])
 
 
 @contextmanager
 def _features(classify: Classify) -> Iterator[Callable[[Tensor], list[_Seen]]]:
     """Give the function from images to the two feature maps of each network that answers."""
-    model = classify.model
-    watches = [_Watch(network) for network in (model.members if isinstance(model, Ensemble) else [model])]
+    model, last = classify.model, _LastMap()
+    watches = [_Watch(network, last) for network in (model.members if isinstance(model, Ensemble) else [model])]
 
     def features(images: Tensor) -> list[_Seen]:
         for watch in watches:
             watch.clear()
-        classify(images)
+        with last:
+            classify(images)
         found = [seen for watch in watches if (seen := watch.seen(len(images))) is not None]
         if len(found) < len(watches):
             raise CurationError(
@@ -159,6 +172,7 @@ def _features(classify: Classify) -> Iterator[Callable[[Tensor], list[_Seen]]]:
     try:
         yield features
     finally:
+        last.map = None
         for watch in watches:
             for hook in watch.hooks:
                 hook.remove()

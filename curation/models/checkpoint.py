@@ -87,9 +87,9 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> Weights:
         )
     choices = [choice for key, tensors in nests.items() for choice in _choices(key, tensors, expected)]
     best = max(choice.fits for choice in choices)
-    if best == 0:  # of another architecture: its largest part tells of which
-        choices = [max(choices, key=lambda choice: len(nests[choice.path]))]
     choices = [choice for choice in choices if choice.fits == best]
+    if 2 * best < len(expected):  # of another architecture: its largest part tells of which
+        choices = [max(choices, key=lambda choice: (len(nests[choice.path]), -len(choice.prefix)))]
     chosen, remarks = _chosen(choices, nests, expected, path)
     tensors = nests[chosen.path]
     others = tuple(choice.prefix for choice in choices if choice.path == chosen.path and choice.prefix != chosen.prefix)

@@ -260,23 +260,36 @@ def test_style_transfer_is_sgd_toward_both_maps_of_an_image_of_another_class(mem
     """Written out plainly, also for a goal model of two members that answer together."""
     images, labels, seeds = (values[:8] for values in batch)
     donors, theirs, _ = some(40, 7)
-    networks = [folded(solved(seed)).requires_grad_(False) for seed in range(members)]
+    networks = [solved(seed).eval().requires_grad_(False) for seed in range(members)]
+    twins = [folded(network) for network in networks]
     attack = StyleTransfer(steps=4, step_size=2, style_weight=3, weight_decay=0.01).with_donors(donors, theirs)
-    out = attack(networks[0] if members == 1 else Ensemble(networks), images, labels, seeds=seeds, quantize=False)
+    out = attack(twins[0] if members == 1 else Ensemble(twins), images, labels, seeds=seeds, quantize=False)
     lent = attack._lent(images, labels, SampleRandom(seeds))
     points = images.clone().requires_grad_()
     optimizer = torch.optim.SGD([points], lr=2, momentum=0.9, weight_decay=0.01)
     for _ in range(4):
         optimizer.zero_grad()
-        for network in networks:
-            for weight, mine, wanted in zip((3, 1), maps(network, points), maps(network, lent), strict=True):
-                (weight * (mine - wanted).square().flatten(1).mean(1).sum()).backward()
+        parts = [
+            weight * (mine - wanted).square().flatten(1).mean(1).sum()
+            for network in networks
+            for weight, mine, wanted in zip((3, 1), maps(network, points), maps(network, lent), strict=True)
+        ]
+        torch.stack(parts).sum().backward()
         optimizer.step()
         points.data.clamp_(0, 1)
     torch.testing.assert_close(out, points.detach(), atol=1e-4, rtol=0)
-    for network in networks:
-        for before, after, wanted in zip(*(maps(network, x) for x in (images, out, lent)), strict=True):
-            assert (after - wanted).square().mean() < (before - wanted).square().mean()
+
+
+def test_style_transfer_nears_the_lent_features(model: nn.Module, batch: Batch) -> None:
+    images, labels, seeds = batch
+    donors, theirs, _ = some(40, 7)
+    attack = StyleTransfer().with_donors(donors, theirs)
+    out = attack(model, images, labels, seeds=seeds, quantize=False)
+    lent = attack._lent(images, labels, SampleRandom(seeds))
+    with torch.no_grad(), _features(Classify(model, attack="test")) as features:
+        (before,), (after,), (wanted,) = features(images), features(out), features(lent)
+    assert (after.shallow - wanted.shallow).square().mean() < (before.shallow - wanted.shallow).square().mean()
+    assert (after.deepest - wanted.deepest).square().mean() < (before.deepest - wanted.deepest).square().mean()
 
 
 @pytest.mark.parametrize(
