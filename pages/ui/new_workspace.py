@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from curation import jobs
-from curation.errors import CurationError, UsageError
+from curation.errors import UsageError
 from curation.readers import READERS
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
-from pages.ui import session, state
+from pages.ui import session, source_preview, state
 from pages.ui.forms import settings_form
 
 
@@ -41,16 +41,28 @@ def draw() -> None:
             help="Evenly spaced over the source.",
         )
         name = right.text_input("Name of the workspace", value=reader.name.replace("_", "-"))
-        if st.form_submit_button("Read the images", type="primary"):
-            try:
-                create(name, {"reader": reader.name, "limit": limit, **parameters})
-            except CurationError as error:
-                st.error(str(error))
-            else:
-                end()
-                st.rerun()
+        if st.form_submit_button("Preview", type="primary"):
+            looks = session.NEW_SOURCE.get().get("looks", 0) + 1
+            source = {"reader": reader.name, "limit": limit, **parameters}
+            session.NEW_SOURCE.set({"name": name, "source": source, "looks": looks})
+    if session.NEW_SOURCE.get():
+        source_preview.draw(session.NEW_SOURCE.get(), read=read, choose=choose)
     if state.workspace() is not None:
         st.button("Back", on_click=end, type="tertiary")
+
+
+def read() -> None:
+    """Read what the form says into the workspace that it names. Raises: CurationError."""
+    asked = session.NEW_SOURCE.get()
+    create(asked["name"], dict(asked["source"]))
+    session.NEW_SOURCE.pop()
+    end()
+
+
+def choose(field: str, value: str) -> None:
+    """Answer what could not be decided of the source; the answer is kept in the recipe."""
+    asked = session.NEW_SOURCE.get()
+    session.NEW_SOURCE.set({**asked, "source": {**asked["source"], field: value}})
 
 
 def create(name: str, source: dict) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 import streamlit as st
 
@@ -12,7 +13,8 @@ from curation.errors import CurationError
 from curation.pipeline import Pipeline
 from curation.pipeline.plan import Plan
 from curation.plugin import fingerprint
-from curation.recipe import Recipe
+from curation.readers.preview import Preview, inspect
+from curation.recipe import Recipe, Source
 from curation.selection.select import Selected
 from curation.storage.workspace import Workspace
 from pages.ui import state
@@ -68,6 +70,16 @@ def features(of: Pipeline) -> Array:
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _features(key: str, _pipeline: Pipeline) -> Array:
     return _pipeline.plan.features().whole_array()
+
+
+def preview(source: Mapping[str, Any], looks: int) -> Preview:
+    """Return what the source of a recipe is, looked at anew whenever ``looks`` is another. Raises: CurationError."""
+    return _preview(fingerprint([dict(source), looks]), Source.parse(dict(source), where="source"))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking at the source …")
+def _preview(key: str, _source: Source) -> Preview:
+    return inspect(_source.reader)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -51,6 +51,8 @@ POLYGON: Entry[Polygon | None] = Entry("polygon", None)
 # The sidebar, and the pages Workspace, Boundary and Mix.
 SIDEBAR_WORKSPACE: Entry[str] = Entry("sidebar-workspace", "")
 NEW_WORKSPACE: Entry[bool] = Entry("new-workspace", False)
+NEW_SOURCE: Entry[Mapping[str, Any]] = Entry("new-source", {})
+"""What the form of a new workspace said last: name, source, and how often it was asked to look."""
 ASKED_STAGES: Entry[tuple[str, ...]] = Entry("asked-stages", ())
 """Stages that wait for an answer: whether to compute them with a doubtful goal model."""
 JOB_WATCHED: Entry[str] = Entry("job-watched", "")

@@ -12,6 +12,7 @@ from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.selection.agreement import Agreement, Stability
 from tests.pages.opened import open_page, use_cache, words
+from tests.readers.inputs_layouts import tree
 
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
 
@@ -35,6 +36,26 @@ def test_without_a_workspace_a_page_says_what_to_do(tmp_path: Path, monkeypatch:
     at = open_page(name)
     assert not at.exception
     assert "Start a workspace" in words(at) or "Nothing to look at yet" in words(at)
+
+
+def test_a_new_source_is_previewed_and_what_could_be_either_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_cache(monkeypatch, tmp_path / "cache")
+    tree("test", "control")(tmp_path / "images")
+    at = open_page("workspace")
+    at.selectbox(key="new-reader").set_value("folder").run()
+    at.text_input(key="new-folder-path").set_value(str(tmp_path / "images"))
+    next(button for button in at.button if button.label == "Preview").click().run()
+    assert not at.exception
+    assert "named like a split" in at.warning[0].value
+    assert not list((tmp_path / "cache").glob("*"))
+    at.button(key="new-choose-classes").click().run()
+    assert not at.exception
+    assert "Read: split train, 4 samples of 2 classes" in words(at)
+    assert any("fewer than 10 images: control (2), test (2)" in element.value for element in at.warning)
+    assert at.session_state["new-source"]["source"]["layout"] == "classes"
+    assert at.button(key="new-read").label == "Read the images"
 
 
 def test_the_budget_changes_the_selection_and_undo_takes_it_back(cache: Path) -> None:
