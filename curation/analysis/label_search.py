@@ -1,4 +1,4 @@
-"""What a search for wrong labels takes before it starts: trainings, images, time, and whether each class is enough."""
+"""What a search for wrong labels takes before it starts: trainings, images, time, and what it cannot check."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ class LabelSearch:
     """What a label check takes.
 
     images: seen by all its trainings; seconds: of training, about, None: this network was never timed here; done: folds
-    that are kept; smallest: a class of too few samples for the folds and how many it has, None: there is none.
+    that are kept; alone: classes of one sample each, whose labels cannot be checked; too_few: so many samples, of
+    classes that have others, are fewer than the folds, None: they are enough.
     """
 
     folds: int
     images: int
     seconds: float | None
     done: int
-    smallest: tuple[str, int] | None
+    alone: list[str]
+    too_few: int | None
 
 
 def label_search(pipeline: Pipeline, check: LabelErrors) -> LabelSearch:
     """Return what a label check of a pipeline's samples takes. Raises: CurationError: they are not read yet."""
     samples = pipeline.samples
     counts = np.bincount(samples.labels, minlength=len(samples.classes))
-    few = [int(label) for label in np.flatnonzero(counts) if counts[label] < check.folds]
-    label = min(few, key=lambda one: int(counts[one])) if few else None
-    images = len(samples) * check.train.epochs * (check.folds - 1)
+    alone, several = np.flatnonzero(counts == 1), int(counts[counts > 1].sum())
+    few = several < check.folds
+    images = check.train.epochs * (check.folds * len(samples) - several)
     rate = _rate(pipeline, check)
     return LabelSearch(
         folds=check.folds,
         images=images,
         seconds=None if rate is None else images / rate,
         done=0 if few else check.folds - len(folds_table(pipeline.plan, check).missing()),
-        smallest=None if label is None else (samples.classes[label], int(counts[label])),
+        alone=[samples.classes[label] for label in alone],
+        too_few=several if few else None,
     )
 
 

@@ -27,7 +27,8 @@ class Suspects:
     """The finished label check, by row of the samples.
 
     key: changes with all that determines it; given, suggested: int64 N; confidence: float64 N, of the suggested class,
-    in [0, 1]; scores: name → float64 N, larger is more suspicious.
+    in [0, 1]; scores: name → float64 N, larger is more suspicious; unchecked: int64, the rows whose labels could not be
+    checked, each the only sample of its class: they come last in every order.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Suspects:
         self.suggested = table["suggested"].to_numpy(np.int64)
         self.confidence = table["confidence"].to_numpy(np.float64)
         self.scores = {name: table[name].to_numpy(np.float64) for name in LABEL_SCORES.names if name in table}
+        self.unchecked = np.flatnonzero(~table["checked"].to_numpy())
         self._rank = table["rank"].to_numpy()
         self._pipeline, self._check = pipeline, check
         self._features = features or (lambda: pipeline.plan.features().whole_array())
@@ -58,7 +60,8 @@ class Suspects:
     def order(self, score: str) -> np.ndarray:
         """Return the rows, int64 N, the most suspicious by a score first; ties by the combined rank."""
         if score not in self._orders:
-            self._orders[score] = np.lexsort((self._rank, -self.scores[score]))
+            unchecked = np.isin(np.arange(len(self)), self.unchecked)
+            self._orders[score] = np.lexsort((self._rank, -self.scores[score], unchecked))
         return self._orders[score]
 
     def places(self, score: str) -> np.ndarray:
@@ -76,7 +79,7 @@ class Suspects:
 
     @cached_property
     def probabilities(self) -> np.ndarray:
-        """The probabilities of the network that did not train on a sample, float32 N×K."""
+        """The probabilities of the network that did not train on a sample, float32 N×K; 0 where there is none."""
         return held_out_probabilities(self._pipeline.plan, self._check)
 
     def opinion(self, row: int, *, count: int) -> list[tuple[int, float]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from curation.cli.terminal import (
@@ -58,9 +59,18 @@ def labels(
                 str(row["rank"]), str(row["sample_id"]), row["given"], row["suggested"], f"{row['confidence']:.0%}"
             )
         console.print(shown)
+        alone = table[~table["checked"]]
+        if len(alone):
+            console.print(
+                f"[yellow]not checked[/] {len(alone):,} samples, each the only one of its class: "
+                f"{escape(', '.join(alone['given'].head(SHOWN)))}",
+                highlight=False,
+                soft_wrap=True,
+            )
         if out is not None:
             table.drop(columns="row").to_csv(out, index=False)
             console.print(f"[bold green]written[/] {len(table):,} rows to {out}", highlight=False)
         pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
         disagree = int((table["given"] != table["suggested"]).sum())
-        finish({"samples": len(table), "look_like_another_class": disagree, "out": out and str(out)}, as_json)
+        summary = {"samples": len(table), "not_checked": len(alone), "look_like_another_class": disagree}
+        finish(summary | {"out": out and str(out)}, as_json)

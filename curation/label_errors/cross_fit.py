@@ -28,8 +28,9 @@ M×K of those; ``area_under_margin`` and ``forgetting`` float32 N − M of the o
 class CrossFit:
     """What all folds found together.
 
-    logits: float32 N×K, each row of the one network that did not learn that sample; area_under_margin (in logits) and
-    forgetting (events): float32 N, means over the trainings that learned it; folds: int64 N, which one held it out.
+    logits: float32 N×K, each row of the one network that did not learn that sample, NaN where every network did;
+    area_under_margin (in logits) and forgetting (events): float32 N, means over the trainings that learned it; folds:
+    int64 N, which one held it out, −1: none (see ``folds_of``).
     """
 
     logits: np.ndarray
@@ -77,13 +78,13 @@ def cross_fit(
         keep: is given what a fold found, as soon as it is done.
         on_progress: called after every batch with images trained on and those in all; may raise to stop.
 
-    Raises: CurationError: one class, a class with fewer samples than folds, lengths that differ, a fold found earlier
-        that is of other samples; what ``train`` raises.
+    Raises: CurationError: one class, fewer than two samples that can be held out, lengths that differ, a fold found
+        earlier that is of other samples; what ``train`` raises.
     """
     fold_of = folds_of(labels, folds=folds, seed=seed, sample_ids=sample_ids)
     if len(images) != len(labels):
         raise CurationError(f"expected an image for each of {len(labels)} labels, got {len(images)}")
-    total, before = settings.epochs * (folds - 1) * len(labels), 0
+    total, before = settings.epochs * learned_in_all(fold_of, folds), 0
     parts: list[Fold] = []
     for fold in range(folds):
         held_out = np.flatnonzero(fold_of == fold)
@@ -162,6 +163,7 @@ def fit_fold(
 def folds_of(labels: np.ndarray, *, folds: int, seed: int, sample_ids: np.ndarray) -> np.ndarray:
     """Return the fold of each sample, int64 N: sizes, of each class as well, differ by one at most.
 
+    The only sample of a class is in none, −1: a network that did not learn it would not know its class.
     Raises: as ``cross_fit``.
     """
     check_labels(labels)
@@ -169,31 +171,37 @@ def folds_of(labels: np.ndarray, *, folds: int, seed: int, sample_ids: np.ndarra
         raise CurationError(f"expected a sample id for each of {len(labels)} labels, got {len(sample_ids)}")
     if folds < 2:
         raise UsageError(f"cross-fitting needs 2 folds or more, got {folds}")
-    counts = np.bincount(labels)
-    few = np.flatnonzero((counts > 0) & (counts < folds))
-    if len(few):
-        label = int(few[np.argmin(counts[few])])
+    several = np.flatnonzero(np.bincount(labels)[labels] > 1)
+    if len(several):
+        check_labels(labels[several])
+    if len(several) < folds:
         raise CurationError(
-            f"class {label} has {counts[label]} of the samples, too few for {folds} folds; use fewer folds, or leave "
-            "the class out"
+            f"{len(several)} of the {len(labels)} samples are of a class with others, too few for {folds} folds; use "
+            "fewer folds, or more samples of each class"
         )
-    draws = stream_seeds(seed, sample_ids, "cross_fit", "folds").numpy()
+    draws = stream_seeds(seed, sample_ids[several], "cross_fit", "folds").numpy()
     # Classes one after another around the folds: the remainder of one goes on where the last one's ended.
-    order = np.lexsort((sample_ids, draws, labels))
-    found = np.empty(len(labels), np.int64)
-    found[order] = np.arange(len(labels)) % folds
+    order = several[np.lexsort((sample_ids[several], draws, labels[several]))]
+    found = np.full(len(labels), -1, np.int64)
+    found[order] = np.arange(len(order)) % folds
     return found
+
+
+def learned_in_all(fold_of: np.ndarray, folds: int) -> int:
+    """Return how many samples all trainings learn together, each counted as often as it is learned."""
+    return folds * len(fold_of) - int((fold_of >= 0).sum())
 
 
 def joined(parts: list[Fold], fold_of: np.ndarray) -> CrossFit:
     """Return what all folds found, put together. Args: parts: by fold; fold_of: integers N."""
-    logits = np.empty((len(fold_of), parts[0]["logits"].shape[1]), np.float32)
+    logits = np.full((len(fold_of), parts[0]["logits"].shape[1]), np.nan, np.float32)
     sums = {name: np.zeros(len(fold_of)) for name in ("area_under_margin", "forgetting")}
     for fold, part in enumerate(parts):
         logits[part["held_out"]] = part["logits"]
         for name, values in sums.items():
             values[fold_of != fold] += part[name]
-    means = {name: (values / (len(parts) - 1)).astype(np.float32) for name, values in sums.items()}
+    times = len(parts) - (fold_of >= 0)
+    means = {name: (values / times).astype(np.float32) for name, values in sums.items()}
     return CrossFit(logits, **means, folds=fold_of)
 
 

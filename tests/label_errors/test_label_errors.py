@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -120,13 +120,16 @@ def test_wrong_noise_is_explained(changes: dict[str, Any], sentence: str) -> Non
 # Cross-fitting
 
 
-@given(counts=st.lists(st.integers(4, 30), min_size=2, max_size=5), folds=st.integers(2, 4), seed=st.integers(0, 9))
+@given(counts=st.lists(st.integers(1, 30), min_size=2, max_size=5), folds=st.integers(2, 4), seed=st.integers(0, 9))
 @settings(deadline=None, max_examples=40)
 def test_folds_are_stratified_and_follow_the_ids(counts: list[int], folds: int, seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
     ids = np.random.default_rng(seed).permutation(1000)[: len(labels)]
+    alone = np.bincount(labels)[labels] == 1
+    assume((~alone).sum() >= folds)
     found = folds_of(labels, folds=folds, seed=seed, sample_ids=ids)
-    for members in [found, *(found[labels == label] for label in range(len(counts)))]:
+    np.testing.assert_array_equal(found == -1, alone)
+    for members in [found[~alone], *(found[(labels == label) & ~alone] for label in range(len(counts)))]:
         sizes = np.bincount(members, minlength=folds)
         assert sizes.max() - sizes.min() <= 1
     order = np.random.default_rng(1).permutation(len(labels))
@@ -157,6 +160,20 @@ def test_cross_fitting_finds_wrong_labels_and_goes_on_to_the_same_result(
         np.testing.assert_array_equal(getattr(resumed, name), getattr(whole, name))
     with pytest.raises(CurationError, match="fold 0 is of other samples or another seed"):
         fit(images, labels, resume=resume, seed=1)
+
+
+def test_the_only_sample_of_a_class_is_learned_by_all_and_judged_by_none(
+    separable: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    images, labels, _ = separable
+    labels = np.where(labels == 2, 0, labels)
+    labels[7] = 2
+    told: list[tuple[int, int]] = []
+    whole = fit(images, labels, on_progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (3 * (3 * 120 - 119), 3 * (3 * 120 - 119))
+    assert np.flatnonzero(np.isnan(whole.logits).any(1)).tolist() == [7]
+    assert np.isfinite(whole.area_under_margin).all()
+    assert whole.folds[7] == -1
 
 
 def test_a_label_does_not_reach_its_own_logits(
@@ -193,7 +210,7 @@ def test_progress_may_stop_it(separable: tuple[np.ndarray, np.ndarray, np.ndarra
     ("labels", "changes", "sentence"),
     [
         (np.full(6, 2), {}, "all 6 labels are class 2; take samples of two classes or more"),
-        (np.array([0, 0, 0, 1, 1, 0]), {}, "class 1 has 2 of the samples, too few for 3 folds"),
+        (np.array([0, 0, 1, 2, 3, 4]), {}, "2 of the 6 samples are of a class with others, too few for 3 folds"),
         (np.arange(6) % 2, {"folds": 1}, "2 folds or more, got 1"),
         (np.arange(6) % 2, {"sample_ids": np.arange(5)}, "a sample id for each of 6 labels, got 5"),
         (np.arange(8) % 2, {}, "an image for each of 8 labels, got 6"),

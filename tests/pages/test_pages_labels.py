@@ -115,15 +115,16 @@ def test_before_the_search_it_says_what_it_does_and_costs(cache: Path, submitted
     assert (recipe.label_errors.folds, recipe.label_errors.train.epochs) == (3, 5)
 
 
-def test_a_class_too_small_for_the_folds_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = np.array([0] * 3 + [1] * 297)
+def test_what_cannot_be_checked_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = np.array([1] * 299 + [0])
     monkeypatch.setattr("curation.storage.samples.Samples.labels", property(lambda _: few))
     at = open_labels(w="noisy", d='{"label_errors":null}')
-    assert "Class 0 has 3 of the samples, too few for 4 folds; use fewer folds." in words(at)
-    assert at.button(key="labels-find").disabled
-    at.number_input(key="labels-folds").set_value(3).run()
-    assert not at.error
+    assert "Class 0 has one sample, whose label cannot be checked" in words(at)
     assert not at.button(key="labels-find").disabled
+    few = np.array([0, 0, *range(1, 299)])
+    at.number_input(key="labels-folds").set_value(3).run()
+    assert "2 samples are of a class with others, too few for 3 folds; use fewer folds" in words(at)
+    assert at.button(key="labels-find").disabled
 
 
 def test_a_failed_search_says_why(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from curation.engine import Tell
 from curation.errors import CurationError
 from curation.label_errors import LABEL_SCORES
 from curation.label_errors.base import Evidence
-from curation.label_errors.cross_fit import CrossFit, Fold, fit_fold, folds_of, joined, softmax
+from curation.label_errors.cross_fit import CrossFit, Fold, fit_fold, folds_of, joined, learned_in_all, softmax
 from curation.label_errors.suspects import suspects
 from curation.models.architectures import build
 from curation.pipeline.execution import Execution, Result
@@ -56,14 +56,13 @@ class CheckLabels(Stage):
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``; every finished fold is kept at once.
 
-        Raises: CurationError: a class has fewer samples than folds, too few samples, features and clusters missing.
+        Raises: CurationError: too few samples, features and clusters missing.
         """
         plan = execution.plan
-        check, count = label_errors(plan), len(plan.samples)
-        folds = folds_table(plan, check)
-        whole = check.train.epochs * (check.folds - 1) * count
+        check = label_errors(plan)
+        folds, fold_of = folds_table(plan, check), _fold_of(plan, check)
+        whole = check.train.epochs * learned_in_all(fold_of, check.folds)
         with execution.alone(folds.folder.name, whole):
-            fold_of = _fold_of(plan, check)
             missing = folds.missing(verify=True)
             left = sum(int((fold_of != fold).sum()) for fold in missing) * check.train.epochs
             execution.tasks(
@@ -92,12 +91,12 @@ def folds_table(plan: Plan, check: LabelErrors) -> Shards:
 
 
 def suspects_table(plan: Plan, check: LabelErrors) -> Shards:
-    """Return the table of suspicious labels, one row a sample.
+    """Return the table of suspicious labels, one row a sample; those that could not be checked are its last rows.
 
     Raises: CurationError when folds, features or clusters are missing.
     """
     about = [folds_table(plan, check).digest(), plan.map_table("pca").digest(), plan.features().digest()]
-    versions = [[score.name, score.version] for score in LABEL_SCORES]
+    versions = [[score.name, score.version] for score in LABEL_SCORES] + [["checked", 1]]
     return plan.workspace.label_errors(fingerprint(["suspects", check.neighbors, versions, *about]), 1)
 
 
@@ -122,12 +121,15 @@ def check_fold(plan: Plan, check: LabelErrors, fold: int, tell: Tell) -> int:
 
 
 def held_out_probabilities(plan: Plan, check: LabelErrors) -> np.ndarray:
-    """Return what the network that did not learn a sample says of it, float32 N×K. Raises: CurationError."""
+    """Return what the network that did not learn a sample says of it, float32 N×K; a row of 0: there is none.
+
+    Raises: CurationError.
+    """
     folds = folds_table(plan, check)
-    logits = np.empty((len(plan.samples), len(plan.samples.classes)), dtype=np.float32)
-    for found in (_fold(folds, index) for index in range(folds.count)):
-        logits[found["held_out"]] = found["logits"]
-    return softmax(logits)
+    found = np.zeros((len(plan.samples), len(plan.samples.classes)), dtype=np.float32)
+    for fold in (_fold(folds, index) for index in range(folds.count)):
+        found[fold["held_out"]] = softmax(fold["logits"])
+    return found
 
 
 def _fold_of(plan: Plan, check: LabelErrors) -> np.ndarray:
@@ -142,23 +144,39 @@ def _ranked_from(plan: Plan) -> bool:
 
 def _suspects(plan: Plan, check: LabelErrors, found: CrossFit) -> pd.DataFrame:
     samples = plan.samples
-    features = plan.features().whole_array()
+    rows = np.flatnonzero(found.folds >= 0)
+    features = plan.features().whole_array()[rows]
     near = nearest_neighbors(
         features, count=min(check.neighbors, len(features) - 1), metric="cosine", device=plan.device
     )
     table = suspects(
         Evidence(
-            labels=samples.labels,
-            probabilities=found.probabilities,
+            labels=samples.labels[rows],
+            probabilities=found.probabilities[rows],
             neighbors=near.index,
             distances=near.distance,
-            clusters=plan.map_table("pca").table(0)["cluster"].to_numpy(),
-            area_under_margin=found.area_under_margin,
-            forgetting=found.forgetting,
+            clusters=plan.map_table("pca").table(0)["cluster"].to_numpy()[rows],
+            area_under_margin=found.area_under_margin[rows],
+            forgetting=found.forgetting[rows],
         )
     )
+    table["row"] = rows[table["row"].to_numpy()]
+    table["checked"] = True
+    table = _with_unchecked(table, np.flatnonzero(found.folds < 0), samples.labels)
     table.insert(1, "sample_id", samples.sample_ids[table["row"].to_numpy()])
     return table
+
+
+def _with_unchecked(table: pd.DataFrame, rows: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """Return the table with the samples that could not be checked at its end: nothing speaks against their labels."""
+    if not len(rows):
+        return table
+    told = ("row", "given", "suggested", "confidence", "rank", "checked")
+    least = {name: table[name].min() for name in table if name not in told}
+    ranks = np.arange(len(table) + 1, len(table) + len(rows) + 1)
+    given = {"row": rows, "given": labels[rows], "suggested": labels[rows], "confidence": 0.0, "rank": ranks}
+    last = pd.DataFrame(given | least | {"checked": False})
+    return pd.concat([table, last[table.columns].astype(table.dtypes)], ignore_index=True)
 
 
 def _table(found: Fold, count: int) -> pd.DataFrame:

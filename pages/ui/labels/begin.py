@@ -15,6 +15,9 @@ from pages.ui.prepared import Prepared
 
 STAGES = ("embed", "labels")
 
+SHOWN = 5
+"""Classes named in one sentence."""
+
 
 def draw(prepared: Prepared) -> None:
     """Draw the settings, the cost, the button, and the job once it runs."""
@@ -81,7 +84,7 @@ def _settings(prepared: Prepared) -> LabelErrors | None:
 
 
 def _start(prepared: Prepared, check: LabelErrors, *, busy: bool) -> None:
-    """Draw the cost and the button; where a class is too small for the folds, say so instead."""
+    """Draw the cost and the button; where there are too few samples for the folds, say so instead."""
     search = label_search(prepared.pipeline, check)
     left, middle, right = st.columns(3)
     left.metric("Trainings", search.folds)
@@ -91,11 +94,16 @@ def _start(prepared: Prepared, check: LabelErrors, *, busy: bool) -> None:
         "not measured yet" if search.seconds is None else duration(search.seconds),
         help="From the rate at which this network was trained here before.",
     )
-    if search.smallest:
-        name, count = search.smallest
+    if search.alone:
+        st.info(
+            f"{_classes(search.alone)}, whose label cannot be checked: a network that did not train on it would not "
+            "know its class. All others are checked.",
+            icon=":material/info:",
+        )
+    if search.too_few is not None:
         st.error(
-            f"Class {name} has {count} of the samples, too few for {check.folds} folds; use "
-            f"{'fewer folds' if count > 1 else 'a set where every class has 2 samples or more'}.",
+            f"{search.too_few} samples are of a class with others, too few for {check.folds} folds; use fewer folds, "
+            "or a set with more samples of each class.",
             icon=":material/error:",
         )
     if not busy:
@@ -105,12 +113,20 @@ def _start(prepared: Prepared, check: LabelErrors, *, busy: bool) -> None:
             icon=":material/play_arrow:",
             on_click=_search,
             args=(check,),
-            disabled=search.smallest is not None,
+            disabled=search.too_few is not None,
             key="labels-find",
             help="Runs in the background, also after you close this page; every finished fold is kept.",
         )
         if search.done:
             st.caption(f"{search.done} of {search.folds} folds are done.")
+
+
+def _classes(names: list[str]) -> str:
+    """Return the first of some classes as a subject, and how many more there are."""
+    if len(names) == 1:
+        return f"Class {names[0]} has one sample"
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return f"Classes {', '.join(names[:SHOWN])}{more} have one sample each"
 
 
 def _search(check: LabelErrors) -> None:
