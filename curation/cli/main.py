@@ -194,6 +194,8 @@ def ingest(
         pipeline.workspace.save_revision(recipe.to_yaml())
         skipped = samples.positions[~samples.positions["read"]]
         console.print(f"[bold green]{len(samples):,} images[/] of {_classes_in(samples)} in {folder}", highlight=False)
+        for remark in samples.header.remarks:
+            console.print(f"[yellow]note[/] {escape(remark)}", highlight=False, soft_wrap=True)
         for row in skipped.head(10).itertuples():
             console.print(f"[yellow]skipped[/] {escape(str(row.name))}: {escape(str(row.note))}", soft_wrap=True)
         if len(skipped) > 10:
@@ -202,6 +204,7 @@ def ingest(
             "workspace": str(folder),
             "images": len(samples),
             "classes": samples.classes,
+            "remarks": list(samples.header.remarks),
             "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
         }
         finish(summary, as_json)

@@ -22,10 +22,12 @@ from curation.pipeline import Pipeline
 from curation.plugin import fingerprint
 from curation.progress import Progress, Report
 from curation.readers import READERS, recognize
-from curation.readers.arrays import ArraySource, class_indices, image_shape
+from curation.readers.arrays import ArraySource, image_shape, settle_white
 from curation.readers.base import Reader
+from curation.readers.class_names import are_numbers
 from curation.readers.encoded import EncodedReader
 from curation.readers.files import existing, files_fingerprint
+from curation.readers.labels import read_labels
 from curation.readers.npz import ZipRows
 from curation.recipe import Recipe, Source, Variants
 from curation.storage.workspace import Workspace
@@ -55,14 +57,17 @@ class NpzPart(Reader):
         path, names = existing(self.path, "file"), [f"{what}_{self.arrays}" for what in ("images", "labels")]
         images, labels = (ZipRows(path, name) for name in names)
         values = labels(0, labels.shape[0] if labels.shape else 0)
-        indices, classes = class_indices(values, images=images.shape[0], where=f"{path}: {names[1]}")
+        found = read_labels(values, images=images.shape[0], where=f"{path}: {names[1]}")
+        where = f"{path}: {names[0]}"
+        shape = image_shape(images.shape, images.dtype, where=where)
         return ArraySource(
             rows=images,
-            labels=indices,
-            classes=[str(index) for index in range(classes)],
-            shape=image_shape(images.shape, images.dtype, where=f"{path}: {names[0]}"),
+            labels=found.indices,
+            classes=found.classes,
+            shape=shape,
             name=f"{path.name} {names[0]} row",
             fingerprint=files_fingerprint([(path.name, path.stat())]),
+            white=settle_white(images, images.shape, images.dtype, asked=None, where=where).level,
         )
 
 
@@ -150,10 +155,11 @@ class OwnSuite:
         """Return a reader that makes of encoded images what the recipe's makes of the training images."""
         if not isinstance(reader, EncodedReader):
             return reader
-        own = self.recipe.source.reader
-        side_px = own.side_px if isinstance(own, EncodedReader) else None
-        channels = "gray" if self.train.samples.shape[2] == 1 else "rgb"
-        return reader.model_copy(update={"side_px": side_px, "channels": channels})
+        header = self.train.samples.header
+        height, width, channels = header.shape
+        side_px = height if height == width else None
+        alike = {"side_px": side_px, "channels": "gray" if channels == 1 else "rgb", "white_level": header.white_level}
+        return reader.model_copy(update=alike)
 
 
 def _instead(report: Report, progress: Progress, _: Progress) -> None:
@@ -232,9 +238,9 @@ def _opened(reader: Reader) -> tuple[Reader, Any]:
 
 
 def _classes(names: list[str], wanted: list[str], *, where: str) -> np.ndarray:
-    """Return the index among the training classes of each class, int64; classes without names are in their order."""
-    if names == [str(index) for index in range(len(names))] and len(names) <= len(wanted):
-        return np.arange(len(names))
+    """Return the index among the training classes of each class, int64; numbers that are no names are indices."""
+    if not set(names) <= set(wanted) and are_numbers(names) and max(map(int, names)) < len(wanted):
+        return np.array([int(name) for name in names])
     unknown = [name for name in names if name not in wanted]
     if unknown:
         raise CurationError(

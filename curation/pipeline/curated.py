@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from curation.errors import warn_of_unchanged
+from curation.errors import CurationError, warn_of_unchanged
 from curation.exporters.base import CuratedSet
 from curation.models.prediction import predict
 from curation.pipeline.carried import carried, carried_recipe, stability_of
@@ -26,7 +26,8 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
     manifest["label"] = selected.labels
     manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]
-    manifest["weight"] = np.float32(1)
+    own = samples.weights
+    manifest["weight"] = np.float32(1) if own is None else own[samples.rows(chosen["sample_id"].to_numpy())]
     coverage = None
     cover = Cover()
     if cover.asked(recipe):
@@ -86,6 +87,8 @@ def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarr
     mode, k = plan.recipe.labels.mode, len(plan.samples.classes)
     if mode == "hard":
         return None
+    if mode == "source":
+        return _own_soft_labels(plan, pool, selected)
     if mode == "smoothed":
         share = plan.recipe.labels.smoothing
         return np.eye(k, dtype=np.float32)[selected.labels] * np.float32(1 - share) + np.float32(share / k)
@@ -97,3 +100,17 @@ def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarr
         for at in range(0, len(rows), 1024)
     ]
     return np.concatenate(parts)[owners]
+
+
+def _own_soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarray:
+    """Return the source's soft labels; one-hot where the recipe relabels. Raises: CurationError: it has none."""
+    samples = plan.samples
+    if samples.soft_labels is None:
+        raise CurationError(
+            "labels.mode is source, but the source has no soft labels; use hard, smoothed or goal_model"
+        )
+    rows = samples.rows(pool["sample_id"].to_numpy()[selected.rows])
+    soft = samples.soft_labels[rows]
+    relabeled = selected.labels != samples.labels[rows]
+    soft[relabeled] = np.eye(len(samples.classes), dtype=np.float32)[selected.labels[relabeled]]
+    return soft

@@ -35,7 +35,9 @@ class Chunk:
 
     images: uint8 N×H×W×C, C = 1 or 3; labels: int64 N in [0, K); sample_ids: int64 N, rising; names: N strings
     (file name or row), each once in the source, by which people find the sample; skipped: what is missing and why;
-    notes: by sample_id, how a sample was changed in a way that a person would not expect ("first of 12 frames").
+    notes: by sample_id, how a sample was changed where a person would not expect it ("first of 12 frames");
+    soft_labels: float32 N×K, rows sum to 1, where the source has them; weights: float32 N, how much each sample
+    counts in training, likewise.
     """
 
     images: np.ndarray
@@ -44,6 +46,8 @@ class Chunk:
     names: list[str]
     skipped: list[Skipped] = field(default_factory=list)
     notes: dict[int, str] = field(default_factory=dict)
+    soft_labels: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         count = len(self.names)
@@ -69,7 +73,8 @@ class Source(ABC):
     """Changes when the source's files change (names, sizes, modification times, or contents where cheap)."""
     labels: Sequence[int] | np.ndarray | None = None
     """The label of every position, −1 where it has none, if they are known before any pixel is read; else None."""
-
+    white_level: float | None = None
+    """The pixel value that is white, where it is not 255 in bytes or 1 in floats."""
     layout: str = "one table"
     """How the source is laid out: "a folder a class, no splits"."""
     labels_are: str = "numbers of classes"

@@ -14,10 +14,11 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
-from curation.readers.arrays import ArraySource, class_indices
+from curation.readers.arrays import ArraySource
 from curation.readers.base import Reader, choose_split
 from curation.readers.download import DATA_FOLDER, download
 from curation.readers.files import existing, files_fingerprint, reading
+from curation.readers.labels import read_labels
 
 _LARGEST_BATCH_BYTES = 256 << 20
 
@@ -147,10 +148,8 @@ def _load(batches: _Batches) -> tuple[np.ndarray, np.ndarray, list[str]]:
             )
         images.append(pixels.reshape(-1, 3, 32, 32))
         labels += batch_labels
-    indices, highest = class_indices(np.array(labels), images=len(labels), where=f"{batches.path}: labels")
-    if highest > len(classes):
-        raise CurationError(f"{batches.path} has label {highest - 1}, out of range for {len(classes)} classes")
-    return np.concatenate(images), indices, classes
+    found = read_labels(np.array(labels), images=len(labels), where=f"{batches.path}: labels", names=classes)
+    return np.concatenate(images), found.indices, found.classes
 
 
 def _contents(batches: _Batches) -> dict[str, dict[str, Any]]:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from curation.errors import CurationError
 from curation.readers.base import Chunk, Reader, Skipped, Source
-from curation.readers.pixels import Unreadable, decode
+from curation.readers.pixels import MOST_MEGAPIXELS, Looked, Unreadable, Whites, decode, look
+from curation.readers.survey import Survey
+from curation.readers.white_level import white_level_field
 
 SMALLEST_SIDE_PX, LARGEST_AUTOMATIC_SIDE_PX = 8, 224
-PROBES = 1000
-_PROBED = 32
+_FIRST, _AT_ONCE = 8, 256
+"""Images looked at together: few at first, for they may tell what is white."""
+_KEPT_SURVEYS = 16
+_SURVEYS: dict[tuple[str, int, float, bool], Survey] = {}
+"""What was seen lately, by the source's fingerprint: a source is opened again and again."""
 
 
 @dataclass(frozen=True)
@@ -43,41 +48,70 @@ class EncodedReader(Reader):
         None,
         ge=SMALLEST_SIDE_PX,
         le=1024,
-        description="height and width; None: the first readable image's shorter side, at most 224",
+        description="height and width; None: the median of the images' shorter sides, at most 224",
     )
     channels: Literal["auto", "gray", "rgb"] = Field(
-        "auto", description="auto: gray when the images sampled at opening (up to 32) are all gray, else rgb"
+        "auto", description="auto: gray when all images are gray, else rgb"
+    )
+    white_level: float | None = white_level_field()
+    most_megapixels: float = Field(
+        MOST_MEGAPIXELS, gt=0, description="larger images are skipped, for a small file may claim any size"
     )
 
 
 class EncodedSource(Source):
     """Decodes what ``encoded`` yields; a sample that cannot be decoded is skipped."""
 
+    whites: Whites
+    """What is white among images of each kind of pixels."""
+    most_megapixels: float
+
     @abstractmethod
     def encoded(self, start: int, stop: int) -> Iterator[Encoded | Skipped]:
         """Yield the samples at positions start … stop − 1, in order."""
 
-    def settle(self, reader: EncodedReader, probes: Iterable[int], *, where: str) -> None:
-        """Fix ``shape`` from the reader's fields and the first readable images among the positions ``probes``.
+    def settle(self, reader: EncodedReader, *, where: str, like: EncodedSource | None = None) -> None:
+        """Fix ``shape`` and what is white from the reader's fields and a look at every image.
 
-        Raises: CurationError when none of them can be read.
+        Args: like: the split train, where this is another one: both are read alike.
+        Raises: CurationError when none of them can be read, or it cannot be told what is white.
         """
-        side, seen, color, problem = reader.side_px, 0, False, "it is empty"
-        with _pillow_speaks_up():
-            for position in probes:
-                (result,) = (_decode(sample, side, None) for sample in self.encoded(position, position + 1))
-                if isinstance(result, Skipped):
-                    problem = f"for example, {result.name}: {result.reason}"
-                    continue
-                height, width, channels = result.image.shape
-                side = side or min(max(min(height, width), SMALLEST_SIDE_PX), LARGEST_AUTOMATIC_SIDE_PX)
-                color |= channels == 3
-                seen += 1
-                if seen == (_PROBED if reader.channels == "auto" else 1):
-                    break
-        if side is None or not seen:
-            raise CurationError(f"no image in {where} could be read; {problem}; put readable images there")
-        self.shape = (side, side, 3 if reader.channels == "rgb" or (reader.channels == "auto" and color) else 1)
+        self.most_megapixels = reader.most_megapixels
+        if like is not None:
+            self.shape, self.whites, self.white_level = like.shape, like.whites, like.white_level
+            return
+        found = self._survey(reader)
+        if not found.images:
+            raise CurationError(f"no image in {where} could be read; {found.problem}; put readable images there")
+        side = reader.side_px or min(max(found.usual_side, SMALLEST_SIDE_PX), LARGEST_AUTOMATIC_SIDE_PX)
+        rgb = reader.channels == "rgb" or (reader.channels == "auto" and found.color > 0)
+        self.shape = (side, side, 3 if rgb else 1)
+        self.whites, remarks = found.whites(reader.white_level, where=where)
+        own = [level for level in self.whites.values() if level not in (None, 255, 1)]
+        self.white_level = reader.white_level or (own[0] if own else None)
+        self.remarks = (*self.remarks, *found.remarks(side, rgb=rgb), *remarks)
+
+    def _survey(self, reader: EncodedReader) -> Survey:
+        """Look at every image: at its header, and at its pixels while it is in doubt what is white."""
+        key = (self.fingerprint, len(self), reader.most_megapixels, reader.white_level is None)
+        if key in _SURVEYS:
+            return _SURVEYS[key]
+        found, start = Survey(), 0
+        with _quiet_pillow(), _threads() as threads:
+            while start < len(self):
+                stop = min(len(self), start + (_AT_ONCE if start else _FIRST))
+                at_pixels = found.open_kinds if reader.white_level is None else frozenset()
+                task = partial(_look, most_megapixels=reader.most_megapixels, at_pixels=at_pixels)
+                for looked in threads.map(task, list(self.encoded(start, stop))):
+                    if isinstance(looked, Skipped):
+                        found.problem = f"for example, {looked.name}: {looked.reason}"
+                    else:
+                        found.add(looked)
+                start = stop
+        while len(_SURVEYS) >= _KEPT_SURVEYS:
+            _SURVEYS.pop(next(iter(_SURVEYS)))
+        _SURVEYS[key] = found
+        return found
 
     def read(self, start: int, stop: int) -> Chunk:
         """Return the samples at positions start … stop − 1; see ``Source.read``."""
@@ -88,8 +122,11 @@ class EncodedSource(Source):
         skipped: list[Skipped] = []
         notes: dict[int, str] = {}
         side_px, _, channels = self.shape
-        with _pillow_speaks_up(), ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
-            for result in threads.map(lambda sample: _decode(sample, side_px, channels), samples):
+        task = partial(
+            _decode, side_px=side_px, channels=channels, whites=self.whites, most_megapixels=self.most_megapixels
+        )
+        with _quiet_pillow(), _threads() as threads:
+            for result in threads.map(task, samples):
                 if isinstance(result, Skipped):
                     skipped.append(result)
                     continue
@@ -113,26 +150,36 @@ class _Decoded(NamedTuple):
     notes: list[str]
 
 
-def _decode(sample: Encoded | Skipped, side_px: int | None, channels: int | None) -> _Decoded | Skipped:
+def _decode(
+    sample: Encoded | Skipped, *, side_px: int, channels: int, whites: Whites, most_megapixels: float
+) -> _Decoded | Skipped:
     if isinstance(sample, Skipped):
         return sample
     try:
-        image, notes = decode(sample.content, side_px=side_px, channels=channels)
+        image, notes = decode(
+            sample.content, side_px=side_px, channels=channels, whites=whites, most_megapixels=most_megapixels
+        )
     except Unreadable as error:
         return Skipped(sample.sample_id, sample.name, str(error))
     return _Decoded(sample, image, [sample.note, *notes] if sample.note else notes)
 
 
+def _look(sample: Encoded | Skipped, *, most_megapixels: float, at_pixels: frozenset[str]) -> Looked | Skipped:
+    if isinstance(sample, Skipped):
+        return sample
+    try:
+        return look(sample.content, most_megapixels=most_megapixels, at_pixels=at_pixels)
+    except Unreadable as error:
+        return Skipped(sample.sample_id, sample.name, str(error))
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, 8))
+
+
 @contextmanager
-def _pillow_speaks_up() -> Iterator[None]:
-    """Make an oversized image an error and keep Pillow's other warnings out of people's terminals."""
+def _quiet_pillow() -> Iterator[None]:
+    """Keep Pillow's warnings out of people's terminals."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
-
-
-def spread(count: int) -> list[int]:
-    """Positions to probe: 0 first, then evenly all over the source (steps of the golden ratio), then the first ones."""
-    golden = (int(i * 0.6180339887498949 % 1 * count) for i in range(PROBES))
-    return list(dict.fromkeys([*golden, *range(min(count, PROBES))]))

@@ -13,10 +13,11 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
-from curation.readers.arrays import ArraySource, class_indices
+from curation.readers.arrays import ArraySource
 from curation.readers.base import Reader, choose_split
 from curation.readers.download import DATA_FOLDER, download
 from curation.readers.files import existing, files_fingerprint
+from curation.readers.labels import read_labels
 
 _SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 _PREFIXES = {"train": "train", "test": "t10k"}
@@ -48,13 +49,11 @@ class FashionMnist(Reader):
         images, labels = self._files(split)
         stamp = files_fingerprint((file.name, file.stat()) for file in (images, labels))
         pixels, names = _idx(images, 3, stamp), _idx(labels, 1, stamp)
-        indices, highest = class_indices(names, images=len(pixels), where=str(labels))
-        if highest > len(CLASSES):
-            raise CurationError(f"{labels} has label {highest - 1}, out of range for {len(CLASSES)} classes")
+        found = read_labels(names, images=len(pixels), where=str(labels), names=CLASSES)
         return ArraySource(
             rows=partial(_rows, images, stamp),
-            labels=indices,
-            classes=list(CLASSES),
+            labels=found.indices,
+            classes=found.classes,
             shape=(pixels.shape[1], pixels.shape[2], 1),
             name=f"fashion_mnist {split}",
             fingerprint=stamp,

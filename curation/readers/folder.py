@@ -12,26 +12,29 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
-from curation.readers.arrays import check_two_classes
 from curation.readers.base import Skipped, choose_split
-from curation.readers.encoded import Encoded, EncodedReader, EncodedSource, spread
+from curation.readers.class_names import class_names, number_order_remark, ordered, shown
+from curation.readers.encoded import Encoded, EncodedReader, EncodedSource
 from curation.readers.files import existing, files_fingerprint
-from curation.readers.layout import Choice, layout_of
-from curation.readers.listing import listed
+from curation.readers.labels import check_two_classes
+from curation.readers.layout import Choice, Part, layout_of
+from curation.readers.listing import File, listed
 
 
 class Folder(EncodedReader):
     """Images in one sub-folder a class, at any depth below it; also inside ``train/`` and ``test/`` (or ``val/``).
 
     Splits are told by their names, however they are spelled (``Training``, ``seg_test``, ``valid``), also inside the
-    classes. Classes and files are sorted by name, as in torchvision's ImageFolder. Every file is a
-    sample: one that is not an image is skipped and listed; hidden files and what systems leave behind (``Thumbs.db``,
-    ``@eaDir``) are ignored.
+    classes. Classes and files are sorted by name, as in torchvision's ImageFolder, but for classes whose names are all
+    numbers: 2 goes before 10. A class folder without images is a class without images. Every file is a sample: one that
+    is not an image is skipped and listed; hidden files and what systems leave behind (``Thumbs.db``, ``@eaDir``) are
+    ignored.
     Files of a class whose names differ only in case or suffix (``a.png``, ``a.PNG``, ``a.jpg``) are all kept and noted.
     """
 
     name: ClassVar[str] = "folder"
     title: ClassVar[str] = "Image folder"
+    version: ClassVar[int] = 2
 
     path: str = Field(min_length=1, description="the folder that holds one sub-folder a class, or train/ and test/")
 
@@ -53,23 +56,25 @@ class Folder(EncodedReader):
         split = choose_split(self.split, layout.parts, where=str(root))
         part = layout.parts[split]
         # Labels of all splits are counted by the classes of one.
-        first = next(layout.parts[name] for name in ("train", "val", "test") if name in layout.parts)
-        classes, present = list(first.classes), list(part.classes)
-        if unknown := [name for name in present if name not in classes]:
-            raise CurationError(
-                f"{root / part.called} has a class {unknown[0]!r} that {root / first.called} does not have; add it "
-                "there or remove it here"
-            )
+        reference = next(name for name in ("train", "val", "test") if name in layout.parts)
+        first = layout.parts[reference]
         where = str(root / part.called)
-        check_two_classes(present, where=where)
+        files = _by_class(part, where)
+        classes = ordered(_by_class(first, str(root / first.called)))
+        if unknown := [name for name in files if name not in classes]:
+            raise CurationError(
+                f"{where} has a class {unknown[0]!r} that {root / first.called} does not have, which has: "
+                f"{', '.join(classes[:20])}; give the class the same name in both"
+            )
+        check_two_classes([name for name in classes if files.get(name)], where=where)
         source = FolderSource(root, classes)
-        source.layout, source.remarks = layout.words, layout.remarks
-        for name, files in part.classes.items():
-            if not files:
-                raise CurationError(f"class folder {where}/{name} has no files; add images or remove the folder")
-            source.add(classes.index(name), [file.path for file in files])
-        source.fingerprint = files_fingerprint((file.path, file) for files in part.classes.values() for file in files)
-        source.settle(self, spread(len(source)), where=where)
+        for label, name in enumerate(classes):
+            source.add(label, [file.path for file in files.get(name, [])])
+        empty = [name for name, some in files.items() if not some]
+        source.layout, source.remarks = layout.words, (*layout.remarks, *_remarks(classes, empty))
+        source.fingerprint = files_fingerprint((file.path, file) for some in part.classes.values() for file in some)
+        train = None if split == reference else self.model_copy(update={"split": reference}).open()
+        source.settle(self, where=where, like=train)
         return source
 
 
@@ -91,7 +96,7 @@ class FolderSource(EncodedSource):
         for file in files:
             twin = first.setdefault(os.path.splitext(file)[0].casefold(), file)  # noqa: PTH122 a path would be slow
             if twin != file:
-                self.notes[len(self.files)] = f"has the same name as {twin} except for case or suffix"
+                self.notes[len(self.files)] = f"has the same name as {shown(twin)} except for case or suffix"
             self.files.append(file)
             self.labels.append(label)
 
@@ -105,5 +110,16 @@ class FolderSource(EncodedSource):
     def encoded(self, start: int, stop: int) -> Iterator[Encoded | Skipped]:
         """Yield the files at positions start … stop − 1; see ``EncodedSource.encoded``."""
         for i in range(start, stop):
-            name = self.files[i].encode("utf-8", "backslashreplace").decode()
-            yield Encoded(i, name, self.labels[i], self.folder / self.files[i], self.notes.get(i, ""))
+            yield Encoded(i, shown(self.files[i]), self.labels[i], self.folder / self.files[i], self.notes.get(i, ""))
+
+
+def _by_class(part: Part, where: str) -> dict[str, list[File]]:
+    """Return the files of each class by its name as it is shown. Raises: CurationError naming two that are the same."""
+    return dict(zip(class_names(list(part.classes), where=where), part.classes.values(), strict=True))
+
+
+def _remarks(classes: list[str], empty: list[str]) -> Iterator[str]:
+    for name in empty:
+        yield f"the folder of class {name!r} has no image: it is kept as a class without images"
+    if remark := number_order_remark(classes):
+        yield remark

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,24 +10,29 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
-from curation.readers.arrays import ArraySource, as_pixels, class_indices, image_shape
+from curation.readers.arrays import ArraySource, open_split
 from curation.readers.base import Reader, choose_split
 from curation.readers.files import existing, files_fingerprint, reading
 from curation.readers.splits import arrays_by_split
+from curation.readers.white_level import white_level_field
+
+_NAMES = "classes.json"
 
 
 class NpyFolder(Reader):
-    """Images N×H×W(×C) in data.npy; labels in label.npy, integers N or rows N×K, of which the largest counts.
+    """Images N×H×W(×C) in data.npy; labels in label.npy, integers or text N, or soft labels N×K.
 
-    The format in which curated sets are exported: uint8 pixels, or floats in [0, 1], which are multiplied by 255.
+    Pixels are integers or floats, scaled so that white is 255. Class names are in classes.json, where it is there.
     """
 
     name: ClassVar[str] = "npy_folder"
     title: ClassVar[str] = "Folder of data.npy and label.npy"
+    version: ClassVar[int] = 2
 
     path: str = Field(
         min_length=1, description="the folder that holds data.npy and label.npy, or x_train.npy, y_train.npy, …"
     )
+    white_level: float | None = white_level_field()
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
@@ -45,29 +50,53 @@ class NpyFolder(Reader):
                 f"{folder} has no images with labels; expected data.npy and label.npy, or x_train.npy, y_train.npy and "
                 f"so on, but it has: {there}"
             )
-        arrays = pairs[choose_split(self.split, pairs, where=str(folder))]
-        data, label = (existing(folder / f"{array}.npy", "file") for array in arrays)
-        images = _mapped(data)
-        shape = image_shape(images.shape, images.dtype, where=str(data))
-        labels, classes = class_indices(_mapped(label), images=len(images), where=str(label))
-        as_pixels(images[:1], row=f"{data} row {{}}")
-        return ArraySource(
-            rows=partial(_rows, data),
-            labels=labels,
-            classes=[str(index) for index in range(classes)],
-            shape=shape,
-            name=f"{data.name} row",
-            fingerprint=files_fingerprint((file.name, file.stat()) for file in (data, label)),
+        split = choose_split(self.split, pairs, where=str(folder))
+        files = [existing(folder / f"{array}.npy", "file") for array in pairs[split]]
+        names = folder / _NAMES
+        return open_split(
+            split,
+            pairs,
+            rows=lambda array: NpyRows(folder / f"{array}.npy"),
+            names=_class_names(names),
+            white_level=self.white_level,
+            where=lambda array: str(folder / f"{array}.npy"),
+            name=lambda array: f"{array}.npy row",
+            fingerprint=files_fingerprint(
+                (file.name, file.stat()) for file in (*files, *([names] if names.is_file() else []))
+            ),
         )
+
+
+class NpyRows:
+    """Rows of an array in a file, copied out of a map that is dropped at once: no page of the file stays ours."""
+
+    def __init__(self, file: Path) -> None:
+        """Raises: CurationError when the file is not a whole array."""
+        self.file = file
+        mapped = _mapped(file)
+        self.shape, self.dtype = mapped.shape, mapped.dtype
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        """Return the rows start … stop − 1. Raises: CurationError."""
+        return np.array(_mapped(self.file)[start:stop])
 
 
 def _arrays(folder: Path) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.npy"))
 
 
-def _rows(file: Path, start: int, stop: int) -> np.ndarray:
-    """Copy rows out of a map that is dropped at once, so that no page of the file stays counted as ours."""
-    return np.array(_mapped(file)[start:stop])
+def _class_names(file: Path) -> list[str] | None:
+    """Return the names in a list in a JSON file, None where there is no file. Raises: CurationError."""
+    if not file.is_file():
+        return None
+    with reading(file):
+        try:
+            names = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CurationError(f"{file} is not a JSON list of class names; repair it or take it away")
+    return names
 
 
 def _mapped(file: Path) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -12,23 +13,28 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
-from curation.readers.arrays import ArraySource, as_pixels, class_indices, image_shape
+from curation.readers.arrays import ArraySource, open_split
 from curation.readers.base import Reader, choose_split
 from curation.readers.files import existing, files_fingerprint
 from curation.readers.splits import arrays_by_split
+from curation.readers.white_level import white_level_field
+
+_NAMES = ("class_names", "classes", "label_names", "target_names")
 
 
 class Npz(Reader):
     """Arrays ``images`` and ``labels`` (or x and y, data and label), upper or lower case, in one .npz.
 
     Splits are ``x_train``, ``y_train``, ``x_test``, … or ``train_images``, ``train_labels``, …; optional class names
-    are an array of text, ``classes``. Pixels are uint8, or floats in [0, 1], which are multiplied by 255.
+    are an array of text, ``class_names`` or ``classes``. Pixels are integers or floats, scaled so that white is 255.
     """
 
     name: ClassVar[str] = "npz"
     title: ClassVar[str] = "NumPy archive (.npz)"
+    version: ClassVar[int] = 2
 
     path: str = Field(min_length=1, description="the .npz file")
+    white_level: float | None = white_level_field()
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
@@ -43,21 +49,15 @@ class Npz(Reader):
         if not pairs:
             held = f"it holds {', '.join(members)}" if members else "it holds no array"
             raise CurationError(f"{path} has no arrays named images and labels (or x and y); {held}: rename them")
-        images, labels = pairs[choose_split(self.split, pairs, where=str(path))]
-        pixels = ZipRows(path, images)
-        shape = image_shape(pixels.shape, pixels.dtype, where=f"{path}: {images}")
-        label_rows = ZipRows(path, labels)
-        values = label_rows(0, label_rows.shape[0] if label_rows.shape else 0)
-        indices, highest = class_indices(values, images=pixels.shape[0], where=f"{path}: {labels}")
-        as_pixels(pixels(0, 1).reshape(1, *shape), row=f"{path}: {images} row {{}}")
-        stat = path.stat()
-        return ArraySource(
-            rows=pixels,
-            labels=indices,
-            classes=_classes(path, members, pairs, highest),
-            shape=shape,
-            name=f"{path.name} {images} row",
-            fingerprint=files_fingerprint([(path.name, stat)]),
+        return open_split(
+            choose_split(self.split, pairs, where=str(path)),
+            pairs,
+            rows=partial(ZipRows, path),
+            names=_class_names(path, members),
+            white_level=self.white_level,
+            where=lambda array: f"{path}: {array}",
+            name=lambda array: f"{path.name} {array} row",
+            fingerprint=files_fingerprint([(path.name, path.stat())]),
         )
 
 
@@ -77,7 +77,8 @@ class ZipRows:
         except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
             raise self._damaged(error) from None
         if self.dtype.hasobject:
-            raise CurationError(f"{path}: {array} holds Python objects, which are never loaded; save a plain array")
+            kind = f"a plain array ({array}.astype(str) for text)"
+            raise CurationError(f"{path}: {array} holds Python objects, which are never loaded; save {kind}")
         if by_column and len(self.shape) > 1:
             raise CurationError(
                 f"{path}: {array} is stored column by column, so it cannot be streamed; save np.ascontiguousarray of it"
@@ -115,20 +116,22 @@ def _members(path: Path) -> list[str]:
         raise CurationError(f"{path} is not a complete .npz ({error}); download or save it again") from None
 
 
-def _classes(path: Path, members: list[str], pairs: dict[str, tuple[str, str]], highest: int) -> list[str]:
-    """Names from the array ``classes``, else numbers up to the highest label of any split."""
+def _class_names(path: Path, members: list[str]) -> list[str] | None:
+    """Return the names in the archive. Raises: CurationError: no list of text, or two lists that differ."""
     by_name = {name.lower(): name for name in members}
-    if "classes" in by_name:
-        rows = ZipRows(path, by_name["classes"])
-        names = [str(name) for name in rows(0, rows.shape[0])] if rows.shape and rows.dtype.kind == "U" else []
-        if len(names) < highest or len(set(names)) != len(names):
+    lists: dict[str, list[str]] = {}
+    for array in (by_name[name] for name in _NAMES if name in by_name):
+        rows = ZipRows(path, array)
+        names = rows(0, rows.shape[0]) if rows.shape else np.zeros(())
+        if names.ndim != 1 or names.dtype.kind not in "US":
+            spelled = "×".join(map(str, names.shape))
             raise CurationError(
-                f"{path}: classes must be an array of at least {highest} different strings, one for each label"
+                f"{path}: {array} is {names.dtype} {spelled}; expected the class names, an array of text"
             )
-        return names
-    for _, labels in pairs.values():
-        rows = ZipRows(path, labels)
-        values = rows(0, rows.shape[0]) if rows.shape else np.zeros(0)
-        if values.dtype.kind in "iu" and values.size == len(values) and len(values) and values.max() < 100_000:
-            highest = max(highest, int(values.max()) + 1)
-    return [str(index) for index in range(highest)]
+        lists[array] = [
+            one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else str(one) for one in names
+        ]
+    if len({tuple(names) for names in lists.values()}) > 1:
+        told = "; ".join(f"{array}: {', '.join(names[:4])} …" for array, names in lists.items())
+        raise CurationError(f"{path} names its classes twice, and differently ({told}); keep one of the arrays")
+    return next(iter(lists.values()), None)

@@ -3,68 +3,142 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from curation.readers.white_level import UnclearWhite, number, outside, to_bytes, white_of
+
+MOST_MEGAPIXELS = 90.0
+"""Larger images are refused unless asked for: a small file may claim any size."""
+
+Whites = Mapping[str, float | None]
+"""What is white among images of each kind of pixels (``kind_of``); None: it is unknown."""
 
 _DRAFT = 2
 """JPEGs are decoded at the smallest of their built-in scales that is at least this many times the size wanted."""
+_LARGE_PIXELS = 30_000_000
+"""Images of more pixels are decoded one at a time."""
+_GRAY = ("1", "L", "LA", "La", "I", "F")
+_COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")
+_ORIENTATION, _PHOTOMETRIC = 0x0112, 262
+_FEW_LEVELS = 64
+
+_limit, _large = Lock(), Lock()
 
 
 class Unreadable(Exception):
     """Why one image cannot be used, as a clause: "it is empty"."""
 
 
-def decode(content: bytes | Path, *, side_px: int | None, channels: int | None) -> tuple[np.ndarray, list[str]]:
+class Looked(NamedTuple):
+    """What an image is, in its own size. color: else gray; kind: of its pixels; brightest: None: not looked at."""
+
+    size: tuple[int, int]
+    color: bool
+    kind: str
+    brightest: float | None
+
+
+def look(content: bytes | Path, *, most_megapixels: float, at_pixels: frozenset[str]) -> Looked:
+    """Return what an image is, from its header, and how bright it is where its kind is in ``at_pixels``.
+
+    Raises: Unreadable with the reason.
+    """
+    with _opened(content, most_megapixels) as (image, data):
+        kind = _kind(image)
+        brightest = None
+        if kind in at_pixels:
+            own = _own_pixels(image, data)
+            finite = own[np.isfinite(own)] if own.dtype.kind == "f" else own
+            brightest = float(finite.max(initial=0))
+        return Looked(image.size, _is_color(image), kind, brightest)
+
+
+def decode(
+    content: bytes | Path,
+    *,
+    side_px: int | None,
+    channels: int | None,
+    whites: Whites | None = None,
+    most_megapixels: float = MOST_MEGAPIXELS,
+) -> tuple[np.ndarray, list[str]]:
     """Decode an image, turn it upright (EXIF) and bring it to a size and number of channels.
 
-    Alpha is composited on white; palettes, CMYK and the like become RGB; 16 bits are scaled to 8, floats in [0, 1] to
-    0 … 255; the first frame of an animation is used. An image that is not ``side_px`` square is cropped to its
-    centered square and resized with antialiasing (bicubic).
+    Alpha is composited on white; palettes, CMYK and the like become RGB; 16 and 32 bits and floats are scaled to 8
+    bits; the first frame of an animation is used. An image that is not ``side_px`` square is cropped to its centered
+    square and resized with antialiasing (bicubic).
 
     Args:
         content: the encoded bytes, or the file that holds them.
         side_px: height and width wanted; None: the image's own.
         channels: 1 gray, 3 RGB; None: the image's own.
+        whites: what is white, for the kinds of pixels that its set has; None: by this image alone.
+        most_megapixels: larger images are refused.
 
     Returns: uint8 H×W×C, and a note for each change that a person would not expect.
     Raises: Unreadable with the reason.
     """
     notes: list[str] = []
+    with _opened(content, most_megapixels) as (image, data):
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            notes.append(f"first of {frames} frames")
+            image.seek(0)
+        size, orientation = image.size, _orientation(image)
+        if side_px:
+            image.draft(None, (_DRAFT * side_px, _DRAFT * side_px))
+        upright = _upright(_eight_bits(image, data, whites, notes), orientation)
+        picture = _channels(upright, channels, notes)
+        if side_px and picture.size != (side_px, side_px):
+            if min(size) < side_px:
+                notes.append(f"enlarged from {size[0]}×{size[1]}")
+            picture = ImageOps.fit(picture, (side_px, side_px), method=Image.Resampling.BICUBIC)
+        array = np.asarray(picture)
+    return array.reshape(*array.shape[:2], -1), notes
+
+
+@contextmanager
+def _opened(content: bytes | Path, most_megapixels: float) -> Iterator[tuple[Image.Image, bytes]]:
+    """Open an image; whatever goes wrong with it inside the block becomes ``Unreadable``."""
     data = _bytes(content) if isinstance(content, Path) else content
     if not data:
         raise Unreadable("it is empty (0 bytes)")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if (frames := getattr(image, "n_frames", 1)) > 1:
-                notes.append(f"first of {frames} frames")
-                image.seek(0)
-            sixteen_bits = any(";16" in str(tile) for tile in image.tile)
-            size = image.size
-            if side_px:
-                image.draft(None, (_DRAFT * side_px, _DRAFT * side_px))
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode == "F" or upright.mode.startswith("I"):
-                upright = _eight_bits(upright)
-                notes.append("16 bits or floats scaled to 8 bits")
-            elif sixteen_bits:
-                notes.append("16 bits a channel scaled to 8 bits")
-            picture = _channels(upright, channels, notes)
-            if side_px and picture.size != (side_px, side_px):
-                if min(size) < side_px:
-                    notes.append(f"enlarged from {size[0]}×{size[1]}")
-                picture = ImageOps.fit(picture, (side_px, side_px), method=Image.Resampling.BICUBIC)
-            array = np.asarray(picture)
+        with _without_limit(data) as image:
+            pixels = image.width * image.height
+            if pixels > most_megapixels * 1e6:
+                raise Unreadable(
+                    f"it claims to have {image.width:,}×{image.height:,} pixels, more than {most_megapixels:g} "
+                    f"megapixels; if it is genuine, set most_megapixels to {pixels / 1e6:.0f} or more"
+                )
+            if not image.mode.startswith("I;") and image.mode not in _GRAY + _COLOR:
+                raise Unreadable(f"its color space is {image.mode}, which is not read; save it as RGB")
+            if pixels > _LARGE_PIXELS:
+                with _large:
+                    yield image, data
+            else:
+                yield image, data
     except Unreadable:
         raise
     except UnidentifiedImageError:
         raise Unreadable("it is not an image in a known format") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unreadable(f"it claims to have more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels") from None
     except Exception as error:  # decoders raise nearly anything on a broken file
         raise Unreadable(f"it is damaged ({str(error) or type(error).__name__})") from None
-    return array.reshape(*array.shape[:2], -1), notes
+
+
+def _without_limit(data: bytes) -> ImageFile.ImageFile:
+    """Read the header of an image of any size; Pillow's limit holds for the whole process, ours for one source."""
+    with _limit:
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(data))
+        finally:
+            Image.MAX_IMAGE_PIXELS = usual
 
 
 def _bytes(file: Path) -> bytes:
@@ -76,13 +150,113 @@ def _bytes(file: Path) -> bytes:
         raise Unreadable(f"it could not be read ({error.strerror or error})") from None
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Integers up to 65,535 and floats in [0, 1] to 8 bits."""
-    values = np.asarray(image).astype(np.float32)
-    white = 1.0 if image.mode == "F" else 65535.0
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > white:
-        raise Unreadable(f"it has pixels outside 0 … {white:g}, so the value of white is unknown")
-    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
+def _raw_mode(image: Image.Image) -> str:
+    """Return how the pixels lie in the file, as Pillow spells it: RGB;16B, for example."""
+    tiles = image.tile if isinstance(image, ImageFile.ImageFile) else []
+    args = tiles[0].args if tiles else ""
+    return str(args[0] if isinstance(args, tuple) else args)
+
+
+def _is_color(image: Image.Image) -> bool:
+    return image.mode in _COLOR and not _raw_mode(image).startswith("LA;16")
+
+
+def _kind(image: Image.Image) -> str:
+    """Return the kind of an image's pixels: bytes, integers (of more bits) or floats."""
+    if image.mode == "F":
+        return "floats"
+    return "integers" if image.mode.startswith("I") or ";16" in _raw_mode(image) else "bytes"
+
+
+def dtype_of(kind: str) -> np.dtype:
+    """Return the type that stands for a kind of pixels."""
+    return np.dtype({"bytes": np.uint8, "integers": np.uint16, "floats": np.float32}[kind])
+
+
+def _own_pixels(image: Image.Image, data: bytes) -> np.ndarray:
+    """Return the pixels' own values, H×W or H×W×C, without palette: uint8, integers or float32."""
+    if image.mode.startswith(("I", "F")):
+        return np.asarray(image)
+    if _kind(image) == "integers":
+        return _sixteen_bits(image, data)
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+
+
+def _sixteen_bits(image: Image.Image, data: bytes) -> np.ndarray:
+    """Return gray with alpha, RGB or RGBA of 16 bits, uint16 H×W×C: Pillow keeps the upper bytes, so it reads twice."""
+    raw = _raw_mode(image)
+    if raw.startswith("LA"):
+        halves = np.asarray(_as_raw(data, "RGBA")).astype(np.uint16)
+        return halves[..., 0::2] << 8 | halves[..., 1::2]
+    if raw.endswith("N"):  # in the order of this machine, as libtiff gives it
+        raw = raw[:-1] + ("L" if np.little_endian else "B")
+    swapped = raw[:-1] + ("L" if raw.endswith("B") else "B")
+    upper, lower = (np.asarray(_as_raw(data, mode)).astype(np.uint16) for mode in (raw, swapped))
+    return upper << 8 | lower
+
+
+def _as_raw(data: bytes, raw: str) -> Image.Image:
+    image = _without_limit(data)
+    for at, tile in enumerate(image.tile):
+        args = (raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw
+        image.tile[at] = tile._replace(args=args)
+    return image
+
+
+def _eight_bits(image: Image.Image, data: bytes, whites: Whites | None, notes: list[str]) -> Image.Image:
+    """Return the image in a mode of 8 bits a channel, scaled so that white is 255."""
+    kind = _kind(image)
+    if kind == "bytes" and (whites is None or whites.get(kind) in (None, 255) or image.mode not in ("L", "RGB")):
+        return image
+    own = _own_pixels(image, data)
+    alpha = own[..., -1:] if own.ndim == 3 and own.shape[2] in (2, 4) else None
+    colors = own if alpha is None else own[..., :-1]
+    white = _white(colors, kind, whites)
+    if wrong := outside(colors, white):
+        raise Unreadable(f"it {wrong}")
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0 and kind != "bytes":
+        colors = white - colors.astype(np.float32)
+        notes.append("white and black swapped, as the file says (WhiteIsZero)")
+    scaled = to_bytes(colors, white)
+    if kind != "bytes" and (clear := image.info.get("transparency")) is not None:
+        scaled[own == clear if own.ndim == 2 else (own[..., :3] == clear).all(axis=-1)] = 255
+        notes.append("transparency composited on white")
+    if kind != "bytes":
+        notes.append({"integers": "16 or 32 bits", "floats": "floats"}[kind] + " scaled to 8 bits")
+        left = len(np.unique(scaled))
+        if left < _FEW_LEVELS and len(np.unique(own)) > 2 * left:
+            notes.append(f"only {left} gray levels are left")
+    if alpha is not None:
+        scaled = np.concatenate([scaled, (alpha >> 8).astype(np.uint8)], axis=-1)
+    return Image.fromarray(scaled[..., 0] if scaled.ndim == 3 and scaled.shape[2] == 1 else scaled)
+
+
+def _white(colors: np.ndarray, kind: str, whites: Whites | None) -> float:
+    if whites is None:
+        try:
+            return white_of(float(colors.max(initial=0)), dtype_of(kind), what="its pixels").level
+        except UnclearWhite as error:
+            raise Unreadable(f"of {error}") from None
+    level = whites.get(kind)
+    if level is None:
+        brightest = number(float(colors.max(initial=0)))
+        raise Unreadable(f"it has pixels up to {brightest}, so the value of white is unknown; set white_level")
+    return level
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 … 8; 1 where the EXIF data is broken."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # as decoders do
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    if orientation == 1:
+        return image
+    image.getexif()[_ORIENTATION] = orientation
+    return ImageOps.exif_transpose(image)
 
 
 def _channels(image: Image.Image, channels: int | None, notes: list[str]) -> Image.Image:

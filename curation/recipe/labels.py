@@ -12,8 +12,10 @@ from curation.plugin import Settings
 class Labels(Settings):
     """How the labels of the curated set are written."""
 
-    mode: Literal["hard", "smoothed", "goal_model"] = Field(
-        "hard", description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax of the clean original"
+    mode: Literal["hard", "smoothed", "goal_model", "source"] = Field(
+        "hard",
+        description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax of the clean original; source: "
+        "the source's own soft labels",
     )
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="share of the label that is spread over all classes (smoothed)"

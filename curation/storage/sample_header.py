@@ -12,12 +12,17 @@ SHARD_BYTES = 2 << 20
 
 @dataclass(frozen=True)
 class SampleHeader:
-    """What is known of a source once it is opened: class names, image shape (H, W, C), positions, how many are read."""
+    """What is known of a source once it is opened: class names, image shape (H, W, C), positions, how many are read.
+
+    remarks: what a person should know of how it is read, a sentence each; white_level: as the source has it.
+    """
 
     classes: list[str]
     shape: tuple[int, int, int]
     positions: int
     limit: int | None
+    remarks: tuple[str, ...] = ()
+    white_level: float | None = None
 
     @property
     def shard_rows(self) -> int:

@@ -46,7 +46,7 @@ class Samples:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The samples that could be read, by row: sample_id int64, label int64, name, note."""
+        """The samples that could be read, by row: sample_id int64, label int64, name, note; soft_label, weight."""
         read = self.positions[self.positions["read"]]
         return read.drop(columns="read").reset_index(drop=True)
 
@@ -86,6 +86,18 @@ class Samples:
         if "true_label" not in self.table:
             return None
         return self.table["true_label"].to_numpy() != self.table["label"].to_numpy()
+
+    @cached_property
+    def soft_labels(self) -> np.ndarray | None:
+        """The source's own soft labels, float32 N×K, rows sum to 1; None where it has none."""
+        column = self.table.get("soft_label")
+        return None if column is None else np.stack(column.to_list()).astype(np.float32)
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """How much the source counts each sample, float32 N; None where it does not say."""
+        column = self.table.get("weight")
+        return None if column is None else column.to_numpy(np.float32)
 
     @cached_property
     def sample_ids(self) -> np.ndarray:

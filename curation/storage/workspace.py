@@ -82,7 +82,9 @@ class Workspace:
     def sample_header(self, key: str) -> SampleHeader | None:
         """Return what is known of the ingested source, or None."""
         value = read_json(self.root / "images" / key / "header.json")
-        return SampleHeader(**{**value, "shape": tuple(value["shape"])}) if value else None
+        if not value:
+            return None
+        return SampleHeader(**{**value, "shape": tuple(value["shape"]), "remarks": tuple(value.get("remarks", ()))})
 
     def write_sample_header(self, key: str, header: SampleHeader) -> None:
         """Keep what is known of a source."""

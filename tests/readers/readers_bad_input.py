@@ -140,7 +140,7 @@ class Harmful:
 
 
 def bomb() -> bytes:
-    """A small PNG whose header claims 60,000×60,000 pixels."""
+    """A small PNG whose header claims to have 60,000×60,000 pixels."""
     import struct
     import zlib
 
@@ -151,7 +151,7 @@ def bomb() -> bytes:
 
 def _empty_class(root: Path) -> dict[str, Any]:
     (root / "eel").mkdir()
-    return write_folder(root, PAIR)
+    return write_folder(root, {"cat/a.png": png(10)})
 
 
 def _file(root: Path) -> Path:
@@ -236,10 +236,11 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "folder: empty": (folder({}), "is empty; put the images of each class into a sub-folder"),
     "folder: images but no sub-folders": (folder({"a.png": png()}), "holds files but no sub-folders"),
     "folder: one class": (folder({"cat/a.png": png()}), "has only one class, cat; .* at least two"),
-    "folder: class without files": (
-        _empty_class,
-        "class folder .*eel has no files; add images or remove",
+    "folder: two spellings of one class": (
+        folder({"caf\u00e9/a.png": png(), "cafe\u0301/b.png": png(), "tea/c.png": png()}),
+        r"has two classes named 'caf\u00e9', spelled 'cafe\\u0301' and 'caf\\xe9'; rename one, or merge them",
     ),
+    "folder: images in one class only": (_empty_class, "has only one class, cat"),
     "folder: nothing readable": (
         folder({"cat/a.txt": b"no", "dog/b.txt": b""}),
         "no image in .* could be read; for example, dog/b.txt: it is empty",
@@ -254,7 +255,10 @@ ERRORS: dict[str, tuple[Case, str]] = {
         "has a class 'eel' that .*train does not have",
     ),
     "npy: no label.npy": (npy(label=None), r"has no images with labels; .* it has: data\.npy"),
-    "npy: integers of the wrong type": (npy(IMAGES.astype(np.int64)), "is int64; expected uint8"),
+    "npy: integers below 0": (
+        npy(IMAGES.astype(np.int64) - 128),
+        "data.npy row 0 has pixels from -128 to .* 0 must be",
+    ),
     "npy: channels first": (
         npy(IMAGES.transpose(0, 3, 1, 2)),
         r"channels first; .*transpose\(images, \(0, 2, 3, 1\)\)",
@@ -263,15 +267,29 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "npy: no images": (npy(IMAGES[:0], LABELS[:0]), "holds no image"),
     "npy: NaN": (npy(_with((0, 1, 1, 1), np.nan, FLOATS)), "data.npy row 0 has NaN or infinite pixels"),
     "npy: NaN in a late row": (npy(_with((7, 1, 1, 1), np.nan, FLOATS)), "data.npy row 7 has NaN or infinite pixels"),
-    "npy: floats outside [0, 1]": (npy(FLOATS * 255), r"has pixels from 0 to 25\d; float images must be in \[0, 1\]"),
+    "npy: floats in −1 … 1": (
+        npy(FLOATS * 2 - 1),
+        r"row 0 has pixels from -.*: scale them from −1 … 1 with \(x \+ 1\) / 2",
+    ),
     "npy: other number of labels": (npy(label=LABELS[:10]), "has 10 labels for 12 images"),
-    "npy: negative label": (npy(label=_with(4, -1, LABELS)), "label.npy row 4 is -1, out of range"),
-    "npy: absurd label": (npy(label=_with(4, 10**9, LABELS)), "label.npy row 4 is 1000000000, out of range"),
-    "npy: fractional labels": (npy(label=LABELS / 2), "is float64 12; expected integers N, or N×K rows"),
+    "npy: negative label": (
+        npy(label=_with(4, -2, LABELS)),
+        "label.npy row 4 is -2, out of range; .* −1 where there is none",
+    ),
+    "npy: fractional labels": (npy(label=LABELS / 2), "label.npy row 1 is 0.5; labels are whole numbers or text"),
     "npy: one class": (npy(label=LABELS * 0), "has only one class, 0"),
-    "npy: negative weight": (npy(label=_with((5, 1), -1, np.eye(3)[LABELS])), "row 5 is not a label"),
-    "npy: row of zeros": (npy(label=_with(2, 0, np.eye(3)[LABELS])), "row 2 is not a label"),
-    "npy: NaN in a label row": (npy(label=_with((3, 0), np.nan, np.eye(3)[LABELS])), "row 3 is not a label"),
+    "npy: negative weight": (
+        npy(label=_with((5, 1), -1, np.eye(3)[LABELS])),
+        "row 5 is not the label of one class: expected finite weights",
+    ),
+    "npy: row of zeros": (
+        npy(label=_with(2, 0, np.eye(3)[LABELS])),
+        "row 2 is not the label of one class: all its weights are 0",
+    ),
+    "npy: NaN in a label row": (
+        npy(label=_with((3, 0), np.nan, np.eye(3)[LABELS])),
+        "row 3 is not the label of one class: expected finite weights",
+    ),
     "npy: Python objects": (npy(np.array([{}, {}])), "holds Python objects, which are never loaded"),
     "npy: zero bytes": (npy(b""), "data.npy is not a complete .npy array"),
     "npy: truncated": (_truncated(npy(), "data.npy"), "data.npy is not a complete .npy array"),
@@ -282,14 +300,14 @@ ERRORS: dict[str, tuple[Case, str]] = {
         lambda root: write_npz(root, x_train=IMAGES, y_train=LABELS) | {"split": "test"},
         "no split 'test'; it has: train",
     ),
-    "npz: wrong type": (npz(images=IMAGES.astype(np.uint16), labels=LABELS), "images is uint16; expected uint8"),
+    "npz: wrong type": (npz(images=IMAGES.astype(np.complex64), labels=LABELS), "images is complex64; expected pixels"),
     "npz: Python objects": (npz(images=np.array([{}, {}]), labels=LABELS), "images holds Python objects"),
     "npz: Fortran order": (npz(images=np.asfortranarray(IMAGES), labels=LABELS), "stored column by column"),
     "npz: other number of labels": (npz(images=IMAGES, labels=LABELS[:5]), "has 5 labels for 12 images"),
-    "npz: text labels": (npz(images=IMAGES, labels=np.array(["a"] * 12)), "is <U1 12; expected integers"),
+    "npz: one text label": (npz(images=IMAGES, labels=np.array(["a"] * 12)), "has only one class, a"),
     "npz: too few class names": (
         npz(images=IMAGES, labels=LABELS, classes=np.array(["a"])),
-        "at least 3 different strings",
+        "labels row 1 is 1, out of range; labels must be class indices from 0 to 0, for there are 1 class names",
     ),
     "npz: truncated": (lambda root: _damaged_npz(root, 0.5), "set.npz is not a complete .npz"),
     "npz: zero bytes": (lambda root: _damaged_npz(root, 0), "set.npz is not a complete .npz"),
@@ -299,11 +317,14 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "parquet: no image column": (parquet(None, [0, 1]), "no column 'image' or 'img' of encoded images; it has: label"),
     "parquet: no label column": (parquet(cells(*TWO), None), "no column 'label' .* it has: image"),
     "parquet: images are text": (parquet(["a", "b"], [0, 1]), "column 'image' is string; expected encoded image bytes"),
-    "parquet: labels are fractions": (parquet(cells(*TWO), [0.5, 1]), "column 'label' is double; expected integers"),
+    "parquet: labels are fractions": (
+        parquet(cells(*TWO), [0.5, 1]),
+        "column 'label' has a label 0.5; expected class ids",
+    ),
     "parquet: one class": (parquet(cells(*TWO), [1, 1]), "has only one class, 1"),
-    "parquet: unlabeled": (
-        parquet(cells(*TWO * 2), [0, 1, -1, 0]),
-        r"train-0.parquet row 2 has label -1, out of range",
+    "parquet: negative label": (
+        parquet(cells(*TWO * 2), [0, 1, -2, 0]),
+        r"train-0.parquet row 2 has label -2, out of range",
     ),
     "parquet: label without a name": (
         parquet(cells(*TWO * 2), [0, 1, 2, 0], names=["cat", "dog"]),
@@ -340,7 +361,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     ),
     "cifar: label out of range": (
         cifar(data_batch_1={"data": np.zeros((1, 3072), np.uint8), "labels": [10]}),
-        "has label 10, out of range for 10 classes",
+        "labels row 0 is 10, out of range; labels must be class indices from 0 to 9",
     ),
     "cifar: other number of labels": (
         cifar(data_batch_1={"data": np.zeros((2, 3072), np.uint8), "labels": [1]}),
@@ -358,7 +379,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     ),
     "fashion: label out of range": (
         lambda root: write_idx(root, IMAGES[..., 0], LABELS + 8),
-        "has label 10, out of range",
+        "row 2 is 10, out of range",
     ),
     "fashion: swapped dimensions": (lambda root: write_idx(root, LABELS, IMAGES[..., 0]), "is not an idx file"),
 }
@@ -368,10 +389,16 @@ SKIPPED: dict[str, tuple[bytes, str]] = {
     "not an image": (b"some notes", "is not an image in a known format"),
     "truncated JPEG": (encode(Image.effect_noise((64, 64), 90).convert("RGB"), "JPEG")[:900], "is damaged .*truncated"),
     "truncated PNG": (encode(Image.effect_noise((64, 64), 90))[:900], "is damaged"),
-    "decompression bomb": (bomb(), "claims to have more than"),
-    "32-bit integers": (encode(Image.new("I", (12, 12), 10**6), "TIFF"), "outside 0 … 65535"),
-    "floats above 1": (encode(Image.new("F", (12, 12), 90.0), "TIFF"), "outside 0 … 1"),
-    "NaN": (encode(Image.new("F", (12, 12), float("nan")), "TIFF"), "outside 0 … 1"),
+    "decompression bomb": (
+        bomb(),
+        "claims to have 60,000×60,000 pixels, more than 90 megapixels; .* set most_megapixels to 3600",
+    ),
+    "32-bit integers": (
+        encode(Image.new("I", (12, 12), 10**6), "TIFF"),
+        "up to 1,000,000, so the value of white is unknown",
+    ),
+    "floats above 1": (encode(Image.new("F", (12, 12), 90.0), "TIFF"), "up to 90, so the value of white is unknown"),
+    "NaN": (encode(Image.new("F", (12, 12), float("nan")), "TIFF"), "has NaN or infinite pixels"),
 }
 
 

@@ -14,7 +14,8 @@ from curation.pipeline.execution import Execution, Result, Work, each
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage
 from curation.plugin import fingerprint
-from curation.readers.base import Source
+from curation.readers.base import Chunk, Source
+from curation.readers.class_names import class_names
 from curation.recipe import LabelNoise
 from curation.sampling import subset
 from curation.storage.sample_header import SampleHeader
@@ -48,7 +49,8 @@ class Ingest(Stage):
         source = reader.open()
         plan.workspace.claim({"reader": reader.name, "path": getattr(reader, "path", None)})
         key = fingerprint([plan.source_spec, source.fingerprint])
-        header = SampleHeader(list(source.classes), source.shape, len(source), limit)
+        classes = class_names(source.classes, where=reader.name)
+        header = SampleHeader(classes, source.shape, len(source), limit, source.remarks, source.white_level)
         plan.workspace.write_sample_header(key, header)
         plan.workspace.write_source_key(plan.source_spec, key)
         chosen = positions(source, limit)
@@ -105,7 +107,9 @@ def ingest_shard(
         rows += [(skipped.sample_id, -1, skipped.name, skipped.reason, False) for skipped in chunk.skipped]
     table = pd.DataFrame(sorted(rows), columns=["sample_id", "label", "name", "note", "read"])
     table = table.astype({"sample_id": np.int64, "label": np.int64, "name": str, "note": str, "read": bool})
-    if noise is not None:
+    if noise is None:
+        table = _with_own(table, chunks)
+    else:
         table["true_label"] = table["label"]
         read, ids = table["read"].to_numpy(), table["sample_id"].to_numpy()
         wrong = noisy(
@@ -120,3 +124,14 @@ def ingest_shard(
     workspace.pixels(key, header.shards).write(index, np.concatenate([chunk.images for chunk in chunks]))
     workspace.sample_tables(key, header.shards).write(index, table)
     return len(chosen)
+
+
+def _with_own(table: pd.DataFrame, chunks: list[Chunk]) -> pd.DataFrame:
+    """Return the table with soft labels and weights, where the source has them; those of skipped samples are empty."""
+    ids = np.concatenate([chunk.sample_ids for chunk in chunks])
+    for column in ("soft_label", "weight"):
+        parts = [getattr(chunk, f"{column}s") for chunk in chunks]
+        if any(part is not None for part in parts):
+            values = pd.Series(list(np.concatenate(parts)), index=ids)
+            table[column] = values.reindex(table["sample_id"]).to_numpy()
+    return table
