@@ -109,7 +109,7 @@ def _own_soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.n
         raise CurationError(
             "labels.mode is source, but the source has no soft labels; use hard, smoothed or goal_model"
         )
-    rows = samples.rows(pool["sample_id"].to_numpy()[selected.rows])
+    rows = samples.rows(pool["sample_id"].to_numpy()[selected.pool_rows])
     soft = samples.soft_labels[rows]
     relabeled = selected.labels != samples.labels[rows]
     soft[relabeled] = np.eye(len(samples.classes), dtype=np.float32)[selected.labels[relabeled]]
