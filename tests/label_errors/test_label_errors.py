@@ -211,7 +211,7 @@ def test_progress_may_stop_it(separable: tuple[np.ndarray, np.ndarray, np.ndarra
     ("labels", "changes", "sentence"),
     [
         (np.full(6, 2), {}, "all 6 labels are class 2; take samples of two classes or more"),
-        (np.array([0, 0, 1, 2, 3, 4]), {}, "2 of the 6 samples are of a class with others, too few for 3 folds"),
+        (np.array([0, 0, 1, 1, 2, 3]), {"folds": 5}, "4 of the 6 samples are of a class with others, too few for 5"),
         (np.arange(6) % 2, {"folds": 1}, "2 folds or more, got 1"),
         (np.arange(6) % 2, {"sample_ids": np.arange(5)}, "a sample id for each of 6 labels, got 5"),
         (np.arange(8) % 2, {}, "an image for each of 8 labels, got 6"),
