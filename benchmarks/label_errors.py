@@ -1,16 +1,21 @@
 """Do the scores find labels that people got wrong, and are networks unsure where people are?
 
-``wrong``: on CIFAR-10N, the human labels of CIFAR-10's training images. Networks are cross-fitted on the labels of one
-annotation; every score then ranks them, and is judged by the true labels, which nothing else sees: average precision,
-and how many of the first 1,000 are wrong. Cleanlab's own scores get the same probabilities. Neighbors are those in the
-features of one network trained on all of the annotation's labels, as a goal model is. What trainings found is kept in
---cache, so that scoring again takes seconds.
+``wrong``: networks are cross-fitted on labels of CIFAR-10's training images of which some are wrong: those of
+CIFAR-10N, which people gave, or the true ones with noise put in (``symmetric:0.01``, ``asymmetric:0.2``). Every score
+then ranks them, and is judged by the true labels, which nothing else sees: average precision, and how many of the first
+50, 100 and 1,000 are wrong. Cleanlab's own scores get the same probabilities. Neighbors are those in the features of
+one network trained on all of the labels, as a goal model is. What trainings found is kept in --cache, so that scoring
+again takes seconds.
+
+``rare``: the same, of goal models that never saw the images: CIFAR-10's test labels that most people reject
+(CIFAR-10H), and noise put into these labels at many rates. No training.
 
 ``people``: on CIFAR-10H, the answers of some fifty people to each of CIFAR-10's test images: Spearman correlation of
 the goal models' uncertainty with the entropy of people's answers.
 
 Seconds are of CPU time, which on a busy machine is what the work costs (on CUDA: of wall time).
-Run: python -m benchmarks.label_errors wrong [--images 12000 | --full] [--sets aggre_label,random_label1,worse_label]
+Run: python -m benchmarks.label_errors wrong [--images 12000 | --full] [--sets aggre_label,symmetric:0.01]
+python -m benchmarks.label_errors rare
 python -m benchmarks.label_errors people
 --data is a folder with cifar10 (lossless sprites: train_*.webp, train_labels.npy, and test), cifar10n/cifar10n.npz,
 cifar10h/cifar10h-counts.npy and weights/*.
@@ -39,6 +44,7 @@ from curation.embedding.clusters import clusters
 from curation.embedding.neighbors import nearest_neighbors
 from curation.label_errors import LABEL_SCORES, Evidence
 from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit
+from curation.label_errors.noise import noisy
 from curation.label_errors.suspects import suspects
 from curation.models.architectures import build
 from curation.models.dropout import dropout_logits
@@ -50,13 +56,15 @@ from curation.scores import SCORES
 from curation.training.settings import Training
 from curation.training.trainer import train
 
-FIRST = 1000
+FIRST = (50, 100, 1000)
+NOISE = (("symmetric", (0.003, 0.01, 0.05, 0.2, 0.4)), ("asymmetric", (0.006, 0.02, 0.1, 0.4)))
 GOAL_MODELS = {
     "resnet20": "resnet20-12fca82f.th",
     "resnet32": "resnet32-d509ac18.th",
     "resnet56": "resnet56-4bfd9763.th",
     "resnet4b": "resnet4b.pth",
 }
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CLEANLAB: dict[str, dict[str, Any]] = {
     "self_confidence": {"method": "self_confidence"},
     "normalized_margin": {"method": "normalized_margin"},
@@ -70,10 +78,12 @@ CLEANLAB: dict[str, dict[str, Any]] = {
 def main() -> None:
     """Print a Markdown table, and what it was measured on."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["wrong", "people"])
+    parser.add_argument("what", choices=["wrong", "rare", "people"])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--cache", type=Path, default=Path("cache/benchmark-label-errors"))
-    parser.add_argument("--sets", default="aggre_label,random_label1,worse_label", help="annotations of CIFAR-10N")
+    parser.add_argument(
+        "--sets", default="aggre_label,random_label1,worse_label", help="annotations of CIFAR-10N, or kind:share"
+    )
     parser.add_argument("--images", type=int, default=12_000, help="training images")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--full", action="store_true", help="all 50,000 of them")
@@ -89,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"{platform.machine()}, {os.cpu_count()} cores, {options.device}; torch {torch.__version__}\n", flush=True)
-    wrong(options) if options.what == "wrong" else people(options)
+    {"wrong": wrong, "rare": rare, "people": people}[options.what](options)
 
 
 def wrong(options: argparse.Namespace) -> None:
@@ -102,7 +112,7 @@ def wrong(options: argparse.Namespace) -> None:
     table: dict[str, list[str]] = {}
     heads = []
     for name in options.sets.split(","):
-        given = annotations[name][rows].astype(np.int64)
+        given = labeled(name, true, annotations, rows)
         started = clock(options)
         evidence = gathered(images, given, name, rows, options)
         seconds = clock(options) - started
@@ -114,9 +124,10 @@ def wrong(options: argparse.Namespace) -> None:
         }
         found |= {score.name: looks[score.name].to_numpy() for score in LABEL_SCORES}
         figures = {score: judged(values, bad) for score, values in found.items()}
-        for score, (precision, share) in figures.items():
-            table.setdefault(score, []).extend([f"{precision:.3f}", f"{share:.3f}" if score != "all alike" else ""])
-        heads += [f"{name}: AP", f"P@{FIRST:,}"]
+        for score, (precision, *shares) in figures.items():
+            known = [f"{share:.3f}" if score != "all alike" else "" for share in shares]
+            table.setdefault(score, []).extend([f"{precision:.3f}", *known])
+        heads += [f"{name}: AP", *(f"P@{first:,}" for first in FIRST)]
         best = max((key for key in figures if key.startswith("cleanlab")), key=lambda key: figures[key][0])
         gain = figures["combined"][0] - figures[best][0]
         low, high = interval(found["combined"], found[best], bad, options.seed)
@@ -166,7 +177,7 @@ def gathered(images: np.ndarray, given: np.ndarray, name: str, rows: slice, opti
         model = network(seed=options.seed)
         for _ in train(model, images, given, settings=settings, seed=options.seed, device=options.device):
             pass
-        np.save(kept, features_of(model, images, options.device))
+        np.save(kept, outputs_of(model, images, options.device)[1])
     features = np.load(kept)
     nearest = nearest_neighbors(features, count=options.neighbors, metric="cosine", device=options.device)
     return Evidence(
@@ -181,11 +192,12 @@ def gathered(images: np.ndarray, given: np.ndarray, name: str, rows: slice, opti
 
 
 @torch.inference_mode()
-def features_of(model: nn.Module, images: np.ndarray, device: str) -> np.ndarray:
-    """Return penultimate features, float32 N×D."""
+def outputs_of(model: nn.Module, images: np.ndarray, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits, float32 N×K, and penultimate features, float32 N×D."""
     model.eval()
     parts = [images[start : start + 500] for start in range(0, len(images), 500)]
-    return torch.cat([logits_and_features(model, to_device(part, device))[1].cpu() for part in parts]).numpy()
+    logits, features = zip(*(logits_and_features(model, to_device(part, device)) for part in parts), strict=True)
+    return torch.cat(logits).cpu().numpy(), torch.cat(features).cpu().numpy()
 
 
 def cleanlab(evidence: Evidence, key: str) -> np.ndarray:
@@ -193,10 +205,49 @@ def cleanlab(evidence: Evidence, key: str) -> np.ndarray:
     return get_label_quality_scores(evidence.labels, evidence.probabilities.astype(np.float64), **CLEANLAB[key])
 
 
-def judged(suspicion: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
-    """Return average precision, and the share of wrong labels among the most suspicious."""
-    first = np.argsort(-suspicion, kind="stable")[:FIRST]
-    return float(average_precision_score(bad, suspicion)), float(bad[first].mean())
+def judged(suspicion: np.ndarray, bad: np.ndarray) -> tuple[float, ...]:
+    """Return average precision, and the share of wrong labels among the most suspicious ``FIRST``."""
+    order = np.argsort(-suspicion, kind="stable")
+    return float(average_precision_score(bad, suspicion)), *(float(bad[order[:first]].mean()) for first in FIRST)
+
+
+def labeled(name: str, true: np.ndarray, annotations: Any, rows: slice) -> np.ndarray:
+    """Return an annotation of CIFAR-10N, or true labels with noise put in, int64 N."""
+    if ":" not in name:
+        return annotations[name][rows].astype(np.int64)
+    kind, share = name.split(":")
+    ids = np.arange(rows.start, rows.stop)
+    return noisy(true, classes=CLASSES, share=float(share), kind=kind, seed=1, sample_ids=ids)
+
+
+def rare(options: argparse.Namespace) -> None:
+    """Print how well scores find wrong labels of images that the networks never saw, from few wrong ones to many."""
+    images, true = sprites.read(options.data / "cifar10", "test", 10_000)
+    true = true.astype(np.int64)
+    rejected = np.load(options.data / "cifar10h" / "cifar10h-counts.npy").argmax(1) != true
+    sets = {f"rejected by most people ({rejected.sum()})": (true, rejected)}
+    for kind, shares in NOISE:
+        for share in shares:
+            given = noisy(true, classes=CLASSES, share=share, kind=kind, seed=3, sample_ids=np.arange(len(true)))
+            sets[f"{kind} {(given != true).mean():.2%}"] = given, given != true
+    print("| goal model | labels | score | AP | P@50 | P@100 | P@1,000 |\n|---|---|---|---|---|---|---|")
+    for name in ("resnet20", "resnet32", "resnet56"):
+        model = build(name, classes=10, shape=images.shape[1:])
+        load_weights(model, options.data / "weights" / GOAL_MODELS[name])
+        logits, features = outputs_of(model.to(options.device), images, options.device)
+        nearest = nearest_neighbors(features, count=options.neighbors, metric="cosine", device=options.device)
+        probabilities = torch.from_numpy(logits).softmax(1).numpy()
+        for title, (given, bad) in sets.items():
+            looks = suspects(Evidence(given, probabilities, nearest.index, nearest.distance)).sort_values("row")
+            for score in (
+                "combined",
+                "self_confidence",
+                "neighbor_confidence",
+                "neighbor_disagreement",
+                "normalized_margin",
+            ):
+                figures = " | ".join(f"{figure:.3f}" for figure in judged(looks[score].to_numpy(), bad))
+                print(f"| {name} | {title} | {score} | {figures} |", flush=True)
 
 
 def interval(one: np.ndarray, other: np.ndarray, bad: np.ndarray, seed: int) -> tuple[float, float]:

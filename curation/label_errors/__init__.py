@@ -1,6 +1,6 @@
 """Labels that are probably wrong: what speaks against each one, and which to look at first."""
 
-from curation.label_errors.agreement import ClusterDisagreement, NeighborDisagreement
+from curation.label_errors.agreement import ClusterDisagreement, NeighborConfidence, NeighborDisagreement
 from curation.label_errors.base import Evidence, LabelScore
 from curation.label_errors.combined import Combined
 from curation.label_errors.confidence import ConfidentLearning, NormalizedMargin, SelfConfidence
@@ -14,6 +14,7 @@ LABEL_SCORES = Registry[LabelScore](
         SelfConfidence,
         NormalizedMargin,
         ConfidentLearning,
+        NeighborConfidence,
         NeighborDisagreement,
         ClusterDisagreement,
         AreaUnderMargin,

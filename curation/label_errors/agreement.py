@@ -12,21 +12,30 @@ from curation.label_errors.base import Evidence, LabelScore
 def votes(evidence: Evidence) -> np.ndarray:
     """Return what share of its neighbors' say each sample has for every class, float32 N×K, rows sum to 1.
 
-    Where distances are known, a neighbor at distance d has the say exp(−(d / r)²), r being the farthest one's. A
-    sample without neighbors is spoken for by its probabilities.
+    A sample without neighbors is spoken for by its probabilities.
     """
     assert evidence.neighbors is not None
     count, classes = evidence.probabilities.shape
+    weights = _weights(evidence)
+    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbors]
+    found = np.bincount(at.ravel(), weights=weights.ravel(), minlength=count * classes).reshape(count, classes)
+    total = weights.sum(1, keepdims=True)
+    return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities).astype(np.float32)
+
+
+def _weights(evidence: Evidence) -> np.ndarray:
+    """Return each neighbor's say, float32 N×k, 0 where there is none.
+
+    Where distances are known, a neighbor at distance d has the say exp(−(d / r)²), r being the farthest one's.
+    """
+    assert evidence.neighbors is not None
     there = evidence.neighbors >= 0
     weights = there.astype(np.float32)
     if evidence.distances is not None:
         distances = np.where(there, evidence.distances, 0)
         farthest = distances.max(1, keepdims=True)
         weights *= np.exp(-((distances / np.where(farthest > 0, farthest, 1)) ** 2))
-    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbors]
-    found = np.bincount(at.ravel(), weights=weights.ravel(), minlength=count * classes).reshape(count, classes)
-    total = found.sum(1, keepdims=True)
-    return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities).astype(np.float32)
+    return weights
 
 
 class NeighborDisagreement(LabelScore):
@@ -42,6 +51,27 @@ class NeighborDisagreement(LabelScore):
     def measure(self, evidence: Evidence) -> np.ndarray:
         """Return the share of the votes for other classes."""
         return 1 - votes(evidence)[np.arange(len(evidence.labels)), evidence.labels]
+
+
+class NeighborConfidence(LabelScore):
+    """1 − the mean probability of the given label among the nearest neighbors, nearer ones counting more: 0 … 1.
+
+    What networks say of similar samples, whatever labels these were given: where labels are often wrong in the same
+    way, it holds when the neighbors' labels do not. A sample without neighbors has its own probability.
+    """
+
+    name: ClassVar[str] = "neighbor_confidence"
+    title: ClassVar[str] = "Neighbors' confidence"
+    uses: ClassVar[tuple[str, ...]] = ("neighbors",)
+
+    def measure(self, evidence: Evidence) -> np.ndarray:
+        """Return the probability of all other classes together, over the neighbors."""
+        assert evidence.neighbors is not None
+        weights = _weights(evidence).astype(np.float64)
+        total = weights.sum(1)
+        found = (weights * evidence.probabilities[evidence.neighbors, evidence.labels[:, None]]).sum(1)
+        own = evidence.probabilities[np.arange(len(evidence.labels)), evidence.labels]
+        return 1 - np.where(total > 0, found / np.where(total > 0, total, 1), own)
 
 
 class ClusterDisagreement(LabelScore):

@@ -20,8 +20,8 @@ class SelfConfidence(LabelScore):
     title: ClassVar[str] = "Self-confidence"
 
     def measure(self, evidence: Evidence) -> np.ndarray:
-        """Return the probability of all other classes together."""
-        return 1 - _own(evidence.probabilities, evidence.labels)
+        """Return the probability of all other classes together; in float64, where 1 − 1e-9 is not 1."""
+        return 1 - _own(evidence.probabilities, evidence.labels).astype(np.float64)
 
 
 class NormalizedMargin(LabelScore):

@@ -283,6 +283,33 @@ def test_neighbors_near_by_count_more() -> None:
     np.testing.assert_allclose(votes(dataclasses.replace(whole, distances=None))[0], [0.5, 0.5])
 
 
+def test_neighbors_are_asked_for_what_networks_say_of_them() -> None:
+    """Whatever labels they were given; the mean is weighted as their votes are."""
+    probabilities = np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.5, 0.5]], np.float32)
+    whole = Evidence(
+        labels=np.array([0, 0, 1, 1]),
+        probabilities=probabilities,
+        neighbors=np.array([[1, 2], [2, -1], [3, 0], [-1, -1]]),
+        distances=np.array([[0, 1], [0.5, 0], [0, 0], [0, 0]], np.float32),
+    )
+    far = np.exp(-1)
+    expected = [1 - (0.8 + far * 0.3) / (1 + far), 1 - 0.3, 1 - (0.5 + 0.9) / 2, 1 - 0.5]
+    np.testing.assert_allclose(LABEL_SCORES["neighbor_confidence"]()(whole), expected, rtol=1e-6)
+
+
+def test_the_top_of_one_list_comes_before_the_middle_of_both() -> None:
+    """Where few labels are wrong, only the top of a ranking is looked at."""
+    random = np.random.default_rng(0)
+    own, margin = random.permutation(1000) / 1000, random.permutation(1000).astype(np.float32)
+    own[0], margin[0] = -0.001, 500.5  # first by the networks that never saw it, in the middle by those that did
+    own[1], margin[1] = 0.1005, 100.5  # a tenth from the top in both
+    probabilities = np.stack([own + 0.001, 0.999 - own], axis=1).astype(np.float32)
+    labels = np.zeros(1000, np.int64)
+    labels[2] = 1
+    found = LABEL_SCORES["combined"]()(Evidence(labels, probabilities, area_under_margin=margin))
+    assert found[0] > found[1]
+
+
 def test_where_there_is_no_neighbor_probabilities_speak() -> None:
     whole = Evidence(
         labels=np.array([0, 1, 1]),
