@@ -53,10 +53,6 @@ class ArraySource(Source):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def class_counts(self) -> np.ndarray:
-        """Return the rows of each class; see ``Source.class_counts``."""
-        return np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
-
     def read(self, start: int, stop: int) -> Chunk:
         """Return the samples at positions start … stop − 1; see ``Source.read``."""
         positions = range(len(self))[start:stop]

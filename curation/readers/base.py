@@ -82,10 +82,6 @@ class Source(ABC):
     remarks: tuple[str, ...] = ()
     """What a person should know of how the whole source is read, one sentence each: told when it is read."""
 
-    def class_counts(self) -> np.ndarray | None:
-        """Return the number of samples of each class by their labels, int64 K; None: not known before it is read."""
-        return None
-
     @abstractmethod
     def __len__(self) -> int:
         """Number of positions, skipped ones included."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
+from curation.readers.archive import Archive
 from curation.readers.base import Skipped, choose_split
 from curation.readers.class_names import class_names, number_order_remark, ordered, shown
 from curation.readers.encoded import Encoded, EncodedReader, EncodedSource
@@ -19,6 +19,7 @@ from curation.readers.files import existing, files_fingerprint
 from curation.readers.labels import check_two_classes
 from curation.readers.layout import Choice, Part, layout_of
 from curation.readers.listing import File, listed
+from curation.readers.pixels import Unreadable
 
 
 class Folder(EncodedReader):
@@ -36,7 +37,10 @@ class Folder(EncodedReader):
     title: ClassVar[str] = "Image folder"
     version: ClassVar[int] = 2
 
-    path: str = Field(min_length=1, description="the folder that holds one sub-folder a class, or train/ and test/")
+    path: str = Field(
+        min_length=1,
+        description="the folder that holds one sub-folder a class, or train/ and test/; or a .zip or .tar of it",
+    )
 
     layout: Choice = Field(
         "auto",
@@ -46,13 +50,15 @@ class Folder(EncodedReader):
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
-        """Say whether it is a folder: any that no other reader knows."""
-        return path.is_dir()
+        """Say whether it is a folder, or an archive of one: any that no other reader knows."""
+        return path.is_dir() or Archive.recognizes(path)
 
     def open(self) -> FolderSource:
         """List the files and settle size and channels. Raises: CurationError naming the folder."""
-        root = existing(self.path, "folder")
-        layout = layout_of(listed(root), self.layout, where=str(root))
+        root = existing(self.path, "any")
+        archive = Archive(root) if Archive.recognizes(root) else None
+        listing = archive.listed() if archive else listed(existing(root, "folder"))
+        layout = layout_of(listing, self.layout, where=str(root), packed=archive is not None)
         split = choose_split(self.split, layout.parts, where=str(root))
         part = layout.parts[split]
         # Labels of all splits are counted by the classes of one.
@@ -67,7 +73,7 @@ class Folder(EncodedReader):
                 f"{', '.join(classes[:20])}; give the class the same name in both"
             )
         check_two_classes([name for name in classes if files.get(name)], where=where)
-        source = FolderSource(root, classes)
+        source = FolderSource(root, classes, archive)
         for label, name in enumerate(classes):
             source.add(label, [file.path for file in files.get(name, [])])
         empty = [name for name, some in files.items() if not some]
@@ -86,6 +92,7 @@ class FolderSource(EncodedSource):
 
     folder: Path
     classes: list[str]
+    archive: Archive | None = None
     files: list[str] = field(default_factory=list, repr=False)
     labels: list[int] = field(default_factory=list, repr=False)
     notes: dict[int, str] = field(default_factory=dict, repr=False)
@@ -103,14 +110,18 @@ class FolderSource(EncodedSource):
     def __len__(self) -> int:
         return len(self.files)
 
-    def class_counts(self) -> np.ndarray:
-        """Return the files of each class; see ``Source.class_counts``."""
-        return np.bincount(np.array(self.labels, dtype=np.int64), minlength=len(self.classes))
-
     def encoded(self, start: int, stop: int) -> Iterator[Encoded | Skipped]:
         """Yield the files at positions start … stop − 1; see ``EncodedSource.encoded``."""
         for i in range(start, stop):
-            yield Encoded(i, shown(self.files[i]), self.labels[i], self.folder / self.files[i], self.notes.get(i, ""))
+            name = shown(self.files[i])
+            content: bytes | Path = self.folder / self.files[i]
+            if self.archive is not None:
+                try:
+                    content = self.archive.content(self.files[i])
+                except Unreadable as error:
+                    yield Skipped(i, name, str(error))
+                    continue
+            yield Encoded(i, name, self.labels[i], content, self.notes.get(i, ""))
 
 
 def _by_class(part: Part, where: str) -> dict[str, list[File]]:

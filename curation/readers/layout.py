@@ -43,13 +43,16 @@ class Layout:
     remarks: tuple[str, ...]
 
 
-def layout_of(listing: Listing, asked: Choice, *, where: str) -> Layout:
+def layout_of(listing: Listing, asked: Choice, *, where: str, packed: bool = False) -> Layout:
     """Return how a tree is laid out.
 
-    Args: asked: classes: every folder is a class; splits: folders with a split's name are splits; auto: told by names.
+    Args: asked: classes: every folder is a class; splits: folders with a split's name are splits; auto: told by names;
+        packed: it is an archive's, whose only folder is what was packed.
     Raises: Undecided: it can be read in two ways, and ``asked`` is auto; CurationError: in none.
     """
-    node, inside = _unwrapped(listing.root, splits=asked != "classes")
+    top, folder = _only_folder(listing.root) if packed else (listing.root, "")
+    node, within = _unwrapped(top, splits=asked != "classes")
+    inside = "/".join(part for part in (folder, within) if part)
     if not node.folders:
         if any(node.all_files()):
             held = some_of([file.path for file in node.files])
@@ -69,6 +72,15 @@ def layout_of(listing: Listing, asked: Choice, *, where: str) -> Layout:
     remarks = [f"its folder {inside} is read, the only one there is"] if inside else []
     remarks += [*found.remarks, *_used(found.parts), *_left_out(listing)]
     return Layout(found.words, found.parts, tuple(remarks))
+
+
+def _only_folder(node: Node) -> tuple[Node, str]:
+    """Return what was packed: the only folder of an archive, with its name, or all of it."""
+    if len(node.folders) == 1 and not node.files:
+        ((name, inner),) = node.folders.items()
+        if len(inner.folders) > 1:
+            return inner, name
+    return node, ""
 
 
 def _unwrapped(node: Node, *, splits: bool, split: str | None = None) -> tuple[Node, str]:
@@ -287,6 +299,8 @@ def _loose(node: Node, prefix: str) -> Iterator[str]:
 def _left_out(listing: Listing) -> Iterator[str]:
     if listing.ignored:
         yield f"hidden and system files and folders are not read ({len(listing.ignored):,}): {some_of(listing.ignored)}"
+    if listing.links:
+        yield f"links in an archive are not followed ({len(listing.links):,}): {some_of(listing.links)}"
 
 
 def _used(parts: dict[str, Part]) -> Iterator[str]:

@@ -53,10 +53,11 @@ class Node:
 
 @dataclass
 class Listing:
-    """A tree of files, and the paths of what is ignored in it."""
+    """A tree of files, the paths of what is ignored in it, and of links that are not followed."""
 
     root: Node = field(default_factory=Node)
     ignored: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
 
     def add(self, file: File) -> None:
         """Add a file by its path; what is ignored is only noted."""
