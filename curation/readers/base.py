@@ -114,6 +114,13 @@ class Reader(Plugin):
         Raises: CurationError: one sentence naming the file and what to do.
         """
 
+    def look(self, *, most: int, seed: int) -> Source:
+        """Open the source as ``open`` does, but look at ``most`` samples only where all would be: for a preview.
+
+        Args: seed: draws the samples. Raises: CurationError, as ``open``.
+        """
+        return self.open()
+
     @classmethod
     def recognizes(cls, path: Path) -> bool:
         """Say whether an existing file or folder looks like this format, from names alone."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from random import Random
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field
@@ -58,6 +59,29 @@ class EncodedReader(Reader):
         MOST_MEGAPIXELS, gt=0, description="larger images are skipped, for a small file may claim any size"
     )
 
+    @abstractmethod
+    def unsettled(self) -> tuple[EncodedSource, str, str | None]:
+        """Return the source without shape and white level, its name in errors, and the split that decides both.
+
+        The split is None where it is the source itself. Raises: CurationError.
+        """
+
+    def open(self) -> EncodedSource:
+        """Open the source; see ``Reader.open``."""
+        source, where, like = self.unsettled()
+        source.settle(self, where=where, like=self._of(like).open() if like else None)
+        return source
+
+    def look(self, *, most: int, seed: int) -> EncodedSource:
+        """Open the source with shape and white level by some samples; see ``Reader.look``."""
+        source, where, like = self.unsettled()
+        drawn = None if len(source) <= most else sorted(Random(seed).sample(range(len(source)), most))
+        source.settle(self, where=where, like=self._of(like).look(most=most, seed=seed) if like else None, drawn=drawn)
+        return source
+
+    def _of(self, split: str) -> Self:
+        return self.model_copy(update={"split": split})
+
 
 class EncodedSource(Source):
     """Decodes what ``encoded`` yields; a sample that cannot be decoded is skipped."""
@@ -70,17 +94,24 @@ class EncodedSource(Source):
     def encoded(self, start: int, stop: int) -> Iterator[Encoded | Skipped]:
         """Yield the samples at positions start … stop − 1, in order."""
 
-    def settle(self, reader: EncodedReader, *, where: str, like: EncodedSource | None = None) -> None:
+    def settle(
+        self,
+        reader: EncodedReader,
+        *,
+        where: str,
+        like: EncodedSource | None = None,
+        drawn: Sequence[int] | None = None,
+    ) -> None:
         """Fix ``shape`` and what is white from the reader's fields and a look at every image.
 
-        Args: like: the split train, where this is another one: both are read alike.
+        Args: like: the split train, where this is another one: both are read alike; drawn: look at these positions.
         Raises: CurationError when none of them can be read, or it cannot be told what is white.
         """
         self.most_megapixels = reader.most_megapixels
         if like is not None:
             self.shape, self.whites, self.white_level = like.shape, like.whites, like.white_level
             return
-        found = self._survey(reader)
+        found = self._survey(reader, range(len(self)) if drawn is None else drawn)
         if not found.images:
             raise CurationError(f"no image in {where} could be read; {found.problem}; put readable images there")
         side = reader.side_px or min(max(found.usual_side, SMALLEST_SIDE_PX), LARGEST_AUTOMATIC_SIDE_PX)
@@ -91,18 +122,18 @@ class EncodedSource(Source):
         self.white_level = reader.white_level or (own[0] if own else None)
         self.remarks = (*self.remarks, *found.remarks(side, rgb=rgb), *remarks)
 
-    def _survey(self, reader: EncodedReader) -> Survey:
-        """Look at every image: at its header, and at its pixels while it is in doubt what is white."""
-        key = (self.fingerprint, len(self), reader.most_megapixels, reader.white_level is None)
+    def _survey(self, reader: EncodedReader, positions: Sequence[int]) -> Survey:
+        """Look at images: at its header, and at its pixels while it is in doubt what is white."""
+        key = (self.fingerprint, len(positions), reader.most_megapixels, reader.white_level is None)
         if key in _SURVEYS:
             return _SURVEYS[key]
         found, start = Survey(), 0
         with _quiet_pillow(), _threads() as threads:
-            while start < len(self):
-                stop = min(len(self), start + (_AT_ONCE if start else _FIRST))
+            while start < len(positions):
+                stop = min(len(positions), start + (_AT_ONCE if start else _FIRST))
                 at_pixels = found.open_kinds if reader.white_level is None else frozenset()
                 task = partial(_look, most_megapixels=reader.most_megapixels, at_pixels=at_pixels)
-                for looked in threads.map(task, list(self.encoded(start, stop))):
+                for looked in threads.map(task, list(self._some(positions[start:stop]))):
                     if isinstance(looked, Skipped):
                         found.problem = f"for example, {looked.name}: {looked.reason}"
                     else:
@@ -112,6 +143,12 @@ class EncodedSource(Source):
             _SURVEYS.pop(next(iter(_SURVEYS)))
         _SURVEYS[key] = found
         return found
+
+    def _some(self, positions: Sequence[int]) -> Iterator[Encoded | Skipped]:
+        first, last = positions[0], positions[-1]
+        if last - first < len(positions):
+            return self.encoded(first, last + 1)
+        return (sample for at in positions for sample in self.encoded(at, at + 1))
 
     def read(self, start: int, stop: int) -> Chunk:
         """Return the samples at positions start … stop − 1; see ``Source.read``."""

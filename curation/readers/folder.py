@@ -53,8 +53,8 @@ class Folder(EncodedReader):
         """Say whether it is a folder, or an archive of one: any that no other reader knows."""
         return path.is_dir() or Archive.recognizes(path)
 
-    def open(self) -> FolderSource:
-        """List the files and settle size and channels. Raises: CurationError naming the folder."""
+    def unsettled(self) -> tuple[FolderSource, str, str | None]:
+        """List the files; see ``EncodedReader.unsettled``. Raises: CurationError naming the folder."""
         root = existing(self.path, "any")
         archive = Archive(root) if Archive.recognizes(root) else None
         listing = archive.listed() if archive else listed(existing(root, "folder"))
@@ -79,9 +79,7 @@ class Folder(EncodedReader):
         empty = [name for name, some in files.items() if not some]
         source.layout, source.remarks = layout.words, (*layout.remarks, *_remarks(classes, empty))
         source.fingerprint = files_fingerprint((file.path, file) for some in part.classes.values() for file in some)
-        train = None if split == reference else self.model_copy(update={"split": reference}).open()
-        source.settle(self, where=where, like=train)
-        return source
+        return source, where, None if split == reference else reference
 
 
 @dataclass

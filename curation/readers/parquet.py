@@ -66,8 +66,8 @@ class Parquet(EncodedReader):
         """Say whether it is a .parquet file or a folder with some."""
         return path.suffix.lower() == ".parquet" if path.is_file() else bool(_listed(path))
 
-    def open(self) -> ParquetSource:
-        """Read the labels and settle size and channels. Raises: CurationError naming the file and the row."""
+    def unsettled(self) -> tuple[ParquetSource, str, str | None]:
+        """Read the labels; see ``EncodedReader.unsettled``. Raises: CurationError naming the file and the row."""
         path = existing(self.path, "any")
         root, files = (path, _listed(path)) if path.is_dir() else (path.parent, [path])
         if not files:
@@ -83,14 +83,14 @@ class Parquet(EncodedReader):
         chosen = splits[choose_split(self.split, splits, where=str(path))]
         classes = _classes(splits, chosen, where=str(path))
         source = ParquetSource(root, chosen, classes.names, dict(classes.index))
+        source.labels = np.concatenate([_labels(part, classes.index) for part in chosen])
+        source.labels_are = _kind_of_labels(chosen)
         missing = sum(part.unlabeled for part in chosen)
         source.remarks = (*classes.remarks, *unlabeled_remarks(np.arange(len(source)) < missing))
         images = [(part.name, part.file) for part in chosen]
         images += [(f"{part.name}: {name}", found) for part in chosen for name, found in _files_beside(part, root)]
         source.fingerprint = files_fingerprint((name, file.stat()) for name, file in images)
-        train = None if chosen is splits.get("train", chosen) else self.model_copy(update={"split": "train"}).open()
-        source.settle(self, where=str(path), like=train)
-        return source
+        return source, str(path), None if chosen is splits.get("train", chosen) else "train"
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,19 @@ class ParquetSource(EncodedSource):
         if isinstance(found, str):
             return Skipped(position, name, found)
         return Encoded(position, name, at, found)
+
+
+def _labels(part: _Part, index: Mapping[Label, int]) -> np.ndarray:
+    """Return the label of each row, int64, −1 where it has none."""
+    with _parquet(part.file) as opened:
+        rows = opened.read([part.label]).column(0).to_pylist()
+    return np.array([index.get(_plain(label), UNLABELED) for label in rows], dtype=np.int64)
+
+
+def _kind_of_labels(parts: list[_Part]) -> str:
+    text = any(isinstance(value, str) for part in parts for value in part.values)
+    names = "" if text or not any(part.class_names for part in parts) else ", with names in the metadata"
+    return f"{'text' if text else 'numbers'} in the column {parts[0].label!r}{names}"
 
 
 def _plain(label: object) -> Label:

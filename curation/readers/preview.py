@@ -112,18 +112,19 @@ def inspect(reader: Reader, *, seed: int = 0) -> Preview:
     Args: seed: draws the samples that are looked at, where there are more.
     Raises: CurationError: it cannot be read at all; Undecided: it can be read in two ways.
     """
-    source = reader.open()
+    source = reader.look(most=LOOKED_AT, seed=seed)
     drawn = sorted(random.Random(seed).sample(range(len(source)), min(LOOKED_AT, len(source))))
     looked, skipped = _headers(source, drawn)
-    counts = source.class_counts()
-    classes = (
-        dict.fromkeys(source.classes) if counts is None else dict(zip(source.classes, counts.tolist(), strict=True))
-    )
+    classes: dict[str, int | None] = dict.fromkeys(source.classes)
+    if source.labels is not None:
+        labels = np.asarray(source.labels, dtype=np.int64)
+        counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+        classes = dict(zip(source.classes, counts.tolist(), strict=True))
     blank, unread = _pixels(source, [at for at in drawn if at not in {line.sample_id for line in skipped}][:DECODED])
     whole = len(drawn) == len(source)
     findings = [
         *(Finding("note", remark) for remark in source.remarks),
-        *_on_classes(classes),
+        *_on_classes(classes, said=" ".join(source.remarks)),
         *_on_sizes(looked, source.shape),
         *_on_skipped([*skipped, *unread], len(source), whole=whole),
         *blank,
@@ -204,23 +205,31 @@ def _pixels(source: Source, positions: Sequence[int]) -> tuple[list[Finding], li
 
 
 def _splits(reader: Reader, opened: Source) -> dict[str, int]:
-    found: dict[str, int] = {}
+    found: dict[str, Source] = {}
     for split in ("train", "test", "val"):
         try:
-            found[split] = len(opened) if split == reader.split else len(_exactly(reader, split))
+            found[split] = opened if split == reader.split else _other(reader, split)
         except CurationError:
             continue
-    return found
+    # Where there is no split test, the reader gives val for it.
+    if {"test", "val"} <= found.keys() and _first_name(found["test"]) == _first_name(found["val"]):
+        del found["test"]
+    return {split: len(source) for split, source in found.items()}
 
 
-def _exactly(reader: Reader, split: str) -> Source:
-    return reader.model_copy(update={"split": split}).open()
+def _other(reader: Reader, split: str) -> Source:
+    return reader.model_copy(update={"split": split}).look(most=1, seed=0)
 
 
-def _on_classes(classes: dict[str, int | None]) -> Iterator[Finding]:
+def _first_name(source: Source) -> str:
+    chunk = source.read(0, 1)
+    return [*chunk.names, *(line.name for line in chunk.skipped)][0]
+
+
+def _on_classes(classes: dict[str, int | None], *, said: str) -> Iterator[Finding]:
     counts = {name: count for name, count in classes.items() if count is not None}
-    empty = [name for name, count in counts.items() if not count]
     few = {name: count for name, count in counts.items() if 0 < count < FEW}
+    empty = [name for name, count in counts.items() if not count and f"class {name!r} has no image" not in said]
     if empty:
         yield Finding("warning", f"no image is of class {some_of(empty)}", "kept as a class without images")
     if few:
@@ -276,17 +285,8 @@ def _one_letter_apart(one: str, other: str) -> bool:
 def _on_sizes(looked: Sequence[Header], shape: tuple[int, int, int]) -> Iterator[Finding]:
     if not looked:
         return
-    height, width, channels = shape
-    sizes = Counter(header.size for header in looked)
+    height, width, _ = shape
     usual = median_low(_area(header.size) for header in looked)
-    ordered = sorted(looked, key=lambda header: _area(header.size))
-    if len(sizes) > 1:
-        span = f"from {_spelled(ordered[0].size)} to {_spelled(ordered[-1].size)}"
-        yield Finding(
-            "note",
-            f"images have {len(sizes):,} sizes, {span}",
-            f"each is cropped to its centered square and brought to {width}×{height}",
-        )
     odd = [h for h in looked if not usual / _ODD_AREA <= _area(h.size) <= usual * _ODD_AREA]
     if 0 < len(odd) <= max(1, len(looked) // 100):
         shown = some_of([f"{header.name} ({_spelled(header.size)})" for header in odd])
@@ -298,13 +298,6 @@ def _on_sizes(looked: Sequence[Header], shape: tuple[int, int, int]) -> Iterator
     small = sum(min(header.size) < min(height, width) for header in looked)
     if small:
         yield Finding("note", f"{small:,} of {len(looked):,} images are smaller than {width}×{height}", "enlarged")
-    kinds = Counter(header.pixels for header in looked)
-    if len(kinds) > 1:
-        told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
-        yield Finding("note", f"images are of several kinds: {told}", f"all are read as 8-bit {_color(channels)}")
-    deep = sum(count for kind, count in kinds.items() if not kind.startswith(("8-", "1-")))
-    if deep and len(kinds) == 1:
-        yield Finding("note", f"images have more than 8 bits ({next(iter(kinds))})", "scaled to 8 bits")
 
 
 def _on_skipped(skipped: Sequence[Skipped], samples: int, *, whole: bool) -> Iterator[Finding]:
