@@ -1,8 +1,8 @@
-"""Frost textures of our own: procedural ice crystals, made at first use and kept in memory.
+"""Frost textures of our own: procedural ferns and crystals of ice, made at first use and kept in memory.
 
 No photograph is used or stored. What is taken from the six photographs of ImageNet-C is a few measured numbers each:
-quantiles of the brightness, the color cast, and the power spectrum in octaves, tuned until random 32 px crops have the
-photographs' contrast and spectrum at both scales in use.
+quantiles of the brightness, the color cast, and the power spectrum in octaves, tuned until 32 px crops have the
+photographs' brightness and spectrum.
 """
 
 from __future__ import annotations
@@ -17,14 +17,26 @@ from torch.nn import functional
 
 _SIDE_PX = 510
 """A multiple of five: at scale 0.2 bilinear shrinking then takes every fifth pixel, as it does with the photographs."""
-_DIRECTIONS = 5
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _OCTAVES = np.arange(-9.0, 0.0)
+
+
+class _Habit(NamedTuple):
+    """How the crystals of one texture grow; lengths in px."""
+
+    count: int
+    shortest: float
+    longest: float
+    slimness: float
+    """Half the width as a share of the length."""
+    fern: bool
+    """Feathered leaves, else clusters of blades."""
 
 
 class _Ice(NamedTuple):
     """The measured look of one texture."""
 
+    habit: _Habit
     gray: tuple[float, ...]
     """Brightness at ``_QUANTILES``."""
     power: tuple[float, ...]
@@ -35,63 +47,110 @@ class _Ice(NamedTuple):
     """The same of the brightest."""
 
 
-_WHITE_GRAY = (0.304, 0.568, 0.658, 0.768, 0.822, 0.862, 0.909, 0.934, 0.975)
-_WHITE_POWER = (4.2, 4.1, -0.2, -2.0, -3.0, -4.6, -6.8, -8.2, -11.9)
+_BLADES = _Habit(420, 30, 110, 0.11, fern=False)
 _WHITE_CAST = (-0.022, -0.006, 0.028)
 
 _ICES = (
     _Ice(
-        (0.290, 0.354, 0.383, 0.438, 0.484, 0.541, 0.640, 0.705, 0.886),
-        (6.1, 4.1, 0.5, -4.6, -7.3, -7.8, -8.4, -8.6, -12.0),
+        _Habit(200, 60, 170, 0.28, fern=True),
+        (0.275, 0.339, 0.368, 0.423, 0.469, 0.526, 0.625, 0.690, 0.871),
+        (6.1, 4.1, 0.5, -7.4, -9.4, -9.5, -9.7, -8.6, -12.0),
         (-0.230, 0.076, 0.154),
         (-0.146, 0.054, 0.092),
     ),
-    _Ice(_WHITE_GRAY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
-    _Ice(_WHITE_GRAY, _WHITE_POWER, _WHITE_CAST, _WHITE_CAST),
     _Ice(
-        (0.118, 0.310, 0.415, 0.537, 0.603, 0.664, 0.759, 0.848, 0.975),
-        (5.0, 3.8, -0.8, -2.0, -2.4, -3.6, -5.1, -6.5, -10.0),
+        _BLADES,
+        (0.295, 0.559, 0.649, 0.759, 0.813, 0.853, 0.900, 0.925, 0.966),
+        (4.2, 4.1, -0.2, -1.1, -2.7, -3.9, -6.2, -8.2, -11.9),
+        _WHITE_CAST,
+        _WHITE_CAST,
+    ),
+    _Ice(
+        _BLADES,
+        (0.308, 0.572, 0.662, 0.772, 0.826, 0.866, 0.913, 0.938, 0.979),
+        (4.2, 4.1, -0.2, -4.1, -3.5, -5.1, -6.7, -8.2, -11.9),
+        _WHITE_CAST,
+        _WHITE_CAST,
+    ),
+    _Ice(
+        _Habit(420, 20, 70, 0.17, fern=False),
+        (0.134, 0.326, 0.431, 0.553, 0.619, 0.680, 0.775, 0.864, 0.991),
+        (5.0, 3.8, -0.8, -2.0, -2.6, -4.1, -5.6, -6.5, -10.0),
         (-0.051, 0.006, 0.045),
         (-0.059, 0.001, 0.058),
     ),
     _Ice(
-        (0.083, 0.163, 0.213, 0.323, 0.419, 0.526, 0.697, 0.826, 0.997),
-        (5.7, 2.8, 1.5, 0.4, -0.8, -2.7, -4.4, -6.6, -8.5),
+        _Habit(460, 25, 80, 0.30, fern=True),
+        (0.064, 0.144, 0.194, 0.304, 0.400, 0.507, 0.678, 0.807, 0.978),
+        (5.7, 2.8, 1.5, 0.6, -0.8, -3.4, -5.2, -6.6, -8.5),
         (-0.046, -0.001, 0.047),
         (-0.029, 0.000, 0.029),
     ),
     _Ice(
-        (0.000, 0.054, 0.103, 0.193, 0.309, 0.435, 0.600, 0.707, 0.931),
-        (6.6, 5.9, 3.7, -0.3, -2.2, -3.6, -4.9, -6.5, -9.8),
+        _Habit(160, 80, 220, 0.26, fern=True),
+        (0.000, 0.029, 0.078, 0.168, 0.284, 0.410, 0.575, 0.682, 0.906),
+        (6.6, 5.9, 3.7, -0.4, -2.8, -4.4, -6.9, -6.5, -9.8),
         (-0.022, 0.013, 0.009),
         (-0.107, 0.030, 0.077),
     ),
 )
 
 
-def _needles(rng: np.random.Generator, down: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """Return float64 side×side: patches of needles, each patch with a direction of its own."""
-    frequency, direction = np.hypot(down, across), np.arctan2(down, across)
+def _crystals(rng: np.random.Generator, habit: _Habit) -> np.ndarray:
+    """Return float64 side×side: crystals laid over each other where they happened to grow, the later ones on top."""
+    pane = np.zeros((_SIDE_PX, _SIDE_PX))
+    flow = rng.uniform(0, 2 * np.pi)
+    for number in range(habit.count):
+        root = rng.uniform(0, _SIDE_PX, 2)
+        length = rng.uniform(habit.shortest, habit.longest) * (1.3 if number < habit.count // 4 else 1)
+        if habit.fern:
+            angles = np.array([flow + rng.normal(0, 0.6)])
+        else:
+            angles = rng.uniform(0, 2 * np.pi) + np.sort(rng.uniform(0, 1.3 * np.pi, rng.integers(3, 9)))
+        for angle in angles:
+            own = length * (1 if habit.fern else rng.uniform(0.4, 1))
+            _grow_crystal(pane, rng, root, angle, own, own * habit.slimness * rng.uniform(0.7, 1.3), fern=habit.fern)
+    return pane
 
-    first, second = np.fft.rfft2(rng.standard_normal((2, _SIDE_PX, _SIDE_PX)))
 
-    # Two smooth fields make an angle; its sector tells in which direction the needles of a patch point.
-    smooth = np.exp(-((frequency * 48) ** 2))
-    turn = np.arctan2(np.fft.irfft2(first * smooth), np.fft.irfft2(second * smooth)) / np.pi + 1
-    patch = (turn * _DIRECTIONS).astype(int) % _DIRECTIONS
-    needles = np.zeros((_SIDE_PX, _SIDE_PX))
-    for number, angle in enumerate((np.arange(_DIRECTIONS) + rng.random()) * np.pi / _DIRECTIONS):
-        aside = (direction - angle + np.pi / 2) % np.pi - np.pi / 2
-        narrow = np.exp(-((aside / 0.22) ** 2)) * np.minimum(frequency * 24, 1) / (frequency + 0.02)
-        streaks = np.fft.irfft2(first * narrow)
-        needles = np.where(patch == number, np.abs(streaks) / streaks.std(), needles)
-    return needles
+def _grow_crystal(
+    pane: np.ndarray,
+    rng: np.random.Generator,
+    root: np.ndarray,
+    angle: float,
+    length: float,
+    half_width: float,
+    *,
+    fern: bool,
+) -> None:
+    """Draw one leaf or blade over what is there; root: (row, column), lengths in px, angle from the row's direction."""
+    along = np.array([np.sin(angle), np.cos(angle)])
+    ends = np.stack([root, root + length * along])
+    low = np.clip(np.floor(ends.min(0) - half_width), 0, _SIDE_PX).astype(int)
+    high = np.clip(np.ceil(ends.max(0) + half_width) + 1, 0, _SIDE_PX).astype(int)
+    down = np.arange(low[0], high[0])[:, None] - root[0]
+    across = np.arange(low[1], high[1])[None, :] - root[1]
+    at = (down * along[0] + across * along[1]) / length  # 0 at the root, 1 at the tip
+    aside = (across * along[0] - down * along[1]) / half_width
+    lit = np.where(aside > 0, 1.0, -1.0)  # light comes from one side
+    aside, shade = np.abs(aside), rng.uniform(-0.15, 0.15)
+    if fern:
+        # Side branches leave the midrib at a slant, one every few pixels, and notch the edge.
+        notch = ((at * length - aside * half_width * 0.7) / rng.uniform(5, 8)) % 1
+        edge = np.sqrt(np.clip(at * 4, 0, 1)) * np.clip(1 - at, 0, 1) * (0.7 + 0.3 * (1 - notch))
+        midrib = np.exp(-((aside * half_width / 1.3) ** 2))
+        height = 0.35 + 0.4 * (1 - notch) ** 1.5 + 0.12 * lit + 0.5 * midrib + 0.15 * at + shade + 0.2 * aside
+    else:
+        edge = np.clip(1 - at, 0, 1) * np.clip(at * 6, 0, 1)
+        height = 0.45 + 0.28 * lit + 0.35 * (aside / np.maximum(edge, 1e-3)) ** 4 + 0.1 * at + shade
+    inside = (at > 0) & (at < 1) & (aside < edge)
+    pane[low[0] : high[0], low[1] : high[1]][inside] = height[inside]
 
 
 def _grow(ice: _Ice, seed: int) -> np.ndarray:
-    """Return float32 3×side×side in [0, 1], on 8-bit levels: needles with the brightness and the spectrum of the ice.
+    """Return float32 3×side×side in [0, 1], on 8-bit levels: crystals with the brightness and the spectrum of the ice.
 
-    Source of the last step: amplitude-adjusted surrogates (Schreiber & Schmitz 1996), here of needles, not of noise.
+    Source of the last step: amplitude-adjusted surrogates (Schreiber & Schmitz 1996), here of crystals, not of noise.
     """
     down, across = np.fft.fftfreq(_SIDE_PX)[:, None], np.fft.rfftfreq(_SIDE_PX)[None, :]
     octave = np.log2(np.maximum(np.hypot(down, across), 2.0**-12))
@@ -104,7 +163,7 @@ def _grow(ice: _Ice, seed: int) -> np.ndarray:
     rest = level.var() - 2 * (wanted[~coarse] ** 2).sum() / _SIDE_PX**2
     wanted[coarse] = np.sqrt(max(rest, 0) * _SIDE_PX**2 / (2 * coarse.sum()))
 
-    picture = _needles(np.random.default_rng(seed), down, across)
+    picture = _crystals(np.random.default_rng(seed), ice.habit)
     for _ in range(2):
         spectrum = np.fft.rfft2(picture - picture.mean())
         ring_power = np.bincount(ring.ravel(), (np.abs(spectrum) ** 2).ravel()) / np.maximum(size, 1)

@@ -74,7 +74,8 @@ class Frost(Corruption):
     """Frost on the lens: a random crop of one of our frost textures over the darkened image.
 
     The published corruption lays photographs of frosted windows over the image; ours are procedural
-    (``frost_texture``), drawn after the photographs' brightness, contrast, color and spectrum.
+    (``frost_texture``), ferns and crystals with the photographs' brightness, contrast,
+    color and spectrum.
 
     Source: Hendrycks & Dietterich 2019, ``frost``; (weight of the image, weight of the texture). Constants imgaug:
     transferable-example curation uses severity 2.
@@ -82,7 +83,7 @@ class Frost(Corruption):
 
     name = "frost"
     title = "Frost"
-    version = 2
+    version = 3
     group = "weather"
     table = Table.of_package(
         cifar=((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
