@@ -23,7 +23,7 @@ from curation.selection.settings import Selection
 __all__ = ["FamilySummary", "Selected", "Shortage", "difference", "select"]
 
 _FILL_ORDER = ("clean", "adversarial", "corruption")
-"""With one variant a sample, the attacked copies come first: a sample has far more corrupted ones to choose from."""
+"""With one image a sample, those with fewest to choose from come first: a sample has far more corrupted copies."""
 
 
 def select(
@@ -48,7 +48,7 @@ def select(
     families = relabeled(families, settings.edits, classes=classes)
     forced = find(families, settings.edits.include, where="edits.include")
     excluded = without(families, settings.edits)
-    taken = [families[name].candidate_ids[forced[name]] >> CODE_BITS for name in FAMILIES if name != "clean"]
+    taken = [families[name].candidate_ids[forced[name]] >> CODE_BITS for name in FAMILIES]
     filled = {}
     for name, quota in sorted(quotas(settings.mix, settings.budget).items(), key=lambda it: _FILL_ORDER.index(it[0])):
         family = families[name]
@@ -60,8 +60,7 @@ def select(
         fill = _Fill(family, quota, settings, selectors[name], forced[name], seed, classes, coverage_run)
         fill.run(*candidates(family, settings, excluded[name]), taken)
         filled[name] = fill
-        if name != "clean":
-            taken.append(family.candidate_ids[fill.chosen] >> CODE_BITS)
+        taken.append(family.candidate_ids[fill.chosen] >> CODE_BITS)
     fills = [filled[name] for name in FAMILIES]
     return Selected(
         pool_rows=np.concatenate([fill.family.pool_rows[fill.chosen] for fill in fills]),
@@ -100,7 +99,7 @@ class _Fill:
 
     @property
     def one_per_sample(self) -> bool:
-        return self.settings.variants_per_sample == "one" and self.family.name != "clean"
+        return self.settings.variants_per_sample == "one"
 
     def parts(self, quota: int) -> np.ndarray:
         """Return how many images of a quota go to each group, int64."""
@@ -109,7 +108,7 @@ class _Fill:
         return class_parts(quota, np.bincount(self.family.labels[self.forced], minlength=self.classes))
 
     def run(self, at: np.ndarray, order: np.ndarray, taken: list[np.ndarray]) -> None:
-        """Choose among candidates (see ``candidates``); ``taken`` are the samples that have a variant in the set."""
+        """Choose among candidates (see ``candidates``); ``taken`` are the samples that have an image in the set."""
         self.candidates = len(at)
         if not self.quota:
             self.available = [0] * len(self.parts(0))
@@ -174,7 +173,7 @@ class _Fill:
         return list(zip(*pairs, strict=True))
 
     def _blocked(self, taken: list[np.ndarray]) -> np.ndarray | None:
-        """Return bool N, the candidates that may not be taken: forced ones, and variants of samples that have one."""
+        """Return bool N, the candidates that may not be taken: forced ones, and images of samples that have one."""
         samples = np.concatenate(taken) if self.one_per_sample else np.empty(0, np.int64)
         if not len(self.forced) and not len(samples):
             return None

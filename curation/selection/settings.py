@@ -142,7 +142,7 @@ class Selection(Settings):
     )
     variants_per_sample: Literal["all", "one", "hardest"] = Field(
         "all",
-        description="all: any number; one: at most one corrupted or adversarial copy of a sample; "
+        description="all: any number; one: at most one image of a sample, clean or a copy; "
         "hardest: in each family only a sample's highest-score copy is a candidate",
     )
     edits: Edits = Field(Edits(), description="manual edits: included, excluded, relabeled, dropped and confirmed")

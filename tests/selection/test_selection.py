@@ -180,12 +180,11 @@ def reference(pool: pd.DataFrame, fields: dict[str, Any]) -> set[int]:
                 passed = int((group["hard"] > (it.offset.of(family) or 0)).sum())
             for candidate_id in group["candidate_id"].tolist()[passed:]:
                 sample_id = candidate_id >> 20
-                barred = it.variants_per_sample == "one" and family != "clean" and sample_id in used
+                barred = it.variants_per_sample == "one" and sample_id in used
                 if left and not barred:
                     taken_here.add(candidate_id)
                     left -= 1
-                    if family != "clean":
-                        used.add(sample_id)
+                    used.add(sample_id)
         found |= taken_here
     return found
 
@@ -266,10 +265,10 @@ def test_invariants(case: tuple[pd.DataFrame, dict[str, Any]], seed: int) -> Non
 
     forced = set(it.edits.include)
     if it.variants_per_sample == "one":
-        free = [name for name in listed - forced if "/" in name]
+        free = listed - forced
         samples = [name.split("/")[0] for name in free]
         assert len(samples) == len(set(samples))
-        assert not set(samples) & {name.split("/")[0] for name in forced if "/" in name}
+        assert not set(samples) & {name.split("/")[0] for name in forced}
     if it.strategy == "boundary" and not it.class_balance.clean:
         for family in FAMILIES:
             rows, _ = ranking(pool, family, it)
