@@ -155,6 +155,11 @@ class Exporter(Plugin):
     def write(self, curated: CuratedSet, folder: Path, *, on_progress: OnProgress) -> None:
         """Write images and labels into an empty folder, same set → same bytes."""
 
+    @classmethod
+    def remark(cls, curated: CuratedSet) -> str:
+        """Return a sentence for the datasheet about a set in this format, or nothing."""
+        return ""
+
     def files(self, curated: CuratedSet) -> list[str] | None:
         """Return every image's file inside the export, for the manifest; None where images share one file."""
         return None

@@ -24,6 +24,9 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
         f"{len(curated.classes)} classes; {exporter.title}; "
         f"{'one-hot' if curated.soft_labels is None else 'soft'} labels.\n"
     )
+    remark = exporter.remark(curated)
+    if remark:
+        parts.append(f"{remark}\n")
     parts += ["## Source\n", *_origin(about), "", *_families(curated)]
     parts += _coverage(about.get("coverage") or [], curated.classes)
     if "entropy" in manifest:

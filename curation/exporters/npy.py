@@ -1,4 +1,4 @@
-"""The contest's format: ``data.npy``, ``label.npy``, ``config.py``."""
+"""NumPy arrays: ``data.npy`` and ``label.npy``, with the contest's ``config.py`` where the contest takes the set."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ args_preactresnet18 = {
 }
 """
 
+MOST_IMAGES, SHAPE, CLASSES = 50_000, (32, 32, 3), 10
+"""What the contest takes, as its template asserts it: uint8 N×32×32×3 and labels N×10, at least 0."""
+
 
 class _Mapped(Images):
     def open(self) -> np.ndarray:
@@ -46,12 +49,11 @@ class _Mapped(Images):
 class Npy(Exporter):
     """``data.npy`` uint8 N×H×W×C (gray images as N×H×W×1) and ``label.npy`` float32 N×K, rows sum to 1.
 
-    A set of at most 50,000 images of 32×32×3 is what the contest takes; others have the same files.
-    Source: the contest's template (reference: AAAI-2022 Security AI Challenger VIII).
+    A set that the contest takes also has its ``config.py``. Source: the template of the AAAI-2022 Security AI Challenger.
     """
 
     name = "npy"
-    title = "NumPy arrays (contest format)"
+    title = "NumPy arrays"
     marker = "data.npy"
     native = (
         "import numpy as np\n\n"
@@ -60,7 +62,7 @@ class Npy(Exporter):
     )
 
     def write(self, curated: CuratedSet, folder: Path, *, on_progress: OnProgress) -> None:
-        """Write the three files; see ``Exporter.write``."""
+        """Write the arrays, and ``config.py`` where the contest takes them; see ``Exporter.write``."""
         header = {"descr": "|u1", "fortran_order": False, "shape": (len(curated), *curated.shape)}
         # Written through, not mapped: on a full disk a mapped file ends the process without a word.
         with (folder / "data.npy").open("wb") as file:
@@ -68,9 +70,32 @@ class Npy(Exporter):
             for _, images in curated.chunks(on_progress):
                 file.write(images.tobytes())
         np.save(folder / "label.npy", curated.label_rows)
-        (folder / "config.py").write_text(CONFIG, encoding="utf-8")
+        if misfit(curated) is None:
+            (folder / "config.py").write_text(CONFIG, encoding="utf-8")
+
+    @classmethod
+    def remark(cls, curated: CuratedSet) -> str:
+        """Say whether the contest takes it; see ``Exporter.remark``."""
+        why = misfit(curated)
+        if why is None:
+            return (
+                "The set passes the checks of the contest's template; `config.py` has the contest's schedule."
+            )
+        return f"Not a submission to the AAAI-2022 Security AI Challenger, so without its `config.py`: {why}."
 
     @classmethod
     def reader(cls, folder: Path, manifest: pd.DataFrame) -> Images:
         """Read from the memory-mapped array; see ``Exporter.reader``."""
         return _Mapped(folder, manifest)
+
+
+def misfit(curated: CuratedSet) -> str | None:
+    """Return why the contest would not take a set, as a clause, or None; see ``MOST_IMAGES``."""
+    if curated.shape != SHAPE:
+        height, width, channels = curated.shape
+        return f"its images are {height}×{width}×{channels}, the contest takes 32×32×3"
+    if len(curated.classes) != CLASSES:
+        return f"it has {len(curated.classes)} classes, the contest takes 10"
+    if len(curated) > MOST_IMAGES:
+        return f"it has {len(curated):,} images, the contest takes at most {MOST_IMAGES:,}"
+    return None

@@ -27,7 +27,7 @@ from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.exporters.base import CuratedSet, Exporter, OnProgress
 from curation.exporters.export import export
-from curation.exporters.npy import Npy
+from curation.exporters.npy import Npy, misfit
 
 FORMATS = pytest.mark.parametrize("format_name", EXPORTERS.names)
 
@@ -138,15 +138,52 @@ def test_workers_started_afresh_can_read_it(tmp_path: Path, format_name: str) ->
 # Each format, as others read it
 
 
+def for_contest(curated: CuratedSet) -> CuratedSet:
+    return replace(curated, classes=[str(index) for index in range(10)])
+
+
+def many(count: int) -> CuratedSet:
+    one = make_set(3)
+    rows = pd.concat([one.manifest] * (count // 3 + 1), ignore_index=True)[:count]
+    return for_contest(
+        replace(one, manifest=rows, images=lambda start, stop: np.zeros((stop - start, 32, 32, 3), np.uint8))
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda: for_contest(make_set(shape=(28, 28, 1))), "its images are 28×28×1, the contest takes 32×32×3"),
+        (lambda: make_set(), "it has 3 classes, the contest takes 10"),
+        (lambda: many(50_001), "it has 50,001 images, the contest takes at most 50,000"),
+    ],
+    ids=["shape", "classes", "count"],
+)
+def test_what_the_contest_does_not_take_is_plain_npy(made: Callable[[], CuratedSet], why: str, tmp_path: Path) -> None:
+    assert misfit(made()) == why
+    if why.startswith("it has 50,001"):  # 150 MB are not written to learn the same
+        assert why in Npy.remark(made())
+        return
+    out = export(made(), Npy(), tmp_path / "out")
+    assert not (out / "config.py").exists()
+    assert f"so without its `config.py`: {why}." in (out / "datasheet.md").read_text()
+    assert len(load(out)) == len(made())
+
+
+def test_fifty_thousand_images_are_not_too_many() -> None:
+    assert misfit(many(50_000)) is None
+
+
 def test_npy_passes_the_contests_own_checks(tmp_path: Path) -> None:
-    out = export(make_set(), Npy(), tmp_path / "out")
+    out = export(for_contest(make_set()), Npy(), tmp_path / "out")
     images, labels = np.load(out / "data.npy"), np.load(out / "label.npy")
+    assert "passes the checks of the contest's template" in (out / "datasheet.md").read_text()
     assert labels.min() >= 0
     assert images.dtype == np.uint8
     assert images.shape[0] <= 50_000
     assert images.shape[1:] == (32, 32, 3)
     normalized = labels / labels.sum(axis=1, keepdims=True)
-    np.testing.assert_array_equal(normalized, np.eye(3)[make_set().labels])
+    np.testing.assert_array_equal(normalized, np.eye(10)[make_set().labels])
     assert labels.dtype == np.float32
     config: dict[str, Any] = {}
     exec((out / "config.py").read_text(), config)
