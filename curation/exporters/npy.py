@@ -49,7 +49,7 @@ class _Mapped(Images):
 class Npy(Exporter):
     """``data.npy`` uint8 N×H×W×C (gray images as N×H×W×1) and ``label.npy`` float32 N×K, rows sum to 1.
 
-    A set that the contest takes also has its ``config.py``. Source: the template of the AAAI-2022 Security AI Challenger.
+    A set that the contest takes also has its ``config.py``. Source: the template of the Security AI Challenger VIII.
     """
 
     name = "npy"
