@@ -49,6 +49,10 @@ class PluginWarning(UserWarning):
     """An installed package offers a plug-in that cannot be used; it is left out."""
 
 
+class SourceWarning(UserWarning):
+    """A source is not where it was read."""
+
+
 class WeightsWarning(UserWarning):
     """A file of weights could have been read in another way."""
 
@@ -64,6 +68,7 @@ class UnchangedWarning(UserWarning):
 NOTES: dict[type[Warning], str] = {
     RenamedWarning: "note",
     PluginWarning: "note",
+    SourceWarning: "note",
     WeightsWarning: "note",
     GoalModelWarning: "warning",
     UnchangedWarning: "warning",
@@ -92,6 +97,11 @@ def note_renamed(what: str, former: str, present: str) -> None:
 def note_plugin(sentence: str) -> None:
     """Warn of an installed package's plug-in, in one sentence that names the package."""
     warnings.warn(sentence, PluginWarning, stacklevel=2)
+
+
+def note_source(sentence: str) -> None:
+    """Say what became of a source, in one sentence for people."""
+    warnings.warn(sentence, SourceWarning, stacklevel=2)
 
 
 def note_weights(sentence: str) -> None:

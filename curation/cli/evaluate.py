@@ -11,7 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from curation.cli.terminal import AsJson, Bars, Device, WorkspaceFolder, console, finish, sentences, workspace_of
+from curation.cli.terminal import (
+    AsJson,
+    Bars,
+    ChangedSource,
+    Device,
+    WorkspaceFolder,
+    console,
+    finish,
+    sentences,
+    settled,
+    workspace_of,
+)
 from curation.errors import UsageError
 from curation.progress import duration
 
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from curation.evaluation.results import Results
     from curation.evaluation.settings import Evaluation
     from curation.recipe import Recipe
+    from curation.tuning.study import Study
 
 
 WIDE = 140
@@ -50,6 +62,7 @@ def evaluate(
     replace: Annotated[
         bool, typer.Option("--replace", help="Use these settings even if that evaluation exists with others.")
     ] = False,
+    changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -76,8 +89,12 @@ def evaluate(
             if not typer.confirm("Use the new settings?"):
                 raise typer.Exit(1) from None
             begin(opened, asked, found, name=name, replace=True)
-        with Bars() as bars:
-            results = resume(found, name, engine=choose(device=device), report=bars)
+
+        def compute() -> Results:
+            with Bars() as bars:
+                return resume(found, name, engine=choose(device=device), report=bars)
+
+        results = settled(compute, changed_source)
         table = results.leaderboard()
         _show(results, table)
         finish({"name": name, "suite": results.record["suite"], "sets": table.to_dict("records")}, as_json)
@@ -99,6 +116,7 @@ def tune(
     out: Annotated[Path | None, typer.Option(help="Where to write the best recipe (YAML).")] = None,
     name: Annotated[str, typer.Option(help="Name under which the tuning is stored and resumed.")] = "tuning",
     restart: Annotated[bool, typer.Option("--restart", help="Discard the trials stored under this name.")] = False,
+    changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -124,10 +142,14 @@ def tune(
         if epochs is not None:
             value["schedule"] = {"preset": "fast", "epochs": epochs}
         tuning = Tuning.parse(value, where="options")
-        with Bars() as bars:
-            engine = choose(device=device)
-            Pipeline(asked, found, engine=engine).run(FOR_SELECTION, report=bars)
-            study = search_for(asked, tuning, found, name=name, engine=engine, restart=restart, report=bars)
+        engine = choose(device=device)
+
+        def compute() -> Study:
+            with Bars() as bars:
+                Pipeline(asked, found, engine=engine).run(FOR_SELECTION, report=bars)
+                return search_for(asked, tuning, found, name=name, engine=engine, restart=restart, report=bars)
+
+        study = settled(compute, changed_source)
         best, table = study.best(), study.table()
         shown = Table("trial", "R", "clean", "adversarial", "corrupted", "mix", box=None)
         for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):

@@ -12,6 +12,7 @@ from rich.table import Table
 from curation.cli.terminal import (
     AsJson,
     Bars,
+    ChangedSource,
     Device,
     RecipeFile,
     WorkspaceFolder,
@@ -19,6 +20,7 @@ from curation.cli.terminal import (
     finish,
     open_pipeline,
     sentences,
+    settled,
 )
 
 SHOWN = 20
@@ -31,6 +33,7 @@ def labels(
         int | None, typer.Option(min=2, help="Number of cross-validation folds; by default the recipe's, or 4.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the whole table (CSV).")] = None,
+    changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -47,8 +50,12 @@ def labels(
         if folds is not None:
             check = check.model_copy(update={"folds": folds})
         pipeline = pipeline.of(pipeline.recipe.with_changes(label_errors=check))
-        with Bars() as bars:
-            pipeline.run(("ingest", "goal_model", "embed", "labels"), report=bars)
+
+        def compute() -> None:
+            with Bars() as bars:
+                pipeline.run(("ingest", "goal_model", "embed", "labels"), report=bars)
+
+        settled(compute, changed_source)
         table = suspects_table(pipeline.plan, check).table(0)
         classes = pipeline.samples.classes
         for column in ("given", "suggested"):

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from curation.cli.terminal import (
     CACHE,
     AsJson,
     Bars,
+    ChangedSource,
     Device,
     Overwrite,
     ReaderOptions,
@@ -33,6 +35,7 @@ from curation.cli.terminal import (
     parameters_in,
     safe_name,
     sentences,
+    settled,
     warn_of_doubts,
 )
 from curation.cli.verify import verify
@@ -102,6 +105,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Where to export; by default exports/<recipe name>.")] = None,
     map: Annotated[bool, typer.Option(help="Also compute the map for the dashboard, after the export.")] = True,
     overwrite: Overwrite = False,
+    changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -111,9 +115,14 @@ def run(
     with sentences():
         pipeline = open_pipeline(recipe, workspace, device)
         destination = out or Path("exports") / safe_name(pipeline.recipe.name)
+
+        def compute() -> dict[str, float]:
+            with Bars() as bars:
+                return pipeline.run(FOR_SELECTION, report=bars)
+
+        seconds = settled(compute, changed_source)
+        _remark(pipeline)
         with Bars() as bars:
-            seconds = pipeline.run(FOR_SELECTION, report=bars)
-            _remark(pipeline)
             pool = pipeline.pool()
             start = time.monotonic()
             selected = pipeline.select(pool)
@@ -171,6 +180,7 @@ def ingest(
     split: Annotated[str, typer.Option(help="Split of the source.")] = "train",
     limit: Annotated[int | None, typer.Option(min=1, help="Use this many samples, drawn by class.")] = None,
     option: ReaderOptions = None,
+    changed_source: ChangedSource = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
@@ -187,8 +197,7 @@ def ingest(
         recipe = Recipe.parse({"name": name, "source": block, "selection": {"budget": 1}})
         folder = workspace or CACHE / safe_name(Path(source).stem or source)
         pipeline = Pipeline(recipe, Workspace(folder))
-        with Bars() as bars:
-            pipeline.run(("ingest",), report=bars)
+        settled(partial(_ingested, pipeline), changed_source, unasked="read")
         samples = pipeline.samples
         recipe = recipe.with_changes(**{"selection.budget": max(1, len(samples) // 2)})
         pipeline.workspace.save_revision(recipe.to_yaml())
@@ -227,6 +236,7 @@ def variants(
     samples: Annotated[
         str | None, typer.Option(help="Number of samples, drawn by class, or ids: 3,17,40. By default the recipe's.")
     ] = None,
+    changed_source: ChangedSource = None,
     estimate: Annotated[bool, typer.Option(help="Only print the estimated time and disk space.")] = False,
     as_json: AsJson = False,
     device: Device = None,
@@ -242,8 +252,7 @@ def variants(
         pipeline = open_pipeline(recipe, workspace, device)
         asked = _asked(pipeline.recipe, kind or [], severity or [], attack or [], samples)
         pipeline = type(pipeline)(asked, pipeline.workspace, device=device)
-        with Bars() as bars:
-            pipeline.run(("ingest",), report=bars)
+        settled(partial(_ingested, pipeline), changed_source)
         _remark(pipeline)
         cost = database.estimate(pipeline.plan)
         missing = int(cost["missing"].sum())
@@ -271,6 +280,11 @@ def variants(
             table.add_row(row["kind"], str(row["severity"] or ""), f"{row['images']:,}", *rates, f"{row['l2']:.2f}")
         console.print(table)
         finish({"variants": found.to_dict("records"), "seconds": seconds}, as_json)
+
+
+def _ingested(pipeline: Pipeline) -> None:
+    with Bars() as bars:
+        pipeline.run(("ingest",), report=bars)
 
 
 def _classes_in(samples: Samples) -> str:

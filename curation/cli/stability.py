@@ -10,6 +10,7 @@ from rich.table import Table
 from curation.cli.terminal import (
     AsJson,
     Bars,
+    ChangedSource,
     Device,
     RecipeFile,
     WorkspaceFolder,
@@ -17,6 +18,7 @@ from curation.cli.terminal import (
     finish,
     open_pipeline,
     sentences,
+    settled,
 )
 
 
@@ -26,6 +28,7 @@ def stability(
     trainings: Annotated[
         int, typer.Option(min=2, help="Number of trainings of the goal model, including the recipe's own.")
     ] = 2,
+    changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
 ) -> None:
@@ -38,8 +41,12 @@ def stability(
         from curation.analysis import stability as analysis
 
         pipeline = open_pipeline(recipe, workspace, device)
-        with Bars() as bars:
-            found = analysis.stability(pipeline, trainings=trainings, report=bars)
+
+        def compute() -> analysis.Stability:
+            with Bars() as bars:
+                return analysis.stability(pipeline, trainings=trainings, report=bars)
+
+        found = settled(compute, changed_source)
         table = Table("family", "chosen", "chosen again", "share", "at random", box=None)
         for name, part in found.families.items():
             chance = f"{part.by_chance / part.chosen:.0%}"

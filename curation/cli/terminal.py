@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
+from click import Choice
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from curation.pipeline import Pipeline
     from curation.recipe import Recipe
     from curation.storage.workspace import Workspace
+
+T = TypeVar("T")
 
 console = Console(stderr=True)
 
@@ -41,6 +45,14 @@ ReaderOptions = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export in that folder.")]
+ChangedSource = Annotated[
+    Literal["read", "keep"] | None,
+    typer.Option(
+        "--changed-source",
+        help="If the source has changed since it was read: read it again, or keep the images as they were read. "
+        "By default you are asked.",
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest one available.")]
 
 
@@ -109,6 +121,32 @@ def open_pipeline(recipe_file: Path, folder: Path | None, device: str | None = N
 
     recipe = Recipe.load(recipe_file)
     return Pipeline(recipe, workspace_of(recipe, folder), device=device)
+
+
+def settled(work: Callable[[], T], answer: Literal["read", "keep"] | None, *, unasked: str | None = None) -> T:
+    """Do some work; where a source has changed since it was read, read it again or keep what was read, and go on.
+
+    Args: answer: of the option; None: ask, where somebody is there to answer; unasked: the answer where nobody is.
+    Raises: CurationError: the source has changed, and nobody says what to do.
+    """
+    from curation.pipeline.freshness import SourceChanged
+
+    while True:
+        try:
+            return work()
+        except SourceChanged as changed:
+            chosen = answer or (_asked(changed) if sys.stdin.isatty() else unasked)
+            if chosen is None:
+                raise CurationError(
+                    f"{changed}: add --changed-source read or --changed-source keep to the command"
+                ) from None
+            _note("note", f"{changed}: {'reading it again' if chosen == 'read' else 'kept as they were read'}")
+            changed.read_again() if chosen == "read" else changed.keep()
+
+
+def _asked(changed: CurationError) -> str:
+    console.print(escape(str(changed)), highlight=False, soft_wrap=True)
+    return str(typer.prompt("read or keep", type=Choice(["read", "keep"])))
 
 
 def warn_of_doubts(pipeline: Pipeline) -> None:

@@ -78,9 +78,7 @@ class Npy(Exporter):
         """Say whether the contest takes it; see ``Exporter.remark``."""
         why = misfit(curated)
         if why is None:
-            return (
-                "The set passes the checks of the contest's template; `config.py` has the contest's schedule."
-            )
+            return "The set passes the checks of the contest's template; `config.py` has the contest's schedule."
         return f"Not a submission to the AAAI-2022 Security AI Challenger, so without its `config.py`: {why}."
 
     @classmethod

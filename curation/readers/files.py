@@ -64,6 +64,28 @@ class Stat(Protocol):
         """Nanoseconds since 1970."""
 
 
+def stamp(path: str | Path) -> str | None:
+    """Return ``files_fingerprint`` of a file, or of all below a folder that may be read; None: nothing is there."""
+    root = Path(path).expanduser()
+    if root.is_file():
+        return files_fingerprint([("", root.stat())])
+    if not root.is_dir():
+        return None
+    return files_fingerprint(_below(root, ""))
+
+
+def _below(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with reading(folder), os.scandir(folder) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    for entry in ordered:
+        if ignored(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(folder / entry.name, f"{prefix}{entry.name}/")
+        else:
+            yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=entry.is_file())
+
+
 def files_fingerprint(files: Iterable[tuple[str, Stat]]) -> str:
     """Return 16 hexadecimal digits of a hash over names, sizes and modification times."""
     digest = hashlib.blake2b(digest_size=8)

@@ -142,6 +142,14 @@ class Samples:
         """Return the label of one sample. Raises: CurationError: it is not here."""
         return int(self.labels[self.rows(np.array([sample_id]))[0]])
 
+    def shard_images(self, index: int) -> np.ndarray:
+        """Return the pixels, uint8 M×H×W×C, of one shard."""
+        return self.pixels.array(index)
+
+    def shard_table(self, index: int) -> pd.DataFrame:
+        """Return the rows of ``positions`` of one shard."""
+        return self._tables.table(index)
+
     def array(self) -> np.ndarray:
         """Return all pixels, uint8 N×H×W×C: in memory up to ``IN_MEMORY_BYTES``, else read where they are indexed."""
         rows = Rows(self.pixels, self.starts)

@@ -75,9 +75,18 @@ class Workspace:
         found = read_json(self.root / "sources" / f"{spec}.json")
         return found["key"] if found else None
 
-    def write_source_key(self, spec: str, key: str) -> None:
-        """Remember under which key a source was ingested."""
-        write_json(self.root / "sources" / f"{spec}.json", {"key": key})
+    def source_stamp(self, spec: str) -> str | None:
+        """Return the stamp of the files of a source that was ingested (see ``readers.files.stamp``), if noted."""
+        found = read_json(self.root / "sources" / f"{spec}.json")
+        return found.get("stamp") if found else None
+
+    def write_source_key(self, spec: str, key: str, stamp: str | None) -> None:
+        """Remember under which key a source was ingested, and the stamp of its files."""
+        write_json(self.root / "sources" / f"{spec}.json", {"key": key, "stamp": stamp})
+
+    def forget_source(self, spec: str) -> None:
+        """Forget under which key a source was ingested, so that it is read again."""
+        write_json(self.root / "sources" / f"{spec}.json", {"key": None})
 
     def sample_header(self, key: str) -> SampleHeader | None:
         """Return what is known of the ingested source, or None."""

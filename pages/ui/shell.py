@@ -20,7 +20,7 @@ ICON = Path(__file__).parent / "icon.png"
 LOGO = Path(__file__).parent / "logo.svg"
 
 _HEAVY = "curation.pipeline"
-_WARNINGS = "pages.ui.trust"
+_WARNINGS = ("pages.ui.trust", "warn"), ("pages.ui.changed", "ask")
 _STYLE = """
 <style>
 .stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 2rem; max-width: 1500px; }
@@ -120,7 +120,8 @@ def run(page: Any) -> None:
             gc.collect()
             gc.freeze()
     try:
-        importlib.import_module(_WARNINGS).warn()
+        for module, function in _WARNINGS:
+            getattr(importlib.import_module(module), function)()
         page.run()
     except Done:
         pass
