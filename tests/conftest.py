@@ -73,7 +73,7 @@ def small() -> Recipe:
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The small recipe, computed once a test run; tests must leave it as it is."""
     pipeline = Pipeline(Recipe.parse(SMALL), Workspace(tmp_path_factory.mktemp("cache") / "small"), device="cpu")
-    pipeline.run(("ingest", "goal_model", "corruption", "adversarial", "score", "embed"))
+    pipeline.run(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"))
     pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
     return pipeline
 

@@ -68,9 +68,10 @@ def names(pool: pd.DataFrame, rows: np.ndarray) -> list[str]:
 def states(pool: pd.DataFrame, rows: np.ndarray, edits: Edits) -> list[str]:
     """Return ``included``, ``excluded``, ``relabeled`` or nothing for some rows of the pool."""
     included, excluded, relabeled = set(edits.include), set(edits.exclude), {int(key) for key in edits.relabel}
+    gone = set(edits.dropped)
     found = []
     for name, sample_id in zip(names(pool, rows), pool["sample_id"].to_numpy()[rows], strict=True):
-        decided = "included" if name in included else "excluded" if name in excluded else ""
+        decided = "included" if name in included else "excluded" if name in excluded or int(sample_id) in gone else ""
         found.append(decided or ("relabeled" if int(sample_id) in relabeled else ""))
     return found
 
@@ -110,10 +111,7 @@ def clean_rows(pool: pd.DataFrame) -> np.ndarray:
 
 def labels_of(samples: Samples, relabel: Mapping[int, int]) -> np.ndarray:
     """Return the samples' labels, int64 N; relabel: new classes by sample id."""
-    labels: np.ndarray = np.array(samples.labels)
-    rows, here = samples.known(list(relabel))
-    labels[rows] = np.array(list(relabel.values()), np.int64)[here]
-    return labels
+    return samples.labels_with(relabel)
 
 
 def most_probable(probabilities: np.ndarray, number: int) -> list[tuple[int, float]]:

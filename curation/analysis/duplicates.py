@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from curation.duplicates import groups
+from curation.duplicates.repeats import in_words
+from curation.pipeline.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -60,3 +62,45 @@ def to_drop(every: Sequence[Group], left: Sequence[np.ndarray], *, disagree: boo
         mine if disagree else mine[1:] for group, mine in zip(every, left, strict=True) if group.disagree == disagree
     ]
     return np.concatenate([np.empty(0, np.int64), *rows])
+
+
+TOLD = 3
+"""So many pictures with several labels are named, and so many images of each."""
+
+
+def contradictory(plan: Plan) -> list[Group]:
+    """Return the groups of samples that are one picture under several labels, without those that were dropped.
+
+    Raises: CurationError when repeated images were not looked for.
+    """
+    gone, _ = plan.samples.known(plan.recipe.selection.edits.dropped)
+    groups = described_groups(plan.repeats.table(0), plan.labels)
+    left = [replace(group, rows=np.setdiff1d(group.rows, gone)) for group in groups if group.disagree]
+    return [group for group in left if len(np.unique(plan.labels[group.rows])) > 1]
+
+
+def told(plan: Plan) -> list[str]:
+    """Return sentences on what is repeated among the samples, for people; none where nothing is.
+
+    Raises: CurationError when it was not looked for.
+    """
+    words = in_words(plan.repeated)
+    if not words:
+        return []
+    several = contradictory(plan)
+    lines = [f"{words}; each picture counts once, unless selection.duplicates is all"]
+    lines += [f"one picture, several labels: {_named(plan, group)}" for group in several[:TOLD]]
+    if len(several) > TOLD:
+        lines.append(f"… and {len(several) - TOLD:,} more such pictures; the page Labels shows all of them")
+    return lines
+
+
+def _named(plan: Plan, group: Group) -> str:
+    """Return the images of a group and their labels, the first of each label at least."""
+    labels = plan.labels[group.rows]
+    first = np.unique(labels, return_index=True)[1]
+    rows = group.rows[np.sort(first)][:TOLD]
+    names = plan.samples.table["name"].to_numpy()
+    parts = [f"{names[row]} ({plan.samples.classes[plan.labels[row]]})" for row in rows]
+    more = len(group.rows) - len(rows)
+    return ", ".join(parts) + (f" and {more:,} more" if more else "")

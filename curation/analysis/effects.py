@@ -24,11 +24,11 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     linf and l2 (means), megabytes.
     """
     samples = plan.samples
-    clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels
+    clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == plan.labels
     rows = []
     for images in sets:
         part = plan.scores(images).whole_table()
-        right = part["prediction"].to_numpy() == samples.labels[images.sample_rows]
+        right = part["prediction"].to_numpy() == plan.labels[images.sample_rows]
         before = clean_right[images.sample_rows]
         mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
         rows.append(
@@ -54,8 +54,8 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
     """Return, for each class, the share misclassified of its samples right when clean, float64 K; NaN if none."""
     samples = plan.samples
-    before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == samples.labels)[images.sample_rows]
-    label = samples.labels[images.sample_rows]
+    before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == plan.labels)[images.sample_rows]
+    label = plan.labels[images.sample_rows]
     wrong = plan.scores(images).whole_table()["prediction"].to_numpy() != label
     out = np.full(len(samples.classes), np.nan)
     for index in range(len(out)):
@@ -68,7 +68,7 @@ def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
 def clean_accuracy(plan: Plan) -> float:
     """Return the goal model's accuracy on the clean samples, in [0, 1]. Raises: CurationError: not scored yet."""
     predictions = plan.scores(plan.clean).whole_table()["prediction"].to_numpy()
-    return float((predictions == plan.samples.labels).mean())
+    return float((predictions == plan.labels).mean())
 
 
 def effects(plan: Plan) -> tuple[pd.DataFrame, list[ImageSet]]:
@@ -97,7 +97,7 @@ def of_family(table: pd.DataFrame, sets: Sequence[ImageSet], family: str | None)
 def ordered(plan: Plan, images: ImageSet, order: Order) -> np.ndarray:
     """Return the images of a finished set in an order, as their positions in it, int64; the same in every call."""
     table = plan.scores(images).whole_table()
-    labels, entropy = plan.samples.labels, table["entropy"].to_numpy()
+    labels, entropy = plan.labels, table["entropy"].to_numpy()
     wrong = table["prediction"].to_numpy() != labels[images.sample_rows]
     eligible = np.arange(len(images.sample_rows))
     if order == "fooled":

@@ -77,12 +77,15 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
             member = kind(severity=severity, constants=constants)
             found = to_pixels(member(tensor, seeds=variant_seeds(member, recipe.seed, ids)))
             made.append(("corruption", kind.name, severity, "", found))
+    again = {images.plugin: images for images in pipeline.plan.attacked_again() if images.pixels.complete()}
     for kept in finished(pipeline.plan):
         if kept.family == "adversarial" and np.isin(row, kept.sample_rows)[0]:
-            made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), kept.gather(row)))
+            newer = again.get(kept.plugin, kept)
+            found = (newer if np.isin(row, newer.sample_rows)[0] else kept).gather(row)
+            made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), found))
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
-    labels = np.repeat(samples.labels[row], len(images))
+    labels = np.repeat(pipeline.plan.labels[row], len(images))
     logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
     sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)
     whole = pd.concat([table, score_logits(logits, labels, passes), sizes], axis=1)
@@ -145,23 +148,23 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     """
     samples, device = pipeline.samples, pipeline.device
     row = samples.rows(np.array([sample_id]))
-    original = samples.images(row)
+    original, labels = samples.images(row), pipeline.plan.labels[row]
     network = pipeline.plan.model.load()
     tensor = to_device(original, device)
     watched = _Watched(network, tensor[0])
     with torch_threads(1):  # for one small image, more cost more than they bring, on a busy machine ten times
         found = to_pixels(
-            prepared(attack, samples, device)(
+            prepared(attack, samples, pipeline.plan.donors(attack), device)(
                 watched,
                 tensor,
-                torch.tensor(samples.labels[row], device=device),
+                torch.tensor(labels, device=device),
                 seeds=variant_seeds(attack, pipeline.recipe.seed, np.array([sample_id])),
                 multiple=1,
             )
         )
     size = change_sizes(original, found).iloc[0]
     both = predict(network, np.concatenate([original, found]), device=device)
-    label = int(samples.labels[row[0]])
+    label = int(labels[0])
     before, after = score_logits(both, np.full(2, label))["entropy"].tolist()
     return Live(
         image=found[0],

@@ -151,7 +151,7 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     for index, images in enumerate(sets):
         part = plan.scores(images).whole_table()
         ids = samples.sample_ids[images.sample_rows]
-        label = samples.labels[images.sample_rows]
+        label = plan.labels[images.sample_rows]
         first = {
             "set": np.full(len(ids), index, dtype=np.int32),
             "sample_id": ids,

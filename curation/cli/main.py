@@ -185,6 +185,7 @@ def ingest(
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
     with sentences():
+        from curation.analysis.duplicates import told
         from curation.pipeline import Pipeline
         from curation.readers import recognize
         from curation.recipe import LONGEST_NAME, Recipe
@@ -209,11 +210,15 @@ def ingest(
             console.print(f"[yellow]skipped[/] {escape(str(row.name))}: {escape(str(row.note))}", soft_wrap=True)
         if len(skipped) > 10:
             console.print(f"… and {len(skipped) - 10} more; all are listed on the Workspace page")
+        repeated = told(pipeline.plan)
+        for line in repeated:
+            console.print(f"[yellow]repeated[/] {escape(line)}", soft_wrap=True)
         summary = {
             "workspace": str(folder),
             "images": len(samples),
             "classes": samples.classes,
             "remarks": list(samples.header.remarks),
+            "repeated": repeated,
             "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
         }
         finish(summary, as_json)
@@ -284,7 +289,7 @@ def variants(
 
 def _ingested(pipeline: Pipeline) -> None:
     with Bars() as bars:
-        pipeline.run(("ingest",), report=bars)
+        pipeline.run(("ingest", "duplicates"), report=bars)
 
 
 def _classes_in(samples: Samples) -> str:
@@ -353,11 +358,13 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
         if not numbers:
             raise UsageError(f"workspace {found.root} has no saved recipe yet; run `curation run RECIPE` on it")
         recipe = Recipe.from_yaml(found.revision(numbers[-1]))
-        table = Table("stage", "state", "done", "of", box=None)
+        table = Table("stage", "state", "done", "of", "", box=None)
         pipeline = Pipeline(recipe, found)
         stages, words = pipeline.status(), titles()
         for stage in stages:
-            table.add_row(words[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}")
+            table.add_row(
+                words[stage.stage], stage.state, f"{stage.done:,}", f"{stage.total:,} {stage.unit}", stage.note
+            )
         console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
         warn_of_doubts(pipeline)
         console.print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,12 @@ OnProgress = Callable[[int, int], object]
 
 
 def near_duplicates(
-    images: Images, *, mirrored: bool = False, device: str = "cpu", on_progress: OnProgress = lambda done, total: None
+    images: Images,
+    *,
+    mirrored: bool = False,
+    exact: bool = False,
+    device: str = "cpu",
+    on_progress: OnProgress = lambda done, total: None,
 ) -> pd.DataFrame:
     """Find the images that repeat an earlier one, exactly or nearly, as ``duplicates`` means it.
 
@@ -29,7 +35,8 @@ def near_duplicates(
     So no two that are kept are near each other, and what repeats one is near that one: nothing hangs together by a
     chain. Given originals alone, no image is compared with its own variants.
 
-    Args: images: uint8 N×H×W×C; mirrored: whether a mirror image is the same, as it is not for digits and letters.
+    Args: images: uint8 N×H×W×C; mirrored: whether a mirror image is the same, as it is not for digits and letters;
+        exact: find copies only, in no time.
     Returns: row (the one that is kept) and other (int64, row < other), distance (float64, pixels in [0, 1], 0 for
         copies), mirrored (bool), by row and other; each image is ``other`` at most once.
     """
@@ -37,7 +44,7 @@ def near_duplicates(
     first = _first_copies(images, on_progress)
     distinct = np.flatnonzero(first == np.arange(count))
     keeper, distance, turned = np.arange(count), np.zeros(count), np.zeros(count, bool)
-    if count:
+    if count and not exact:
         bound = near.near(images)
         ways = {False: coarse(images).to(device)}
         middle = ways[False].mean(0)
@@ -66,6 +73,39 @@ def near_duplicates(
     others = np.flatnonzero(keeper != np.arange(count))
     found = {"row": keeper[others], "other": others, "distance": distance[others], "mirrored": turned[others]}
     return pd.DataFrame(found).sort_values(["row", "other"], ignore_index=True)
+
+
+class Repeated(NamedTuple):
+    """images: int64, the rows of those that repeat another; contradictory: int64, the kept rows of groups with several
+    labels."""
+
+    images: np.ndarray
+    contradictory: np.ndarray
+
+
+def repeated(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.ndarray | None = None) -> Repeated:
+    """Return what repeats others, and which of these pictures have several labels.
+
+    Args: labels: int64, of all; dropped: rows of those whose labels do not count any more.
+    """
+    row, other = repeats["row"].to_numpy(), repeats["other"].to_numpy()
+    members = pd.DataFrame(
+        {"row": np.concatenate([np.unique(row), row]), "of": np.concatenate([np.unique(row), other])}
+    )
+    members = members if dropped is None else members[~members["of"].isin(dropped)]
+    several = members["row"].groupby([members["row"], labels[members["of"]]]).first().groupby(level=0).size() > 1
+    return Repeated(other, several.index[several].to_numpy(np.int64))
+
+
+def in_words(found: Repeated) -> str:
+    """Return it as people read it, or nothing where nothing is repeated."""
+    images, pictures = len(found.images), len(found.contradictory)
+    if not images:
+        return ""
+    words = f"{images:,} image{'s repeat others' if images > 1 else ' repeats another'}, exactly or nearly"
+    if not pictures:
+        return words
+    return f"{words}; {pictures:,} picture{'s are' if pictures > 1 else ' is'} there under several labels"
 
 
 def groups(repeats: pd.DataFrame, count: int) -> list[np.ndarray]:

@@ -24,6 +24,7 @@ from curation.pipeline import Pipeline
 from curation.plugin import explain, fingerprint
 from curation.progress import Progress, Report
 from curation.recipe import CorruptionSet, GoalModel, Recipe, Source, Variants
+from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
 
 APART = 7919
@@ -100,6 +101,7 @@ class BuiltSuite:
         recipe = self.recipe.model_copy(
             update={
                 "source": self.source,
+                "selection": self.recipe.selection.model_copy(update={"edits": Edits()}),
                 "seed": _seed(self.recipe, 0),
                 "variants": variants,
                 "goal_model": goal_model or self.recipe.goal_model,

@@ -80,6 +80,7 @@ def _origin(about: dict[str, Any]) -> list[str]:
     lines = [f"- Data: {about.get('source', 'unknown')}, {about.get('samples', 0):,} samples read"]
     if about.get("skipped"):
         lines.append(f"- {about['skipped']:,} samples could not be read and were skipped")
+    lines += [*_repeated(about.get("repeated") or {}), *_decided(about.get("decided") or {})]
     lines.append(f"- Candidates: {about.get('candidates', 0):,} (clean images and their variants)")
     goal = about.get("goal_model")
     if goal:
@@ -90,6 +91,29 @@ def _origin(about: dict[str, Any]) -> list[str]:
         )
         lines += [f"- **Warning: {doubt}**" for doubt in goal.get("doubts", [])]
     return lines
+
+
+def _repeated(about: dict[str, Any]) -> list[str]:
+    """Return what is said of samples that are the same picture."""
+    if not about.get("images"):
+        return []
+    each = (
+        "each picture counts once" if about["count"] == "once" else "each of them counts (`selection.duplicates: all`)"
+    )
+    lines = [f"- {about['images']:,} samples repeat the picture of another, exactly or nearly; {each}"]
+    if about["contradictory"]:
+        lines.append(
+            f"- **{about['contradictory']:,} of these pictures are there under several labels**; {about['chosen']:,} "
+            "images of this set are made of such pictures, each with the label of the sample that it is made of"
+        )
+    return lines
+
+
+def _decided(about: dict[str, int]) -> list[str]:
+    """Return what a person decided about samples."""
+    words = {"relabeled": "relabeled", "dropped": "dropped", "confirmed": "labels found right"}
+    parts = [f"{about[name]:,} {said}" for name, said in words.items() if about.get(name)]
+    return [f"- Decided by hand, by sample: {', '.join(parts)}"] if parts else []
 
 
 def _families(curated: CuratedSet) -> list[str]:

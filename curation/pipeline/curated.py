@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,7 @@ from curation.pipeline.pool import pool_images
 from curation.pipeline.stages.coverage import Cover, coverage_of
 from curation.pipeline.trust import doubts_of
 from curation.scores import scores_of
+from curation.selection.pool import CODE_BITS
 from curation.selection.select import Selected
 
 
@@ -64,6 +67,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             "unchanged": told,
             "coverage": coverage,
             "stability": stable.sentence if stable else None,
+            **_about_decisions(plan, selected),
             "self_corrected": recipe.selection.strategy == "self_correction",
         },
     )
@@ -99,7 +103,11 @@ def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarr
         predict(network, plan.samples.images(rows[at : at + 1024]), device=plan.device).softmax(1).numpy()
         for at in range(0, len(rows), 1024)
     ]
-    return np.concatenate(parts)[owners]
+    said = np.concatenate(parts)
+    # Where a person decided and the goal model says otherwise, the person's word is all that is known.
+    overruled = np.isin(rows, _decided(plan)) & (said.argmax(1) != plan.labels[rows])
+    said[overruled] = np.eye(k, dtype=said.dtype)[plan.labels[rows[overruled]]]
+    return said[owners]
 
 
 def _own_soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarray:
@@ -114,3 +122,31 @@ def _own_soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.n
     relabeled = selected.labels != samples.labels[rows]
     soft[relabeled] = np.eye(len(samples.classes), dtype=np.float32)[selected.labels[relabeled]]
     return soft
+
+
+def _about_decisions(plan: Plan, selected: Selected) -> dict[str, Any]:
+    """Return what a person decided about samples, and which of them repeat others, for the datasheet."""
+    edits, found = plan.recipe.selection.edits, plan.repeated
+    repeats = plan.repeats.table(0)
+    several = repeats[repeats["row"].isin(found.contradictory)]
+    rows = plan.samples.rows(selected.candidate_ids >> CODE_BITS)
+    chosen = np.isin(rows, several[["row", "other"]].to_numpy())
+    return {
+        "decided": {
+            "relabeled": len(edits.relabel),
+            "dropped": len(edits.dropped),
+            "confirmed": len(edits.confirmed),
+        },
+        "repeated": {
+            "images": len(found.images),
+            "contradictory": len(found.contradictory),
+            "chosen": int(chosen.sum()),
+            "count": plan.recipe.selection.duplicates,
+        },
+    }
+
+
+def _decided(plan: Plan) -> np.ndarray:
+    """Return the rows of the samples whose label a person gave or confirmed, int64."""
+    edits = plan.recipe.selection.edits
+    return plan.samples.known([*edits.relabel, *edits.confirmed])[0]

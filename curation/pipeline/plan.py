@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from curation.duplicates.repeats import VERSION as REPEATS
+from curation.duplicates.repeats import Repeated, repeated
 from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError
 from curation.pipeline.model_ref import NOT_READY, ModelRef
@@ -33,6 +36,13 @@ Role = Literal["goal", "surrogate"]
 """What a goal model is for: to guide curation, or to be attacked for a test suite."""
 
 
+class Donors(NamedTuple):
+    """Samples that an attack borrows from: rows, int64 M, and their labels, int64 M."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
 class Plan:
     """One recipe on one workspace: where each result lies. Nothing is computed, and nothing changes.
 
@@ -53,7 +63,9 @@ class Plan:
         """Return the plan of another recipe here; what both have in common is read once."""
         other = Plan(recipe, self.workspace, device=self.device, role=self.role)
         if recipe.candidates() == self.recipe.candidates():
-            shared: tuple[str, ...] = ("samples", "model_key", "model_digest", "variant_rows", "candidates_key")
+            shared: tuple[str, ...] = ("samples", "model_key", "model_digest", "variant_rows")
+            if other.attacked_for == self.attacked_for:
+                shared += ("candidates_key",)
         elif other.source_spec == self.source_spec:
             shared = ("samples",)
         else:
@@ -78,6 +90,44 @@ class Plan:
     def samples(self) -> Samples:
         """The ingested samples. Raises: CurationError when they are not complete."""
         return Samples(self.workspace, self.samples_key or "none")
+
+    @property
+    def attacked_for(self) -> dict[int, int]:
+        """Labels, by sample id, that a person gave and attacks must move away from; none where nothing is attacked."""
+        return self.recipe.selection.edits.relabel if self.recipe.variants.adversarial else {}
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The samples' labels, int64 N, with those that a person gave. Raises: UsageError: one is no class."""
+        relabel, classes = self.recipe.selection.edits.relabel, len(self.samples.classes)
+        for sample, label in relabel.items():
+            if not 0 <= label < classes:
+                raise UsageError(f"edits.relabel: the label of sample {sample} must be in [0, {classes}), got {label}")
+        return self.samples.labels_with(relabel)
+
+    @property
+    def repeats(self) -> Shards:
+        """The table of samples that repeat an earlier one; see ``near_duplicates``."""
+        return self.workspace.of_stage("duplicates", fingerprint(["duplicates", REPEATS, self.samples.pixels.digest()]))
+
+    @property
+    def repeated(self) -> Repeated:
+        """The rows of samples that repeat others, and of pictures that are there under several labels.
+
+        Raises: CurationError when it was not looked for.
+        """
+        gone, _ = self.samples.known(self.recipe.selection.edits.dropped)
+        return repeated(self.repeats.table(0), self.labels, dropped=gone)
+
+    @property
+    def same_as(self) -> np.ndarray:
+        """Sample id of the first sample that is the same picture, of each one, int64 N; its own where it is the first.
+
+        Raises: CurationError when it was not looked for.
+        """
+        found, ids = self.repeats.table(0), self.samples.sample_ids.copy()
+        ids[found["other"].to_numpy()] = self.samples.sample_ids[found["row"].to_numpy()]
+        return ids
 
     @property
     def training_seed(self) -> int:
@@ -189,23 +239,34 @@ class Plan:
         return subset(samples.sample_ids, asked, labels=samples.labels, every_class=True)
 
     def variant(
-        self, family: Literal["corruption", "adversarial"], plugin: Any, severity: int, *, rows: np.ndarray
+        self,
+        family: Literal["corruption", "adversarial"],
+        plugin: Any,
+        severity: int,
+        *,
+        rows: np.ndarray,
+        relabel: Mapping[int, int] | None = None,
     ) -> ImageSet:
-        """Return the set of copies that one corruption or attack makes of some samples (their rows, rising)."""
+        """Return the set of copies that one corruption or attack makes of some samples (their rows, rising).
+
+        Args: relabel: see ``ImageSet``.
+        """
         samples = self.samples
         if family == "corruption":
             starts, identity = np.searchsorted(rows, samples.starts), [family, plugin.identity()]
         else:
             starts = np.append(np.arange(0, len(rows), ATTACK_ROWS), len(rows))
-            identity = [family, plugin.identity(), self.model_digest, ATTACK_ROWS]
+            lent = [column.tolist() for column in self.donors(plugin)] if plugin.donors_per_class else []
+            identity = [family, plugin.identity(), self.model_digest, ATTACK_ROWS, *lent]
         some = [] if len(rows) == len(samples) else [rows.tolist()]
-        key = fingerprint([*identity, *some, self.recipe.seed, samples.digest])
+        given = [sorted(relabel.items())] if relabel else []
+        key = fingerprint([*identity, *some, *given, self.recipe.seed, samples.digest])
         pixels = self.workspace.pixels(key, len(starts) - 1)
-        return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts)
+        return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts, relabel or {})
 
     def whole(self, images: ImageSet) -> ImageSet | None:
         """Return the same variants of all samples, where a set is of some of them."""
-        if images.family == "clean" or len(images.sample_rows) == len(self.samples):
+        if images.family == "clean" or images.relabel or len(images.sample_rows) == len(self.samples):
             return None
         return self.variant(images.family, images.plugin, images.severity, rows=np.arange(len(self.samples)))
 
@@ -218,12 +279,23 @@ class Plan:
         ]
 
     def attacked(self) -> list[ImageSet]:
-        """Every set of adversarial copies that the recipe asks for."""
+        """Every set of adversarial copies that the recipe asks for, made for the labels that the source has."""
         attacks = self.recipe.variants.adversarial
         names = [attack.name for attack in attacks]
         return [
             self.variant("adversarial", attack, names[:index].count(attack.name), rows=self.variant_rows)
             for index, attack in enumerate(attacks)
+        ]
+
+    def attacked_again(self) -> list[ImageSet]:
+        """The copies that go before those of ``attacked``: of the samples whose label a person changed."""
+        if not self.attacked_for:
+            return []
+        rows = self.variant_rows[(self.labels != self.samples.labels)[self.variant_rows]]
+        relabel = dict(zip(self.samples.sample_ids[rows].tolist(), self.labels[rows].tolist(), strict=True))
+        return [
+            self.variant("adversarial", images.plugin, images.severity, rows=rows, relabel=relabel)
+            for images in (self.attacked() if len(rows) else [])
         ]
 
     def description(self, images: ImageSet) -> dict[str, Any]:
@@ -238,15 +310,33 @@ class Plan:
             "seed": self.recipe.seed,
         }
 
+    def donors(self, attack: Any) -> Donors:
+        """Return the samples that an attack borrows from, where it does: some of each class, drawn by a seeded hash.
+
+        So a decision about one sample changes only what borrowed from it, or would: its class counts as a person gave
+        it, and a dropped sample lends nothing.
+        """
+        none = np.empty(0, np.int64)
+        if not attack.donors_per_class:
+            return Donors(none, none)
+        ids, rows = self.samples.sample_ids, list[int]()
+        there = ~np.isin(ids, self.recipe.selection.edits.dropped)
+        for label in range(len(self.samples.classes)):
+            mine = np.flatnonzero(there & (self.labels == label))
+            rows += mine[subset(ids[mine], attack.donors_per_class)].tolist()
+        chosen = np.array(rows, dtype=np.int64)
+        return Donors(chosen, self.labels[chosen])
+
     def image_sets(self) -> list[ImageSet]:
-        """Everything that may be selected, in the pool's order."""
-        return [self.clean, *self.corrupted(), *self.attacked()]
+        """Everything that may be selected, in the pool's order; of an image in two sets of a kind the later counts."""
+        return [self.clean, *self.corrupted(), *self.attacked(), *self.attacked_again()]
 
     def scores(self, images: ImageSet) -> Shards:
         """The scores of a finished image set under the goal model."""
         dropout = self.dropout
         versions = [[score.name, score.version] for score in scores_of(passes=dropout is not None)]
-        key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), self.model_digest, images.pixels.digest()]
+        of = [self.model_digest, self.samples.digest, images.pixels.digest()]
+        key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), *of]
         return self.workspace.scores(fingerprint(["score", *key]), self.samples.header.shards)
 
     def scored(self) -> bool:
@@ -257,7 +347,8 @@ class Plan:
     @cached_property
     def candidates_key(self) -> str:
         """Key of all candidates and their scores. Raises: CurationError when some are missing."""
-        return fingerprint(["pool", [self.scores(images).digest() for images in self.image_sets()]])
+        scores = [self.scores(images).digest() for images in self.image_sets()]
+        return fingerprint(["pool", scores, self.repeats.digest()])
 
     @property
     def selection_key(self) -> str:
@@ -279,7 +370,7 @@ class Plan:
 
     def points(self, images: ImageSet, *, of: SpaceName = "features", epoch: int | None) -> Shards:
         """Where an image set lies in a space of the goal model after an epoch, float32, a shard for a shard."""
-        about = ["features"] if of == "features" else [of, self.samples.digest]
+        about = ["features"] if of == "features" else [of, digest(self.labels.astype("<i8").tobytes())]
         return self.workspace.features(
             fingerprint([*about, self.digest_at(epoch), images.pixels.digest()]), images.pixels.count
         )

@@ -14,11 +14,18 @@ def pool_of(plan: Plan) -> pd.DataFrame:
     table = plan.workspace.pool(plan.candidates_key)
     if table.missing(verify=True):
         samples = plan.samples
-        parts = [
-            Part(images.family, images.kind, images.severity, plan.scores(images).whole_table(), images.sample_rows)
-            for images in plan.image_sets()
-        ]
-        table.write(0, build_pool(samples.sample_ids, samples.labels, parts))
+        parts: dict[tuple[str, int], Part] = {}
+        for images in plan.image_sets():
+            scores, name = plan.scores(images).whole_table(), (images.kind, images.severity)
+            if name in parts:
+                before = parts[name]
+                assert before.sample_rows is not None
+                whole = before.scores.copy()
+                whole.iloc[np.searchsorted(before.sample_rows, images.sample_rows)] = scores
+                parts[name] = before._replace(scores=whole)
+            else:
+                parts[name] = Part(images.family, images.kind, images.severity, scores, images.sample_rows)
+        table.write(0, build_pool(samples.sample_ids, samples.labels, parts.values(), same_as=plan.same_as))
     return table.table(0)
 
 
@@ -30,6 +37,8 @@ def pool_images(plan: Plan, pool: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     out = np.empty((len(rows), *plan.samples.shape), dtype=np.uint8)
     for images in plan.image_sets():
         mine = np.flatnonzero((kinds == images.kind) & (severities == images.severity))
+        if images.relabel:
+            mine = mine[np.isin(sample_rows[mine], images.sample_rows)]
         if len(mine):
             out[mine] = images.frozen().gather(sample_rows[mine])
     return out

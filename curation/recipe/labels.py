@@ -14,8 +14,8 @@ class Labels(Settings):
 
     mode: Literal["hard", "smoothed", "goal_model", "source"] = Field(
         "hard",
-        description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax of the clean original; source: "
-        "the source's own soft labels",
+        description="hard: one-hot; smoothed: label smoothing; goal_model: its softmax of the clean original, or "
+        "one-hot where a person gave or confirmed the label and it says another; source: the source's own soft labels",
     )
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="share of the label that is spread over all classes (smoothed)"

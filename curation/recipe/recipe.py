@@ -160,7 +160,8 @@ class Recipe(Settings):
             parts += ["selection", "self_correction"]
         if SELECTORS[self.selection.strategy].by_coverage or self.weights.asked:
             parts += ["selection", "weights"]
-        return self.candidates() | {key: value[key] for key in parts if key in value}
+        found = self.candidates() | {key: value[key] for key in parts if key in value}
+        return found | ({"relabel": value["selection"]["edits"]["relabel"]} if self.variants.adversarial else {})
 
     def fingerprint(self) -> str:
         """Return a hash of everything that determines the curated set (name, note and slices do not)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from curation.selection.edits import dropped_of, in_family
+from curation.selection.edits import left_out
 from curation.selection.family import Family, family_of
 from curation.selection.order import first, hardest_first, hardness_at, keys, least_of_each_sample, positions
 from curation.selection.settings import Selection
@@ -17,9 +17,7 @@ def ranking(pool: pd.DataFrame, family: str, settings: Selection) -> tuple[np.nd
     Returns: int64 N, rows of the pool; float32 N, hardness by ``settings.score``, falling.
     """
     table = family_of(pool, family, settings.score)
-    excluded, _ = in_family(table, settings.edits.exclude)
-    excluded = np.union1d(excluded, dropped_of(table, np.array(settings.edits.drop, dtype=np.int64)))
-    at, order = candidates(table, settings, excluded)
+    at, order = candidates(table, settings, left_out(table, settings))
     at = at[positions(np.sort(keys(order)))]
     return table.pool_rows[at], table.hardness[at]
 

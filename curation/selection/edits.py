@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from curation.errors import CurationError, UsageError
-from curation.selection.family import Family
-from curation.selection.pool import parse_candidate
-from curation.selection.settings import Edits
+from curation.selection.family import Family, family_of
+from curation.selection.pool import CODE_BITS, FAMILIES, parse_candidate
+from curation.selection.settings import Edits, Selection
 
 
 def in_family(family: Family, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -36,18 +37,61 @@ def find(families: dict[str, Family], names: list[str], *, where: str) -> dict[s
     return {name: at for name, (at, _) in found.items()}
 
 
-def without(families: dict[str, Family], edits: Edits) -> dict[str, np.ndarray]:
-    """Return, for each family, the rising positions of what is excluded, alone or with its whole sample.
+def without(families: dict[str, Family], settings: Selection) -> dict[str, np.ndarray]:
+    """Return, for each family, the rising positions of what is no candidate; see ``left_out``.
 
-    Raises: UsageError naming a candidate that is in no family.
+    Raises: UsageError naming an excluded candidate that is in no family.
     """
-    excluded = find(families, edits.exclude, where="edits.exclude")
-    if not edits.drop:
-        return excluded
-    samples = np.array(edits.drop, dtype=np.int64)
-    for name, family in families.items():
-        excluded[name] = np.union1d(excluded[name], dropped_of(family, samples))
-    return excluded
+    find(families, settings.edits.exclude, where="edits.exclude")
+    return {name: left_out(family, settings) for name, family in families.items()}
+
+
+def offered(pool: pd.DataFrame, settings: Selection) -> np.ndarray:
+    """Return the rows of a pool that are candidates, int64, rising; see ``left_out``."""
+    families = [family_of(pool, name, settings.score) for name in FAMILIES]
+    return np.sort(np.concatenate([np.delete(family.rows, left_out(family, settings)) for family in families]))
+
+
+def left_out(family: Family, settings: Selection) -> np.ndarray:
+    """Return the rising positions of what is no candidate of a family.
+
+    That is what a person excluded, alone or with its whole sample, and, unless they count, what repeats another.
+    """
+    by_hand = gone(family, settings)
+    return (
+        np.union1d(by_hand, repeats_of(family, by_hand, settings.edits)) if settings.duplicates == "once" else by_hand
+    )
+
+
+def gone(family: Family, settings: Selection) -> np.ndarray:
+    """Return the rising positions of what a person excluded, alone or with its whole sample."""
+    excluded, _ = in_family(family, settings.edits.exclude)
+    return np.union1d(excluded, dropped_of(family, np.array(settings.edits.dropped, dtype=np.int64)))
+
+
+def repeats_of(family: Family, excluded: np.ndarray, edits: Edits) -> np.ndarray:
+    """Return the positions, int64, of candidates of which the same picture, of another sample, counts instead.
+
+    Of samples that are the same picture one counts: one that a person forced in before others, then one whose label a
+    person gave or confirmed, then the first. What is forced in counts in any case. Args: excluded: positions of those
+    that a person took out.
+    """
+    if family.same_as is None:
+        return np.empty(0, np.int64)
+    samples = family.candidate_ids >> CODE_BITS
+    leaders = np.unique(family.same_as[family.same_as != samples])
+    if not len(leaders):
+        return leaders
+    at = np.setdiff1d(np.flatnonzero(np.isin(family.same_as, leaders)), excluded, assume_unique=True)
+    mine, picture = samples[at], family.same_as[at]
+    forced = [parse_candidate(name) for name in edits.include]
+    by_hand = np.isin(mine, [candidate.sample_id for candidate in forced])
+    decided = np.isin(mine, [*edits.relabel, *edits.confirmed])
+    order = np.lexsort((mine, ~decided, ~by_hand, picture))
+    first = np.unique(picture[order], return_index=True)[1]
+    counts = mine[order][first][np.searchsorted(picture[order][first], picture)]
+    stays = (mine == counts) | np.isin(family.candidate_ids[at], [candidate.id for candidate in forced])
+    return at[~stays]
 
 
 def dropped_of(family: Family, samples: np.ndarray) -> np.ndarray:

@@ -19,8 +19,8 @@ NEVER = np.uint32(2**32 - 1)
 class Family:
     """name: its family; pool_rows: int64 N, positions in the pool; candidate_ids: int64 N, rising; hardness: float32 N,
     large is hard, finite; labels: integer N in [0, K); given_order: uint32 N, the order in the pool that the selector
-    follows, ``NEVER`` for what it leaves out; None: it follows none. Arrays may be views of the pool: never write to
-    them."""
+    follows, ``NEVER`` for what it leaves out; None: it follows none; same_as: int64 N, the id of the first sample that
+    is the same picture, None: it was not looked for. Arrays may be views of the pool: never write to them."""
 
     name: str
     pool_rows: np.ndarray
@@ -28,6 +28,7 @@ class Family:
     hardness: np.ndarray
     labels: np.ndarray
     given_order: np.ndarray | None = None
+    same_as: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pool_rows)
@@ -73,7 +74,8 @@ def family_of(pool: pd.DataFrame, name: str, score: str, *, follows: str | None 
             "candidates); the goal model's output is broken: check its weights, then score again"
         )
     labels = pool["label"].to_numpy()[whole]
-    return Family(name, rows, candidate_ids, hardness, labels, None if given is None else given[whole])
+    same_as = pool["same_as"].to_numpy()[whole] if "same_as" in pool else None
+    return Family(name, rows, candidate_ids, hardness, labels, None if given is None else given[whole], same_as)
 
 
 def _is(column: pd.Series, name: str) -> np.ndarray:

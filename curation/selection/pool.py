@@ -79,7 +79,9 @@ class Part(NamedTuple):
     sample_rows: np.ndarray | None = None
 
 
-def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]) -> pd.DataFrame:
+def build_pool(
+    sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part], *, same_as: np.ndarray | None = None
+) -> pd.DataFrame:
     """Return the table of all candidates, by family and then by rising candidate_id.
 
     Args:
@@ -87,9 +89,10 @@ def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]
         labels: integer N.
         parts: one for each image set; kind is "clean" and severity 0 for the clean one, severity tells attacks of one
             name apart; the scores have the columns prediction, entropy (nats), gini, margin (p₁ − p₂) and more.
+        same_as: int64 N, the id of the first sample that is the same picture; None: it was not looked for.
 
-    Returns: candidate_id and sample_id int64; family and kind categorical; severity int8; label and prediction int32;
-        every score float32.
+    Returns: candidate_id and sample_id (and same_as) int64; family and kind categorical; severity int8; label and
+        prediction int32; every score float32.
     Raises: CurationError when a part has too few or too many rows, or when two parts would share candidate_ids.
     """
     sample_ids = np.asarray(sample_ids, dtype=np.int64)
@@ -104,10 +107,12 @@ def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]
         members = [part for part in parts if part.family == family]
         if not members:
             continue
-        ids, theirs = [], []
+        ids, theirs, firsts = [], [], []
         for part in members:
             ids.append(sample_ids if part.sample_rows is None else sample_ids[part.sample_rows])
             theirs.append(labels if part.sample_rows is None else labels[part.sample_rows])
+            if same_as is not None:
+                firsts.append(same_as if part.sample_rows is None else same_as[part.sample_rows])
             if len(part.scores) != len(ids[-1]):
                 where = f"{part.kind} at severity {part.severity}"
                 raise CurationError(
@@ -123,6 +128,8 @@ def build_pool(sample_ids: np.ndarray, labels: np.ndarray, parts: Iterable[Part]
             "severity": np.repeat(np.array([m.severity for m in members], dtype=np.int8), counts),
             "label": np.concatenate(theirs),
         }
+        if firsts:
+            columns["same_as"] = np.concatenate(firsts)
         for name in members[0].scores.columns:
             values = np.concatenate([m.scores[name].to_numpy() for m in members])
             columns[name] = values.astype(np.float32 if values.dtype.kind == "f" else np.int32)

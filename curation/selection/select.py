@@ -12,7 +12,7 @@ from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
 from curation.selection.coverage import CoverageRun
-from curation.selection.edits import find, relabeled, without
+from curation.selection.edits import find, gone, relabeled, without
 from curation.selection.family import NEVER, Family, family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardness_at, keys, positions, sample_starts
@@ -47,7 +47,7 @@ def select(
     families = {name: family_of(pool, name, settings.score, follows=follows[name]) for name in FAMILIES}
     families = relabeled(families, settings.edits, classes=classes)
     forced = find(families, settings.edits.include, where="edits.include")
-    excluded = without(families, settings.edits)
+    excluded = without(families, settings)
     taken = [families[name].candidate_ids[forced[name]] >> CODE_BITS for name in FAMILIES]
     filled = {}
     for name, quota in sorted(quotas(settings.mix, settings.budget).items(), key=lambda it: _FILL_ORDER.index(it[0])):
@@ -58,6 +58,7 @@ def select(
                 "some, or raise the budget or the family's part of the mix"
             )
         fill = _Fill(family, quota, settings, selectors[name], forced[name], seed, classes, coverage_run)
+        fill.repeated = len(excluded[name]) - len(gone(family, settings))
         fill.run(*candidates(family, settings, excluded[name]), taken)
         filled[name] = fill
         taken.append(family.candidate_ids[fill.chosen] >> CODE_BITS)
@@ -85,6 +86,7 @@ class _Fill:
     coverage_run: CoverageRun | None = None
     candidates: int = 0
     passed_over: int = 0
+    repeated: int = 0
     hardest: int = 2**32 - 1
     easiest: int = -1
     """As ``hardest_first`` has them: the band's first, and the last one reached."""
@@ -199,6 +201,7 @@ class _Fill:
             upper=hardness_at(np.uint32(self.hardest)) if some else None,
             lower=hardness_at(np.uint32(self.easiest)) if some else None,
             class_counts=counts,
+            repeated=self.repeated,
         )
 
 
@@ -228,6 +231,7 @@ def _shortages(fills: list[_Fill], settings: Selection) -> list[Shortage]:
                 offsets={family: settings.offset.of(family) for family in FAMILIES},
                 floor=settings.floor.of(name) if settings.within_of(name) == "boundary" else None,
                 by_score=by_score,
+                repeated=fill.repeated,
             )
         )
     return found

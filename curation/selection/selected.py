@@ -33,7 +33,8 @@ class Shortage:
 class FamilySummary:
     """candidates: those that ranks count; passed_over: those harder than the offset; available: how many could be
     taken from the band, forced ones included; upper, lower: hardness of the hardest candidate in the band and of the
-    easiest one reached (in the band, where there is a floor), None without a band; class_counts: chosen, by class."""
+    easiest one reached (in the band, where there is a floor), None without a band; class_counts: chosen, by class;
+    repeated: those that are no candidates because they repeat the picture of another sample."""
 
     quota: int
     chosen: int
@@ -43,6 +44,7 @@ class FamilySummary:
     upper: float | None
     lower: float | None
     class_counts: list[int]
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def shortage_of(
     offsets: Mapping[str, float | None],
     floor: float | None,
     by_score: bool,
+    repeated: int = 0,
 ) -> Shortage:
     """Return a family's shortage with its sentence.
 
@@ -120,6 +123,7 @@ def shortage_of(
         short: (label or None, needed, available) of every group that is short.
         any_at_all: the family has candidates.
         offsets: every family's offset now; floor: this family's.
+        repeated: candidates that do not count because they repeat the picture of another sample.
     """
     label, needed, there = max(short, key=lambda group: group[1] - group[2])
     offers: list[tuple[str, Any, str]] = []
@@ -134,6 +138,9 @@ def shortage_of(
         offers.append(("selection.budget", fits_budget, f"Budget to {fits_budget:,}"))
     if floor is not None and any_at_all:
         ways.append("move its floor")
+    if repeated:
+        ways.append(f"count the {repeated:,} that repeat others as well (selection.duplicates: all)")
+        offers.append(("selection.duplicates", "all", "Count repeated images"))
     if not ways:
         ways.append("add variants of it or remove it from the mix")
     others = len(short) - 1

@@ -82,7 +82,9 @@ class Edits(Settings):
     """Manual edits; they override every rule."""
 
     include: list[str] = Field([], description="candidates always included, within their family's quota: 17, 17/fog/3")
-    exclude: list[str] = Field([], description="candidates that are never included and not ranked")
+    exclude: list[str] = Field(
+        [], description="candidates that are never included and not ranked; 17, an original, with all its variants"
+    )
     relabel: dict[int, int] = Field({}, description="sample_id: label in [0, K), for the sample and all its variants")
     drop: list[int] = Field([], description="sample ids left out with all their variants, such as broken images")
     confirmed: list[int] = Field([], description="sample ids whose label was checked and confirmed")
@@ -106,7 +108,20 @@ class Edits(Settings):
         dropped = next((name for name in self.include if parse_candidate(name).sample_id in drop), None)
         if dropped:
             raise ValueError(f"candidate {dropped} is included and its sample is dropped; remove one of the two")
+        gone = {*self.dropped}
+        lost = next((name for name in self.include if parse_candidate(name).sample_id in gone), None)
+        if lost:
+            raise ValueError(
+                f"candidate {lost} is included and {parse_candidate(lost).sample_id}, its original, is excluded with "
+                "all its variants; remove one of the two"
+            )
         return self
+
+    @property
+    def dropped(self) -> list[int]:
+        """Sample ids that are left out with all their variants: those of ``drop``, and of excluded originals."""
+        originals = [int(name) for name in self.exclude if "/" not in name]
+        return list(dict.fromkeys([*self.drop, *originals]))
 
 
 class Selection(Settings):
@@ -144,6 +159,11 @@ class Selection(Settings):
         "all",
         description="all: any number; one: at most one image of a sample, clean or a copy; "
         "hardest: in each family only a sample's highest-score copy is a candidate",
+    )
+    duplicates: Literal["once", "all"] = Field(
+        "once",
+        description="once: of samples that are the same picture, exactly or nearly, one is a candidate, with its "
+        "variants; all: each counts",
     )
     edits: Edits = Field(Edits(), description="manual edits: included, excluded, relabeled, dropped and confirmed")
 

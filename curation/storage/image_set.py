@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,9 @@ class ImageSet:
 
     kind, severity: as in the pool; among attacks of one name severity counts them, from 0, in the recipe's order;
     plugin: the corruption or attack that makes them, None for clean; pixels: their shards;
-    sample_rows: int64 M, rising: of its samples; starts: int64 shards + 1: where each shard begins among them.
+    sample_rows: int64 M, rising: of its samples; starts: int64 shards + 1: where each shard begins among them;
+    relabel: of an attack, the labels, by sample id, that it moves away from instead of the source's. A set with such
+    labels is of those samples alone, and goes before the set of the same attack that was made for the source's.
     """
 
     family: Literal["clean", "corruption", "adversarial"]
@@ -28,6 +31,7 @@ class ImageSet:
     pixels: Shards
     sample_rows: np.ndarray
     starts: np.ndarray
+    relabel: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

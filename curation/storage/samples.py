@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
 
@@ -79,6 +80,13 @@ class Samples:
     def labels(self) -> np.ndarray:
         """int64 N."""
         return self.table["label"].to_numpy(np.int64)
+
+    def labels_with(self, relabel: Mapping[int, int]) -> np.ndarray:
+        """Return the labels, int64 N, some of them given anew by sample id; ids that are not here change nothing."""
+        labels: np.ndarray = self.labels.copy()
+        rows, here = self.known(list(relabel))
+        labels[rows] = np.array(list(relabel.values()), np.int64)[here]
+        return labels
 
     @property
     def truly_wrong(self) -> np.ndarray | None:

@@ -95,7 +95,7 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
                 middle.progress(min(1.0, at.done / max(at.total, 1)), text=progress_text(at))
             else:
                 count = f"{status.done:,} of {status.total:,} {status.unit}" if status.total else ""
-                middle.caption(f"{words}{' · ' + count if count else ''}")
+                middle.caption(" · ".join(part for part in (words, count, status.note) if part))
             if status.state in ("missing", "stale", "partial") and job is None:
                 wanted = tuple(stage for stage in words_of if stage in (*FOR_SELECTION, status.stage))
                 upto = wanted[: wanted.index(status.stage) + 1]

@@ -37,7 +37,7 @@ NOISY: dict[str, Any] = {
 def found(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """300 digits, some of whose labels are wrong, and the finished search for them."""
     pipeline = Pipeline(Recipe.parse(NOISY), Workspace(tmp_path_factory.mktemp("cache") / "noisy"), device="cpu")
-    pipeline.run(("ingest", "goal_model", "score", "embed", "labels"))
+    pipeline.run(("ingest", "duplicates", "goal_model", "score", "embed", "labels"))
     pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
     return pipeline
 

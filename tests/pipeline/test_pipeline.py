@@ -44,7 +44,7 @@ def test_a_fresh_workspace_computes_to_the_same_bytes(computed: Pipeline, tmp_pa
 
 def test_status_tells_done_stale_waiting_and_off(computed: Pipeline, tmp_path: Path) -> None:
     assert states(computed) == {
-        **dict.fromkeys(("ingest", "goal_model", "corruption", "adversarial", "score", "embed"), "done"),
+        **dict.fromkeys(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"), "done"),
         **dict.fromkeys(("self_correction", "coverage", "labels"), "off"),
         "map": "missing",
     }

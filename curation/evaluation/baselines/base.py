@@ -9,7 +9,6 @@ from curation.plugin import Plugin
 from curation.recipe import Recipe
 
 PLAIN: dict[str, Any] = {
-    "selection.edits": {},
     "selection.within": None,
     "weights": {},
     "selection.offset_by": "rank",
@@ -45,9 +44,12 @@ class Baseline(Plugin):
     def recipe(self, of: Recipe) -> Recipe:
         """Return the recipe with the budget, candidates and labels of ``of``, chosen otherwise.
 
-        Manual edits are not copied: a baseline is what a rule alone would choose.
+        Labels that a person gave or confirmed, and what was dropped or excluded, hold for every set. What was included by
+        hand is not copied: a baseline is what a rule alone would choose.
         """
-        return of.with_changes(**{"name": self.name, "note": self.title, **PLAIN, **self.changes(of)})
+        edits = of.selection.edits.model_copy(update={"include": []})
+        about = {"name": self.name, "note": self.title, "selection.edits": edits}
+        return of.with_changes(**{**about, **PLAIN, **self.changes(of)})
 
     @abstractmethod
     def changes(self, of: Recipe) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from curation.pipeline.stages.adversarial import AttackSamples
 from curation.pipeline.stages.base import Stage, State, Status
 from curation.pipeline.stages.corruption import Corrupt
 from curation.pipeline.stages.coverage import Cover
+from curation.pipeline.stages.duplicates import FindDuplicates
 from curation.pipeline.stages.embed import Embed
 from curation.pipeline.stages.goal_model import MakeGoalModel
 from curation.pipeline.stages.ingest import Ingest
@@ -26,6 +27,7 @@ STAGES: Registry[Stage] = Registry(
     "stage",
     (
         Ingest,
+        FindDuplicates,
         MakeGoalModel,
         Corrupt,
         AttackSamples,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,11 +14,10 @@ from curation.models.prediction import to_device
 from curation.pipeline.execution import Execution, Result, Work
 from curation.pipeline.model_ref import ModelRef
 from curation.pipeline.pixels import to_pixels, variant_seeds
-from curation.pipeline.plan import Plan
-from curation.pipeline.stages.base import Stage
+from curation.pipeline.plan import Donors, Plan
+from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
-from curation.sampling import subset
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 
@@ -43,30 +43,43 @@ class AttackSamples(Stage):
 
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``."""
-        return [Result(images.pixels, images.sizes) for images in plan.attacked()]
+        return [Result(images.pixels, images.sizes) for images in [*plan.attacked(), *plan.attacked_again()]]
+
+    def status(self, plan: Plan, *, verify: bool = False) -> Status:
+        """See ``Stage.status``: says so where copies were made for labels that were changed since."""
+        found = super().status(plan, verify=verify)
+        again = [images for images in plan.attacked_again() if images.pixels.missing()]
+        if not again or any(images.pixels.missing() for images in plan.attacked()):
+            return found
+        count = sum(len(images.sample_rows) for images in again)
+        return replace(found, state="stale", note=f"{count:,} to be made again, away from their samples' new labels")
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""
         plan = execution.plan
         together = 1 if plan.device == "cpu" else ACCELERATOR_SHARDS
         work = []
-        for images in plan.attacked():
-            plan.workspace.describe_pixels(images.pixels.folder.name, plan.description(images))
-            task = partial(attack_shards, plan.samples, images, plan.model, plan.recipe.seed)
+        for images in [*plan.attacked(), *plan.attacked_again()]:
+            if not images.relabel:  # those are known by the recipe alone
+                plan.workspace.describe_pixels(images.pixels.folder.name, plan.description(images))
+            donors = plan.donors(images.plugin)
+            task = partial(attack_shards, plan.samples, donors, images, plan.model, plan.recipe.seed)
             work.append(Work(Result(images.pixels, images.sizes), taken(plan, images) or task, together))
         execution.shards(work)
 
 
-def attack_shards(samples: Samples, out: ImageSet, model: ModelRef, seed: int, indices: Sequence[int]) -> int:
+def attack_shards(
+    samples: Samples, donors: Donors, out: ImageSet, model: ModelRef, seed: int, indices: Sequence[int]
+) -> int:
     """Make the adversarial copies of some shards at once."""
     network, device = model.load(), model.device
-    attack = prepared(out.plugin, samples, device)
+    attack = prepared(out.plugin, samples, donors, device)
     rows = np.concatenate([out.rows_of(index) for index in indices])
     found = to_pixels(
         attack(
             network,
             to_device(samples.images(rows), device),
-            torch.tensor(samples.labels[rows], device=device),
+            torch.tensor(samples.labels_with(out.relabel)[rows], device=device),
             seeds=variant_seeds(attack, seed, samples.sample_ids[rows]),
             batch_size=len(rows),
         )
@@ -76,14 +89,10 @@ def attack_shards(samples: Samples, out: ImageSet, model: ModelRef, seed: int, i
     return len(rows)
 
 
-def prepared(attack: Attack, samples: Samples, device: str) -> Attack:
-    """Return the attack with the samples that it borrows from, where it does: some of each class."""
-    if not attack.donors_per_class:
+def prepared(attack: Attack, samples: Samples, donors: Donors, device: str) -> Attack:
+    """Return the attack with the samples that it borrows from, where it does."""
+    if not len(donors.rows):
         return attack
-    rows: list[int] = []
-    for label in range(len(samples.classes)):
-        mine = np.flatnonzero(samples.labels == label)
-        rows += mine[subset(samples.sample_ids[mine], attack.donors_per_class)].tolist()
-    chosen = np.array(rows)
-    labels = torch.tensor(samples.labels[chosen], device=device)
-    return attack.with_donors(to_device(samples.images(chosen), device), labels)
+    return attack.with_donors(
+        to_device(samples.images(donors.rows), device), torch.tensor(donors.labels, device=device)
+    )

@@ -20,7 +20,7 @@ class Status:
     """How far one stage is for a recipe.
 
     ``stale``: results exist, but for other settings; ``waiting``: an earlier stage must be done first; ``off``: the
-    recipe does not ask for it. ``done`` and ``total`` count units.
+    recipe does not ask for it. ``done`` and ``total`` count units. ``note``: what else a person must know, or nothing.
     """
 
     stage: str
@@ -28,6 +28,7 @@ class Status:
     done: int = 0
     total: int = 0
     unit: str = "images"
+    note: str = ""
 
 
 class Stage(Plugin):

@@ -22,7 +22,7 @@ from curation.selection import SELECTORS
 from curation.selection.coverage import CoverageRun, GroupCoverage
 from curation.selection.edits import without
 from curation.selection.family import family_of
-from curation.selection.pool import FAMILIES
+from curation.selection.pool import CODE_BITS, FAMILIES
 from curation.selection.select import Selected, select
 from curation.selection.weights import weigh
 from curation.storage.shards import Shards
@@ -52,7 +52,12 @@ class Cover(Stage):
         """
         recipe = plan.recipe
         selection = recipe.selection.model_dump(mode="json")
-        del selection["edits"]["confirmed"]
+        # Which labels are right changes only which of several copies of a picture counts.
+        at, _ = plan.samples.known(selection["edits"].pop("confirmed"))
+        repeats = plan.repeats.table(0)
+        confirmed = at[np.isin(at, repeats[["row", "other"]].to_numpy())]
+        if len(confirmed):
+            selection["edits"]["confirmed"] = plan.samples.sample_ids[confirmed].tolist()
         digests = [plan.digest_at(epoch) for epoch in plan.space_epochs]
         return plan.workspace.order(
             fingerprint([selection, recipe.weights.model_dump(), recipe.seed, plan.candidates_key, digests])
@@ -149,6 +154,8 @@ class _Points:
         out: np.ndarray | None = None
         for images, kept in self.sets:
             mine = np.flatnonzero((self.kinds[rows] == images.kind) & (self.severities[rows] == images.severity))
+            if images.relabel:
+                mine = mine[np.isin(self.sample_rows[rows[mine]], images.sample_rows)]
             if len(mine):
                 at = np.searchsorted(images.sample_rows, self.sample_rows[rows[mine]])
                 some = concatenated([np.asarray(shards.gather(at, images.starts)) for shards in kept])
@@ -166,7 +173,7 @@ def _weighed(plan: Plan, pool: pd.DataFrame, selected: Selected, points: _Points
     if not recipe.weights.asked:
         return weights, clusters
     families = {name: family_of(pool, name, recipe.selection.score) for name in FAMILIES}
-    left_out = without(families, recipe.selection.edits)
+    left_out = without(families, recipe.selection)
     start, first = 0, 0
     for name, family in families.items():
         chosen = selected.candidate_ids[start : start + selected.families[name].chosen]
@@ -176,8 +183,7 @@ def _weighed(plan: Plan, pool: pd.DataFrame, selected: Selected, points: _Points
             continue
         ids, rows = np.delete(family.candidate_ids, left_out[name]), np.delete(family.pool_rows, left_out[name])
         at = np.searchsorted(ids, chosen)
-        labels = pool["label"].to_numpy()[rows].astype(np.int64)
-        labels[at] = selected.labels[mine]
+        labels = plan.labels[plan.samples.rows(ids >> CODE_BITS)]
         found = weigh(
             points(rows),
             labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -54,13 +55,22 @@ class Embed(Stage):
 def embedding(plan: Plan, images: ImageSet, of: SpaceName, epoch: int | None) -> Work:
     """Return the work that finds where a finished image set lies in a space of the goal model after an epoch."""
     out = plan.points(images, of=of, epoch=epoch)
-    task = partial(embed_shard, plan.samples, images, out, plan.model_at(epoch), of)
+    relabel = plan.recipe.selection.edits.relabel
+    task = partial(embed_shard, plan.samples, relabel, images, out, plan.model_at(epoch), of)
     return Work(Result(out, images.sizes), partial(each, task))
 
 
-def embed_shard(samples: Samples, images: ImageSet, out: Shards, model: ModelRef, of: SpaceName, index: int) -> int:
+def embed_shard(
+    samples: Samples,
+    relabel: Mapping[int, int],
+    images: ImageSet,
+    out: Shards,
+    model: ModelRef,
+    of: SpaceName,
+    index: int,
+) -> int:
     """Keep where one shard of an image set lies in a space of the goal model, float32."""
     pixels = images.pixels.array(index)
     seen, logits = features_and_logits(pixels, model)
-    out.write(index, space(seen, logits, samples.labels[images.rows_of(index)], of=of))
+    out.write(index, space(seen, logits, samples.labels_with(relabel)[images.rows_of(index)], of=of))
     return len(pixels)

@@ -68,6 +68,6 @@ def score_shard(
     """Score the images of one shard of samples under the goal model, and say how much they differ from them."""
     rows = images.of_samples(samples, index)
     pixels = images.gather(rows)
-    scores = score_images(model.load(), pixels, samples.labels[rows], model.device, dropout)
+    scores = score_images(model.load(), pixels, samples.labels_with(images.relabel)[rows], model.device, dropout)
     out.write(index, pd.concat([scores, change_sizes(samples.images(rows), pixels)], axis=1))
     return len(rows)

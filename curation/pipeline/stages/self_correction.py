@@ -17,6 +17,7 @@ from curation.pipeline.stages.base import Stage, Status
 from curation.plugin import fingerprint
 from curation.progress import Progress
 from curation.recipe import Recipe
+from curation.selection.edits import offered
 from curation.selection.mix import quotas
 from curation.selection.rounds import correct
 from curation.storage.shards import Shards
@@ -49,6 +50,8 @@ class SelfCorrect(Stage):
         settings = recipe.self_correction.model_dump(mode="json")
         asked = quotas(recipe.selection.mix, recipe.selection.budget)
         about = [settings, asked, recipe.seed, plan.candidates_key, *recipe.self_correction.train.versions]
+        decided = {"exclude", "drop", "relabel"}
+        about += [recipe.selection.duplicates, recipe.selection.edits.model_dump(mode="json", include=decided)]
         return plan.workspace.order(fingerprint(about))
 
     def results(self, plan: Plan) -> list[Result]:
@@ -77,6 +80,9 @@ class SelfCorrect(Stage):
 def correct_pool(plan: Plan, out: Shards, tell: Tell) -> int:
     """Run the rounds that are missing and keep the order; an ``engine.Task`` that counts images trained on."""
     pool, done = pool_of(plan), 0
+    rows = offered(pool, plan.recipe.selection)
+    pool = pool.iloc[rows].reset_index(drop=True)
+    pool["label"] = plan.labels[plan.samples.rows(pool["sample_id"].to_numpy())].astype(np.int32)
 
     def report(progress: Progress) -> None:
         nonlocal done
