@@ -5,7 +5,7 @@ import streamlit as st
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import stability_of
 from curation.scores import SCORES
-from pages.ui import ranking, session
+from pages.ui import coverage, ranking, session
 from pages.ui.browse import browse
 from pages.ui.components import Band, hardness_band
 from pages.ui.fields import bound
@@ -36,6 +36,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         help="Scores of Monte Carlo dropout need goal_model.dropout.passes of 2 or more in the recipe.",
     )
     session.OFFSET_UNIT.set(selection.offset_by)
+    unused = all(coverage.no_band(selection, name) for name in families)
     st.segmented_control(
         "Offset by",
         ["rank", "score"],
@@ -43,12 +44,16 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key=session.OFFSET_UNIT.key,
         required=True,
         on_change=lambda: ranking.switch_unit(opened, session.OFFSET_UNIT.get()),
-        help="Rank: a share of the family; score: a fixed value of the uncertainty.",
+        disabled=unused,
+        help=coverage.no_band(selection, families[0])
+        if unused
+        else "Rank: a share of the family; score: a fixed value of the uncertainty.",
     )
 
 warn_of_shortages(opened)
 ranked = ranking.ranked(opened, family)
 band = ranking.band_shares(ranked, selection, family)
+idle = coverage.no_band(selection, family)
 
 
 def moved(changed: Band) -> None:
@@ -66,8 +71,11 @@ hardness_band(
     offset=band.offset,
     floor=band.floor,
     previews=lambda positions: opened.pipeline.images(opened.pool, ranked.pool_rows[positions]),
+    locked=bool(idle),
     on_change=moved,
 )
+if idle:
+    st.caption(f":material/lock: {idle}")
 
 summary = opened.selected.summary()[family]
 left, middle, right = st.columns(3)
@@ -75,7 +83,7 @@ left.metric(
     "Chosen", f"{summary['chosen']:,} of {summary['quota']:,}", help="Images chosen, out of this family's quota."
 )
 middle.metric("Candidates", f"{summary['candidates']:,}")
-right.metric("Enter / leave", ranking.difference_words(opened, family), help="Compared with the last saved recipe.")
+right.metric("Enter / leave", ranking.difference_words(opened, family), help=ranking.difference_help(opened))
 
 stable = None if opened.provisional else stability_of(opened.pipeline.plan)
 if stable:
@@ -98,4 +106,6 @@ view = st.segmented_control(
     "Show", list(views), format_func=views.__getitem__, default="chosen", key="show", bind="query-params", required=True
 )
 rows = ranking.rows_to_show(opened, ranked, band, family, view)
+if view == "leaving":
+    opened, rows = ranking.leaving(opened, family)
 browse(opened, rows, key=f"boundary-{family}-{view}", what=f"{FAMILY_WORDS[family].lower()} candidates, hardest first")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from curation.analysis.label_review import Queue
 from pages.ui import session, views
-from pages.ui.labels import begin, checked, many, one_by_one, overview, queue
+from pages.ui.labels import begin, checked, many, one_by_one, overview, queue, several
 from pages.ui.labels.checked import Review
 from pages.ui.opened import open_model
 
@@ -15,6 +15,7 @@ VIEWS: dict[str, Callable[[Review, Queue], None]] = {
 }
 
 prepared = open_model()
+several.draw(prepared)
 review = checked.opened(prepared)
 if review is None:
     begin.draw(prepared)

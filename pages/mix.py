@@ -6,6 +6,7 @@ import streamlit as st
 
 from curation.analysis import bands
 from curation.analysis.bands import Ranked
+from curation.analysis.changes import in_words as changes_in_words
 from curation.errors import UsageError
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
@@ -71,6 +72,7 @@ with controls:
     for family in families:
         if opened.selected.quotas[family]:
             ranked = ranking.ranked(opened, family)
+            idle = coverage.no_band(selection, family)
             bound(
                 st.slider,
                 FAMILY_WORDS[family],
@@ -81,8 +83,12 @@ with controls:
                 back=partial(_written, ranked),
                 step=0.5,
                 format="%.1f %%",
-                help="Share of the family, the hardest candidates, that is skipped.",
+                disabled=bool(idle),
+                help=idle or "Share of the family, the hardest candidates, that is skipped.",
             )
+    said = [coverage.no_band(selection, family) for family in families if opened.selected.quotas[family]]
+    for words in dict.fromkeys(filter(None, said)):
+        st.caption(f":material/lock: {words}")
     with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].by_coverage, key="how-chosen"):
         coverage.strategy(opened)
         bound(
@@ -96,12 +102,24 @@ with controls:
                 "hardest": "Only its hardest kind is a candidate",
             }.get,
         )
-        balance = selection.class_balance
         bound(
-            st.toggle,
-            "Balance classes within each family",
+            st.pills,
+            "Balance the classes of",
+            families,
             path="selection.class_balance",
-            to=lambda value: any(value.values()) if isinstance(value, dict) else bool(value),
+            format_func=FAMILY_WORDS.__getitem__,
+            selection_mode="multi",
+            to=lambda value: [family for family in families if value[family]],
+            back=lambda chosen: {family: family in chosen for family in families},
+            help="Each class gets an equal part of the family's quota, and a ranking of its own.",
+        )
+        bound(
+            st.selectbox,
+            "The same picture more than once",
+            ["once", "all"],
+            path="selection.duplicates",
+            format_func={"once": "Counts once", "all": "Counts each time"}.get,
+            help="Samples whose originals are the same, exactly or nearly.",
         )
         bound(st.number_input, "Seed", path="seed", min_value=0, step=1)
         coverage.weights()
@@ -122,14 +140,19 @@ with result:
     coverage.result(opened)
     with st.container(border=True):
         st.markdown("**Compared with the last saved recipe**")
-        enter, leave = ranking.difference(opened)
-        if not len(enter) and not len(leave):
-            st.caption("The same images are chosen.")
+        changed = ranking.difference(opened)
+        if isinstance(changed, str):
+            st.markdown(f":orange[:material/help:] {changed}")
         else:
-            st.markdown(
-                f":green[:material/login:] **{len(enter):,}** images enter, "
-                f":red[:material/logout:] **{len(leave):,}** leave"
-            )
+            if len(changed.enter) or len(changed.leave):
+                st.markdown(
+                    f":green[:material/login:] **{len(changed.enter):,}** images enter, "
+                    f":red[:material/logout:] **{len(changed.leave):,}** leave"
+                )
+            else:
+                st.caption("The same images are chosen.")
+            for words in changes_in_words(changed):
+                st.markdown(f":orange[:material/edit:] {words}")
         for words in in_words(differences(state.base_recipe().to_dict(), opened.recipe.to_dict())):
             st.caption(words)
     names, chosen, offered = bands.by_kind(opened.pool, opened.selected.pool_rows)

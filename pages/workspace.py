@@ -61,11 +61,11 @@ with data:
             resources.thumbnails(f"strip-{samples.digest}", partial(samples.images, rows)),
             key="strip",
             ids=samples.sample_ids[rows],
-            labels=samples.labels[rows],
+            labels=pipeline.plan.labels[rows],
             class_names=samples.classes,
             editable=False,
         )
-        counts = class_counts(samples.labels, len(samples.classes))
+        counts = class_counts(pipeline.plan.labels, len(samples.classes))
         st.plotly_chart(figures.class_counts(counts, samples.classes), config={"displayModeBar": False})
         if len(skipped) or len(converted):
             with st.expander(f"{len(skipped):,} skipped, {len(converted):,} converted", icon=":material/warning:"):
@@ -137,6 +137,12 @@ with stages:
         )
         if train["method"] == method.name:
             train |= own
+        which = settings_form(
+            GoalModel,
+            chosen.model_dump(mode="json"),
+            key="goal",
+            leave_out=("architecture", "checkpoint", "train", "dropout"),
+        )
         st.caption("Monte Carlo dropout: with 2 passes or more there are three more scores to rank by.")
         dropout = settings_form(type(chosen.dropout), chosen.dropout.model_dump(mode="json"), key="dropout")
         if st.form_submit_button("Use these settings", type="primary"):
@@ -149,6 +155,7 @@ with stages:
                     "checkpoint": path,
                     "train": train,
                     "dropout": dropout,
+                    **which,
                 }
             ):
                 st.rerun()

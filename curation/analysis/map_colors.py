@@ -13,8 +13,8 @@ from curation.figures.curation import FAMILY_WORDS
 from curation.scores import SCORES
 from curation.storage.samples import Samples
 
-_SHOWN_OTHERWISE = ("candidate_id", "sample_id", "family", "kind", "severity", "label", "entropy")
-_TITLES = {"prediction": "Prediction", "true_probability": "Probability of its label"}
+_SHOWN_OTHERWISE = ("candidate_id", "sample_id", "same_as", "family", "kind", "severity", "label", "entropy")
+_TITLES = {"prediction": "Prediction", "true_probability": "Probability of the source's label"}
 
 
 def of_some(columns: Sequence[Column], at: np.ndarray) -> list[Column]:
@@ -22,10 +22,11 @@ def of_some(columns: Sequence[Column], at: np.ndarray) -> list[Column]:
     return [replace(column, values=np.take(column.values, at)) for column in columns]
 
 
-def of_pool(pool: pd.DataFrame, clean_rows: np.ndarray, samples: Samples) -> list[Column]:
+def of_pool(pool: pd.DataFrame, clean_rows: np.ndarray, samples: Samples, *, labels: np.ndarray) -> list[Column]:
     """Return what the pool says of the clean candidates, and of the copies of each.
 
-    Args: clean_rows: int64 N, the pool's rows of the clean candidates, in the samples' order.
+    Args: clean_rows: int64 N, the pool's rows of the clean candidates, in the samples' order;
+        labels: int64 N, of the samples, as a person has them.
     """
     clean = pool.iloc[clean_rows]
     found = []
@@ -36,14 +37,14 @@ def of_pool(pool: pd.DataFrame, clean_rows: np.ndarray, samples: Samples) -> lis
         title = SCORES[name].title if name in SCORES else _TITLES.get(name, name.replace("_", " ").capitalize())
         is_class = name == "prediction"
         found.append(Column(name, title, values, *(("category", samples.classes) if is_class else ())))
-    right = clean["prediction"].to_numpy() == samples.labels
+    right = clean["prediction"].to_numpy() == labels
     found.append(Column("right", "Predicted correctly", right, "flag", ["no", "yes"]))
     for family in list(FAMILY_WORDS)[1:]:
-        found += _of_copies(pool[pool["family"] == family], family, samples)
+        found += _of_copies(pool[pool["family"] == family], family, samples, labels)
     return found
 
 
-def _of_copies(copies: pd.DataFrame, family: str, samples: Samples) -> list[Column]:
+def _of_copies(copies: pd.DataFrame, family: str, samples: Samples, labels: np.ndarray) -> list[Column]:
     """Return the mean entropy of each sample's copies of a family, and the share of them that is misclassified."""
     if not len(copies):
         return []
@@ -51,7 +52,7 @@ def _of_copies(copies: pd.DataFrame, family: str, samples: Samples) -> list[Colu
     rows = samples.rows(copies["sample_id"].to_numpy())
     number = np.bincount(rows, minlength=len(samples))
     most = np.log(len(samples.classes))
-    wrong = copies["prediction"].to_numpy() != copies["label"].to_numpy()
+    wrong = copies["prediction"].to_numpy() != labels[rows]
     shown = {
         "entropy": (f"Entropy of its {word} copies", copies["entropy"].to_numpy() / most),
         "wrong": (f"{FAMILY_WORDS[family]} copies misclassified", wrong),

@@ -13,6 +13,7 @@ from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import FOR_SELECTION
 from curation.pipeline.stages.coverage import Cover, coverage_of
 from curation.selection import SELECTORS
+from curation.selection.settings import Selection
 from pages.ui import panel, state
 from pages.ui.fields import bound, set_field
 from pages.ui.prepared import Opened
@@ -56,6 +57,15 @@ def strategy(opened: Opened) -> None:
         )
     if selector.by_coverage:
         _settings(selection.strategy)
+
+
+def no_band(selection: Selection, family: str) -> str:
+    """Return why offset and floor do nothing for a family, or nothing where they do something."""
+    if selection.within_of(family) == "boundary":
+        return ""
+    title = SELECTORS[selection.strategy].title
+    way = "" if selection.strategy == "self_correction" else "; on the Mix page, choose from the hardness band"
+    return f"The strategy “{title}” chooses from the whole family, so offset and floor do nothing{way}."
 
 
 def _choose(name: str) -> str:

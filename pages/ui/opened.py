@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.pipeline import FOR_SELECTION
+from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.storage.workspace import Workspace
 from pages.ui import coverage, panel, resources, state
 from pages.ui.prepared import Opened, Prepared
@@ -38,16 +38,47 @@ def open_selection() -> Opened:
     """Return what the working recipe selects; where something is missing, say what to do next and stop the page."""
     found = _workspace()
     recipe, pipeline = state.recipe(), resources.pipeline()
+    outdated = 0
     try:
         key = pipeline.pool_key
     except CurationError as error:
-        _compute(found, str(error))
+        outdated, pipeline, key = _as_made(found, pipeline, str(error))
     pool = resources.pool(key, pipeline)
     selected = resources.selected(recipe, pipeline, pool, key)
     opened = Opened(found, recipe, pipeline, key, pool, selected, pipeline.unordered())
     with st.container():  # there also when empty: what comes after it on the page keeps its place
+        _outdated(found, outdated)
         coverage.unfinished(opened)
     return opened
+
+
+def _as_made(found: Workspace, pipeline: Pipeline, why: str) -> tuple[int, Pipeline, str]:
+    """Return what is there where only copies away from new labels are missing: how many, and the candidates as made.
+
+    Else say what is missing and end the page. Raises: Done.
+    """
+    recipe = pipeline.recipe
+    edits = recipe.selection.edits.model_dump(mode="json") | {"relabel": {}}
+    before = resources.pipeline_of(recipe.with_changes(**{"selection.edits": edits}))
+    try:
+        again = [images for images in pipeline.plan.attacked_again() if not pipeline.plan.scores(images).complete()]
+        return sum(len(images.sample_rows) for images in again), before, before.pool_key
+    except CurationError:
+        _compute(found, why)
+
+
+def _outdated(found: Workspace, count: int) -> None:
+    """Say that some copies were made for labels that changed since, and offer to make them again."""
+    if not count:
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":orange[:material/history:] **{count:,}** adversarial copies move away from labels that you have "
+                "changed since. They are shown as they are, and no set is exported before they are made again."
+            )
+            panel.offer(found, FOR_SELECTION, "Make them again", key="make-again", help="all other copies are kept")
+        panel.job_strip(found, done=False)
 
 
 def empty(title: str, text: str) -> NoReturn:

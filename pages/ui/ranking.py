@@ -7,9 +7,11 @@ import streamlit as st
 from curation.analysis import bands
 from curation.analysis.arrays import Array
 from curation.analysis.bands import Ranked
+from curation.analysis.changes import Changes, Chosen, changes
+from curation.analysis.changes import in_words as changes_in_words
+from curation.errors import CurationError
 from curation.figures.curation import FAMILY_WORDS
 from curation.plugin import fingerprint
-from curation.selection.select import difference as selection_difference
 from curation.selection.settings import Selection
 from pages.ui import resources, state
 from pages.ui.components import Band
@@ -25,7 +27,8 @@ def key_of(opened: Opened, family: str) -> str:
     """Return a fingerprint of what the order of a family depends on."""
     selection = opened.recipe.selection
     hardest_only = selection.variants_per_sample == "hardest"
-    return fingerprint([opened.pool_key, family, selection.score, hardest_only, selection.edits.exclude])
+    left_out = [selection.edits.model_dump(mode="json"), selection.duplicates]
+    return fingerprint([opened.pool_key, family, selection.score, hardest_only, left_out])
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -58,20 +61,68 @@ def rows_to_show(opened: Opened, it: Ranked, band: Band, family: str, view: str)
         return it.pool_rows
     if view == "passed over":
         return bands.skipped(it, band.offset)
-    rows = difference(opened)[view == "leaving"] if view in ("entering", "leaving") else opened.selected.pool_rows
+    rows = opened.selected.pool_rows
+    if view == "entering":
+        found = difference(opened)
+        rows = rows[:0] if isinstance(found, str) else found.enter
     return bands.among(opened.pool, it, family, rows)
 
 
-def difference(opened: Opened) -> tuple[Array, Array]:
-    """Return the pool's rows that enter and that leave the set against the last saved recipe."""
-    saved = state.base_recipe()
-    if saved.selection == opened.recipe.selection and saved.seed == opened.recipe.seed:
-        return opened.selected.pool_rows[:0], opened.selected.pool_rows[:0]
-    before = resources.selected(saved, opened.pipeline, opened.pool, opened.pool_key)
-    return selection_difference(before, opened.selected)
+def leaving(opened: Opened, family: str) -> tuple[Opened, Array]:
+    """Return the last saved recipe's set, and the rows of its pool that leave a family, hardest first."""
+    before, found = saved(opened), difference(opened)
+    if isinstance(before, str) or isinstance(found, str):
+        return opened, opened.selected.pool_rows[:0]
+    return before, bands.among(before.pool, ranked(before, family), family, found.leave)
+
+
+def saved(opened: Opened) -> Opened | str:
+    """Return what the last saved recipe selects, or why that is not known."""
+    recipe = state.base_recipe()
+    if recipe == opened.recipe:
+        return opened
+    pipeline = resources.pipeline_of(recipe)
+    try:
+        key = pipeline.pool_key
+        if pipeline.unordered():
+            return "its strategy is not computed; run it, or save the present recipe"
+    except CurationError as error:
+        return str(error)
+    pool = resources.pool(key, pipeline)
+    return Opened(opened.workspace, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key), False)
+
+
+def difference(opened: Opened) -> Changes | str:
+    """Return what changes against the set of the last saved recipe, or why that is not known."""
+    before = saved(opened)
+    if isinstance(before, str):
+        return f"The last saved recipe's set is not known: {before}."
+    if opened.provisional:
+        return "The set is not computed for these settings yet."
+    key = fingerprint([(it.recipe.fingerprint(), it.pool_key) for it in (before, opened)])
+    try:
+        return _difference(key, before, opened)
+    except CurationError as error:
+        return f"The sets cannot be compared: {error}."
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _difference(key: str, _before: Opened, _after: Opened) -> Changes:
+    return changes(*(Chosen(it.pipeline, it.pool, it.selected) for it in (_before, _after)))
 
 
 def difference_words(opened: Opened, family: str) -> str:
-    """Return how many of a family enter and leave."""
-    enter, leave = (bands.count_of(opened.pool, family, rows) for rows in difference(opened))
-    return f"+{enter:,} / −{leave:,}"
+    """Return how many of a family enter and leave; a dash where that is not known."""
+    before, found = saved(opened), difference(opened)
+    if isinstance(before, str) or isinstance(found, str):
+        return "–"
+    enter = bands.count_of(opened.pool, family, found.enter)
+    return f"+{enter:,} / −{bands.count_of(before.pool, family, found.leave):,}"
+
+
+def difference_help(opened: Opened) -> str:
+    """Return what is compared, and what changes beside the images, or why it is not known."""
+    found = difference(opened)
+    if isinstance(found, str):
+        return found
+    return " ".join(["Compared with the set of the last saved recipe.", *changes_in_words(found)])

@@ -56,10 +56,14 @@ def _selected(key: str, _pipeline: Pipeline, _pool: Table) -> Selected:
 def selected(recipe: Recipe, opened: Pipeline, table: Table, pool_key: str) -> Selected:
     """What a recipe selects from a pool; while its strategy is not computed, what the boundary strategy would."""
     it = opened.of(recipe)
-    if it.unordered():
+    try:
+        unordered = it.unordered()
+    except CurationError:  # copies for new labels are still to be made
+        unordered = True
+    if unordered:
         recipe = recipe.with_changes(**{"selection.strategy": "boundary", "selection.within": None})
         it = opened.of(recipe)
-    return _selected(fingerprint([pool_key, recipe.seed, recipe.selection.model_dump(mode="json")]), it, table)
+    return _selected(fingerprint([pool_key, recipe.fingerprint()]), it, table)
 
 
 def features(of: Pipeline) -> Array:

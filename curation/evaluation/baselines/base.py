@@ -44,8 +44,8 @@ class Baseline(Plugin):
     def recipe(self, of: Recipe) -> Recipe:
         """Return the recipe with the budget, candidates and labels of ``of``, chosen otherwise.
 
-        Labels that a person gave or confirmed, and what was dropped or excluded, hold for every set. What was included by
-        hand is not copied: a baseline is what a rule alone would choose.
+        Labels that a person gave or confirmed, and what was dropped or excluded, hold for every set. What was included
+        by hand is not copied: a baseline is what a rule alone would choose.
         """
         edits = of.selection.edits.model_copy(update={"include": []})
         about = {"name": self.name, "note": self.title, "selection.edits": edits}

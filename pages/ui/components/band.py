@@ -47,6 +47,7 @@ def hardness_band(
     floor: float | None,
     previews: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
     reset_offset: float = 0.05,
+    locked: bool = False,
     on_change: Callable[[Band], None] | None = None,
 ) -> Band:
     """Draw the band of one family in the histogram of its entropies, and return it.
@@ -67,6 +68,7 @@ def hardness_band(
         previews: called once a fingerprint with positions in ``entropies[family]`` (hardest first, at most 240);
             returns their images, uint8 N×H×W×C.
         reset_offset: what a double click on the upper edge goes back to.
+        locked: the edges cannot be moved, because nothing follows them.
         on_change: called with the new band before the script runs.
 
     Raises:
@@ -90,6 +92,7 @@ def hardness_band(
             "quota": quota,
             "total": total,
             "reset_offset": reset_offset,
+            "locked": locked,
         }
     )
     _part.mount(

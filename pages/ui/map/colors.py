@@ -11,6 +11,7 @@ from curation.analysis.arrays import Array
 from curation.analysis.map_columns import Column
 from curation.errors import CurationError
 from curation.pipeline.stages.labels import suspects_table
+from curation.plugin import fingerprint
 from pages.ui.map.drawn import Drawn, cluster_name
 
 HOVER = ("label", "prediction", "entropy", "cluster")
@@ -32,7 +33,7 @@ def _columns(drawn: Drawn) -> list[Column]:
         Column("label", "Label", drawn.members.labels, "category", samples.classes),
         Column("entropy", "Entropy", drawn.members.entropy, unit="%"),
         *([Column("cluster", "Cluster", drawn.clusters, "category", names, missing="no cluster")] if count else []),
-        *_of_pool(opened.pool_key, drawn),
+        *_of_pool(fingerprint([opened.pool_key, sorted(edits.relabel.items())]), drawn),
         Column("images", "Images of it in the set", drawn.members.images.astype(float)),
         *_of_label_errors(drawn),
         *map_colors.of_decisions(samples, edits.drop),
@@ -41,7 +42,8 @@ def _columns(drawn: Drawn) -> list[Column]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _of_pool(key: str, _drawn: Drawn) -> list[Column]:
-    return map_colors.of_pool(_drawn.opened.pool, _drawn.pool_rows, _drawn.opened.pipeline.samples)
+    opened = _drawn.opened
+    return map_colors.of_pool(opened.pool, _drawn.pool_rows, opened.pipeline.samples, labels=_drawn.members.labels)
 
 
 def _of_label_errors(drawn: Drawn) -> list[Column]:

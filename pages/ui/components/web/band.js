@@ -204,6 +204,8 @@ function create(root, send) {
       colors = themeOf(root);
       const fresh = cargo !== columns;
       [shown, columns] = [parameters, cargo];
+      plot.inert = parameters.locked;
+      plot.style.opacity = parameters.locked ? "0.45" : "";
       if (fresh) {
         previews.take(columns);
         key.replaceChildren(

@@ -82,6 +82,7 @@ export interface BandParameters extends Band {
   quota: number;
   total: number; // candidates of the family
   reset_offset: number;
+  locked: boolean;
 }
 
 export interface BandColumns extends Sheet {

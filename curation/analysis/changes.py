@@ -1,0 +1,132 @@
+"""In what two curated sets differ: images that enter and leave, and those that stay with another label or weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from curation.errors import CurationError
+from curation.pipeline import Pipeline
+from curation.pipeline.plan import Plan
+from curation.pipeline.stages.coverage import Cover
+from curation.plugin import fingerprint
+from curation.selection.select import Selected
+from curation.storage.image_set import ImageSet
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The set of a recipe: its pipeline, the table of its candidates and what it selects from them."""
+
+    pipeline: Pipeline
+    pool: pd.DataFrame
+    selected: Selected
+
+
+@dataclass(frozen=True)
+class Changes:
+    """enter: int64, rows of the later set's pool; leave: int64, rows of the earlier one's; relabeled, reweighted: how
+    many images stay with another label, or another weight; written: how the labels are written, when that changes."""
+
+    enter: np.ndarray
+    leave: np.ndarray
+    relabeled: int
+    reweighted: int
+    written: str
+
+    def __bool__(self) -> bool:
+        return bool(len(self.enter) or len(self.leave) or self.relabeled or self.reweighted or self.written)
+
+
+def changes(before: Chosen, after: Chosen) -> Changes:
+    """Return in what two sets differ.
+
+    An image is the same where it is the same copy of the same sample, made alike: an adversarial copy by the same
+    attack, on the same goal model, away from the same label.
+    Raises: CurationError: weights are not computed.
+    """
+    old, new = _table(before), _table(after)
+    both = old.merge(new, on=["candidate_id", "made"], suffixes=("_old", "_new"))
+    stay = [np.isin(one["row"], both[name]) for one, name in ((old, "row_old"), (new, "row_new"))]
+    return Changes(
+        enter=new["row"].to_numpy()[~stay[1]],
+        leave=old["row"].to_numpy()[~stay[0]],
+        relabeled=int((both["label_old"] != both["label_new"]).sum()),
+        reweighted=int((both["weight_old"] != both["weight_new"]).sum()),
+        written=_written(before.pipeline, after.pipeline),
+    )
+
+
+def in_words(found: Changes) -> list[str]:
+    """Return what changes beside the images that enter and leave, a sentence each."""
+    lines = []
+    for count, what in ((found.relabeled, "label"), (found.reweighted, "weight")):
+        if count:
+            lines.append(f"{count:,} image{'s stay' if count > 1 else ' stays'} with another {what}.")
+    return [*lines, *([found.written] if found.written else [])]
+
+
+def _table(it: Chosen) -> pd.DataFrame:
+    """Return row, candidate_id, made (what made its pixels), label and weight of each image of a set."""
+    plan, pool = it.pipeline.plan, it.pool.iloc[it.selected.pool_rows]
+    return pd.DataFrame(
+        {
+            "row": it.selected.pool_rows,
+            "candidate_id": it.selected.candidate_ids,
+            "made": _made(plan, pool),
+            "label": it.selected.labels,
+            "weight": _weights(plan, it.selected),
+        }
+    )
+
+
+def _made(plan: Plan, pool: pd.DataFrame) -> np.ndarray:
+    """Return for each of some rows of the pool a word that is the same where its pixels were made alike."""
+    kinds, severities = pool["kind"].astype(str).to_numpy(), pool["severity"].to_numpy()
+    rows = plan.samples.rows(pool["sample_id"].to_numpy())
+    made = np.full(len(pool), "", dtype=object)
+    for images in plan.image_sets():
+        mine = np.flatnonzero((kinds == images.kind) & (severities == images.severity))
+        if not len(mine):
+            continue
+        word = _maker(plan, images)
+        if images.family == "adversarial":
+            made[mine] = [f"{word} {label}" for label in plan.labels[rows[mine]]]
+        else:
+            made[mine] = word
+    return made
+
+
+def _maker(plan: Plan, images: ImageSet) -> str:
+    source = plan.recipe.source.reader.identity()
+    if images.family == "clean":
+        return fingerprint([source])
+    about = [source, images.plugin.identity(), plan.recipe.seed]
+    if images.family == "adversarial":
+        about += [plan.model_digest, [column.tolist() for column in plan.donors(images.plugin)]]
+    return fingerprint(about)
+
+
+def _weights(plan: Plan, selected: Selected) -> np.ndarray:
+    """Return the weights of the chosen images, float32. Raises: CurationError: they are not computed."""
+    if not plan.recipe.weights.asked:
+        return np.ones(len(selected.pool_rows), np.float32)
+    order = Cover().order(plan)
+    if not order.complete():
+        raise CurationError("its weights are not computed")
+    weights = order.table(0).set_index("candidate_id")["weight"].reindex(selected.candidate_ids)
+    return weights.to_numpy(np.float32)
+
+
+def _written(before: Pipeline, after: Pipeline) -> str:
+    """Return a sentence where labels are written otherwise, or by another goal model; else nothing."""
+    old, new = before.recipe.labels, after.recipe.labels
+    if old.mode != new.mode:
+        return f"All labels are written otherwise: {new.mode} instead of {old.mode}."
+    if new.mode == "smoothed" and old.smoothing != new.smoothing:
+        return f"All labels are written otherwise: smoothing {new.smoothing:g} instead of {old.smoothing:g}."
+    if new.mode == "goal_model" and before.plan.model_digest != after.plan.model_digest:
+        return "All labels are written otherwise: they are another goal model's."
+    return ""
