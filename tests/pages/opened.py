@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation.recipe import Recipe
+from curation.storage.workspace import Workspace
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,3 +48,13 @@ def words(at: AppTest) -> str:
     return " ".join(
         element.value for element in [*at.subheader, *at.markdown, *at.caption, *at.info, *at.error, *at.toast]
     )
+
+
+def changes(at: AppTest) -> dict[str, Any]:
+    return at.session_state["changes"]
+
+
+def recipe_of(at: AppTest, cache: Path) -> Recipe:
+    """The working recipe; what grew too long for a link is in a revision."""
+    found = Workspace(cache / "small").revision(at.session_state["revision"])
+    return Recipe.from_yaml(found).with_changes(**changes(at))

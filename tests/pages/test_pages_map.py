@@ -19,10 +19,9 @@ from curation.analysis.similar import fitted
 from curation.pipeline import Pipeline
 from curation.pipeline.stages.embed import embed_shard
 from curation.pipeline.stages.map import copies_table, mapped_copies
-from curation.recipe import Recipe
 from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
-from tests.pages.opened import open_page, run_script, use_cache, words
+from tests.pages.opened import changes, open_page, recipe_of, run_script, use_cache, words
 
 VIEWS = ["Map", "Clusters", "Similar", "Duplicates"]
 ALL = [[-1e6, -1e6], [1e6, -1e6], [1e6, 1e6], [-1e6, 1e6]]
@@ -79,16 +78,6 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def open_map(view: str = "Map", *, changes: dict[str, Any] | None = None, **query: str) -> AppTest:
     asked = {"w": "small", "map-view": view, "d": json.dumps(changes) if changes else "", **query}
     return open_page("map", **{key: value for key, value in asked.items() if value})
-
-
-def changes(at: AppTest) -> dict[str, Any]:
-    return at.session_state["changes"]
-
-
-def recipe_of(at: AppTest, cache: Path) -> Recipe:
-    """The working recipe; what grew too long for a link is in a revision."""
-    found = Workspace(cache / "small").revision(at.session_state["revision"])
-    return Recipe.from_yaml(found).with_changes(**changes(at))
 
 
 def run(script: str, **changes: Any) -> AppTest:

@@ -52,12 +52,7 @@ class Cover(Stage):
         """
         recipe = plan.recipe
         selection = recipe.selection.model_dump(mode="json")
-        # Which labels are right changes only which of several copies of a picture counts.
-        at, _ = plan.samples.known(selection["edits"].pop("confirmed"))
-        repeats = plan.repeats.table(0)
-        confirmed = at[np.isin(at, repeats[["row", "other"]].to_numpy())]
-        if len(confirmed):
-            selection["edits"]["confirmed"] = plan.samples.sample_ids[confirmed].tolist()
+        selection["edits"] |= _label_edits(plan)
         digests = [plan.digest_at(epoch) for epoch in plan.space_epochs]
         return plan.workspace.order(
             fingerprint([selection, recipe.weights.model_dump(), recipe.seed, plan.candidates_key, digests])
@@ -85,6 +80,25 @@ class Cover(Stage):
                 with execution.timed(out):
                     execution.tasks([partial(choose, plan, out)])
         execution.tell(budget, budget)
+
+
+def _label_edits(plan: Plan) -> dict[str, Any]:
+    """Return the decisions about labels on which the choice depends.
+
+    That a label is confirmed only says which of several samples of one picture counts; so does a new label, where no
+    class is looked at.
+    """
+    edits, selection = plan.recipe.selection.edits, plan.recipe.selection
+    ids = plan.samples.sample_ids[np.unique(plan.repeats.table(0)[["row", "other"]].to_numpy())]
+    repeated = set(ids.tolist())
+    by_class = (
+        selection.coverage.classwise
+        or selection.coverage.space != "features"
+        or any(selection.class_balance.of(family) for family in FAMILIES)
+        or plan.recipe.weights.by == "label_agreement"
+    )
+    relabel = {sample: label for sample, label in edits.relabel.items() if by_class or sample in repeated}
+    return {"relabel": relabel, "confirmed": [sample for sample in edits.confirmed if sample in repeated]}
 
 
 def coverage_of(plan: Plan) -> list[dict[str, Any]]:

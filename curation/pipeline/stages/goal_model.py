@@ -6,6 +6,7 @@ One training gives many goal models: the weights after several of its epochs are
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ class MakeGoalModel(Stage):
         goal, kept = plan.recipe.goal_model, plan.workspace.model(plan.model_key)
         epochs = 1 if goal.checkpoint else goal.train.epochs * goal.members
         if kept.ready(plan.epoch, verify=verify):
-            return self._status("done", epochs, epochs)
+            changed = 0 if goal.checkpoint else int((plan.labels != plan.samples.labels).sum())
+            note = f"trained on {changed:,} label{'s' * (changed > 1)} that you changed since" if changed else ""
+            return replace(self._status("done", epochs, epochs), note=note)
         parts = [plan.workspace.model(member.model_key) for member in plan.members()]
         if any(part.started or (len(parts) > 1 and part.ready()) for part in parts):
             return self._status("partial", sum(len(part.history()) for part in parts), epochs)

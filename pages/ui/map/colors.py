@@ -36,7 +36,7 @@ def _columns(drawn: Drawn) -> list[Column]:
         *_of_pool(fingerprint([opened.pool_key, sorted(edits.relabel.items())]), drawn),
         Column("images", "Images of it in the set", drawn.members.images.astype(float)),
         *_of_label_errors(drawn),
-        *map_colors.of_decisions(samples, edits.drop),
+        *map_colors.of_decisions(samples, edits.dropped),
     ]
 
 
