@@ -49,7 +49,7 @@ def without(families: dict[str, Family], settings: Selection) -> dict[str, np.nd
 def offered(pool: pd.DataFrame, settings: Selection) -> np.ndarray:
     """Return the rows of a pool that are candidates, int64, rising; see ``left_out``."""
     families = [family_of(pool, name, settings.score) for name in FAMILIES]
-    return np.sort(np.concatenate([np.delete(family.rows, left_out(family, settings)) for family in families]))
+    return np.sort(np.concatenate([np.delete(family.pool_rows, left_out(family, settings)) for family in families]))
 
 
 def left_out(family: Family, settings: Selection) -> np.ndarray:

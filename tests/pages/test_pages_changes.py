@@ -27,7 +27,7 @@ def changed(page: str = "mix", **fields: Any) -> Any:
 def contents(pipeline: Pipeline) -> set[tuple[int, bytes]]:
     pool = pipeline.pool()
     selected = pipeline.select(pool)
-    images = pipeline.images(pool, selected.rows)
+    images = pipeline.images(pool, selected.pool_rows)
     return {(int(one), image.tobytes()) for one, image in zip(selected.candidate_ids, images, strict=True)}
 
 
@@ -62,7 +62,7 @@ def test_other_labels_and_weights_are_changes_too(cache: Path, workspace: Worksp
     assert "All labels are written otherwise: goal_model instead of hard." in said
     saved = Pipeline(recipe_of(open_page("mix", w="small"), cache), workspace, device="cpu")
     pool = saved.pool()
-    chosen = pool.iloc[saved.select(pool).rows]
+    chosen = pool.iloc[saved.select(pool).pool_rows]
     of_clean = chosen[chosen["family"] == "clean"]["sample_id"]
     one = int(of_clean[~of_clean.isin(chosen[chosen["family"] != "clean"]["sample_id"])].iloc[0])
     relabel = {"relabel": {str(one): (saved.samples.label_of(one) + 1) % 10}}

@@ -38,7 +38,7 @@ def chosen(
     settings = Selection.parse({"budget": budget, "mix": mix, "edits": edits or {}, **more})
     found = select(pool, settings, seed=0, classes=2)
     found.require()
-    return pool.iloc[found.rows].assign(label=found.labels)
+    return pool.iloc[found.pool_rows].assign(label=found.labels)
 
 
 @pytest.mark.parametrize("strategy", ["boundary", "random"])
