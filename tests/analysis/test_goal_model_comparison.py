@@ -315,7 +315,9 @@ def test_nothing_to_compare_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="give at least one recipe"):
         goal_model_comparison.compare({})
     empty = Pipeline(Recipe.parse(FEW), Workspace(tmp_path / "none"), device="cpu")
-    with pytest.raises(CurationError, match="not computed yet: new lacks read the images, goal model, "):
+    with pytest.raises(
+        CurationError, match="not computed yet: new lacks read the images, repeated images, goal model, "
+    ):
         goal_model_comparison.compare({"new": empty})
 
 

@@ -226,6 +226,8 @@ def anything(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     floor = draw(st.none() | st.floats(0.01, 1)) if offset < 0.5 else None
     touched = draw(st.lists(st.integers(0, len(pool) - 1), max_size=8, unique=True))
     half = len(touched) // 2
+    gone = {name for name in names(pool, touched[half:]) if "/" not in name}
+    kept = [name for name in names(pool, touched[:half]) if name.split("/")[0] not in gone]
     budget = draw(st.integers(30, 150))
     fields = {
         "budget": budget,
@@ -236,7 +238,7 @@ def anything(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
         "class_balance": draw(st.booleans()),
         "variants_per_sample": draw(st.sampled_from(["all", "one", "hardest"])),
         "edits": {
-            "include": names(pool, touched[:half]),
+            "include": kept,
             "exclude": names(pool, touched[half:]),
             "relabel": {int(pool["sample_id"].iloc[row]): 0 for row in touched[:2]},
         },
