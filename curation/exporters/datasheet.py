@@ -100,7 +100,8 @@ def _repeated(about: dict[str, Any]) -> list[str]:
     each = (
         "each picture counts once" if about["count"] == "once" else "each of them counts (`selection.duplicates: all`)"
     )
-    lines = [f"- {about['images']:,} samples repeat the picture of another, exactly or nearly; {each}"]
+    repeat = "samples repeat" if about["images"] > 1 else "sample repeats"
+    lines = [f"- {about['images']:,} {repeat} the picture of another, exactly or nearly; {each}"]
     if about["contradictory"]:
         lines.append(
             f"- **{about['contradictory']:,} of these pictures are there under several labels**; {about['chosen']:,} "

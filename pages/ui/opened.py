@@ -8,6 +8,7 @@ import streamlit as st
 
 from curation.errors import CurationError
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.selection import SELECTORS
 from curation.storage.workspace import Workspace
 from pages.ui import coverage, panel, resources, state
 from pages.ui.prepared import Opened, Prepared
@@ -45,7 +46,9 @@ def open_selection() -> Opened:
         outdated, pipeline, key = _as_made(found, pipeline, str(error))
     pool = resources.pool(key, pipeline)
     selected = resources.selected(recipe, pipeline, pool, key)
-    opened = Opened(found, recipe, pipeline, key, pool, selected, pipeline.unordered())
+    follows = SELECTORS[recipe.selection.strategy].follows is not None
+    provisional = follows if outdated else pipeline.unordered()
+    opened = Opened(found, recipe, pipeline, key, pool, selected, provisional)
     with st.container():  # there also when empty: what comes after it on the page keeps its place
         _outdated(found, outdated)
         coverage.unfinished(opened)
