@@ -17,7 +17,7 @@ from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.leakage import guard
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
-from curation.evaluation.suite import Suite, check_surrogates, make_suite
+from curation.evaluation.suite import Suite, check_held_out, check_surrogates, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
 from curation.models.architectures import ARCHITECTURES, build
@@ -166,6 +166,7 @@ def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
         raise UsageError(f"suite.path: {path} does not exist; give a folder or .npz with the parts of the test suite")
     for recipe in recipes.values():
         check_surrogates(evaluation.suite, recipe.goal_model.architecture, evaluation.targets)
+        check_held_out(evaluation.suite, recipe)
 
 
 def _sets(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> Iterator[tuple[str, str, Recipe]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from curation.attacks.base import Attack
 from curation.engine import Engine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.built_suite import BuiltSuite
@@ -14,7 +15,7 @@ from curation.progress import Report, ignore
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
-__all__ = ["Part", "Suite", "check_surrogates", "find_suite", "make_suite"]
+__all__ = ["Part", "Suite", "check_held_out", "check_surrogates", "find_suite", "make_suite"]
 
 
 def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: Sequence[str]) -> None:
@@ -24,8 +25,8 @@ def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: S
     """
     if settings.path is not None:
         return
-    for index, name in enumerate(settings.surrogates):
-        if name in settings.surrogates[:index]:
+    for index, name in enumerate([*settings.surrogates, *dict.fromkeys(_borrowed(settings.adversarial))]):
+        if index < len(settings.surrogates) and name in settings.surrogates[:index]:
             raise UsageError(f"suite.surrogates lists {name} twice; list it once")
         whose = "the goal model" if name == goal_architecture else "a target" if name in targets else None
         if whose:
@@ -33,6 +34,37 @@ def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: S
                 f"the surrogate {name} is also the architecture of {whose}, so attacks on it would not be held out; "
                 "choose another one in suite.surrogates"
             )
+
+
+def check_held_out(settings: SuiteSettings, recipe: Recipe) -> None:
+    """Refuse what would be called held out and is trained on; your own P has no such parts.
+
+    Raises: UsageError where a corruption is held out and among the recipe's own, or where an attack of the recipe
+        borrows from a network of an architecture that P attacks.
+    """
+    if settings.path is not None:
+        return
+    corruption = recipe.variants.corruption
+    trained_on = {member.name for member in corruption.members()} if corruption else set()
+    both = [kind for kind in settings.held_out if kind in trained_on]
+    if both:
+        raise UsageError(
+            f"the recipe {recipe.name} has copies with {', '.join(both)}, which the test suite calls held out: take "
+            "that out of suite.held_out, or out of the recipe's variants.corruption.kinds"
+        )
+    attacked = {*settings.surrogates, *_borrowed(settings.adversarial)}
+    name = next((name for name in _borrowed(recipe.variants.adversarial) if name in attacked), None)
+    if name:
+        raise UsageError(
+            f"an attack of the recipe {recipe.name} uses a surrogate {name}, as the test suite does, whose attacks "
+            "would then not be held out: choose another one in suite.surrogates, or in the recipe's "
+            "variants.adversarial.surrogates"
+        )
+
+
+def _borrowed(attacks: Sequence[Attack]) -> list[str]:
+    """Return the architectures of the further networks that attacks use."""
+    return [surrogate.architecture for attack in attacks for surrogate in getattr(attack, "surrogates", ())]
 
 
 def make_suite(
@@ -47,6 +79,7 @@ def make_suite(
     Raises: CurationError: one sentence; Cancelled.
     """
     check_surrogates(settings, recipe.goal_model.architecture, ())
+    check_held_out(settings, recipe)
     suite = _suite(settings, recipe, workspace, engine).make(report)
     workspace.write_suite(suite.key, suite.about)
     return suite

@@ -11,7 +11,7 @@ import numpy as np
 
 from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError
-from curation.evaluation.suite import check_surrogates
+from curation.evaluation.suite import check_held_out, check_surrogates
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
 from curation.recipe import Recipe, differences, in_words, recipe_differences
@@ -61,6 +61,7 @@ def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, 
     """Check what is asked and keep it under its name, so that ``resume`` can do it. Raises: UsageError."""
     folder = StudyFolder(workspace, name)
     check_surrogates(settings.suite, recipe.goal_model.architecture, [settings.target])
+    check_held_out(settings.suite, recipe)
     kept = folder.asked
     if restart:
         folder.clear()

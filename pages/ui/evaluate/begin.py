@@ -8,6 +8,7 @@ import streamlit as st
 
 from curation import jobs
 from curation.analysis.evaluations import evaluation_differences, free_name, usual_level
+from curation.corruptions import CORRUPTIONS
 from curation.errors import CurationError, UsageError
 from curation.evaluation.baselines import BASELINES
 from curation.evaluation.comparison import cost
@@ -154,9 +155,10 @@ def _settings(found: Workspace) -> Evaluation:
             help="Random, during training. Not for digits and letters.",
         )
     suite = chosen.suite(found, "begin-suite")
+    held_out = _held_out(usual.to_dict()["suite"]) if suite is None else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if suite is None:
-            suite = _suite(usual.to_dict()["suite"], flip=flip)
+            suite = {**_suite(usual.to_dict()["suite"], flip=flip), **held_out}
         white_box = kept(
             st.number_input,
             "White-box images",
@@ -209,6 +211,32 @@ def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:
     )
     attacks = [{**attack, "epsilon": f"{level}/255"} for attack in usual["adversarial"]]
     return {**usual, "samples": samples, "adversarial": attacks, "training": {**usual["training"], "flip": flip}}
+
+
+def _held_out(suite: dict[str, Any]) -> dict[str, Any]:
+    """Draw what of a new P no set may be trained on, and return it as plain data."""
+    surrogates = kept(
+        st.multiselect,
+        "Surrogates",
+        list(ARCHITECTURES),
+        default=suite["surrogates"],
+        accept_new_options=True,
+        key="begin-surrogates",
+        wrap=True,
+        help="Networks whose attacked images are the adversarial part; neither the goal model, nor a target, nor a "
+        "surrogate of the recipe's own attacks may be of such an architecture.",
+    )
+    held_out = kept(
+        st.multiselect,
+        "Held-out corruptions",
+        [kind.name for kind in CORRUPTIONS if kind.held_out],
+        default=suite["held_out"],
+        format_func=lambda name: CORRUPTIONS[name].title,
+        key="begin-held-out",
+        wrap=True,
+        help="Reported apart from R; no recipe may have copies with them.",
+    )
+    return {"surrogates": surrogates, "held_out": held_out}
 
 
 def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: Evaluation) -> None:
