@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from curation.cli.terminal import AsJson, ReaderOptions, console, finish, parameters_in, sentences
+from curation.cli.terminal import AsJson, Device, ReaderOptions, console, finish, parameters_in, sentences
+from curation.errors import CurationError
 
 if TYPE_CHECKING:
     from curation.readers.preview import Preview
@@ -22,7 +24,14 @@ def inspect(
     source: Annotated[str, typer.Argument(help="A data set's name, or the path of a folder or file.")],
     split: Annotated[str, typer.Option(help="Which part of the source.")] = "train",
     option: ReaderOptions = None,
+    estimate: Annotated[
+        bool, typer.Option(help="Also say about how long a first recipe takes, with which disk and memory.")
+    ] = True,
+    recipe: Annotated[
+        Path | None, typer.Option(help="The recipe whose time, disk and memory are told; by default a first one.")
+    ] = None,
     as_json: AsJson = False,
+    device: Device = None,
 ) -> None:
     """Say what a source is before it is read: layout, splits, classes, sizes, what is odd, and what is done about it.
 
@@ -36,7 +45,28 @@ def inspect(
         parameters = {**about, **parameters_in(option or [], usage=OPTION_USAGE), "split": split}
         found = preview_of(READERS.build(parameters.pop("reader"), parameters))
         _show(found)
-        finish(asdict(found), as_json)
+        summary = asdict(found)
+        if estimate:
+            summary["expected"] = _expected(about | parameters, recipe, device)
+        finish(summary, as_json)
+
+
+def _expected(source: dict[str, Any], file: Path | None, device: str | None) -> dict[str, Any]:
+    """Say what a recipe takes on the source, or why it cannot run, and return it by stage."""
+    from curation.analysis.expected import expected
+    from curation.engine import choose
+    from curation.recipe import Recipe
+
+    recipe = Recipe.parse({"name": "a first recipe", "source": source, "selection": {"budget": 1}})
+    if file is not None:
+        recipe = Recipe.load(file).model_copy(update={"source": recipe.source})
+    try:
+        cost = expected(recipe, device=choose(device=device).device)
+    except CurationError as error:
+        console.print(f"[yellow]warning[/] {escape(recipe.name)} cannot run: {escape(str(error))}", soft_wrap=True)
+        return {"error": str(error)}
+    console.print(f"[bold]Takes[/] {escape(recipe.name)}: {cost.sentence}", highlight=False, soft_wrap=True)
+    return {title: asdict(expense) for title, expense in cost.stages.items()}
 
 
 def _show(found: Preview) -> None:

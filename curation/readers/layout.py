@@ -63,6 +63,8 @@ def layout_of(listing: Listing, asked: Choice, *, where: str, packed: bool = Fal
         raise CurationError(f"{where} is empty; put the images of each class into a sub-folder with the class's name")
     named = {name: said for name in node.folders if (said := split_in(name))}
     chosen = _split_folders(node, named, asked, where)
+    if asked != "classes":
+        _require_classes(node, chosen, where)
     if chosen:
         found = _splits_of_classes(node, chosen)
     elif asked != "classes" and _classes_of_splits(node, where):
@@ -93,7 +95,7 @@ def _unwrapped(node: Node, *, splits: bool, split: str | None = None) -> tuple[N
         ((name, inner),) = node.folders.items()
         said = split_in(name)
         again = said is not None and said.split == split
-        if not inner.folders or not (again or name.lower() in _WRAPPERS or (splits and _leads_to_splits(inner))):
+        if not (again or name.lower() in _WRAPPERS or (splits and _leads_to_splits(inner))):
             break
         node = inner
         path.append(name)
@@ -183,6 +185,21 @@ def _share_classes(node: Node, laid: list[str], named: dict[str, Spelled]) -> bo
     return any(first & other for other in others)
 
 
+def _require_classes(node: Node, chosen: list[str], where: str) -> None:
+    """Raise Undecided where the folders are those of a set for detection or segmentation, not classes."""
+    said = {name: found.split for name in chosen if (found := split_in(name))}
+    tops = [_unwrapped(node.folders[name], splits=False, split=split)[0] for name, split in said.items()]
+    for top in tops or [node]:
+        names = list(top.folders)
+        if len(names) > 1 and {name.lower() for name in names} <= _NO_CLASSES:
+            raise Undecided(
+                f"{where} has folders {some_of(names)}, as sets for detection or segmentation have them, and no folder "
+                "a class",
+                "layout",
+                {"classes": f"the classes are {_names(node)}"},
+            )
+
+
 def _splits_of_classes(node: Node, chosen: list[str]) -> Layout:
     parts: dict[str, Part] = {}
     remarks: list[str] = []
@@ -258,13 +275,6 @@ def _only_classes(node: Node, named: dict[str, Spelled], asked: Choice, where: s
             raise Undecided(
                 f"{where} has the folders {some_of(names)}, and each has the same folders inside: "
                 f"{some_of(sorted(inner[0]))} (to read one of them, give its path)",
-                "layout",
-                {"classes": f"the classes are {some_of(names)}"},
-            )
-        if len(names) > 1 and {name.lower() for name in names} <= _NO_CLASSES:
-            raise Undecided(
-                f"{where} has the folders {some_of(names)}, as sets for detection or segmentation have them; a folder "
-                "a class is expected",
                 "layout",
                 {"classes": f"the classes are {some_of(names)}"},
             )

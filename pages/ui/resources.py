@@ -9,6 +9,8 @@ from typing import Any
 import streamlit as st
 
 from curation.analysis.arrays import Array, Table
+from curation.analysis.expected import Expected, expected
+from curation.engine import choose
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
 from curation.pipeline.plan import Plan
@@ -84,6 +86,17 @@ def preview(source: Mapping[str, Any], looks: int) -> Preview:
 @st.cache_resource(max_entries=8, show_spinner="Looking at the source …")
 def _preview(key: str, _source: Source) -> Preview:
     return inspect(_source.reader)
+
+
+def expected_of(source: Mapping[str, Any], looks: int) -> Expected:
+    """Return what a first recipe takes on a source. Raises: CurationError: there can be none."""
+    recipe = Recipe.parse({"source": dict(source), "selection": {"budget": 1}})
+    return _expected(fingerprint([dict(source), looks]), recipe)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring how long it takes …")
+def _expected(key: str, _recipe: Recipe) -> Expected:
+    return expected(_recipe, device=choose().device)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -36,6 +36,7 @@ def draw(asked: Mapping[str, Any], *, read: Callable[[], None], choose: Callable
             {"class": list(found.classes), "samples": list(found.classes.values())}, hide_index=True, height=260
         )
         _findings(found)
+        _cost(asked)
         if st.button("Read the images", type="primary", key="new-read"):
             try:
                 read()
@@ -50,6 +51,15 @@ def _ask(question: Undecided, choose: Callable[[str, str], None]) -> None:
     for value, means in question.choices.items():
         label = means[:1].upper() + means[1:]
         st.button(label, key=f"new-choose-{value}", on_click=choose, args=(question.field, value))
+
+
+def _cost(asked: Mapping[str, Any]) -> None:
+    try:
+        cost = resources.expected_of(asked["source"], asked["looks"])
+    except CurationError as error:
+        st.warning(f"A first recipe cannot run: {error}.", icon=_ICONS["warning"])
+        return
+    st.caption(f"A first recipe takes {cost.sentence}.")
 
 
 def _findings(found: Preview) -> None:

@@ -55,6 +55,7 @@ def test_a_new_source_is_previewed_and_what_could_be_either_is_asked(
     assert "Read: split train, 4 samples of 2 classes" in words(at)
     assert any("fewer than 10 images: control (2), test (2)" in element.value for element in at.warning)
     assert at.session_state["new-source"]["source"]["layout"] == "classes"
+    assert any("A first recipe cannot run: a classifier takes images" in element.value for element in at.warning)
     assert at.button(key="new-read").label == "Read the images"
 
 

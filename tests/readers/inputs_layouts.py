@@ -364,11 +364,24 @@ INPUTS = [
         tree("day/cat", "day/dog", "night/cat", "night/dog"),
         Refused("each has the same folders inside: cat, dog"),
     ),
-    Input(
-        "folder: detection",
-        tree("images", files=["labels/0.txt"]),
-        Refused("as sets for detection or segmentation have them"),
+    *(
+        Input(
+            f"folder: detection, {images}",
+            tree(images, files=[labels]),
+            Refused("as sets for detection or segmentation"),
+        )
+        for images, labels in (
+            ("images", "labels/0.txt"),
+            ("images/train", "labels/train/0.txt"),
+            ("train/images", "train/labels/0.txt"),
+        )
     ),
+    Input(
+        "folder: a split that has only a folder of images",
+        tree("train/cat/images", "train/dog/images", "val/images", files=["val/annotations.txt"]),
+        Read(["cat", "dog"], 4),
+    ),
+    Input("folder: a folder of images", tree("images"), Refused("holds files but no sub-folders")),
     Input(
         "folder: one class of several folders",
         tree("set/cat", "set/dog"),

@@ -12,6 +12,7 @@ import torch
 from curation.attacks.base import Attack
 from curation.models.prediction import to_device
 from curation.pipeline.execution import Execution, Result, Work
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
 from curation.pipeline.pixels import to_pixels, variant_seeds
 from curation.pipeline.plan import Donors, Plan
@@ -53,6 +54,13 @@ class AttackSamples(Stage):
             return found
         count = sum(len(images.sample_rows) for images in again)
         return replace(found, state="stale", note=f"{count:,} to be made again, away from their samples' new labels")
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: at most, for many samples are done earlier."""
+        images, attacks = scale.varied(recipe), recipe.variants.adversarial
+        passes = sum(attack.most_passes(scale.classes) for attack in attacks)
+        seconds = images * passes * scale.networks[recipe.goal_model.architecture].pass_s * recipe.goal_model.members
+        return Expense(seconds, images * len(attacks) * scale.image_bytes)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""

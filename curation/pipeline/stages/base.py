@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.plugin import Plugin
 from curation.recipe import Recipe
@@ -89,6 +90,10 @@ class Stage(Plugin):
     def cost(self, plan: Plan) -> float:
         """Return the seconds that its kept results cost. Raises: CurationError when a stage it needs is missing."""
         return sum((plan.workspace.seconds(part.shards) for part in self.results(plan)), 0.0)
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """Return about what it will take, where the recipe asks for it and nothing is kept yet; by default nothing."""
+        return Expense()
 
     @abstractmethod
     def run(self, execution: Execution) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from curation.corruptions.base import Corruption
 from curation.models.prediction import to_device
 from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.pixels import BATCH, to_pixels, variant_seeds
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage
@@ -16,6 +17,9 @@ from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
+
+_FLOAT_BYTES = 4 * 4
+"""Of each pixel while it is corrupted: a corruption works on a few float copies."""
 
 
 class Corrupt(Stage):
@@ -37,6 +41,16 @@ class Corrupt(Stage):
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``."""
         return [Result(images.pixels, images.sizes) for images in plan.corrupted()]
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``."""
+        images = scale.varied(recipe)
+        kinds = [member.name for member in recipe.variants.corruption.members()] if recipe.variants.corruption else []
+        return Expense(
+            images * sum(scale.corrupt_s[kind] for kind in kinds),
+            images * len(kinds) * scale.image_bytes,
+            BATCH * scale.image_bytes * _FLOAT_BYTES,
+        )
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""

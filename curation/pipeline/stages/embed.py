@@ -14,9 +14,11 @@ from curation.embedding.clusters import dense_clusters
 from curation.embedding.spaces import SpaceName, space
 from curation.pipeline.answers import features_and_logits
 from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage
+from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
@@ -35,6 +37,12 @@ class Embed(Stage):
         features = plan.features()
         found = [Result(features, plan.clean.sizes)]
         return [*found, Result(plan.map_table("pca"), np.zeros(1, dtype=np.int64))] if features.complete() else found
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: the features are in memory while clusters are found."""
+        network = scale.networks[recipe.goal_model.architecture]
+        size = scale.samples * network.features * 4
+        return Expense(scale.samples * network.pass_s, size, 2 * size)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""

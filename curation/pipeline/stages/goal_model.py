@@ -21,6 +21,7 @@ from curation.models.ensemble import Ensemble
 from curation.models.loading import load_weights
 from curation.models.prediction import predict
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.fitting import History, fit, network_of, serialized
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
@@ -29,6 +30,7 @@ from curation.pipeline.trust import tell as tell_doubts
 from curation.recipe import Recipe, kept_epochs
 from curation.sampling import subset
 from curation.storage.files import digest
+from curation.storage.samples import IN_MEMORY_BYTES
 from curation.storage.workspace import KeptModel
 from curation.training.trainer import Epoch
 
@@ -73,6 +75,16 @@ class MakeGoalModel(Stage):
     def cost(self, plan: Plan) -> float:
         """See ``Stage.cost``: of its whole training, whichever epoch is used."""
         return sum(plan.workspace.model(member.model_key).seconds for member in plan.members())
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: images are held in memory up to a size; the optimizer has as much as the weights."""
+        goal = recipe.goal_model
+        weights = 4 * scale.networks[goal.architecture].parameters * goal.members
+        if goal.checkpoint is not None:
+            return Expense(0.0, weights, weights)
+        images = min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES)
+        seconds = goal.members * scale.training_s(goal.train, goal.architecture, images=scale.samples)
+        return Expense(seconds, weights * len(kept_epochs(goal.train.epochs)), images + 4 * weights)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``: the epochs done are kept."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from curation.errors import CurationError, note_source
 from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.freshness import is_gone, require_unchanged, source_key, source_path
 from curation.pipeline.plan import Plan
 from curation.pipeline.reading import positions, read
@@ -16,8 +17,8 @@ from curation.pipeline.stages.base import Stage
 from curation.readers.base import Source
 from curation.readers.class_names import class_names
 from curation.readers.files import stamp
-from curation.recipe import LabelNoise
-from curation.storage.sample_header import SampleHeader
+from curation.recipe import LabelNoise, Recipe
+from curation.storage.sample_header import SHARD_BYTES, SampleHeader
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
 
@@ -36,6 +37,11 @@ class Ingest(Stage):
         key = plan.samples_key
         header = plan.workspace.sample_header(key) if key else None
         return [] if key is None or header is None else [_result(plan.workspace, key, header)]
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``."""
+        size = scale.samples * scale.image_bytes
+        return Expense(scale.samples * scale.read_s, size, min(size, SHARD_BYTES))
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``.

@@ -10,10 +10,12 @@ import pandas as pd
 
 from curation.pipeline.answers import change_sizes, score_images
 from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
-from curation.pipeline.plan import Plan
+from curation.pipeline.plan import SCORE_COLUMNS, Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.recipe import Recipe
+from curation.scores import scores_of
 from curation.selection import SELECTORS
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
@@ -43,6 +45,14 @@ class Score(Stage):
         found = super().status(plan, verify=verify)
         total = sum(len(images.sample_rows) for images in plan.image_sets())
         return self._status("partial" if found.done and found.done < total else found.state, found.done, total)
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``."""
+        asked = recipe.variants
+        copies = len(asked.adversarial) + (len(asked.corruption.members()) if asked.corruption else 0)
+        images = scale.samples + copies * scale.varied(recipe)
+        seconds = images * scale.networks[recipe.goal_model.architecture].pass_s * recipe.goal_model.members
+        return Expense(seconds, images * 8 * (len(SCORE_COLUMNS) + len(scores_of(passes=False))))
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""

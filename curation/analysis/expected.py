@@ -1,0 +1,114 @@
+"""What a recipe will take on a source that is not read yet: measured on a few of its images, told by the stages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from curation.models.architectures import build
+from curation.models.features import logits_and_features
+from curation.models.prediction import to_device
+from curation.pipeline.expense import Expense, Scale, Speed
+from curation.pipeline.stages import stages
+from curation.progress import duration
+from curation.readers.preview import LOOKED_AT
+from curation.recipe import Recipe
+
+PROBE = 16
+"""Images on which speeds are measured."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a recipe will take: each stage that it asks for by its title, and all of them; device: where."""
+
+    stages: dict[str, Expense]
+    device: str
+
+    @property
+    def total(self) -> Expense:
+        """All stages, one after another."""
+        return sum(self.stages.values(), Expense())
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        total, longest = self.total, max(self.stages, key=lambda title: self.stages[title].seconds)
+        return (
+            f"about {duration(total.seconds)} on {self.device} (most of it: {longest.lower()}), "
+            f"{size(total.disk_bytes)} on disk and {size(total.memory_bytes)} of memory besides the program's own"
+        )
+
+
+def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
+    """Return what the recipe will take where nothing is kept yet; the map and the export apart.
+
+    Speeds are measured with a few images of the source, and networks that are not trained.
+    Raises: CurationError: the source cannot be read.
+    """
+    source = recipe.source.reader.look(most=LOOKED_AT, seed=seed)
+    count = min(len(source), recipe.source.limit or len(source))
+    start = time.perf_counter()
+    images = source.read(0, PROBE).images
+    read_s = (time.perf_counter() - start) / PROBE
+    if not len(images):
+        images = np.zeros((1, *source.shape), np.uint8)
+    batch = to_device(images, device)
+    asked = recipe.variants.corruption
+    members = {member.name: member for member in (asked.members() if asked else [])}
+    scale = Scale(
+        samples=count,
+        classes=len(source.classes),
+        shape=source.shape,
+        read_s=read_s,
+        networks={
+            name: _speed(name, len(source.classes), source.shape, batch) for name in (recipe.goal_model.architecture,)
+        },
+        corrupt_s={
+            name: _seconds(partial(member, batch, seeds=torch.arange(len(batch))), device) / len(batch)
+            for name, member in members.items()
+        },
+    )
+    found = {stage.title: stage.expected(recipe, scale) for stage in stages().values() if stage.asked(recipe)}
+    return Expected({title: expense for title, expense in found.items() if expense != Expense()}, device)
+
+
+def _speed(architecture: str, classes: int, shape: tuple[int, int, int], batch: torch.Tensor) -> Speed:
+    network = build(architecture, classes=classes, shape=shape).to(batch.device)
+    device, labels = batch.device.type, torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
+    step_s = _seconds(partial(_step, network, batch, labels), device) / len(batch)
+    network.eval()
+    with torch.inference_mode():
+        pass_s = _seconds(partial(network, batch), device) / len(batch)
+        _, features = logits_and_features(network, batch[:1])
+    return Speed(pass_s, step_s, sum(part.numel() for part in network.parameters()), features.shape[1])
+
+
+def _step(network: nn.Module, batch: torch.Tensor, labels: torch.Tensor) -> None:
+    cross_entropy(network(batch), labels).backward()
+
+
+def _seconds(work: Callable[[], object], device: str) -> float:
+    """Return the shorter of two runs, in seconds; the first also sets things up."""
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        work()
+        if device != "cpu":
+            getattr(torch, device).synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as people say it."""
+    if count < 1e6:
+        return f"{max(count, 1e3) / 1e3:.0f} kB"
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"

@@ -1,0 +1,68 @@
+"""What a recipe will take, before anything is computed: time, disk and memory of each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.recipe import Recipe
+from curation.training.settings import Training
+
+
+@dataclass(frozen=True)
+class Expense:
+    """What a stage takes: seconds of work, bytes kept on disk, and bytes of memory at its highest."""
+
+    seconds: float = 0.0
+    disk_bytes: float = 0.0
+    memory_bytes: float = 0.0
+
+    def __add__(self, other: Expense) -> Expense:
+        """Return both, one after the other."""
+        highest = max(self.memory_bytes, other.memory_bytes)
+        return Expense(self.seconds + other.seconds, self.disk_bytes + other.disk_bytes, highest)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of a network, as measured: seconds an image takes forward, and forward and back; its parameters and features."""
+
+    pass_s: float
+    step_s: float
+    parameters: int
+    features: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the work of a recipe is counted in, measured on a few images of the source.
+
+    samples, classes, shape: of the source; read_s: seconds to read an image; networks: by architecture, those that the
+    recipe uses; corrupt_s: seconds to corrupt an image, by kind.
+    """
+
+    samples: int
+    classes: int
+    shape: tuple[int, int, int]
+    read_s: float
+    networks: Mapping[str, Speed]
+    corrupt_s: Mapping[str, float]
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of an image as it is kept."""
+        return int(np.prod(self.shape))
+
+    def varied(self, recipe: Recipe) -> int:
+        """Return of how many samples the recipe makes variants."""
+        asked = recipe.variants.samples
+        count = self.samples if asked is None else len(asked) if isinstance(asked, list) else asked
+        return min(count, self.samples)
+
+    def training_s(self, train: Training, architecture: str, *, images: int) -> float:
+        """Return the seconds of one training on so many images: methods that perturb them step back and forth more."""
+        how, step_s = train.how(), self.networks[architecture].step_s
+        more = getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0
+        return train.epochs * images * (how.replays + more) * step_s
