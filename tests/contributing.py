@@ -89,7 +89,7 @@ def run(*words: str, path: tuple[Path, ...], cwd: Path = ROOT) -> subprocess.Com
 USED = """
 import json
 from curation.evaluation.settings import Evaluation
-from curation.pipeline import FOR_SELECTION, stages
+from curation.pipeline import FOR_SELECTION, in_order
 from curation.recipe import Recipe
 from curation.registries import FAMILIES, document, registries, registry
 from curation.training.settings import Training
@@ -112,7 +112,7 @@ for kind in FAMILIES:
     for member in registry(kind):
         member.model_json_schema()
 assert "strength=0.5" in CliRunner().invoke(app, ["list", "training_methods"]).output
-assert stages()["blank_check"].makes == "selection"
+assert in_order()["blank_check"].makes == "selection"
 assert "blank_check" in FOR_SELECTION
 print(json.dumps({kind: list(found) for kind, found in registries().items()}))
 """

@@ -21,7 +21,7 @@ from curation.evaluation.suite import Suite, check_held_out, check_surrogates, m
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
 from curation.models.architectures import ARCHITECTURES, build
-from curation.pipeline import FOR_SELECTION, Pipeline, stages
+from curation.pipeline import FOR_SELECTION, Pipeline, in_order
 from curation.pipeline.execution import run_tasks
 from curation.progress import Report, ignore
 from curation.recipe import Recipe, differences, in_words
@@ -138,7 +138,7 @@ def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, rep
 def cost(pipeline: Pipeline) -> float:
     """Return the seconds of computing that a set needed: its variants, and the goal model and scores where used."""
     spent = pipeline.cost()
-    return round(sum(spent[name] for name, stage in stages().items() if stage.used(pipeline.recipe)), 2)
+    return round(sum(spent[name] for name, stage in in_order().items() if stage.used(pipeline.recipe)), 2)
 
 
 def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:

@@ -2,6 +2,6 @@
 
 from curation.pipeline.carried import stability_of
 from curation.pipeline.pipeline import Pipeline
-from curation.pipeline.stages import FOR_SELECTION, STAGES, stages, titles
+from curation.pipeline.stages import FOR_SELECTION, STAGES, in_order, titles
 
-__all__ = ["FOR_SELECTION", "STAGES", "Pipeline", "stability_of", "stages", "titles"]
+__all__ = ["FOR_SELECTION", "STAGES", "Pipeline", "in_order", "stability_of", "titles"]

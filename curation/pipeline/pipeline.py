@@ -19,7 +19,7 @@ from curation.pipeline.curated import curated
 from curation.pipeline.execution import Execution
 from curation.pipeline.plan import Plan, Role
 from curation.pipeline.pool import pool_images, pool_of
-from curation.pipeline.stages import FOR_POOL, FOR_SELECTION, STAGES, Status, stages, statuses, titles
+from curation.pipeline.stages import FOR_POOL, FOR_SELECTION, STAGES, Status, in_order, statuses, titles
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
@@ -94,7 +94,7 @@ class Pipeline:
         0 where nothing is kept, and for results that were copied from elsewhere with no note of their cost; resumed
         work adds up.
         """
-        every = stages()
+        every = in_order()
         found = dict.fromkeys(every, 0.0)
         for name, stage in every.items():
             if stage.asked(self.recipe):
@@ -113,7 +113,7 @@ class Pipeline:
         Raises: CurationError: one sentence; what was finished is kept.
         """
         seconds = {}
-        for name, stage in stages().items():
+        for name, stage in in_order().items():
             if (only is None or name in only) and stage.asked(self.recipe):
                 start = time.monotonic()
                 stage.run(Execution(name, self.plan, self.engine, report))

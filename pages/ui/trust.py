@@ -9,7 +9,7 @@ import streamlit as st
 from curation import jobs
 from curation.errors import CurationError
 from curation.models.chance import Doubt
-from curation.pipeline import stages as stages_in_order
+from curation.pipeline import in_order
 from curation.pipeline.trust import doubts_of
 from pages.ui import resources, session, state
 
@@ -39,7 +39,7 @@ def doubts() -> list[Doubt]:
 
 def asks(stages: Sequence[str]) -> bool:
     """Whether to ask before these stages are computed; the question is then drawn by ``warn``, on whatever page."""
-    order = list(stages_in_order())
+    order = list(in_order())
     guided = any(order.index(stage) > order.index("goal_model") for stage in stages)
     waiting = guided and any(doubt.grave for doubt in doubts())
     session.ASKED_STAGES.set(tuple(stages) if waiting else ())

@@ -20,7 +20,7 @@ from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.loading import load_weights
 from curation.models.prediction import evaluate
-from curation.pipeline import FOR_SELECTION, Pipeline, fitting, model_ref, stages
+from curation.pipeline import FOR_SELECTION, Pipeline, fitting, in_order, model_ref
 from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe, kept_epochs
 from curation.storage.workspace import Workspace
@@ -202,7 +202,7 @@ def test_passes_give_three_more_scores_wherever_scores_are(first: Pipeline, copy
 
 def test_what_results_cost_is_kept_with_them(first: Pipeline, copy: Workspace, tmp_path: Path) -> None:
     cost = first.cost()
-    assert all(cost[stage] > 0 for stage in FOR_SELECTION if stages()[stage].asked(first.recipe))
+    assert all(cost[stage] > 0 for stage in FOR_SELECTION if in_order()[stage].asked(first.recipe))
     assert cost["map"] == cost["embed"] == 0
     again = changed(first, copy)
     again.run((*FOR_SELECTION, "embed"))

@@ -380,7 +380,7 @@ def test_results_are_grid_points_of_the_ball(
 @pytest.mark.parametrize(
     ("name", "parameters", "words"),
     [
-        *((member.name, {"epsilon": 8}, r"must be in \(0, 1\].*use 8/255") for member in BALLS),
+        *((member.name, {"epsilon": 8}, r"must be in \[1/255, 1\].*use 8/255") for member in BALLS),
         *((name, {"steps": 0}, "steps: input should be greater than or equal to 1") for name in STOPPING),
         *((name, {"steps": 10_001}, "steps: input should be less than or equal to 10000") for name in STOPPING),
         ("pgd", {"restarts": 2, "random_start": False}, "without random_start all restarts would be identical"),

@@ -339,7 +339,7 @@ def test_an_empty_folder_may_be_filled_and_long_names_are_fine(tmp_path: Path) -
         (lambda it: {"manifest": it.manifest.iloc[:0]}, "the curated set is empty; raise the budget"),
         (lambda it: {"manifest": it.manifest.drop(columns="kind")}, "the manifest has no column 'kind'"),
         (lambda it: {"classes": ["a", "b"]}, r"labels must be in \[0, 2\), got 0 … 2"),
-        (lambda it: {"soft_labels": np.ones((8, 2), np.float32)}, "expected|soft labels must be .*8×3, got 8×2"),
+        (lambda it: {"soft_labels": np.ones((8, 2), np.float32)}, "expected|soft labels must have .*8×3, got 8×2"),
         (lambda it: {"soft_labels": np.ones((8, 3), np.float32)}, "the soft label of image 0 must be .* sum to 1"),
         (lambda it: {"soft_labels": np.full((8, 3), np.nan, np.float32)}, "the soft label of image 0"),
         (lambda it: {"images": lambda a, b: np.zeros((b - a, 32, 32, 3))}, "must be uint8 8×32×32×3, got float64"),

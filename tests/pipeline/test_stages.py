@@ -7,7 +7,7 @@ from typing import ClassVar, get_args
 
 import pytest
 
-from curation.pipeline import Pipeline, stages
+from curation.pipeline import Pipeline, in_order
 from curation.pipeline.stages import STAGES, Stage, State
 from curation.storage.workspace import Workspace
 
@@ -16,7 +16,7 @@ every_stage = pytest.mark.parametrize("stage", list(STAGES), ids=lambda stage: s
 
 @every_stage
 def test_a_stage_says_what_it_is_and_comes_after_those_it_needs(stage: type[Stage]) -> None:
-    order = list(stages())
+    order = list(in_order())
     assert all(order.index(need) < order.index(stage.name) for need in stage.needs)
     assert stage.title
     assert stage.__doc__
@@ -70,4 +70,4 @@ class _Late(Stage):
 def test_a_stage_whose_need_nobody_makes_is_left_out_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(STAGES, "_members", {"late": _Late, **{stage.name: stage for stage in STAGES}})
     with pytest.warns(UserWarning, match=r"the stage late needs never, which no stage .* is called; it is left out"):
-        assert "late" not in stages()
+        assert "late" not in in_order()

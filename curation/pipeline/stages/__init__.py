@@ -21,7 +21,7 @@ from curation.pipeline.stages.score import Score
 from curation.pipeline.stages.self_correction import SelfCorrect
 from curation.plugin import Registry
 
-__all__ = ["FOR_POOL", "FOR_SELECTION", "STAGES", "Stage", "State", "Status", "stages", "statuses", "titles"]
+__all__ = ["FOR_POOL", "FOR_SELECTION", "STAGES", "Stage", "State", "Status", "in_order", "statuses", "titles"]
 
 STAGES: Registry[Stage] = Registry(
     "stage",
@@ -42,7 +42,7 @@ STAGES: Registry[Stage] = Registry(
 """Every stage: ours in the order in which they are done, then other packages'."""
 
 
-def stages() -> dict[str, Stage]:
+def in_order() -> dict[str, Stage]:
     """Return every stage by its name, in the order in which they are done: each after those it needs.
 
     One that needs what no other is called is left out, with one warning sentence.
@@ -62,7 +62,7 @@ def stages() -> dict[str, Stage]:
 
 def titles() -> dict[str, str]:
     """Return the words by which people know the stages, in order."""
-    return {name: stage.title for name, stage in stages().items()}
+    return {name: stage.title for name, stage in in_order().items()}
 
 
 class _Names(Sequence[str]):
@@ -72,7 +72,7 @@ class _Names(Sequence[str]):
         self._makes = makes
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(name for name, stage in stages().items() if stage.makes in self._makes)
+        return tuple(name for name, stage in in_order().items() if stage.makes in self._makes)
 
     def __getitem__(self, index: Any) -> Any:
         return self._names()[index]
@@ -91,7 +91,7 @@ FOR_SELECTION = _Names("candidates", "selection")
 def statuses(plan: Plan, *, verify: bool = False) -> list[Status]:
     """Return how far every stage is, from what lies on disk; with ``verify`` damaged shards are found and removed."""
     found: dict[str, Status] = {}
-    for name, stage in stages().items():
+    for name, stage in in_order().items():
         if not stage.asked(plan.recipe):
             found[name] = Status(name, "off", unit=stage.unit)
         elif any(found[need].state not in ("done", "off") for need in stage.needs):
