@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from curation.errors import CurationError
-from curation.exporters import EXPORTERS
+from curation.exporters.again import read_again
 from curation.exporters.base import Images
-from curation.exporters.export import SUMS, verify
 
 
 class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -100,23 +98,8 @@ def load(
 
     Raises: CurationError: not an export, or damaged.
     """
-    folder = Path(path)
-    if not (folder / SUMS).exists():
-        raise CurationError(
-            f"{folder} is not an export: it has no {SUMS}; give the folder that `curation export` wrote"
-        )
-    if check:
-        verify(folder)
-    exporter = next((member for member in EXPORTERS if (folder / member.marker).exists()), None)
-    if exporter is None:
-        names = ", ".join(member.marker for member in EXPORTERS)
-        raise CurationError(f"the export {folder} has none of {names}; export the recipe again")
+    found = read_again(Path(path), check=check)
     try:
-        manifest = pd.read_parquet(folder / "manifest.parquet")
-        classes = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
-        images = exporter.reader(folder, manifest)
-        if len(images) != len(manifest):
-            raise ValueError(f"{len(images)} images for {len(manifest)} rows of manifest.parquet")
-        return CuratedDataset(images, manifest, classes, transform)
-    except (OSError, ValueError, KeyError) as error:
-        raise CurationError(f"the export {folder} is damaged ({error}); export the recipe again") from error
+        return CuratedDataset(found.images, found.manifest, found.classes, transform)
+    except (ValueError, KeyError) as error:
+        raise CurationError(f"the export {path} is damaged ({error}); export the recipe again") from error

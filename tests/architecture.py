@@ -48,7 +48,7 @@ ROOMS: dict[str, Room] = {
     "curation.embedding": Room("spaces, neighbors, clusters, projection", "models"),
     "curation.selection": Room("pool, band, mix, selectors", "coverage embedding models scores training"),
     "curation.training": Room("training methods, schedules, batches, the loop", "attacks models"),
-    "curation.readers": Room("one source format each"),
+    "curation.readers": Room("one source format each", "exporters"),
     "curation.exporters": Room(
         "one file format each, manifest, datasheet, sums, environment", "selection storage training"
     ),

@@ -9,6 +9,7 @@ from curation.plugin import Registry
 from curation.readers.base import Chunk, Reader, Skipped, Source
 from curation.readers.cifar import Cifar10, Cifar100
 from curation.readers.digits import Digits
+from curation.readers.export import Export
 from curation.readers.fashion_mnist import FashionMnist
 from curation.readers.folder import Folder
 from curation.readers.npy_folder import NpyFolder
@@ -16,7 +17,7 @@ from curation.readers.npz import Npz
 from curation.readers.parquet import Parquet
 
 READERS: Registry[Reader] = Registry(
-    "reader", (Digits, FashionMnist, Cifar10, Cifar100, Npz, NpyFolder, Parquet, Folder)
+    "reader", (Digits, FashionMnist, Cifar10, Cifar100, Export, Npz, NpyFolder, Parquet, Folder)
 )
 
 __all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "recognize"]
