@@ -12,6 +12,13 @@ from pages.ui.downloads import offer
 from pages.ui.fields import bound
 from pages.ui.opened import open_selection, warn_of_shortages
 
+LABELS = {
+    "hard": "One-hot",
+    "smoothed": "Smoothed",
+    "goal_model": "The goal model's softmax",
+    "source": "The source's own soft labels",
+}
+
 opened = open_selection()
 
 
@@ -32,9 +39,9 @@ with controls:
     bound(
         st.selectbox,
         "Labels",
-        ["hard", "smoothed", "goal_model"],
+        [mode for mode in LABELS if mode != "source" or opened.pipeline.samples.soft_labels is not None],
         path="labels.mode",
-        format_func={"hard": "One-hot", "smoothed": "Smoothed", "goal_model": "The goal model's softmax"}.get,
+        format_func=LABELS.get,
     )
     if recipe.labels.mode == "smoothed":
         bound(st.slider, "Smoothing", 0.0, 0.5, path="labels.smoothing", step=0.01)

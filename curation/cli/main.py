@@ -185,6 +185,7 @@ def ingest(
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
     with sentences():
+        from curation.analysis.conversions import conversions
         from curation.analysis.duplicates import told
         from curation.pipeline import Pipeline
         from curation.readers import recognize
@@ -204,7 +205,8 @@ def ingest(
         pipeline.workspace.save_revision(recipe.to_yaml())
         skipped = samples.positions[~samples.positions["read"]]
         console.print(f"[bold green]{len(samples):,} images[/] of {_classes_in(samples)} in {folder}", highlight=False)
-        for remark in samples.header.remarks:
+        converted = conversions(samples.table["note"])
+        for remark in (*samples.header.remarks, *converted):
             console.print(f"[yellow]note[/] {escape(remark)}", highlight=False, soft_wrap=True)
         for row in skipped.head(10).itertuples():
             console.print(f"[yellow]skipped[/] {escape(str(row.name))}: {escape(str(row.note))}", soft_wrap=True)
@@ -218,6 +220,7 @@ def ingest(
             "images": len(samples),
             "classes": samples.classes,
             "remarks": list(samples.header.remarks),
+            "converted": converted,
             "repeated": repeated,
             "skipped": [{"name": row.name, "reason": row.note} for row in skipped.itertuples()],
         }

@@ -8,6 +8,7 @@ from curation.errors import UsageError, unknown_name
 from curation.plugin import Registry
 from curation.readers.base import Chunk, Reader, Skipped, Source
 from curation.readers.cifar import Cifar10, Cifar100
+from curation.readers.class_names import shown
 from curation.readers.digits import Digits
 from curation.readers.export import Export
 from curation.readers.fashion_mnist import FashionMnist
@@ -29,8 +30,10 @@ def recognize(source: str) -> dict[str, str]:
     Args: source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
         registered name wins over a path of that name (write ``./digits`` for the path).
     Returns: ``{"reader": name}`` or ``{"reader": name, "path": source}``.
-    Raises: UsageError when it is neither.
+    Raises: UsageError when it is neither, or cannot be written in a recipe.
     """
+    if any("\ud800" <= character <= "\udfff" for character in source):
+        raise UsageError(f"the path {shown(source)} has bytes that are not UTF-8, which no recipe can name; rename it")
     spelled = source.lower().replace("-", "").replace("_", "")
     alone = [reader.name for reader in READERS if not any(f.is_required() for f in reader.model_fields.values())]
     for name in alone:

@@ -263,7 +263,9 @@ def _inspect(file: Path, name: str) -> _Part:
                 f"{file}: column {image!r} holds a list of images in each row; expected one image a row: write a row "
                 "for each image"
             )
-        if not _is_bytes({f.name: f.type for f in cell}.get("bytes") if pa.types.is_struct(cell) else cell):
+        parts = {part.name: part.type for part in cell} if pa.types.is_struct(cell) else {"bytes": cell}
+        only_paths = "path" in parts and pa.types.is_null(parts.get("bytes", pa.null()))
+        if not only_paths and not _is_bytes(parts.get("bytes")):
             raise CurationError(f"{file}: column {image!r} is {cell}; expected encoded image bytes, or {{bytes, path}}")
         if _is_list(kind):
             raise CurationError(

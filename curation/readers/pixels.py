@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ def look(content: bytes | Path, *, most_megapixels: float, at_pixels: frozenset[
         kind = _kind(image)
         brightest = None
         if kind in at_pixels:
-            own = _own_pixels(image, data)
+            own, _ = _without_alpha(_own_pixels(image, data))
             finite = own[np.isfinite(own)] if own.dtype.kind == "f" else own
             brightest = float(finite.max(initial=0))
         return Looked(image.size, _is_color(image), kind, brightest)
@@ -89,11 +90,12 @@ def decode(
         if (frames := getattr(image, "n_frames", 1)) > 1:
             notes.append(f"first of {frames} frames")
             image.seek(0)
-        size, orientation = image.size, _orientation(image)
+        size = image.size
         if side_px:
             image.draft(None, (_DRAFT * side_px, _DRAFT * side_px))
-        upright = _upright(_eight_bits(image, data, whites, notes), orientation)
-        picture = _channels(upright, channels, notes)
+        # The pixels first: to find its EXIF data, Pillow loads a PNG, and then no longer tells how they are stored.
+        scaled = _eight_bits(image, data, whites, notes)
+        picture = _channels(_upright(scaled, _orientation(image)), channels, notes)
         if side_px and picture.size != (side_px, side_px):
             if min(size) < side_px:
                 notes.append(f"enlarged from {size[0]}×{size[1]}")
@@ -114,7 +116,7 @@ def _opened(content: bytes | Path, most_megapixels: float) -> Iterator[tuple[Ima
             if pixels > most_megapixels * 1e6:
                 raise Unreadable(
                     f"it claims to have {image.width:,}×{image.height:,} pixels, more than {most_megapixels:g} "
-                    f"megapixels; if it is genuine, set most_megapixels to {pixels / 1e6:.0f} or more"
+                    f"megapixels; if it is genuine, set most_megapixels to {math.ceil(pixels / 1e6):,} or more"
                 )
             if not image.mode.startswith("I;") and image.mode not in _GRAY + _COLOR:
                 raise Unreadable(f"its color space is {image.mode}, which is not read; save it as RGB")
@@ -182,6 +184,11 @@ def _own_pixels(image: Image.Image, data: bytes) -> np.ndarray:
     return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
 
 
+def _without_alpha(own: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return colors and alpha apart; None: there is no alpha."""
+    return (own[..., :-1], own[..., -1:]) if own.ndim == 3 and own.shape[2] in (2, 4) else (own, None)
+
+
 def _sixteen_bits(image: Image.Image, data: bytes) -> np.ndarray:
     """Return gray with alpha, RGB or RGBA of 16 bits, uint16 H×W×C: Pillow keeps the upper bytes, so it reads twice."""
     raw = _raw_mode(image)
@@ -209,8 +216,7 @@ def _eight_bits(image: Image.Image, data: bytes, whites: Whites | None, notes: l
     if kind == "bytes" and (whites is None or whites.get(kind) in (None, 255) or image.mode not in ("L", "RGB")):
         return image
     own = _own_pixels(image, data)
-    alpha = own[..., -1:] if own.ndim == 3 and own.shape[2] in (2, 4) else None
-    colors = own if alpha is None else own[..., :-1]
+    colors, alpha = _without_alpha(own)
     white = _white(colors, kind, whites)
     if wrong := outside(colors, white):
         raise Unreadable(f"it {wrong}")

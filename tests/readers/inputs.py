@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from curation.readers import READERS, recognize
-from curation.readers.base import Chunk
+from curation.readers.base import Chunk, Source
 
 Make = Callable[[Path], Any]
 """Writes an input into an empty folder; returns the path that a person gives, where it is not that folder."""
@@ -25,7 +25,8 @@ class Read:
 
     classes: in their order, None: not looked at; train, test: images read (skipped ones apart) of these splits, None:
     not looked at; skipped: a pattern for each skipped line of the split train, "name: reason"; notes: a pattern that
-    some note of the split train has; check: looks at what was read of the split train.
+    some note of the split train has; remarks: one that is in the source's remarks; check: looks at what was read of the
+    split train.
     """
 
     classes: list[str] | None = None
@@ -33,6 +34,7 @@ class Read:
     test: int | None = None
     skipped: list[str] = field(default_factory=list)
     notes: str = ""
+    remarks: str = ""
     check: Callable[[Chunk], None] = lambda _: None
 
 
@@ -53,15 +55,19 @@ class Input:
     expect: Read | Refused
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def read(self, folder: Path, split: str) -> tuple[list[str], Chunk]:
-        """Make it (once), let it be recognized as on the command line, and read one split whole."""
+    def open(self, folder: Path, split: str) -> Source:
+        """Make it (once), let it be recognized as on the command line, and open one split."""
         at = folder / "given"
         if not at.exists():
             at.mkdir()
             given = self.make(at)
             (folder / "path").write_text(str(given if isinstance(given, (str, Path)) else at), encoding="utf-8")
         about = recognize((folder / "path").read_text(encoding="utf-8"))
-        source = READERS.build(about.pop("reader"), {**about, "split": split, **self.parameters}).open()
+        return READERS.build(about.pop("reader"), {**about, "split": split, **self.parameters}).open()
+
+    def read(self, folder: Path, split: str) -> tuple[list[str], Chunk]:
+        """Open one split, and read it whole."""
+        source = self.open(folder, split)
         return list(source.classes), source.read(0, len(source))
 
 

@@ -391,7 +391,7 @@ SKIPPED: dict[str, tuple[bytes, str]] = {
     "truncated PNG": (encode(Image.effect_noise((64, 64), 90))[:900], "is damaged"),
     "decompression bomb": (
         bomb(),
-        "claims to have 60,000×60,000 pixels, more than 90 megapixels; .* set most_megapixels to 3600",
+        "claims to have 60,000×60,000 pixels, more than 90 megapixels; .* set most_megapixels to 3,600",
     ),
     "32-bit integers": (
         encode(Image.new("I", (12, 12), 10**6), "TIFF"),

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from curation.errors import CurationError
-from tests.readers import inputs_layouts
+from tests.readers import inputs_labels, inputs_layouts, inputs_pixels
 from tests.readers.inputs import Input, Read, Refused
 
-INPUTS: list[Input] = [*inputs_layouts.INPUTS]
+INPUTS: list[Input] = [*inputs_layouts.INPUTS, *inputs_pixels.INPUTS, *inputs_labels.INPUTS]
 
 
 def of(expect: type) -> pytest.MarkDecorator:
@@ -30,6 +30,7 @@ def test_a_kind_of_input_is_read_as_it_must(kind: Input, tmp_path: Path) -> None
     assert len(lines) == len(expect.skipped)
     assert all(re.search(pattern, line) for pattern, line in zip(expect.skipped, lines, strict=True))
     assert re.search(expect.notes, "; ".join(chunk.notes.values()))
+    assert re.search(expect.remarks, "; ".join(kind.open(tmp_path, "train").remarks))
     expect.check(chunk)
     if expect.test is not None:
         test_classes, test = kind.read(tmp_path, "test")

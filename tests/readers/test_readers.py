@@ -466,7 +466,7 @@ def test_paths_are_recognized(write: bad.Case, tmp_path: Path) -> None:
     [
         ("digit", r"unknown data set 'digit'; did you mean 'digits'\?"),
         ("./no/such/place", r"\./no/such/place does not exist"),
-        ("{}/some.txt", r"some\.txt is in no known format; known formats: NumPy archive"),
+        ("{}/some.txt", r"some\.txt is in no known format; known formats: Exported set; NumPy archive"),
     ],
 )
 def test_what_is_not_recognized_is_said(typed: str, sentence: str, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.score import ranks
 from curation.pipeline.trust import tell as tell_doubts
+from curation.readers.class_names import number_order_remark
 from curation.recipe import Recipe, kept_epochs
 from curation.sampling import subset
 from curation.storage.files import digest
@@ -112,7 +113,8 @@ def make_goal_model(plan: Plan, tell: Tell) -> int:
     kept, network = plan.workspace.model(plan.model_key), _network(plan)
     remarks: list[str] = []
     if goal.checkpoint is not None:
-        remarks = load_weights(network, Path(goal.checkpoint))
+        order = number_order_remark(plan.samples.classes)
+        remarks = [*load_weights(network, Path(goal.checkpoint)), *([order] if order else [])]
         network.to(plan.device)
     else:
         history = _train(plan, network, kept, tell)
