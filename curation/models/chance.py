@@ -52,10 +52,13 @@ def accuracy_of(tallied: Mapping[str, Any]) -> float:
     return float(sum(tallied["right"]) / max(sum(tallied["of"]), 1))
 
 
-def doubts(tallied: Mapping[str, Any], classes: Sequence[str], *, where: str) -> list[Doubt]:
+def doubts(
+    tallied: Mapping[str, Any], classes: Sequence[str], *, where: str, who: str = "the goal model"
+) -> list[Doubt]:
     """Return the reasons not to trust a classifier.
 
-    Args: tallied: what ``tally`` returned; classes: K names; where: of which images, "the samples" say.
+    Args: tallied: what ``tally`` returned; classes: K names; where: of which images, "the samples" say;
+        who: what people know it as.
     """
     right, total = sum(tallied["right"]), sum(tallied["of"])
     if not total:
@@ -64,21 +67,21 @@ def doubts(tallied: Mapping[str, Any], classes: Sequence[str], *, where: str) ->
     measured = f"accuracy {accuracy:.1%} on {total:,} images of {where}, guessing {guessing:.1%}"
     if tallied["matched"] is not None:
         sentence = (
-            f"the goal model's classes seem to be in another order than the data's: {measured}, and "
+            f"{who}'s classes seem to be in another order than the data's: {measured}, and "
             f"{tallied['matched']:.1%} if they are matched; give the weights' classes in the data's order "
             f"({by_class(tallied, classes)})"
         )
         return [Doubt(sentence, grave=True)]
     if at_chance(tallied):
         sentence = (
-            f"the goal model is at chance, it cannot be told from guessing: {measured}; what it finds uncertain, and "
+            f"{who} is at chance, it cannot be told from guessing: {measured}; what it finds uncertain, and "
             "its adversarial images, mean nothing. Check that architecture, normalization and classes are those of its "
             f"training, or train it for longer ({by_class(tallied, classes)})"
         )
         return [Doubt(sentence, grave=True)]
     if (accuracy - guessing) / max(1 - guessing, 1e-9) < WEAK:
         sentence = (
-            f"the goal model is weak: {measured}; what it finds uncertain may be what it never learned "
+            f"{who} is weak: {measured}; what it finds uncertain may be what it never learned "
             f"({by_class(tallied, classes)})"
         )
         return [Doubt(sentence, grave=False)]

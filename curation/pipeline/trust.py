@@ -49,8 +49,10 @@ def reasons(about: Mapping[str, Any], classes: Sequence[str]) -> list[Doubt]:
     A split too small to tell anything says nothing against a model that is right on the samples.
     """
     tallies = about.get("answers") or {}
-    found = doubts(tallies["samples"], classes, where="the samples") if tallies.get("samples") else []
+    surrogate = about.get("role") == "surrogate"
+    who = f"the test suite's surrogate {about['architecture']}" if surrogate else "the goal model"
+    found = doubts(tallies["samples"], classes, where="the samples", who=who) if tallies.get("samples") else []
     test = tallies.get("test")
     if test and sum(test["of"]) >= 5 * len(classes):
-        found = doubts(test, classes, where="the test split") or found
+        found = doubts(test, classes, where="the test split", who=who) or found
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ RECIPE = Recipe.parse(
 TINY: dict[str, Any] = {
     "samples": 50,
     "corruption": {"kinds": ["fog", "contrast", "pixelate"], "severities": [1, 3, 5]},
-    "held_out": ["speckle_noise"],
+    "held_out": ["speckle_noise", "saturate"],  # digits are gray: the suite goes without saturate
     "adversarial": [{"attack": "pgd", "loss": "ce", "steps": 2, "epsilon": 0.1}, {"attack": "fgsm", "epsilon": 0.1}],
     "surrogates": ["tiny_convnet"],
     "training": {"epochs": 1, "batch_size": 64},
@@ -89,8 +90,8 @@ def test_p_is_found_again_and_nothing_is_computed_twice(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("something was computed again")
 
-    for name in ("ingest.ingest_shard", "corruption.corrupt_shard", "adversarial.attack_shards"):
-        monkeypatch.setattr(f"curation.pipeline.stages.{name}", refuse)
+    for module, name in (("ingest", "ingest_shard"), ("corruption", "corrupt_shard"), ("adversarial", "attack_shards")):
+        monkeypatch.setattr(importlib.import_module(f"curation.pipeline.stages.{module}"), name, refuse)
     monkeypatch.setattr("curation.evaluation.left_out.duplicates", refuse)
     again = made(workspace)
     found = find_suite(SuiteSettings(**TINY), RECIPE, workspace, engine=CPU)
