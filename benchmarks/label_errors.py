@@ -30,7 +30,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -57,7 +57,10 @@ from curation.training.settings import Training
 from curation.training.trainer import train
 
 FIRST = (50, 100, 1000)
-NOISE = (("symmetric", (0.003, 0.01, 0.05, 0.2, 0.4)), ("asymmetric", (0.006, 0.02, 0.1, 0.4)))
+NOISE: tuple[tuple[Literal["symmetric", "asymmetric"], tuple[float, ...]], ...] = (
+    ("symmetric", (0.003, 0.01, 0.05, 0.2, 0.4)),
+    ("asymmetric", (0.006, 0.02, 0.1, 0.4)),
+)
 GOAL_MODELS = {
     "resnet20": "resnet20-12fca82f.th",
     "resnet32": "resnet32-d509ac18.th",
@@ -216,6 +219,8 @@ def labeled(name: str, true: np.ndarray, annotations: Any, rows: slice) -> np.nd
     if ":" not in name:
         return annotations[name][rows].astype(np.int64)
     kind, share = name.split(":")
+    if kind != "symmetric" and kind != "asymmetric":
+        raise SystemExit(f"{name}: the kind of noise is symmetric or asymmetric")
     ids = np.arange(rows.start, rows.stop)
     return noisy(true, classes=CLASSES, share=float(share), kind=kind, seed=1, sample_ids=ids)
 

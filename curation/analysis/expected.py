@@ -16,7 +16,7 @@ from curation.models.architectures import build
 from curation.models.features import logits_and_features
 from curation.models.prediction import to_device
 from curation.pipeline.expense import Expense, Scale, Speed
-from curation.pipeline.stages import stages
+from curation.pipeline.stages import in_order
 from curation.progress import duration
 from curation.readers.preview import LOOKED_AT
 from curation.recipe import Recipe
@@ -76,7 +76,7 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
             for name, member in members.items()
         },
     )
-    found = {stage.title: stage.expected(recipe, scale) for stage in stages().values() if stage.asked(recipe)}
+    found = {stage.title: stage.expected(recipe, scale) for stage in in_order().values() if stage.asked(recipe)}
     return Expected({title: expense for title, expense in found.items() if expense != Expense()}, device)
 
 

@@ -24,7 +24,7 @@ _OCTAVES = np.arange(-9.0, 0.0)
 class _Habit(NamedTuple):
     """How the crystals of one texture grow; lengths in px."""
 
-    count: int
+    crystals: int
     shortest: float
     longest: float
     slimness: float
@@ -100,9 +100,9 @@ def _crystals(rng: np.random.Generator, habit: _Habit) -> np.ndarray:
     """Return float64 side×side: crystals laid over each other where they happened to grow, the later ones on top."""
     pane = np.zeros((_SIDE_PX, _SIDE_PX))
     flow = rng.uniform(0, 2 * np.pi)
-    for number in range(habit.count):
+    for number in range(habit.crystals):
         root = rng.uniform(0, _SIDE_PX, 2)
-        length = rng.uniform(habit.shortest, habit.longest) * (1.3 if number < habit.count // 4 else 1)
+        length = rng.uniform(habit.shortest, habit.longest) * (1.3 if number < habit.crystals // 4 else 1)
         if habit.fern:
             angles = np.array([flow + rng.normal(0, 0.6)])
         else:

@@ -9,7 +9,7 @@ import pytest
 from curation.analysis.expected import Expected, expected
 from curation.pipeline import Pipeline
 from curation.pipeline.expense import Expense, Scale, Speed
-from curation.pipeline.stages import stages
+from curation.pipeline.stages import in_order
 from curation.recipe import Recipe
 
 
@@ -24,7 +24,7 @@ def scale_of(pipeline: Pipeline) -> Scale:
 def test_the_disk_that_is_expected_is_what_is_kept(computed: Pipeline) -> None:
     scale = scale_of(computed)
     for name in ("ingest", "corruption", "adversarial", "embed"):
-        stage = stages()[name]
+        stage = in_order()[name]
         kept = sum(
             file.stat().st_size
             for result in stage.results(computed.plan)
@@ -39,7 +39,7 @@ def test_the_disk_that_is_expected_is_what_is_kept(computed: Pipeline) -> None:
 def test_twice_as_many_images_take_twice_the_time_and_disk(computed: Pipeline) -> None:
     scale = scale_of(computed)
     double = replace(scale, samples=2 * scale.samples)
-    for name, stage in stages().items():
+    for name, stage in in_order().items():
         one, two = stage.expected(computed.recipe, scale), stage.expected(computed.recipe, double)
         assert two.seconds == pytest.approx(2 * one.seconds), name
         if name != "goal_model":
