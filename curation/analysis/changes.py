@@ -16,6 +16,10 @@ from curation.selection.select import Selected
 from curation.storage.image_set import ImageSet
 
 
+TOGETHER = 4096
+"""Images that are compared at once."""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The set of a recipe: its pipeline, the table of its candidates and what it selects from them."""
@@ -43,12 +47,12 @@ class Changes:
 def changes(before: Chosen, after: Chosen) -> Changes:
     """Return in what two sets differ.
 
-    An image is the same where it is the same copy of the same sample, made alike: an adversarial copy by the same
-    attack, on the same goal model, away from the same label.
-    Raises: CurationError: weights are not computed.
+    An image is the same where it is the same copy of the same sample, with the same pixels.
+    Raises: CurationError: weights are not computed, or images are missing.
     """
     old, new = _table(before), _table(after)
-    both = old.merge(new, on=["candidate_id", "made"], suffixes=("_old", "_new"))
+    both = old.merge(new, on="candidate_id", suffixes=("_old", "_new"))
+    both = both[_alike(before, after, both)]
     stay = [np.isin(one["row"], both[name]) for one, name in ((old, "row_old"), (new, "row_new"))]
     return Changes(
         enter=new["row"].to_numpy()[~stay[1]],
@@ -57,6 +61,21 @@ def changes(before: Chosen, after: Chosen) -> Changes:
         reweighted=int((both["weight_old"] != both["weight_new"]).sum()),
         written=_written(before.pipeline, after.pipeline),
     )
+
+
+def _alike(before: Chosen, after: Chosen, both: pd.DataFrame) -> np.ndarray:
+    """Return bool M: which candidates have the same pixels in two sets; those made alike are not read."""
+    alike = (both["made_old"] == both["made_new"]).to_numpy(copy=True)
+    unsure = np.flatnonzero(~alike)
+    for at in range(0, len(unsure), TOGETHER):
+        some = unsure[at : at + TOGETHER]
+        mine, theirs = (
+            one.pipeline.images(one.pool, both[name].to_numpy()[some])
+            for one, name in ((before, "row_old"), (after, "row_new"))
+        )
+        if mine.shape == theirs.shape:
+            alike[some] = (mine == theirs).all(axis=(1, 2, 3))
+    return alike
 
 
 def in_words(found: Changes) -> list[str]:

@@ -104,8 +104,8 @@ def _repeated(about: dict[str, Any]) -> list[str]:
     lines = [f"- {about['images']:,} {repeat} the picture of another, exactly or nearly; {each}"]
     if about["contradictory"]:
         lines.append(
-            f"- **{about['contradictory']:,} of these pictures are there under several labels**; {about['chosen']:,} "
-            "images of this set are made of such pictures, each with the label of the sample that it is made of"
+            f"- **Pictures that are there under several labels: {about['contradictory']:,}**; images of this set that "
+            f"are made of one: {about['chosen']:,}, each with the label of its sample"
         )
     return lines
 

@@ -64,8 +64,7 @@ def _as_made(found: Workspace, pipeline: Pipeline, why: str) -> tuple[int, Pipel
     edits = recipe.selection.edits.model_dump(mode="json") | {"relabel": {}}
     before = resources.pipeline_of(recipe.with_changes(**{"selection.edits": edits}))
     try:
-        again = [images for images in pipeline.plan.attacked_again() if not pipeline.plan.scores(images).complete()]
-        return sum(len(images.sample_rows) for images in again), before, before.pool_key
+        return sum(len(images.sample_rows) for images in pipeline.plan.attacked_again()), before, before.pool_key
     except CurationError:
         _compute(found, why)
 

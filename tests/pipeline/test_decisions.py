@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from curation.analysis.duplicates import contradictory, told
 from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.training_set import training_set
 from curation.exporters.datasheet import datasheet
@@ -161,3 +162,38 @@ def test_what_a_target_is_trained_on_follows_the_decisions(relabeled: Pipeline) 
 def test_the_datasheet_says_what_was_decided(relabeled: Pipeline, tmp_path: Path) -> None:
     found = relabeled.curated(relabeled.pool(), relabeled.select())
     assert "- Decided by hand, by sample: 3 relabeled" in datasheet(found, relabeled.recipe.export)
+
+
+def test_one_picture_under_two_labels_counts_once_and_is_told(tmp_path: Path) -> None:
+    draws = np.random.default_rng(0)
+    images = draws.integers(0, 256, (60, 16, 16, 1), dtype=np.uint8)
+    images = np.concatenate([images, np.repeat(images[:1], 40, 0)])
+    labels = np.concatenate([np.arange(60) % 2, np.arange(40) % 2])
+    np.savez(tmp_path / "set.npz", images=images, labels=labels)
+    recipe = Recipe.parse(
+        {
+            "source": {"reader": "npz", "path": str(tmp_path / "set.npz")},
+            "goal_model": {"architecture": "tiny_convnet", "train": {"epochs": 1, "batch_size": 32}},
+            "variants": {"corruption": None, "adversarial": None},
+            "selection": {"budget": 60, "mix": [1, 0, 0], "strategy": "random"},
+        }
+    )
+    pipeline = Pipeline(recipe, Workspace(tmp_path / "w"), device="cpu")
+    pipeline.run(FOR_SELECTION)
+    (note,) = (status.note for status in pipeline.status() if status.stage == "duplicates")
+    assert note == "40 images repeat others, exactly or nearly; 1 picture is there under several labels"
+    data = training_set(pipeline)
+    assert len(data) == len(np.unique(data.images.reshape(60, -1), axis=0)) == 60
+    text = datasheet(pipeline.curated(pipeline.pool(), pipeline.select()), recipe.export)
+    assert "40 samples repeat the picture of another, exactly or nearly; each picture counts once" in text
+    assert "Pictures that are there under several labels: 1" in text
+    ids = pipeline.samples.sample_ids
+    (group,) = contradictory(pipeline.plan)
+    assert len(group.rows) == 41
+    said = told(pipeline.plan)
+    assert said[0].startswith("40 images repeat others, exactly or nearly; 1 picture is there under several labels")
+    assert "(0)" in said[1]
+    assert "(1)" in said[1]
+    relabel = {int(one): 0 for one in ids[group.rows]}
+    decided = pipeline.of(recipe.with_changes(**{"selection.edits": {"relabel": relabel}}))
+    assert contradictory(decided.plan) == []
