@@ -15,7 +15,6 @@ from curation.plugin import fingerprint
 from curation.selection.select import Selected
 from curation.storage.image_set import ImageSet
 
-
 TOGETHER = 4096
 """Images that are compared at once."""
 
