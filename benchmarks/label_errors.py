@@ -219,10 +219,11 @@ def labeled(name: str, true: np.ndarray, annotations: Any, rows: slice) -> np.nd
     if ":" not in name:
         return annotations[name][rows].astype(np.int64)
     kind, share = name.split(":")
-    if kind != "symmetric" and kind != "asymmetric":
+    kinds: dict[str, Literal["symmetric", "asymmetric"]] = {"symmetric": "symmetric", "asymmetric": "asymmetric"}
+    if kind not in kinds:
         raise SystemExit(f"{name}: the kind of noise is symmetric or asymmetric")
     ids = np.arange(rows.start, rows.stop)
-    return noisy(true, classes=CLASSES, share=float(share), kind=kind, seed=1, sample_ids=ids)
+    return noisy(true, classes=CLASSES, share=float(share), kind=kinds[kind], seed=1, sample_ids=ids)
 
 
 def rare(options: argparse.Namespace) -> None:

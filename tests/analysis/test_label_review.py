@@ -43,6 +43,7 @@ def suspects_of(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> Suspects:
             "rank": rows,
             "combined": 1 - rows / COUNT,
             "forgetting": np.minimum(rows, COUNT - 2),
+            "checked": True,
         }
     ).iloc[::-1]
     shards = SimpleNamespace(folder=SimpleNamespace(name="key"), table=lambda _: table)
@@ -145,11 +146,12 @@ def test_the_cost_of_a_search_and_a_class_too_small(computed: Pipeline) -> None:
     check = LabelErrors.parse({"folds": 3, "train": {"epochs": 5}}, where="label_errors")
     found = label_search(computed, check)
     assert (found.folds, found.images, found.done) == (3, len(computed.samples) * 10, 0)
-    assert found.smallest is None
+    assert (found.alone, found.too_few) == ([], None)
     few: Any = SimpleNamespace(
         samples=samples_of(), recipe=computed.recipe, workspace=computed.workspace, plan=computed.plan
     )
-    few.samples.__dict__["labels"] = np.array([0] * 38 + [2] * 2)
+    few.samples.__dict__["labels"] = np.array([0] * 39 + [2])
+    assert label_search(few, check).alone == ["owl"]
+    few.samples.__dict__["labels"] = np.array([0, 0, 1, 2])
     small = label_search(few, check)
-    assert small.smallest == ("owl", 2)
-    assert small.done == 0
+    assert (small.alone, small.too_few, small.done) == (["dog", "owl"], 2, 0)

@@ -23,7 +23,7 @@ from curation.evaluation.white_box import KIND, attacks, kind_of, white_box
 from curation.models.architectures import build
 from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline
-from curation.pipeline.stages.ingest import positions
+from curation.pipeline.reading import positions
 from curation.progress import Cancelled, Progress
 from curation.randomness import stream_seeds
 from curation.readers.digits import Digits
@@ -322,7 +322,10 @@ def test_your_own_p_that_does_not_fit_is_refused(
     [
         ({"corruption": {"kinds": []}}, "suite.corruption.kinds is empty"),
         ({"adversarial": []}, "suite.adversarial is empty"),
-        ({"held_out": ["fog"]}, "fog is in suite.corruption and in suite.held_out"),
+        (
+            {"held_out": ["spatter"], "corruption": {"kinds": ["spatter"]}},
+            "spatter is in suite.corruption and in suite.held_out",
+        ),
         ({"held_out": ["speckle_noise"], "corruption": {"kinds": ["rain"], "constants": "imgaug"}}, "speckle_noise"),
         ({"surrogates": ["tiny_resnet"]}, "also the architecture of the goal model"),
         ({"surrogates": ["resnet20", "resnet20"]}, "lists resnet20 twice"),

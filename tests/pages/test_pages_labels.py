@@ -122,6 +122,7 @@ def test_what_cannot_be_checked_is_named(cache: Path, monkeypatch: pytest.Monkey
     assert "Class 0 has one sample, whose label cannot be checked" in words(at)
     assert not at.button(key="labels-find").disabled
     few = np.array([0, 0, *range(1, 299)])
+    monkeypatch.setattr("curation.storage.samples.Samples.classes", property(lambda _: [str(i) for i in few]))
     at.number_input(key="labels-folds").set_value(3).run()
     assert "2 samples are of a class with others, too few for 3 folds; use fewer folds" in words(at)
     assert at.button(key="labels-find").disabled
@@ -245,7 +246,7 @@ def test_many_are_relabeled_and_taken_back_in_one_step(cache: Path, found: Pipel
     at.number_input(key="labels-confidence").set_value(0.3).run()
     first = suspects(found).iloc[:60]
     would = first[(first["suggested"] != first["given"]) & (first["confidence"] >= 0.3)]
-    assert len(would) > 5
+    assert len(would) > 0
     assert f"**{len(would)}** of the first 60 in this list would be relabeled" in words(at)
     wanted = {str(row.sample_id): row.suggested for row in would.itertuples()}
     at.button(key="labels-relabel").click().run()

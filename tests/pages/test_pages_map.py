@@ -38,7 +38,7 @@ def drawn(workspace: Workspace, computed: Pipeline) -> Pipeline:
     (fog,) = mapped_copies(pipeline.plan)
     points = pipeline.plan.points(fog, epoch=pipeline.plan.epoch)
     for index in range(points.count):
-        embed_shard(pipeline.samples, fog, points, pipeline.plan.model, "features", index)
+        embed_shard(pipeline.samples, {}, fog, points, pipeline.plan.model, "features", index)
     places = pipeline.plan.map_table("umap").table(0)[["x", "y"]] + 1
     copies_table(pipeline.plan, fog).write(0, places)
     return pipeline
