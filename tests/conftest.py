@@ -59,8 +59,9 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def same_threads() -> Iterator[None]:
     """No test may leave another number of threads behind."""
+    before = torch.get_num_threads()
     yield
-    assert torch.get_num_threads() == THREADS
+    assert torch.get_num_threads() == before
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,16 @@ SAID = "the goal model is at chance, it cannot be told from guessing: accuracy 1
 
 
 @pytest.fixture(scope="module")
-def doubtful(workspace: Workspace, computed: Pipeline) -> Pipeline:
-    """The small recipe, its goal model's answers replaced by a guesser's."""
-    pipeline = Pipeline(computed.recipe, workspace, device="cpu")
+def doubtful(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A copy of the small recipe's workspace, its goal model's answers replaced by a guesser's."""
+    root = tmp_path_factory.mktemp("doubtful") / "small"
+    shutil.copytree(computed.workspace.root, root)
+    pipeline = Pipeline(computed.recipe, Workspace(root), device="cpu")
     assert doubts_of(pipeline.plan) == []
-    (kept,) = Path(workspace.root).rglob("model.json")
+    (kept,) = (root / "models" / pipeline.plan.model_key).rglob("model.json")
     about: dict[str, Any] = json.loads(kept.read_text())
     kept.write_text(json.dumps(about | {"answers": {"samples": AT_CHANCE, "test": AT_CHANCE}, "remarks": ["a remark"]}))
-    return Pipeline(computed.recipe, workspace, device="cpu")
+    return Pipeline(computed.recipe, Workspace(root), device="cpu")
 
 
 def test_doubts_are_told_once_each_and_stop_who_has_not_accepted_them(doubtful: Pipeline) -> None:
