@@ -8,7 +8,7 @@ import numpy as np
 
 from curation.duplicates import duplicates
 from curation.duplicates.near import Images
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 from curation.evaluation.part import Suite
 from curation.storage.files import digest
 from curation.storage.samples import Samples
@@ -64,10 +64,9 @@ def guard(
     if images is not None:
         pairs |= _identical(images, np.asarray(sample_ids), suite)
     if pairs:
-        first = ", ".join(f"sample {mine} ↔ test image {test} ({how})" for mine, (test, how) in list(pairs.items())[:3])
-        more = f" and {len(pairs) - 3:,} more" if len(pairs) > 3 else ""
+        first = some_of([f"sample {mine} ↔ test image {test} ({how})" for mine, (test, how) in pairs.items()])
         raise CurationError(
-            f"the training set holds {len(pairs):,} test image{'s' * (len(pairs) > 1)}, exact or near: {first}{more}; "
+            f"the training set holds {len(pairs):,} test image{'s' * (len(pairs) > 1)}, exact or near: {first}; "
             "drop these samples (selection.edits.drop) or remove the test images from P: a result on images trained on "
             "says nothing"
         )

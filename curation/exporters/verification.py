@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 from curation.exporters.environment import ENVIRONMENT
 from curation.exporters.export import PROVENANCE, SUMS
 from curation.storage.files import digest
@@ -62,7 +62,7 @@ def _files(folder: Path) -> Check:
     changed = sorted(name for name in expected.keys() & there if _sum(folder / name) != expected[name])
     added = sorted(there - expected.keys() - {SUMS, ENVIRONMENT})
     found = {"missing": missing, "changed or damaged": changed, "not part of the export": added}
-    words = [f"{what}: {_few(names)}" for what, names in found.items() if names]
+    words = [f"{what}: {some_of(names, SHOWN)}" for what, names in found.items() if names]
     if missing or changed:
         return Check("files", "differs", f"{'; '.join(words)}; export the recipe again")
     return Check("files", "equal", "; ".join([f"all {len(expected):,} files are as they were written", *words]))
@@ -120,11 +120,6 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={part}" for name, part in value.items()) or "none"
     return "unknown" if value is None else str(value)
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _sum(path: Path) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from curation.errors import CurationError, Undecided
+from curation.errors import CurationError, Undecided, some_of
 from curation.readers.listing import File, Listing, Node
-from curation.readers.splits import WORDS, Spelled, some_of, split_in, words_of
+from curation.readers.splits import WORDS, Spelled, split_in, words_of
 
 Choice = Literal["auto", "classes", "splits"]
 _WRAPPERS = frozenset("images image imgs img data dataset datasets pictures photos files jpg jpeg png".split())

@@ -16,10 +16,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 from curation.readers.base import Reader, Skipped, Source
 from curation.readers.encoded import Encoded, EncodedSource
-from curation.readers.splits import some_of
 
 LOOKED_AT, DECODED = 2000, 200
 """Samples whose headers, and whose pixels, are looked at."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 
 WORDS = {
     "train": {"train", "training", "trn", "trainset", "traindata"},
@@ -187,9 +187,3 @@ def _require_all_shards(files: list[str], where: str) -> None:
 
 def _first_of_each(found: dict[str, list[str]]) -> list[str]:
     return [files[0] for files in found.values()]
-
-
-def some_of(names: list[str], most: int = 3) -> str:
-    """Return the first of some names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.analysis.label_search import label_search
-from curation.errors import UsageError
+from curation.errors import UsageError, some_of
 from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
 from curation.recipe import LabelErrors
@@ -125,8 +125,7 @@ def _classes(names: list[str]) -> str:
     """Return the first of some classes as a subject, and how many more there are."""
     if len(names) == 1:
         return f"Class {names[0]} has one sample"
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return f"Classes {', '.join(names[:SHOWN])}{more} have one sample each"
+    return f"Classes {some_of(names, SHOWN)} have one sample each"
 
 
 def _search(check: LabelErrors) -> None:
