@@ -110,8 +110,13 @@ def test_known_copies_across_the_splits_of_cifar10_are_found(shared: Path) -> No
         pixels = np.asarray(Image.open(shared / "data" / "cifar10" / f"{name}.webp").convert("RGB"))
         return pixels.reshape(25, 32, 40, 32, 3).swapaxes(1, 2).reshape(-1, 32, 32, 3)
 
+    def labels(split: str, *sprites: int) -> np.ndarray:
+        found = np.load(shared / "data" / "cifar10" / f"{split}_labels.npy").astype(np.int64)
+        return np.concatenate([found[1000 * index : 1000 * (index + 1)] for index in sprites])
+
     train = np.concatenate([sprite(f"train_{index}") for index in ("01", "29", "42")])
-    found = duplicates(sprite("test_04"), train)
+    found = duplicates(sprite("test_04"), train, labels=(labels("test", 4), labels("train", 1, 29, 42)))
+    assert found["mirrored"].all()
     assert list(zip(found["row"], found["other"], strict=True)) == [(188, 959), (602, 2341), (838, 1986)]
 
 
