@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from curation.analysis.timing import shortest_run
 from curation.models.architectures import build
 from curation.models.features import logits_and_features
 from curation.models.prediction import to_device
@@ -72,7 +72,7 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
             name: _speed(name, len(source.classes), source.shape, batch) for name in (recipe.goal_model.architecture,)
         },
         corrupt_s={
-            name: _seconds(partial(member, batch, seeds=torch.arange(len(batch))), device) / len(batch)
+            name: shortest_run(partial(member, batch, seeds=torch.arange(len(batch))), device) / len(batch)
             for name, member in members.items()
         },
     )
@@ -83,28 +83,16 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
 def _speed(architecture: str, classes: int, shape: tuple[int, int, int], batch: torch.Tensor) -> Speed:
     network = build(architecture, classes=classes, shape=shape).to(batch.device)
     device, labels = batch.device.type, torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
-    step_s = _seconds(partial(_step, network, batch, labels), device) / len(batch)
+    step_s = shortest_run(partial(_step, network, batch, labels), device) / len(batch)
     network.eval()
     with torch.inference_mode():
-        pass_s = _seconds(partial(network, batch), device) / len(batch)
+        pass_s = shortest_run(partial(network, batch), device) / len(batch)
         _, features = logits_and_features(network, batch[:1])
     return Speed(pass_s, step_s, sum(part.numel() for part in network.parameters()), features.shape[1])
 
 
 def _step(network: nn.Module, batch: torch.Tensor, labels: torch.Tensor) -> None:
     cross_entropy(network(batch), labels).backward()
-
-
-def _seconds(work: Callable[[], object], device: str) -> float:
-    """Return the shorter of two runs, in seconds; the first also sets things up."""
-    times = []
-    for _ in range(2):
-        start = time.perf_counter()
-        work()
-        if device != "cpu":
-            getattr(torch, device).synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def size(count: float) -> str:

@@ -8,7 +8,6 @@ recipes, or ``curation variants``, computed for the same samples, goal model and
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from curation.analysis.timing import shortest_run
 from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
 from curation.corruptions import CORRUPTIONS, Corruption
@@ -208,12 +208,14 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
         network = build(plan.recipe.goal_model.architecture, classes=len(samples.classes), shape=samples.shape)
         network = network.eval().to(device)
     with torch.inference_mode():
-        pass_s = _seconds(lambda: network(batch), device) / len(some)
+        pass_s = shortest_run(lambda: network(batch), device, warm_up=True) / len(some)
     wanted, total = plan.recipe.variants, len(plan.variant_rows)
     costs: list[tuple[str, Corruption | Attack, float]] = []
     for corruption in wanted.corruption.members() if wanted.corruption else []:
         on_probe(corruption.name)
-        making_s = _seconds(partial(corruption, batch, seeds=torch.arange(len(some))), device) / len(some)
+        making_s = shortest_run(partial(corruption, batch, seeds=torch.arange(len(some))), device, warm_up=True) / len(
+            some
+        )
         costs.append(("corruption", corruption, making_s))
     for attack in wanted.adversarial:
         costs.append(("adversarial", attack, attack.most_passes(len(samples.classes)) * pass_s))
@@ -240,18 +242,6 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
             }
         )
     return pd.DataFrame(rows)
-
-
-def _seconds(work: Callable[[], object], device: str) -> float:
-    """Return the shorter of two runs after a first one, in seconds."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        work()
-        if device != "cpu":
-            getattr(torch, device).synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
 
 
 def _plain(value: Any) -> str:
