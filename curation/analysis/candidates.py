@@ -15,7 +15,7 @@ from curation.storage.samples import Samples
 
 @dataclass(frozen=True)
 class Described:
-    """What a gallery shows of some candidates, an entry each.
+    """What a gallery shows of some candidates, an entry each; fields are named as the gallery's parameters.
 
     ids: int64 M, candidate ids; labels, predictions: int64 M, classes; entropy_shares: float64 M, in [0, 1], of ln K;
     families, notes (kind and severity, nothing for clean images), names (as in recipes): M words.

@@ -92,14 +92,8 @@ def _relatives(opened: Opened, sample_id: int, row: int, *, key: str) -> None:
     gallery(
         resources.thumbnails(fingerprint([opened.pool_key, rows.tolist()]), lambda: opened.pipeline.images(pool, rows)),
         key=f"{key}-relatives",
-        ids=shown.ids,
-        labels=shown.labels,
         class_names=classes,
-        predictions=shown.predictions,
-        entropy_shares=shown.entropy_shares,
-        families=shown.families,
-        notes=shown.notes,
-        names=shown.names,
+        **vars(shown),
         editable=False,
     )
     st.page_link(
