@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
+from curation.models.normalization import beside, taken_out
 
 PICKLED = (b"PK", b"\x80")
 """How files that ``torch.save`` or ``pickle`` wrote begin."""
@@ -20,7 +21,7 @@ PICKLED = (b"PK", b"\x80")
 PLAIN = {"state_dict", "model_state_dict", "model", "net", "network", "weights", "params", "module"}
 """Keys under which training scripts keep the state dict; weights under any other are named in a remark."""
 
-AVERAGED = {"ema", "swa", "shadow", "average", "averaged", "avg"}
+AVERAGED = {"ema", "swa", "shadow", "average", "averaged", "avg", "moving", "polyak"}
 """Words that a key or prefix holds where the weights under it are an average over training steps."""
 
 COUNTERS = {"n_averaged", "num_updates", "initted", "step", "decay"}
@@ -29,15 +30,9 @@ COUNTERS = {"n_averaged", "num_updates", "initted", "step", "decay"}
 WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """Parts of names that compiling and sharding put in, anywhere."""
 
-STATISTICS = {
-    "mean": "mean",
-    "mu": "mean",
-    "pixel_mean": "mean",
-    "std": "std",
-    "sigma": "std",
-    "pixel_std": "std",
-}
-"""Last part of a name → which buffer of a classifier it is: normalization that was saved with the weights."""
+RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+"""What batch norm keeps besides parameters: averages of the weights often lack it."""
+
 
 DEPTH = 4
 """How deep the nests of a checkpoint are looked through."""
@@ -66,8 +61,19 @@ class _Choice(NamedTuple):
         return " › ".join(repr(part) for part in (*self.path, *([self.prefix] if self.prefix else [])))
 
     @property
+    def where(self) -> str:
+        """The same, in the outermost nest too."""
+        return self.name or "the file itself"
+
+    @property
     def averaged(self) -> bool:
-        return bool(AVERAGED & set(re.split(r"[^a-z]+", f"{' '.join(self.path)} {self.prefix}".lower())))
+        return is_average(*self.path, self.prefix)
+
+
+def is_average(*names: str) -> bool:
+    """Whether names say that what is under them is an average over training steps: ``model_ema``, ``emaModel``."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", " ".join(names))
+    return bool(AVERAGED & {word.lower() for word in words})
 
 
 def read_weights(path: Path, expected: Mapping[str, Tensor]) -> Weights:
@@ -87,19 +93,81 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> Weights:
         )
     choices = [choice for key, tensors in nests.items() for choice in _choices(key, tensors, expected)]
     best = max(choice.fits for choice in choices)
-    choices = [choice for choice in choices if choice.fits == best]
+    lacking, choices = choices, [choice for choice in choices if choice.fits == best]
+    completed = _completed(lacking, choices[0], nests, expected)
+    choices += completed
     if 2 * best < len(expected):  # of another architecture: its largest part tells of which
         choices = [max(choices, key=lambda choice: (len(nests[choice.path]), -len(choice.prefix)))]
     chosen, remarks = _chosen(choices, nests, expected, path)
-    tensors = nests[chosen.path]
+    if chosen in completed:
+        remarks = [f"{remarks[0]}; they lack running statistics, which are those under {choices[0].where}"]
     others = tuple(choice.prefix for choice in choices if choice.path == chosen.path and choice.prefix != chosen.prefix)
     found = {
         name.removeprefix(chosen.prefix): value
-        for name, value in tensors.items()
+        for name, value in nests[chosen.path].items()
         if name not in COUNTERS and not (others and name.startswith(others) and not name.startswith(chosen.prefix))
     }
-    _check_kind(found, path)
-    return Weights(found, _statistics(content, chosen.path, found, expected), remarks)
+    statistics = taken_out(found, expected)
+    if not statistics and chosen.path:
+        first = next((value for value in expected.values() if value.ndim == 4), None)
+        maps = (mapping for _, mapping in _mappings(content))
+        statistics = beside(maps, channels=None if first is None else first.shape[1])
+    remarks += _left_out(found, chosen, expected, path) + _without_names(content, path)
+    _check_kind(found, expected, path)
+    return Weights(found, statistics, remarks)
+
+
+def _completed(
+    choices: Sequence[_Choice], full: _Choice, nests: dict[Any, dict[str, Tensor]], expected: Mapping[str, Tensor]
+) -> list[_Choice]:
+    """Return the averages that have every parameter and lack running statistics; in the nests they get the full one's.
+
+    Training scripts that average parameters only use them so: everything else is the network's own.
+    """
+    parameters = [name for name in expected if name.rpartition(".")[2] not in RUNNING]
+    found = []
+    for choice in choices:
+        tensors = nests[choice.path]
+        whole = choice.fits < full.fits == len(expected) and all(choice.prefix + name in tensors for name in parameters)
+        if choice.averaged and whole:
+            own = {choice.prefix + name: nests[full.path][full.prefix + name] for name in expected}
+            nests[choice.path] = own | tensors
+            found.append(choice._replace(fits=full.fits))
+    return found
+
+
+def _left_out(found: dict[str, Tensor], chosen: _Choice, expected: Mapping[str, Tensor], path: Path) -> list[str]:
+    """Take out what is no part of a wrapped network, such as a metric's counts, and say so."""
+    if not chosen.prefix or not all(name in found for name in expected):
+        return []
+    inside = {name for name in found if name in expected or name.startswith(_tops(expected))}
+    outside = [name for name in found if name not in inside]
+    for name in outside:
+        del found[name]
+    averages = [name for name in outside if is_average(name.partition(".")[0])]
+    if averages:
+        return [_not_taken(path, averages[0])]
+    return [f"weights file {path}: left out what is no part of the network: {some_of(outside)}"] if outside else []
+
+
+def _tops(expected: Mapping[str, Tensor]) -> tuple[str, ...]:
+    return tuple({f"{name.partition('.')[0]}." for name in expected})
+
+
+def _without_names(content: Any, path: Path) -> list[str]:
+    for where, mapping in _mappings(content):
+        for key, value in mapping.items():
+            listed = isinstance(value, list | tuple) and value and all(isinstance(one, Tensor) for one in value)
+            if listed and is_average(str(key)):
+                return [_not_taken(path, ".".join((*where, str(key))))]
+    return []
+
+
+def _not_taken(path: Path, name: str) -> str:
+    return (
+        f"weights file {path}: the averaged (EMA) weights in {name} do not have the network's names and were not "
+        "taken; to use them, save them as a state dict"
+    )
 
 
 def _content(path: Path) -> Any:
@@ -113,6 +181,8 @@ def _content(path: Path) -> Any:
     damaged = CurationError(
         f"weights file {path} is damaged or of another format; expected safetensors or a PyTorch state dict"
     )
+    if data.startswith(b"version https://git-lfs"):
+        raise CurationError(f"weights file {path} is a Git LFS pointer, not the weights; fetch them with git lfs pull")
     if data[8:9] == b"{":
         from safetensors import SafetensorError
         from safetensors.torch import load
@@ -121,6 +191,11 @@ def _content(path: Path) -> Any:
             return load(data)
         except SafetensorError:
             raise damaged from None
+    if data.startswith(b"PK") and b"constants.pkl" in data:
+        raise CurationError(
+            f"weights file {path} is a TorchScript program; save the model's state dict instead, with "
+            "torch.save(model.state_dict(), …)"
+        )
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -160,7 +235,7 @@ def _held(content: Any) -> str:
 
 
 def _choices(path: tuple[str, ...], tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[_Choice]:
-    """Return the prefixes, as wrappers add them, under which most of the expected names are found in one nest."""
+    """Return the prefixes, as wrappers add them, under which most of the expected names are found, and averages'."""
     prefixes = {""}
     for name in tensors:
         parts = name.split(".")
@@ -169,7 +244,11 @@ def _choices(path: tuple[str, ...], tensors: Mapping[str, Tensor], expected: Map
     best = max(fits.values())
     if best == 0:
         return [_Choice(path, "", 0)]
-    return [_Choice(path, prefix, best) for prefix in sorted(prefixes) if fits[prefix] == best]
+    return [
+        _Choice(path, prefix, count)
+        for prefix, count in sorted(fits.items())
+        if count == best or (count and is_average(prefix))
+    ]
 
 
 def _chosen(
@@ -188,14 +267,14 @@ def _chosen(
             distinct.append(choice)
     averaged = [choice for choice in distinct if choice.averaged]
     if len(distinct) > 1 and len(averaged) != 1:
-        names = ", ".join(choice.name or "the file itself" for choice in distinct)
+        names = ", ".join(choice.where for choice in distinct)
         raise CurationError(
             f"weights file {path} holds several sets of weights that fit: {names}; save the one that is meant in a "
             "file of its own"
         )
     chosen = (averaged or distinct)[0]
     what = "averaged (EMA) weights" if chosen.averaged else "weights"
-    rest = [choice.name or "the file itself" for choice in distinct if choice is not chosen]
+    rest = [choice.where for choice in distinct if choice is not chosen]
     if chosen.averaged or set(chosen.path) - PLAIN:
         instead = f", not those under {', '.join(rest)}" if rest else ""
         return chosen, [f"weights file {path}: the {what} under {chosen.name} were taken{instead}"]
@@ -206,11 +285,12 @@ def _equal(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b)
 
 
-def _check_kind(tensors: Mapping[str, Tensor], path: Path) -> None:
+def _check_kind(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> None:
     """Raises: CurationError: weights that are not plain floating-point numbers."""
     for name, value in tensors.items():
         counter = name.rpartition(".")[2] == "num_batches_tracked"
-        if value.is_quantized or "_packed_params" in name or not (counter or value.dtype in _DTYPES):
+        whole = name in expected and not counter and value.dtype not in _DTYPES
+        if value.is_quantized or "_packed_params" in name or whole:
             dtype = str(value.dtype).removeprefix("torch.")
             raise CurationError(
                 f"weights file {path} holds quantized or whole-number weights ({name} is {dtype}); use the "
@@ -220,25 +300,8 @@ def _check_kind(tensors: Mapping[str, Tensor], path: Path) -> None:
             raise CurationError(f"weights file {path} holds {name} without its values or sparse; save it as it is")
         if not counter and not torch.isfinite(value).all():
             raise CurationError(f"weights file {path} holds NaN or infinite numbers in {name}; use other weights")
+        if name.endswith("running_var") and (value < 0).any():
+            raise CurationError(f"weights file {path} holds negative variances in {name}; use other weights")
 
 
 _DTYPES = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
-
-
-def _statistics(
-    content: Any, path: tuple[str, ...], tensors: dict[str, Tensor], expected: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Take the normalization out of the tensors, or find it beside them in the checkpoint."""
-    found: dict[str, Tensor] = {}
-    for name in [name for name in tensors if name not in expected and name.rpartition(".")[2] in STATISTICS]:
-        found[STATISTICS[name.rpartition(".")[2]]] = tensors.pop(name)
-    if found or not path:
-        return {name: value.float() for name, value in found.items()}
-    for _, mapping in _mappings(content):
-        beside = {STATISTICS[str(key)]: value for key, value in mapping.items() if str(key) in STATISTICS}
-        if set(beside) == {"mean", "std"}:
-            try:
-                return {name: torch.as_tensor(value, dtype=torch.float32) for name, value in beside.items()}
-            except (TypeError, ValueError, RuntimeError):
-                continue  # under these names lies something else
-    return {}

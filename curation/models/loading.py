@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from curation.errors import CurationError
 from curation.models.checkpoint import read_weights
 from curation.models.classifier import Classifier
+from curation.models.normalization import normalization
 
 
 def save_weights(model: nn.Module, path: Path | str) -> None:
@@ -54,42 +55,6 @@ def load_weights(model: nn.Module, path: Path | str) -> list[str]:
     return remarks
 
 
-def normalization(
-    statistics: Mapping[str, Tensor], *, channels: int, path: Path
-) -> tuple[dict[str, Tensor], list[str]]:
-    """Return mean and std for pixels in [0, 1], and a sentence where a file has them for pixels in 0…255.
-
-    A network that is shown (255 x − m) / s is shown (x − m / 255) / (s / 255): both are divided, whatever they are.
-
-    Args: statistics: mean and std, of as many numbers as there are channels.
-    Raises: CurationError: one is missing, or nothing tells of which range they are.
-    """
-    mean, std = (statistics.get(name) for name in ("mean", "std"))
-    if mean is None or std is None or mean.numel() != channels or std.numel() != channels:
-        sizes = {name: value.numel() for name, value in statistics.items()}
-        raise CurationError(
-            f"weights file {path} has normalization that does not fit: {sizes}; expected mean and std of {channels} "
-            f"channel{'s' * (channels > 1)}"
-        )
-    written = f"mean {_numbers(mean)} and std {_numbers(std)}"
-    if not (torch.isfinite(mean).all() and torch.isfinite(std).all() and (std > 0).all() and (mean >= 0).all()):
-        raise CurationError(f"weights file {path} has {written}; they must be finite, and std above 0")
-    if mean.max() <= 1 and std.max() <= 1:
-        return {"mean": mean, "std": std}, []
-    if mean.max() <= 255 and std.min() >= 1 and std.max() <= 255 and (mean.max() > 1 or not mean.any()):
-        return {"mean": mean / 255, "std": std / 255}, [
-            f"weights file {path}: {written} are of pixels in 0 … 255; they were divided by 255"
-        ]
-    raise CurationError(
-        f"weights file {path} has {written}, neither of pixels in [0, 1] nor of pixels in 0 … 255; save them for "
-        "pixels in [0, 1]"
-    )
-
-
-def _numbers(values: Tensor) -> str:
-    return ", ".join(f"{value:.4g}" for value in values.flatten().tolist())
-
-
 def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
     linear = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     head = f"{linear[-1]}.weight" if linear else ""
@@ -99,6 +64,14 @@ def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[st
             raise CurationError(
                 f"weights file {path} is of a model with {theirs} classes, the data has {ours}; "
                 "use weights trained on these classes"
+            )
+    first = next((name for name, value in expected.items() if value.ndim == 4), "")
+    if first in found and found[first].ndim == 4:
+        (many, theirs, *size), (wanted, ours, *side) = found[first].shape, expected[first].shape
+        if theirs != ours and (many, size) == (wanted, side):
+            raise CurationError(
+                f"weights file {path} is of a model for images of {theirs} channel{'s' * (theirs != 1)}, the data has "
+                f"{ours}; use weights trained on such images"
             )
     wrong = [
         f"{name} should be {_size(value)} and is {_size(found[name])}"

@@ -31,6 +31,8 @@ def prefixed(prefix: str, state: State) -> State:
 
 
 MEANT, OTHER = ({k: v.contiguous() for k, v in tiny(seed).network.state_dict().items()} for seed in (1, 2))
+BUFFERS = {name: value for name, value in MEANT.items() if "running" in name or "tracked" in name}
+PARAMETERS = {name: value for name, value in MEANT.items() if name not in BUFFERS}
 COUNTED = {"n_averaged": torch.tensor(7)}
 OPTIMIZER = {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}
 
@@ -58,6 +60,27 @@ TAKEN: dict[str, tuple[Any, str | None]] = {
     ),
     "params_ema": ({"params": OTHER, "params_ema": MEANT}, "under 'params_ema' were taken, not those under 'params'"),
     "another key": ({"student": MEANT, "epoch": 3}, "the weights under 'student' were taken"),
+    "emaModel": ({"model": OTHER, "emaModel": MEANT}, "under 'emaModel' were taken, not those under 'model'"),
+    "parameters only": (
+        {"model": OTHER | BUFFERS, "shadow": PARAMETERS},
+        "under 'shadow' were taken, not those under 'model'; they lack running statistics, which are those under",
+    ),
+    "parameters only, by prefix": (
+        {"state_dict": prefixed("model.", OTHER | BUFFERS) | prefixed("ema.", PARAMETERS)},
+        "under 'state_dict' › 'ema.' were taken, not those under 'state_dict' › 'model.'; they lack running",
+    ),
+    "an average without names": (
+        {"model": MEANT, "ema": {"shadow_params": [*OTHER.values()]}},
+        "the averaged (EMA) weights in ema.shadow_params do not have the network's names and were not taken",
+    ),
+    "an average with other names": (
+        {"state_dict": prefixed("model.", MEANT) | {f"ema.{n.replace('.', '')}": v for n, v in OTHER.items()}},
+        "do not have the network's names and were not taken",
+    ),
+    "lightning's metrics": (
+        {"state_dict": prefixed("model.", MEANT) | {"acc.correct": torch.tensor(3), "loss.weight": torch.ones(10)}},
+        "left out what is no part of the network: acc.correct, loss.weight",
+    ),
     "twice the same": ({"model": MEANT, "best": dict(MEANT)}, None),
 }
 
@@ -91,6 +114,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "two that fit": ({"student": MEANT, "teacher": OTHER}, "several sets of weights that fit: 'student', 'teacher'"),
     "two averages": ({"ema": MEANT, "swa": OTHER}, "several sets of weights that fit: 'ema', 'swa'"),
     "not finite": ({k: v * float("nan") if v.ndim == 4 else v for k, v in MEANT.items()}, "NaN or infinite numbers"),
+    "negative variances": (
+        {name: -value if name.endswith("running_var") else value for name, value in MEANT.items()},
+        "holds negative variances in",
+    ),
+    "of gray images": (tiny(1, channels=1).state_dict(), "of a model for images of 1 channel, the data has 3"),
     "sparse": ({k: v.to_sparse() if v.ndim == 2 else v for k, v in MEANT.items()}, "without its values or sparse"),
 }
 
@@ -116,6 +144,16 @@ NORMALIZED = {
     "divided by 255": (with_statistics([0.0] * 3, [255.0] * 3), [0.0] * 3, [1.0] * 3),
     "beside, as lists": (
         {"model": MEANT, "mean": CAFFE, "std": IMAGENET},
+        [0.485, 0.456, 0.406],
+        [0.229, 0.224, 0.225],
+    ),
+    "beside, as img_mean": (
+        {"model": MEANT, "img_mean": CAFFE, "img_std": IMAGENET},
+        [0.485, 0.456, 0.406],
+        [0.229, 0.224, 0.225],
+    ),
+    "means and sds": (
+        prefixed("model.", MEANT) | {"norm.means": torch.tensor(CAFFE), "norm.sds": torch.tensor(IMAGENET)},
         [0.485, 0.456, 0.406],
         [0.229, 0.224, 0.225],
     ),
@@ -171,6 +209,22 @@ def test_a_mean_without_a_std_is_refused(tmp_path: Path) -> None:
     torch.save(prefixed("1.", MEANT) | {"0.mu": torch.full((3, 1, 1), 0.25)}, tmp_path / "w.pt")
     with pytest.raises(CurationError, match="expected mean and std of 3 channels"):
         load_weights(tiny(3), tmp_path / "w.pt")
+
+
+def test_a_mean_beside_the_weights_without_a_std_is_refused(tmp_path: Path) -> None:
+    torch.save({"model": MEANT, "mean": [0.4, 0.5, 0.3], "var": [0.1, 0.1, 0.1]}, tmp_path / "w.pt")
+    with pytest.raises(CurationError, match="expected mean and std of 3 channels"):
+        load_weights(tiny(3), tmp_path / "w.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*")
+def test_files_that_hold_something_else_are_named(tmp_path: Path) -> None:
+    (tmp_path / "pointer").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n")
+    with pytest.raises(CurationError, match="is a Git LFS pointer, not the weights; fetch them with git lfs pull"):
+        load_weights(tiny(3), tmp_path / "pointer")
+    torch.jit.save(torch.jit.script(tiny(3).network), tmp_path / "program")
+    with pytest.raises(CurationError, match="is a TorchScript program; save the model's state dict"):
+        load_weights(tiny(3), tmp_path / "program")
 
 
 @pytest.mark.parametrize("write", [torch.save, save_file])
