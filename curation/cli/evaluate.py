@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from curation.tuning.study import Study
 
 
+HeldOut = Annotated[
+    str | None,
+    typer.Option(
+        help="Comma-separated corruptions that no recipe has copies with, or none: reported separately from R."
+    ),
+]
+
 WIDE = 140
 """Columns that the table of results needs, and gets where it is written to a file."""
 
@@ -58,6 +65,7 @@ def evaluate(
     samples: Annotated[
         int | None, typer.Option(min=1, help="Number of test images of the test suite that is built.")
     ] = None,
+    held_out: HeldOut = None,
     name: Annotated[str, typer.Option(help="Name under which the evaluation is stored and resumed.")] = "evaluation",
     replace: Annotated[
         bool, typer.Option("--replace", help="Use these settings even if that evaluation exists with others.")
@@ -79,7 +87,7 @@ def evaluate(
         opened = _recipes(recipes)
         first = next(iter(opened.values()))
         found = workspace_of(first, workspace)
-        asked = _asked(settings, targets, seeds, schedule, epochs, baselines, suite, samples)
+        asked = _asked(settings, targets, seeds, schedule, epochs, baselines, suite, samples, held_out)
         try:
             begin(opened, asked, found, name=name, replace=replace)
         except UsageError as error:
@@ -113,6 +121,7 @@ def tune(
         int | None, typer.Option(min=1, help="Number of test images on which trials are compared.")
     ] = None,
     settings: Annotated[Path | None, typer.Option(help="An evaluation file (YAML) whose test suite is used.")] = None,
+    held_out: HeldOut = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the best recipe (YAML).")] = None,
     name: Annotated[str, typer.Option(help="Name under which the tuning is stored and resumed.")] = "tuning",
     restart: Annotated[bool, typer.Option("--restart", help="Discard the trials stored under this name.")] = False,
@@ -139,6 +148,8 @@ def tune(
         value: dict[str, Any] = {key: option for key, option in options.items() if option is not None}
         if settings is not None:
             value["suite"] = Evaluation.load(settings).to_dict()["suite"]
+        if held_out is not None:
+            value.setdefault("suite", {})["held_out"] = _names(held_out)
         if epochs is not None:
             value["schedule"] = {"preset": "fast", "epochs": epochs}
         tuning = Tuning.parse(value, where="options")
@@ -193,6 +204,7 @@ def _asked(
     baselines: str | None,
     suite: Path | None,
     samples: int | None,
+    held_out: str | None,
 ) -> Evaluation:
     """Return the evaluation that file and options ask for. Raises: UsageError."""
     from curation.evaluation.settings import Evaluation
@@ -207,16 +219,23 @@ def _asked(
     if epochs is not None:
         value["schedule"]["epochs"] = epochs
     if baselines is not None:
-        value["baselines"] = [] if baselines == "none" else _split(baselines)
+        value["baselines"] = _names(baselines)
     if suite is not None:
         value["suite"]["path"] = str(suite)
     if samples is not None:
         value["suite"]["samples"] = samples
+    if held_out is not None:
+        value["suite"]["held_out"] = _names(held_out)
     return Evaluation.parse(value, where="options")
 
 
 def _split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _names(names: str) -> list[str]:
+    """Return names of which there may be none, written so."""
+    return [] if names == "none" else _split(names)
 
 
 def _show(results: Results, table: pd.DataFrame) -> None:

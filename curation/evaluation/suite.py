@@ -48,9 +48,11 @@ def check_held_out(settings: SuiteSettings, recipe: Recipe) -> None:
     trained_on = {member.name for member in corruption.members()} if corruption else set()
     both = [kind for kind in settings.held_out if kind in trained_on]
     if both:
+        others = [kind for kind in settings.held_out if kind not in both]
         raise UsageError(
-            f"the recipe {recipe.name} has copies with {', '.join(both)}, which the test suite calls held out: take "
-            "that out of suite.held_out, or out of the recipe's variants.corruption.kinds"
+            f"the recipe {recipe.name} has copies with {', '.join(both)}, which the test suite calls held out: "
+            f"hold out other kinds with --held-out {','.join(others) or 'none'} (suite.held_out), or take "
+            f"{'it' if len(both) == 1 else 'them'} out of the recipe's variants.corruption.kinds"
         )
     attacked = {*settings.surrogates, *_borrowed(settings.adversarial)}
     name = next((name for name in _borrowed(recipe.variants.adversarial) if name in attacked), None)

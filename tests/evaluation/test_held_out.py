@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from curation.errors import UsageError
+from curation.cli import app
+from curation.errors import CurationError, UsageError
 from curation.evaluation.evaluate import begin
 from curation.evaluation.settings import Evaluation, SuiteSettings
 from curation.evaluation.suite import check_held_out, check_surrogates
@@ -33,9 +37,11 @@ def recipe(**variants: Any) -> Recipe:
         (
             {"corruption": {"kinds": ["fog", "spatter"]}},
             {},
-            r"mine has copies with spatter, which the test suite calls held out: take that out of suite\.held_out, or",
+            r"mine has copies with spatter, which the test suite calls held out: hold out other kinds with --held-out "
+            r"speckle_noise,gaussian_blur,saturate \(suite\.held_out\), or take it out of the recipe's variants\.",
         ),
-        ({"corruption": ZHONG}, {}, "copies with gaussian_blur, saturate, which"),
+        ({"corruption": ZHONG}, {}, "copies with gaussian_blur, saturate, which.* or take them out"),
+        ({"corruption": ZHONG}, {"held_out": ["saturate"]}, "with --held-out none"),
         ({"corruption": ZHONG}, {"held_out": ["speckle_noise", "spatter"]}, None),
         ({"corruption": {"kinds": "all"}}, {}, None),
         (
@@ -64,6 +70,34 @@ def test_what_is_trained_on_is_refused(
         check_held_out(settings, asked)
     with pytest.raises(UsageError, match=said):  # before anything is computed
         begin({"mine": asked}, Evaluation(suite=settings), Workspace(tmp_path / "w"))
+
+
+def test_the_random_split_is_evaluated_as_its_comment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Path(__file__).parents[2] / "recipes" / "random_split.yaml"
+
+    def stop(*_: object, **__: object) -> None:
+        raise CurationError("begun")
+
+    monkeypatch.setattr("curation.evaluation.evaluate.resume", stop)
+    words = ["evaluate", str(file), "--workspace", str(tmp_path / "w")]
+    refused = CliRunner().invoke(app, words)
+    (way_out,) = re.findall(r"`curation evaluate recipes/random_split\.yaml (--held-out \S+)`", file.read_text())
+    assert refused.exit_code == 2
+    assert way_out in refused.output
+    begun = CliRunner().invoke(app, [*words, *way_out.split()])
+    assert "begun" in begun.output
+    record = Workspace(tmp_path / "w").evaluation("evaluation")
+    assert record is not None
+    assert record["evaluation"]["suite"]["held_out"] == ["speckle_noise", "spatter"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "tune"])
+def test_an_unknown_held_out_kind_is_a_sentence(command: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(recipe().to_yaml())
+    words = [command, tmp_path / "recipe.yaml", "--workspace", tmp_path / "w", "--held-out", "spater"]
+    wrong = CliRunner().invoke(app, list(map(str, words)))
+    assert wrong.exit_code == 2
+    assert "spatter" in wrong.output
 
 
 def test_networks_that_an_attack_of_the_suite_borrows_are_surrogates_too() -> None:
