@@ -36,6 +36,7 @@ from curation.cli.terminal import (
     safe_name,
     sentences,
     settled,
+    warn_of_change,
     warn_of_doubts,
 )
 from curation.cli.verify import verify
@@ -146,6 +147,7 @@ def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJso
     """Select only: counts, score band and class balance for each family. Nothing is written."""
     with sentences():
         pipeline = open_pipeline(recipe, workspace)
+        warn_of_change(pipeline)
         warn_of_doubts(pipeline)
         selected = pipeline.select()
         families = _show_selection(pipeline, selected)
@@ -166,6 +168,7 @@ def export(
     """Select and export from what is already computed."""
     with sentences():
         pipeline = open_pipeline(recipe, workspace)
+        warn_of_change(pipeline)
         warn_of_doubts(pipeline)
         with Bars() as bars:
             pipeline.export(out, overwrite=overwrite, report=bars)

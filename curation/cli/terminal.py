@@ -156,6 +156,14 @@ def warn_of_doubts(pipeline: Pipeline) -> None:
     tell(pipeline.plan)
 
 
+def warn_of_change(pipeline: Pipeline) -> None:
+    """Say that the source is gone or has changed since it was read, where a command reads nothing of it again."""
+    from curation.pipeline.freshness import note_change
+
+    with Bars() as bars:
+        note_change(pipeline.plan, report=bars)
+
+
 def workspace_of(recipe: Recipe, folder: Path | None) -> Workspace:
     """Return the workspace in a folder, new or not; None: the one in the cache that is named like the source."""
     from curation.storage.workspace import Workspace

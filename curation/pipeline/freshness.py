@@ -7,14 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from curation.errors import CurationError
+from curation.errors import CurationError, note_source
 from curation.pipeline.plan import Plan
 from curation.pipeline.reading import positions, read
 from curation.plugin import fingerprint
+from curation.progress import Progress, Report
 from curation.readers.base import Source
 from curation.readers.class_names import class_names
 from curation.readers.files import stamp
 from curation.storage.samples import Samples
+
+COMPARING = "the source's files differ: comparing"
 
 
 class SourceChanged(CurationError):
@@ -40,10 +43,11 @@ def source_path(plan: Plan) -> str | None:
     return path
 
 
-def is_gone(plan: Plan) -> bool:
-    """Whether there is nothing any more where the source was read."""
+def note_gone(plan: Plan) -> None:
+    """Say so where there is nothing any more where the source was read."""
     path = source_path(plan)
-    return path is not None and stamp(path) is None
+    if path is not None and stamp(path) is None and plan.samples_key is not None:
+        note_source(f"there is no {path} any more; its images are used as they were read")
 
 
 def change(plan: Plan) -> SourceChanged | None:
@@ -91,6 +95,21 @@ def require_unchanged(plan: Plan, *, tell: Callable[[int, int], None]) -> None:
     except CurationError:
         raise found from None
     _accept(plan)
+
+
+def note_change(plan: Plan, *, report: Report) -> None:
+    """Say that a source is gone or differs from what was read, where nothing of it is read again.
+
+    Args: report: as for ``require_unchanged``, of the stage that reads.
+    """
+    note_gone(plan)
+    try:
+        require_unchanged(plan, tell=lambda done, total: report(Progress("ingest", done, total, note=COMPARING)))
+    except SourceChanged as changed:
+        note_source(
+            f"{changed}; here its images are as they were read: `curation run` with --changed-source read or keep "
+            "decides"
+        )
 
 
 def source_key(plan: Plan, source: Source) -> str:

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from curation.errors import CurationError, note_source
+from curation.errors import CurationError
 from curation.pipeline.execution import Execution, Result, Work, each
 from curation.pipeline.expense import Expense, Scale
-from curation.pipeline.freshness import is_gone, require_unchanged, source_key, source_path
+from curation.pipeline.freshness import COMPARING, note_gone, require_unchanged, source_key, source_path
 from curation.pipeline.plan import Plan
 from curation.pipeline.reading import positions, read
 from curation.pipeline.stages.base import Stage
@@ -52,9 +52,8 @@ class Ingest(Stage):
         plan = execution.plan
         found = self.status(plan, verify=True)
         if found.state == "done":
-            if is_gone(plan):
-                note_source(f"there is no {source_path(plan)} any more; its images are used as they were read")
-            require_unchanged(plan, tell=partial(execution.tell, note="the source's files differ: comparing"))
+            note_gone(plan)
+            require_unchanged(plan, tell=partial(execution.tell, note=COMPARING))
             execution.tell(found.total, found.total)
             return
         reader, limit, path = plan.recipe.source.reader, plan.recipe.source.limit, source_path(plan)
