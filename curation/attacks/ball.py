@@ -53,7 +53,8 @@ def random_point(images: Tensor, random: SampleRandom, norm: Norm, epsilon: floa
         change = random.uniform(*shape, low=-epsilon, high=epsilon)
     else:
         direction = random.normal(*shape)
-        radius = random.uniform(1, 1, 1) ** (1 / shape.numel()) * epsilon
+        # A power of a few numbers is rounded otherwise than one of many; logarithm and exponential are not.
+        radius = (random.uniform(1, 1, 1).log() / shape.numel()).exp() * epsilon
         change = direction * radius / _length(direction)[:, None, None, None]
     return (images + change).clamp_(0, 1)
 

@@ -53,6 +53,7 @@ class CarliniWagner(MinimalAttack):
 
     name: ClassVar[str] = "carlini_wagner"
     title: ClassVar[str] = "Carlini–Wagner (L2)"
+    version: ClassVar[int] = 2
 
     steps: int = Field(
         200, ge=1, le=10_000, description="maximum number of Adam steps for each c; it often stops much earlier"
@@ -80,7 +81,9 @@ class CarliniWagner(MinimalAttack):
         window = -(-self.steps // LOOKS)
         going = margins <= self.confidence
         state = _Round.start(images[going], labels[going], going.nonzero()[:, 0], first_c[going])
+        taken = 0
         while len(state.rows):
+            taken += 1
             rows = state.rows
             points = ((state.hidden.tanh() + 1) / 2).requires_grad_()
             found = cw(classify(points), state.labels)
@@ -96,7 +99,7 @@ class CarliniWagner(MinimalAttack):
             lengths[rows] = torch.where(nearer & wrong, distances, lengths[rows])
             margins[rows] = torch.maximum(margins[rows], found)
 
-            state.descend((slopes + 2 * change) * 2 * points * (1 - points), self.learning_rate)
+            state.descend((slopes + 2 * change) * 2 * points * (1 - points), self.learning_rate, taken)
             state.succeeded |= wrong
             losses = distances.square() + state.c * shortfall
             looked_at = state.step % window == 0
@@ -153,8 +156,6 @@ class _Round:
     mean: Tensor
     mean_square: Tensor
     """Adam's moments of the gradient."""
-    taken: Tensor
-    """Adam steps in all."""
     c: Tensor
     low: Tensor
     high: Tensor
@@ -175,10 +176,9 @@ class _Round:
             rows=rows,
             images=images,
             labels=labels,
-            hidden=((images * 2 - 1) * INSIDE).atanh(),
+            hidden=_atanh((images * 2 - 1) * INSIDE),
             mean=torch.zeros_like(images),
             mean_square=torch.zeros_like(images),
-            taken=nothing,
             c=c,
             low=nothing,
             high=far,
@@ -189,13 +189,13 @@ class _Round:
             losses=far,
         )
 
-    def descend(self, gradients: Tensor, learning_rate: float) -> None:
-        """Take a step of Adam. Source: Kingma & Ba 2015, algorithm 1."""
-        self.taken, self.step = self.taken + 1, self.step + 1
+    def descend(self, gradients: Tensor, learning_rate: float, taken: int) -> None:
+        """Take a step of Adam, the ``taken``-th of all. Source: Kingma & Ba 2015, algorithm 1."""
+        self.step = self.step + 1
         self.mean.lerp_(gradients, 1 - DECAY)
         self.mean_square.lerp_(gradients.square(), 1 - DECAY_OF_SQUARES)
-        mean = self.mean / _wide(1 - DECAY**self.taken)
-        deviation = (self.mean_square / _wide(1 - DECAY_OF_SQUARES**self.taken)).sqrt_() + SMALLEST
+        mean = self.mean / (1 - DECAY**taken)
+        deviation = (self.mean_square / (1 - DECAY_OF_SQUARES**taken)).sqrt_() + SMALLEST
         self.hidden = self.hidden - learning_rate * mean / deviation
 
     def next_round(self, ended: Tensor, most_rounds: int) -> Self:
@@ -219,6 +219,11 @@ class _Round:
             losses=torch.where(ended, torch.inf, self.losses),
         )
         return replace(after, **{field.name: getattr(after, field.name)[going] for field in fields(after)})
+
+
+def _atanh(values: Tensor) -> Tensor:
+    # torch's own rounds an element otherwise in a short tensor than in a long one; its logarithm does not.
+    return ((1 + values) / (1 - values)).log() / 2
 
 
 def _wide(values: Tensor) -> Tensor:

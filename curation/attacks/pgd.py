@@ -26,7 +26,7 @@ class PGD(SteppedAttack):
 
     name: ClassVar[str] = "pgd"
     title: ClassVar[str] = "PGD (projected gradient descent)"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     reach: ClassVar[float] = 2.5
 
     loss: Loss = "dlr"

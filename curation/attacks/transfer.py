@@ -46,7 +46,7 @@ class Transfer(Attack):
 
     name: ClassVar[str] = "transfer"
     title: ClassVar[str] = "Transfer (momentum, translation, diversity, ensemble)"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     loss: LossName = Field("logit", description="loss to maximize; logit: minus the label's logit")
     steps: int = Field(20, ge=1, le=10_000, description="gradient steps for each norm; the published attack takes 300")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from curation.attacks import APGD, ATTACKS, BIM, FGSM, MIM, PGD, APGDTargeted, Gaussian, Square
 from curation.attacks.apgd import checkpoints
-from curation.attacks.ball import Norm, ascent, random_far_point, unit_l1
+from curation.attacks.ball import Norm, ascent, random_far_point, random_point, unit_l1
 from curation.attacks.base import Attack, BallAttack
 from curation.attacks.classify import Classify
 from curation.attacks.losses import LOSSES, cw, dlr, logit, remark
@@ -94,6 +94,18 @@ def test_far_points_are_on_the_surface(norm: Norm) -> None:
     change = (random_far_point(images, SampleRandom(torch.arange(50)), norm, 0.2) - images).flatten(1)
     sizes = change.abs().amax(1) if norm == "linf" else change.norm(dim=1)
     assert sizes.tolist() == pytest.approx([0.2] * 50, abs=1e-6)
+
+
+@pytest.mark.parametrize("point", [random_point, random_far_point])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_random_point_is_the_same_to_the_bit_alone(point: Callable[..., Tensor], norm: Norm) -> None:
+    """Of enough samples that torch computes them in blocks, as it does not a single one."""
+    seeds = torch.arange(200)
+    together = point(torch.full((200, 1, 5, 5), 0.5), SampleRandom(seeds), norm, 0.2)
+    for i in range(200):
+        assert torch.equal(
+            point(torch.full((1, 1, 5, 5), 0.5), SampleRandom(seeds[i : i + 1]), norm, 0.2)[0], together[i]
+        )
 
 
 @pytest.mark.parametrize("measure", [unit_l1, lambda gradients: ascent(gradients, "l2")])
