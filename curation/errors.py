@@ -71,6 +71,10 @@ class UnchangedWarning(UserWarning):
     """Copies in a curated set equal their originals."""
 
 
+class BalanceWarning(UserWarning):
+    """A set that is balanced by class lacks classes."""
+
+
 NOTES: dict[type[Warning], str] = {
     RenamedWarning: "note",
     PluginWarning: "note",
@@ -78,6 +82,7 @@ NOTES: dict[type[Warning], str] = {
     WeightsWarning: "note",
     GoalModelWarning: "warning",
     UnchangedWarning: "warning",
+    BalanceWarning: "warning",
 }
 """Warnings that are for people, one sentence each, and the word that is said before them."""
 
@@ -123,6 +128,11 @@ def warn_of_goal_model(sentence: str) -> None:
 def warn_of_unchanged(sentence: str) -> None:
     """Warn of copies that equal their originals, in one sentence for people."""
     warnings.warn(sentence, UnchangedWarning, stacklevel=2)
+
+
+def warn_of_balance(sentence: str) -> None:
+    """Warn of classes that a balanced set lacks, in one sentence for people."""
+    warnings.warn(sentence, BalanceWarning, stacklevel=2)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ from curation.cli.terminal import (
     warn_of_doubts,
 )
 from curation.cli.verify import verify
-from curation.errors import CurationError, UsageError
+from curation.errors import CurationError, UsageError, warn_of_balance
 from curation.progress import duration
 from curation.registries import KINDS
 
@@ -75,6 +75,8 @@ def _show_selection(pipeline: Pipeline, selected: Selected) -> dict[str, Any]:
             f"{min(counts):,}–{max(counts):,}" if counts else "–",
         )
     console.print(table)
+    for sentence in selected.unbalanced(pipeline.samples.classes):
+        warn_of_balance(sentence)
     _show_coverage(pipeline)
     return summary
 

@@ -131,7 +131,7 @@ def _families(curated: CuratedSet) -> list[str]:
             f"| {_WORDS[family]} | {summary['chosen']:,} | {summary['chosen'] / len(curated):.1%} "
             f"| {summary['candidates']:,} | {passed:,} ({passed / max(1, summary['candidates']):.1%}) | {band} |"
         )
-    lines += [line for sentence in curated.about.get("unchanged", []) for line in ("", f"**Warning: {sentence}.**")]
+    lines += [line for sentence in curated.about.get("warnings", []) for line in ("", f"**Warning: {sentence}.**")]
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.errors import CurationError, warn_of_unchanged
+from curation.errors import CurationError, warn_of_balance, warn_of_unchanged
 from curation.exporters.base import CuratedSet
 from curation.models.prediction import predict
 from curation.pipeline.carried import carried, carried_recipe, stability_of
@@ -42,6 +42,9 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     told = unchanged(chosen)
     for sentence in told:
         warn_of_unchanged(sentence)
+    lacking = selected.unbalanced(samples.classes)
+    for sentence in lacking:
+        warn_of_balance(sentence)
     about = plan.workspace.model(plan.model_key).about_at(plan.epoch) or {}
     stable = stability_of(plan)
     return CuratedSet(
@@ -64,7 +67,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
                 "doubts": [doubt.sentence for doubt in doubts_of(plan)],
             },
             "families": selected.summary(),
-            "unchanged": told,
+            "warnings": [*told, *lacking],
             "coverage": coverage,
             "stability": stable.sentence if stable else None,
             **_about_decisions(plan, selected),

@@ -24,14 +24,15 @@ def quotas(mix: Mix, budget: int) -> dict[str, int]:
     return whole
 
 
-def class_parts(quota: int, forced: np.ndarray) -> np.ndarray:
+def class_parts(quota: int, forced: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Return each class's part of a balanced quota: equal within 1, earlier classes first.
 
-    Args: quota: at least the sum of ``forced``; forced: int64 K, images included by hand, never fewer than these.
+    Args: quota: at least the sum of ``forced``; forced: int64 K, images included by hand, never fewer than these;
+        among: bool K, the classes that get a part, at least one, and all that have a forced image.
     Returns: int64 K, summing to the quota.
     """
     parts = np.zeros(len(forced), dtype=np.int64)
-    free = np.ones(len(forced), dtype=bool)
+    free = among.copy()
     while True:
         base, extra = divmod(quota - int(forced[~free].sum()), int(free.sum()))
         parts[free] = base + (np.arange(free.sum()) < extra)

@@ -90,6 +90,8 @@ class _Fill:
     hardest: int = 2**32 - 1
     easiest: int = -1
     """As ``hardest_first`` has them: the band's first, and the last one reached."""
+    among: np.ndarray = field(default_factory=lambda: np.ones(0, bool))
+    """bool K: the classes that have candidates; all, where none has."""
     chosen: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     available: list[int] = field(default_factory=list)
     fitting: list[float | None] = field(default_factory=list)
@@ -107,11 +109,13 @@ class _Fill:
         """Return how many images of a quota go to each group, int64."""
         if not self.balanced:
             return np.array([quota])
-        return class_parts(quota, np.bincount(self.family.labels[self.forced], minlength=self.classes))
+        return class_parts(quota, np.bincount(self.family.labels[self.forced], minlength=self.classes), self.among)
 
     def run(self, at: np.ndarray, order: np.ndarray, taken: list[np.ndarray]) -> None:
         """Choose among candidates (see ``candidates``); ``taken`` are the samples that have an image in the set."""
         self.candidates = len(at)
+        there = np.concatenate([self.family.labels[at], self.family.labels[self.forced]])
+        self.among = np.bincount(there, minlength=self.classes) > 0 if len(there) else np.ones(self.classes, bool)
         if not self.quota:
             self.available = [0] * len(self.parts(0))
             return
@@ -202,6 +206,7 @@ class _Fill:
             lower=hardness_at(np.uint32(self.easiest)) if some else None,
             class_counts=counts,
             repeated=self.repeated,
+            without_candidates=np.flatnonzero(~self.among).tolist() if self.balanced and self.quota else [],
         )
 
 

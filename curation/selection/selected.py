@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class FamilySummary:
     """candidates: those that ranks count; passed_over: those harder than the offset; available: how many could be
     taken from the band, forced ones included; upper, lower: hardness of the hardest candidate in the band and of the
     easiest one reached (in the band, where there is a floor), None without a band; class_counts: chosen, by class;
-    repeated: those that are no candidates because they repeat the picture of another sample."""
+    repeated: those that are no candidates because they repeat the picture of another sample; without_candidates:
+    classes that have none and thus no part of a quota that is balanced by class."""
 
     quota: int
     chosen: int
@@ -45,6 +46,7 @@ class FamilySummary:
     lower: float | None
     class_counts: list[int]
     repeated: int = 0
+    without_candidates: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,23 @@ class Selected:
     def summary(self) -> dict[str, dict[str, Any]]:
         """Return ``families`` as plain data."""
         return {name: asdict(family) for name, family in self.families.items()}
+
+    def unbalanced(self, classes: Sequence[str]) -> list[str]:
+        """Return a sentence for each family that is balanced by class and has classes without candidates.
+
+        Args: classes: the names of all K.
+        """
+        said = []
+        for name, family in self.families.items():
+            lacking = [classes[label] for label in family.without_candidates]
+            if lacking:
+                who = f"{len(lacking)} classes have" if len(lacking) > 1 else f"the class {lacking[0]} has"
+                which = f" ({some_of(lacking)})" if len(lacking) > 1 else ""
+                said.append(
+                    f"{name}: {who} no candidates{which}; the quota is divided equally among the "
+                    f"{len(classes) - len(lacking)} classes that have some"
+                )
+        return said
 
     def require(self) -> None:
         """Raises: CurationError with the first shortage's sentence when there are fewer images than the budget."""

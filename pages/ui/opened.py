@@ -110,7 +110,9 @@ def _take(**parts: Any) -> None:
 
 
 def warn_of_shortages(opened: Opened) -> None:
-    """Say which family is short by how many, and offer what would fit."""
+    """Say which family is short by how many, and offer what would fit; and which classes a balanced one lacks."""
+    for sentence in opened.selected.unbalanced(opened.pipeline.samples.classes):
+        st.markdown(f":orange[:material/warning:] {sentence}.")
     for index, shortage in enumerate(opened.selected.shortages):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":orange[:material/warning:] {shortage.sentence}")

@@ -145,13 +145,16 @@ def test_quotas_of_the_contest_and_of_ties() -> None:
     assert list(quotas(Mix(clean=1, corruption=1, adversarial=1), 5).values()) == [2, 2, 1]
 
 
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 200))
-def test_class_parts_are_equal_but_for_what_is_forced(forced: list[int], more: int) -> None:
-    parts = class_parts(sum(forced) + more, np.array(forced))
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=8), st.integers(0, 200), st.integers(0, 255))
+def test_class_parts_are_equal_but_for_what_is_forced(forced: list[int], more: int, some: int) -> None:
+    among = np.array([count > 0 or some >> at & 1 > 0 for at, count in enumerate(forced)])
+    among[0] |= not among.any()
+    parts = class_parts(sum(forced) + more, np.array(forced), among)
     assert parts.sum() == sum(forced) + more
     assert (parts >= forced).all()
+    assert not parts[~among].any()
     free = parts[parts > forced]
-    assert not len(free) or free.max() <= parts.min() + 1
+    assert not len(free) or free.max() <= parts[among].min() + 1
 
 
 # The whole, against a plain reference
@@ -171,7 +174,8 @@ def reference(pool: pd.DataFrame, fields: dict[str, Any]) -> set[int]:
             mine = mine.drop_duplicates("sample_id")
         balanced = it.class_balance.of(family)
         groups = [mine[mine["label"] == k] for k in range(CLASSES)] if balanced else [mine]
-        parts = class_parts(wanted[family], np.zeros(CLASSES, int)) if balanced else [wanted[family]]
+        there = np.array([len(group) > 0 for group in groups])
+        parts = class_parts(wanted[family], np.zeros(CLASSES, int), there) if balanced else [wanted[family]]
         taken_here: set[int] = set()
         for group, part in zip(groups, parts, strict=True):
             left = part
@@ -382,11 +386,36 @@ def test_a_short_family_is_never_silently_short() -> None:
     assert "add variants of it or remove it from the mix" in empty.shortages[0].sentence
 
 
-def test_a_class_without_images_is_named() -> None:
+def test_classes_are_balanced_over_those_that_have_candidates_and_the_others_are_named() -> None:
     pool = make_pool(samples=60)
-    pool = pool[pool["label"] != 2]
-    (shortage,) = run(pool, budget=9, mix=[1, 0, 0], class_balance=True).shortages
-    assert shortage.sentence.startswith("clean, class 2: 3 wanted, 0 available, 3 short; lower the budget to 2")
+    names = ["ant", "bee", "cow"]
+    found = run(pool[pool["label"] != 2], budget=9, mix=[1, 0, 0], class_balance=True)
+    assert not found.shortages
+    assert found.families["clean"].class_counts == [5, 4, 0]
+    said = ["clean: the class cow has no candidates; the quota is divided equally among the 2 classes that have some"]
+    assert found.unbalanced(names) == said
+    dropped = pool.loc[(pool["family"] == "clean") & (pool["label"] == 2), "sample_id"].tolist()
+    found = run(pool, budget=9, mix=[1, 0, 0], class_balance=True, edits={"drop": dropped})
+    assert (found.families["clean"].class_counts, found.unbalanced(names)) == ([5, 4, 0], said)
+    assert not run(pool[pool["label"] != 2], budget=9, mix=[1, 0, 0]).unbalanced(names), "not balanced"
+    assert not run(pool, budget=9, mix=[1, 1, 0], class_balance=True).unbalanced(names)
+    alone = run(pool[pool["label"] == 1], budget=9, mix=[1, 0, 0], class_balance=True)
+    assert alone.families["clean"].class_counts == [0, 9, 0]
+    assert "2 classes have no candidates (ant, cow); the quota" in alone.unbalanced(names)[0]
+
+
+def test_a_class_that_has_candidates_but_too_few_is_short() -> None:
+    pool = make_pool(samples=60)
+    rare = np.flatnonzero((pool["label"] == 2) & (pool["family"] == "clean"))[1:]
+    (shortage,) = run(pool.drop(index=pool.index[rare]), budget=9, mix=[1, 0, 0], class_balance=True).shortages
+    assert shortage.sentence.startswith("clean, class 2: 3 wanted, 1 available, 2 short; lower the budget to 5")
+
+
+def test_a_family_without_any_candidates_is_short_however_it_is_balanced() -> None:
+    pool = make_pool(samples=60)
+    found = run(pool[pool["family"] != "adversarial"], budget=9, mix=[1, 0, 1], class_balance=True)
+    assert found.shortages[0].sentence.startswith("adversarial, class 0 and 2 more classes: 2 wanted, 0 available")
+    assert not found.unbalanced(["ant", "bee", "cow"])
 
 
 @pytest.mark.parametrize(
