@@ -36,7 +36,8 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     if cover.asked(recipe):
         coverage = coverage_of(plan)
         around = cover.order(plan).table(0).set_index("candidate_id").loc[selected.candidate_ids]
-        manifest["weight"] = around["weight"].to_numpy(np.float32)
+        if recipe.weights.by != "none":
+            manifest["weight"] = around["weight"].to_numpy(np.float32)
         if plan.recipe.weights.radius is not None:
             manifest["cluster"] = around["cluster"].to_numpy(np.int32)
     told = unchanged(chosen)
