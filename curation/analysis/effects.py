@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from curation.analysis.variants import largest, parameters, title
+from curation.analysis.variants import largest, outdated, parameters, title
 from curation.pipeline.plan import Plan
 from curation.storage.image_set import ImageSet
 
@@ -19,6 +19,8 @@ Order = Literal["entropy", "fooled", "kept", "random"]
 def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     """Return one row a finished set: what it is, how many images, and what it does to the goal model.
 
+    Copies that were made for a former label (see ``outdated``) are left out, and a set without others.
+
     Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
     success (share misclassified of those right when clean), seen_as (the class that wrong ones are mostly taken for),
     linf and l2 (means), megabytes.
@@ -27,9 +29,12 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == plan.labels
     rows = []
     for images in sets:
-        part = plan.scores(images).whole_table()
-        right = part["prediction"].to_numpy() == plan.labels[images.sample_rows]
-        before = clean_right[images.sample_rows]
+        now = ~outdated(plan, images)
+        if not now.any():
+            continue
+        part, of = plan.scores(images).whole_table()[now], images.sample_rows[now]
+        right = part["prediction"].to_numpy() == plan.labels[of]
+        before = clean_right[of]
         mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
         rows.append(
             {
@@ -37,7 +42,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "kind": images.kind,
                 "severity": images.severity,
                 "parameters": parameters(images.plugin),
-                "images": len(images.sample_rows),
+                "images": len(of),
                 "accuracy": right.mean(),
                 "entropy": part["entropy"].mean(),
                 "true_probability": part["true_probability"].mean(),
@@ -45,16 +50,20 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
                 "linf": part["linf"].mean(),
                 "l2": part["l2"].mean(),
-                "megabytes": len(images.sample_rows) * np.prod(samples.shape) / 1e6,
+                "megabytes": len(of) * np.prod(samples.shape) / 1e6,
             }
         )
     return pd.DataFrame(rows)
 
 
 def success_by_class(plan: Plan, images: ImageSet) -> np.ndarray:
-    """Return, for each class, the share misclassified of its samples right when clean, float64 K; NaN if none."""
+    """Return, for each class, the share misclassified of its samples right when clean, float64 K; NaN if none.
+
+    Copies that were made for a former label are left out.
+    """
     samples = plan.samples
     before = (plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == plan.labels)[images.sample_rows]
+    before &= ~outdated(plan, images)
     label = plan.labels[images.sample_rows]
     wrong = plan.scores(images).whole_table()["prediction"].to_numpy() != label
     out = np.full(len(samples.classes), np.nan)
@@ -76,7 +85,7 @@ def effects(plan: Plan) -> tuple[pd.DataFrame, list[ImageSet]]:
 
     The columns are those of ``summary`` after variant, how people call it.
     """
-    sets = largest(plan)
+    sets = [images for images in largest(plan) if not outdated(plan, images).all()]
     table = summary(plan, sets)
     if not len(table):
         return table, []
@@ -95,17 +104,21 @@ def of_family(table: pd.DataFrame, sets: Sequence[ImageSet], family: str | None)
 
 
 def ordered(plan: Plan, images: ImageSet, order: Order) -> np.ndarray:
-    """Return the images of a finished set in an order, as their positions in it, int64; the same in every call."""
+    """Return the images of a finished set in an order, as their positions in it, int64; the same in every call.
+
+    Copies that were made for a former label are left out.
+    """
     table = plan.scores(images).whole_table()
     labels, entropy = plan.labels, table["entropy"].to_numpy()
     wrong = table["prediction"].to_numpy() != labels[images.sample_rows]
-    eligible = np.arange(len(images.sample_rows))
+    eligible = ~outdated(plan, images)
     if order == "fooled":
         clean = plan.scores(plan.clean).whole_table()["prediction"].to_numpy()
-        eligible = np.flatnonzero(wrong & (clean == labels)[images.sample_rows])
+        eligible &= wrong & (clean == labels)[images.sample_rows]
     elif order == "kept":
-        eligible = np.flatnonzero(~wrong)
+        eligible &= ~wrong
+    at = np.flatnonzero(eligible)
     if order == "random":
-        return np.random.default_rng(0).permutation(eligible)
-    found: np.ndarray = eligible[np.argsort(-entropy[eligible], kind="stable")]
+        return np.random.default_rng(0).permutation(at)
+    found: np.ndarray = at[np.argsort(-entropy[at], kind="stable")]
     return found

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from curation.analysis.variants import finished, parameters
+from curation.analysis.variants import finished, outdated, parameters
 from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
 from curation.models.prediction import predict, to_device
@@ -29,8 +29,9 @@ SLIGHTLY = 0.1
 class SampleVariants:
     """A sample and its variants.
 
-    table: one row an image, the clean one first: family, kind, severity, parameters (of attacks), prediction, every
-    score, true_probability, linf, l2; images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
+    table: one row an image, the clean one first: family, kind, severity, parameters (of attacks), former (of
+    attacks: the label that it moved away from, where the sample has another one now, else −1), prediction, every score,
+    true_probability, linf, l2; images: uint8 M×H×W×C, in the same order; probabilities: float32 M×K.
     """
 
     table: pd.DataFrame
@@ -69,22 +70,24 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     network = pipeline.plan.model.load()
     asked = recipe.variants.corruption
     constants = asked.constants if asked else "cifar"
-    made = [("clean", "clean", 0, "", clean)]
+    made = [("clean", "clean", 0, "", -1, clean)]
     for kind in kinds_of(constants):
         if min(samples.shape[:2]) < kind.minimum_side_px:
             continue
         for severity in range(1, 6):
             member = kind(severity=severity, constants=constants)
             found = to_pixels(member(tensor, seeds=variant_seeds(member, recipe.seed, ids)))
-            made.append(("corruption", kind.name, severity, "", found))
+            made.append(("corruption", kind.name, severity, "", -1, found))
     again = {images.plugin: images for images in pipeline.plan.attacked_again() if images.pixels.complete()}
     for kept in finished(pipeline.plan):
         if kept.family == "adversarial" and np.isin(row, kept.sample_rows)[0]:
             newer = again.get(kept.plugin, kept)
-            found = (newer if np.isin(row, newer.sample_rows)[0] else kept).gather(row)
-            made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), found))
+            shown = newer if np.isin(row, newer.sample_rows)[0] else kept
+            old = outdated(pipeline.plan, shown)[np.searchsorted(shown.sample_rows, row[0])]
+            former = int(samples.labels_with(shown.relabel)[row[0]]) if old else -1
+            made.append(("adversarial", kept.kind, kept.severity, parameters(kept.plugin), former, shown.gather(row)))
     images = np.concatenate([image for *_, image in made])
-    table = pd.DataFrame([entry[:4] for entry in made], columns=["family", "kind", "severity", "parameters"])
+    table = pd.DataFrame([entry[:5] for entry in made], columns=["family", "kind", "severity", "parameters", "former"])
     labels = np.repeat(pipeline.plan.labels[row], len(images))
     logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
     sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)

@@ -71,6 +71,14 @@ def largest(plan: Plan) -> list[ImageSet]:
     return list(best.values())
 
 
+def outdated(plan: Plan, images: ImageSet) -> np.ndarray:
+    """Return bool M: which copies of a set an attack moved away from another label than their sample has now."""
+    if images.family != "adversarial":
+        return np.zeros(len(images.sample_rows), dtype=bool)
+    now: np.ndarray = (plan.samples.labels_with(images.relabel) != plan.labels)[images.sample_rows]
+    return now
+
+
 def parameters(plugin: Plugin) -> str:
     """Return a plug-in's parameters in one line, as ``curation variants --attack`` reads them.
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import pytest
 
+from curation.analysis import variants
+from curation.analysis.effects import effects, ordered
 from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.selection.agreement import Agreement, Stability
-from tests.pages.opened import open_page, use_cache, words
+from curation.storage.workspace import Workspace
+from tests.pages.opened import open_page, recipe_of, use_cache, words
 from tests.readers.inputs_layouts import tree
 
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
@@ -135,6 +140,36 @@ def test_every_view_of_the_variants_draws(cache: Path, view: str) -> None:
     assert not at.exception
     assert not at.error
     assert at.segmented_control(key="view").value == view
+
+
+def test_copies_that_were_made_for_a_former_label_are_said_to_be(cache: Path) -> None:
+    """The attack moved away from the label that the source has; every other view leaves what it made out."""
+    pipeline = Pipeline(recipe_of(open_page("variants", w="small"), cache), Workspace(cache / "small"), device="cpu")
+    (pgd,), one = pipeline.plan.attacked(), int(pipeline.samples.sample_ids[3])
+    label = pipeline.samples.label_of(one)
+    edits = {"selection.edits": {"relabel": {str(one): (label + 1) % 10}}}
+
+    def view(name: str, **fields: Any) -> str:
+        at = open_page("variants", w="small", sample=str(one), d=json.dumps(fields))
+        at.session_state["across-kind"] = variants.called(pgd)
+        at.segmented_control(key="view").set_value(name).run()
+        assert not at.exception
+        return words(at)
+
+    moved = f"Made to move away from {pipeline.samples.classes[label]}, the label before you changed it"
+    left_out = "**1** adversarial copy made for labels that you have changed since is left out."
+    assert moved in view("One sample", **edits)
+    assert moved not in view("One sample")
+    for name in ("Across samples", "Effect"):
+        assert left_out in view(name, **edits)
+        assert left_out not in view(name)
+    changed = pipeline.of(pipeline.recipe.with_changes(**edits))
+    at = ordered(changed.plan, pgd, "entropy")
+    assert one not in changed.samples.sample_ids[pgd.sample_rows[at]]
+    table, _ = effects(changed.plan)
+    assert table.set_index("kind")["images"].to_dict() == {
+        "fog": 1300, "gaussian_noise": 1300, "pixelate": 1300, "pgd": 1299,
+    }  # fmt: skip
 
 
 def test_what_was_typed_in_a_view_is_there_on_return(cache: Path) -> None:

@@ -241,6 +241,27 @@ def test_copies_are_drawn_where_they_land(cache: Path, shown: dict[str, Any], st
     assert (recipe.map.copies, asked) == (["fog/3", "pgd"], ("embed", "map"))
 
 
+def test_copies_that_were_made_for_a_former_label_are_not_drawn(
+    cache: Path, shown: dict[str, Any], drawn: Pipeline
+) -> None:
+    recipe = drawn.recipe.with_changes(**{"map.copies": ["pgd"]})
+    pipeline = Pipeline(recipe, Workspace(cache / "small"), device="cpu")
+    (pgd,) = mapped_copies(pipeline.plan)
+    points = pipeline.plan.points(pgd, epoch=pipeline.plan.epoch)
+    for index in range(points.count):
+        embed_shard(pipeline.samples, {}, pgd, points, pipeline.plan.model, "features", index)
+    copies_table(pipeline.plan, pgd).write(0, pipeline.plan.map_table("umap").table(0)[["x", "y"]])
+    some = drawn.samples.sample_ids[::5].tolist()
+    relabel = {str(one): (drawn.samples.label_of(one) + 1) % 10 for one in some}
+    said = f"{len(some)} adversarial copies were made for labels that you have changed since and are not drawn."
+    assert said not in words(open_map(changes={"map.copies": ["pgd"]}))
+    at = open_map(changes={"map.copies": ["pgd"], "selection.edits": {"relabel": relabel}})
+    assert said in words(at)
+    owners = shown["ids"][shown["copies"].owners]
+    assert len(owners)
+    assert not np.isin(owners, some).any()
+
+
 def test_one_cluster_alone_is_drawn(cache: Path, shown: dict[str, Any], drawn: Pipeline) -> None:
     mine = (drawn.plan.map_table("umap").table(0)["cluster"] == 2).to_numpy()
     at = open_map(changes={"map.copies": ["fog/3"]}, only="2")

@@ -9,11 +9,12 @@ import streamlit as st
 from curation.analysis import map_copies
 from curation.analysis.arrays import Array
 from curation.analysis.map_columns import Copies, digest
+from curation.analysis.variants import outdated
 from curation.errors import CurationError
 from curation.pipeline.stages.map import copies_table, has_landed, mapped_copies
 from curation.storage.image_set import ImageSet
 from curation.storage.shards import Shards
-from pages.ui import state, thumbnails
+from pages.ui import resources, state, thumbnails
 from pages.ui.fields import bound
 from pages.ui.map.drawn import Drawn
 from pages.ui.prepared import Opened
@@ -27,12 +28,14 @@ class Placed:
     """Copies on the map.
 
     copies: for the component, with the samples among those drawn as their owners; candidate_ids: int64 M, theirs;
-    left_out: how many are not drawn because they would be too many.
+    left_out: how many are not drawn because they would be too many; outdated: how many of attacks are not because their
+    samples' labels changed since.
     """
 
     copies: Copies
     candidate_ids: Array
     left_out: int
+    outdated: int
 
 
 def choose(opened: Opened) -> None:
@@ -69,8 +72,11 @@ def placed(drawn: Drawn, at: Array, among: Array | None) -> Placed | None:
     sets = [images for images in mapped_copies(opened.pipeline.plan) if _there(opened, images)][:MOST_KINDS]
     if drawn.layout != "umap" or not sets:
         return None
-    places = [_places(opened, images) for images in sets]
-    shown = map_copies.drawn(places, [images.sample_rows for images in sets], at, among, count=len(drawn))
+    plan = resources.pipeline().plan  # with the labels as they are now
+    old = [outdated(plan, images) for images in sets]
+    places = [_places(opened, images)[~gone] for images, gone in zip(sets, old, strict=True)]
+    of = [images.sample_rows[~gone] for images, gone in zip(sets, old, strict=True)]
+    shown = map_copies.drawn(places, of, at, among, count=len(drawn))
     pictures = [images.frozen() for images in sets]
     names = [images.name for images in sets]
     rows, kinds = shown.rows, shown.sets
@@ -82,7 +88,12 @@ def placed(drawn: Drawn, at: Array, among: Array | None) -> Placed | None:
     variants = [(images.kind, images.severity) for images in sets]
     ids = shown.candidate_ids(opened.pipeline.samples.sample_ids, variants)
     said = _predictions(f"{drawn.key} {digest(ids)}", opened, ids)
-    return Placed(Copies(shown.xy, at.searchsorted(rows), kinds, names, address, said), ids, shown.left_out)
+    return Placed(
+        Copies(shown.xy, at.searchsorted(rows), kinds, names, address, said),
+        ids,
+        shown.left_out,
+        sum(int(gone.sum()) for gone in old),
+    )
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

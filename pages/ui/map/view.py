@@ -165,6 +165,13 @@ def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Arr
         shown = len(placed.candidate_ids)
         total = shown + placed.left_out
         st.caption(f"{shown:,} of {total:,} copies are shown, drawn at random; a small lasso shows all of its copies.")
+    if placed is not None and placed.outdated:
+        made = "copies were" if placed.outdated > 1 else "copy was"
+        are = "are" if placed.outdated > 1 else "is"
+        st.caption(
+            f":material/history: {placed.outdated:,} adversarial {made} made for labels that you have changed since "
+            f"and {are} not drawn."
+        )
     for name in _open_names(opened):
         st.caption(f":material/arrow_downward: **{name}** is open below.")
     if session.MAP_CHANGED.pop():

@@ -40,6 +40,7 @@ def draw(prepared: Prepared) -> None:
         )
         order = st.selectbox("Show", list(ORDERS), format_func=ORDERS.__getitem__, key="across-order", width=280)
     images = sets[chosen]
+    subject.left_out(int(variants.outdated(pipeline.plan, images).sum()))
     eligible = ordered(pipeline.plan, images, order)
     page = turn(len(eligible), len(images.sample_rows), f"{chosen}-{order}", what="images")
     some = eligible[(page - 1) * PAGE : page * PAGE]
@@ -49,7 +50,7 @@ def draw(prepared: Prepared) -> None:
         resources.thumbnails(fingerprint([images.pixels.folder.name, rows.tolist()]), lambda: images.gather(rows)),
         key="across",
         ids=samples.sample_ids[rows],
-        labels=samples.labels[rows],
+        labels=pipeline.plan.labels[rows],
         class_names=samples.classes,
         predictions=table["prediction"].to_numpy(),
         entropy_shares=table["entropy"].to_numpy() / Entropy.hardest(len(samples.classes)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from curation.analysis import effects
+from curation.analysis.variants import outdated
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
 from curation.plugin import fingerprint
@@ -14,6 +15,7 @@ from curation.scores.entropy import Entropy
 from curation.storage.image_set import ImageSet
 from pages.ui.opened import empty
 from pages.ui.prepared import Prepared
+from pages.ui.variants import subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +28,14 @@ def draw(prepared: Prepared) -> None:
     pipeline = prepared.pipeline
     if not pipeline.plan.scores(pipeline.plan.clean).complete():
         empty("Not scored yet", "Run the stage “Score candidates”, or compute variants in the Database view.")
-    key = fingerprint([pipeline.plan.model_digest, prepared.recipe.seed, prepared.workspace.kept("scores")])
+    relabel = prepared.recipe.selection.edits.relabel
+    key = fingerprint(
+        [pipeline.plan.model_digest, prepared.recipe.seed, sorted(relabel.items()), prepared.workspace.kept("scores")]
+    )
     table, sets = _effects(key, prepared)
     if not len(table):
         empty("No variants yet", "The recipe has none; compute some in the Database view.")
+    subject.left_out(sum(int(outdated(pipeline.plan, images).sum()) for images in sets))
     st.caption(
         f"Clean accuracy of the goal model: {effects.clean_accuracy(pipeline.plan):.1%}. Success rate: the share of "
         "these correctly classified images that a variant makes misclassified. Click a column header to sort; select a "

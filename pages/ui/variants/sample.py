@@ -32,6 +32,7 @@ def draw(prepared: Prepared) -> None:
             [
                 prepared.pipeline.plan.model_digest,
                 prepared.recipe.computed(),
+                sorted(prepared.recipe.selection.edits.relabel.items()),
                 sample_id,
                 prepared.workspace.kept("scores"),
             ]
@@ -39,7 +40,8 @@ def draw(prepared: Prepared) -> None:
         prepared,
         sample_id,
     )
-    label = prepared.pipeline.samples.label_of(sample_id)
+    given = prepared.recipe.selection.edits.relabel
+    label = given.get(sample_id, prepared.pipeline.samples.label_of(sample_id))
     _large(prepared, found, label, factor)
     corrupted = found.of_family("corruption")
     if corrupted:
@@ -85,6 +87,8 @@ def _large(prepared: Prepared, found: SampleVariants, label: int, factor: int) -
     )
     with said:
         st.markdown(f"**{name}** changes pixels by {row['linf'] * 255:.0f}/255 at most, L2 {row['l2']:.2f}.")
+        if row["former"] >= 0:
+            st.markdown(_outdated(prepared, row["former"]))
         subject.verdict(prepared, found.probabilities[shown], label, row["entropy"], found.table["entropy"].iloc[0])
 
 
@@ -112,8 +116,18 @@ def _attacks(prepared: Prepared, found: SampleVariants, label: int, factor: int)
                 f"**{words(row['kind'], 0)}** :gray[{row['parameters']}]  \n"
                 f"predicted as {seen} ({':green[correct]' if right else ':red[wrong]'}), entropy {row['entropy']:.3f}, "
                 f"L∞ {row['linf'] * 255:.0f}/255, L2 {row['l2']:.2f}"
+                + (f"  \n{_outdated(prepared, row['former'])}" if row["former"] >= 0 else "")
             )
             st.button("Enlarge", key=f"show-{index}", on_click=_look_at, args=(found, index), type="tertiary")
+
+
+def _outdated(prepared: Prepared, former: int) -> str:
+    """Return the sentence of a copy that was made for another label."""
+    classes = prepared.pipeline.samples.classes
+    return (
+        f":orange[:material/history:] Made to move away from {classes[int(former)]}, the label before you changed it; "
+        "run the stage “Adversarial copies” to make it again."
+    )
 
 
 def _matrix(prepared: Prepared, found: SampleVariants, label: int, kinds: list[str], key: str) -> None:

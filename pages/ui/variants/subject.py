@@ -58,6 +58,15 @@ def show(sample_id: int, variant: tuple[str, int, str]) -> None:
     session.VARIANTS_GO.set("One sample")
 
 
+def left_out(count: int) -> None:
+    """Say how many copies are not shown because their samples' labels changed since an attack made them."""
+    if count:
+        st.markdown(
+            f":orange[:material/history:] **{count:,}** adversarial cop{'ies' if count > 1 else 'y'} made for labels "
+            f"that you have changed since {'are' if count > 1 else 'is'} left out."
+        )
+
+
 def compared(images: Sequence[np.ndarray], *, side_px: int, caption: str | None = None, where: Any = st) -> None:
     """Draw images of one size side by side, enlarged so that their pixels are crisp."""
     where.image(side_by_side(images, side_px=side_px), caption=caption, width="stretch")
