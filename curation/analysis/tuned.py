@@ -24,7 +24,7 @@ class Found:
     """The finished trials of a tuning, at least one.
 
     table: as ``Study.table`` has them, those that are done; top: row of the best; recipe: that of the recipe as it is,
-    None: not tried.
+    None: no trial of it.
     """
 
     table: pd.DataFrame
@@ -43,7 +43,7 @@ class Found:
 
     @property
     def gain(self) -> float | None:
-        """R of the best above that of the recipe; None: the best is the recipe, or that was not tried."""
+        """R of the best above that of the recipe; None: the best is the recipe, or there is no trial of that."""
         if self.recipe is None or self.start == "recipe":
             return None
         return float(self.R[self.top] - self.R[self.recipe])
@@ -54,7 +54,7 @@ class Found:
         return self.table[[f"mix_{family}" for family in FAMILIES]].to_numpy(float)
 
     def offsets(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return the offsets that were tried and the R of each, float64, by family; those without one are left out."""
+        """Return the trials' offsets and the R of each, float64, by family; those without one are left out."""
         found = {}
         for family in FAMILIES:
             known = self.table[self.table[f"offset_{family}"].notna()]

@@ -168,6 +168,13 @@ def tune(
             parts = [f"{100 * row[part]:.1f}" for part in ("R", "clean", "adversarial", "corruption")]
             shown.add_row(str(row["number"]), *parts, mix)
         console.print(shown)
+        if study.left_out:
+            console.print(
+                f"[yellow]note[/] {study.left_out:,} kept trials are left out: they were measured on other candidates "
+                "or test images, or by an older version",
+                highlight=False,
+                soft_wrap=True,
+            )
         found.save_revision(best.to_yaml())
         if out is not None:
             out.write_text(best.to_yaml(), encoding="utf-8")
@@ -178,7 +185,7 @@ def tune(
             highlight=False,
             soft_wrap=True,
         )
-        finish({"recipe": best.to_dict(), "tries": table.to_dict("records")}, as_json)
+        finish({"recipe": best.to_dict(), "trials": table.to_dict("records")}, as_json)
 
 
 def _recipes(paths: list[Path]) -> dict[str, Recipe]:

@@ -18,9 +18,12 @@ from curation.evaluation.suite import Part, Suite, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.models.architectures import build
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.plugin import fingerprint
 from curation.progress import Report
 from curation.recipe import Recipe
+from curation.sampling import VERSION as SAMPLING_VERSION
 from curation.sampling import subset
+from curation.selection import SELECTORS
 from curation.selection.select import Selected, select
 from curation.storage.workspace import Workspace
 from curation.training.trainer import train
@@ -35,6 +38,9 @@ from curation.tuning.space import (
     space_of,
 )
 from curation.tuning.study import FIGURES
+
+VERSION = 1
+"""Of what a trial is and how it is measured: raise it whenever that changes, so that kept trials are made again."""
 
 CHECKS = 3
 """A training's R is taken at so many epochs, evenly spread: the last is the result, the others may end it early."""
@@ -59,6 +65,11 @@ class Proxy:
         self.space = space_of(recipe, settings, self._counts(self.pool))
         suite = make_suite(settings.suite, recipe, workspace, engine=engine, report=report)
         self.suite = sliced(suite, settings.suite_samples)
+
+    @property
+    def key(self) -> str:
+        """See ``key_of``."""
+        return key_of(self.pipeline, self.settings, self.suite.key)
 
     @cached_property
     def starts(self) -> dict[str, Recipe]:
@@ -139,6 +150,17 @@ class Proxy:
 
     def _counts(self, pool: pd.DataFrame) -> dict[str, int]:
         return {str(family): int(count) for family, count in pool["family"].value_counts().items()}
+
+
+def key_of(pipeline: Pipeline, settings: Tuning, suite_key: str) -> str:
+    """Return the key of all that a trial's figures depend on, besides what the trial itself chooses.
+
+    Trials of two keys cannot be compared. Raises: CurationError: candidates are missing.
+    """
+    measured = settings.model_dump(mode="json", include={"target", "schedule", "seeds", "seed", "suite_samples"})
+    strategies = [[selector.name, selector.version] for selector in SELECTORS if selector.follows is None]
+    versions = [VERSION, SAMPLING_VERSION, strategies, *settings.schedule.versions]
+    return fingerprint(["trials", versions, measured, pipeline.pool_key, suite_key])
 
 
 def sliced(suite: Suite, samples: int) -> Suite:

@@ -31,29 +31,42 @@ COLUMNS = [
 class StudyFolder(KeptStudy):
     """Where a tuning is stored: its settings, and the journal of its trials."""
 
-    def write(self, recipe: Recipe, settings: Tuning) -> None:
-        """Keep what is asked for."""
-        self.write_asked({"recipe": recipe.to_dict(), "tuning": settings.to_dict()})
+    def write(self, recipe: Recipe, settings: Tuning, *, measured: str | None = None) -> None:
+        """Keep what is asked for, and under which key trials are measured (see ``Proxy.key``; None: as before)."""
+        key = measured or (self.asked or {}).get("measured")
+        asked = {"recipe": recipe.to_dict(), "tuning": settings.to_dict()}
+        self.write_asked(asked | ({"measured": key} if key else {}))
+
+    @property
+    def measured(self) -> str:
+        """The key under which the trials that count were measured; before any was, the tuning's name."""
+        return str((self.asked or {}).get("measured", self.name))
 
     def open(self, **options: Any) -> optuna.Study:
-        """Return the study of the journal, made where there is none. Args: options: pruner."""
+        """Return the journal's study of the trials that count, made where there is none. Args: options: pruner."""
         import optuna
 
         self.make()
         return optuna.create_study(
-            storage=self._storage(), study_name=self.name, direction="maximize", load_if_exists=True, **options
+            storage=self._storage(), study_name=self.measured, direction="maximize", load_if_exists=True, **options
         )
 
-    def trials(self) -> list[FrozenTrial]:
-        """Return all trials so far; nothing is written."""
+    def trials(self) -> tuple[list[FrozenTrial], int]:
+        """Return the trials so far, and how many others were measured in another way; nothing is written."""
         import optuna
 
         if not self.journal.exists():
-            return []
-        try:
-            return optuna.load_study(storage=self._storage(), study_name=self.name).trials
-        except KeyError:  # it begins just now
-            return []
+            return [], 0
+        storage = self._storage()
+        found: list[FrozenTrial] = []
+        others = 0
+        for name in optuna.get_all_study_names(storage):
+            trials = optuna.load_study(storage=storage, study_name=name).trials
+            if name == self.measured:
+                found = trials
+            else:
+                others += sum(map(counts, trials))
+        return found, others
 
     def _storage(self) -> JournalStorage:
         import optuna
@@ -66,7 +79,11 @@ class StudyFolder(KeptStudy):
 
 
 class Study:
-    """A tuning as it is kept at one moment. settings, recipe: as asked for."""
+    """A tuning as it is kept at one moment.
+
+    settings, recipe: as asked for; left_out: how many trials do not count, because they were measured on other
+    candidates or test images, or by an older version.
+    """
 
     def __init__(self, folder: StudyFolder) -> None:
         """Raises: UsageError when there is no such tuning."""
@@ -78,7 +95,8 @@ class Study:
         self.name = folder.name
         self.settings = Tuning.parse(asked["tuning"])
         self.recipe = Recipe.parse(asked["recipe"])
-        self._trials = [trial for trial in folder.trials() if counts(trial) or trial.state.name == "RUNNING"]
+        trials, self.left_out = folder.trials()
+        self._trials = [trial for trial in trials if counts(trial) or trial.state.name == "RUNNING"]
 
     @property
     def finished(self) -> bool:

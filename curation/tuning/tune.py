@@ -11,12 +11,13 @@ import numpy as np
 
 from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError
-from curation.evaluation.suite import check_held_out, check_surrogates
+from curation.evaluation.suite import check_held_out, check_surrogates, find_suite
+from curation.pipeline import Pipeline
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
 from curation.recipe import Recipe, differences, in_words, recipe_differences
 from curation.storage.workspace import Workspace
-from curation.tuning.proxy import Proxy
+from curation.tuning.proxy import Proxy, key_of
 from curation.tuning.settings import Tuning
 from curation.tuning.space import Span, is_banded
 from curation.tuning.study import Study, StudyFolder, counts
@@ -40,14 +41,17 @@ def tune(
     Every trial is a selection from the recipe's own candidates (nothing is corrupted, attacked or scored for it),
     trained on by a small network with a short schedule and measured on a subset of P. The first three are the recipe
     as it is, clean images only, and the recipe's mix at random. What the search suggests is eased to fill the budget;
-    kept is what was tried. The winner was chosen by its R on the slice: measure it again, in an evaluation, before you
-    report it.
+    kept is what was trained on. The winner was chosen by its R on few test images: measure it again, in an evaluation,
+    before you report it.
 
     Args:
         name: under which the tuning is kept, found again and resumed.
         engine: where work runs, by default here on the fastest device.
         restart: discard the trials that are stored under this name.
         report: receives how many trials are done, and may raise ``Cancelled``.
+
+    Stored trials that were measured on other candidates or test images, or by an older version, do not count: as many
+    are made again.
 
     Raises: UsageError: a search that makes no sense for this recipe, or a tuning kept with other settings;
         CurationError: a recipe that cannot be filled; Cancelled.
@@ -84,16 +88,28 @@ def _decisive(recipe: Recipe, settings: Tuning) -> dict[str, Any]:
 
 def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, report: Report = ignore) -> Study:
     """Run the remaining trials of a stored tuning. Raises: as ``tune``."""
-    folder = StudyFolder(workspace, name)
+    folder, engine = StudyFolder(workspace, name), engine or choose()
     asked = Study(folder)
-    if asked.finished:
+    if asked.finished and _is_current(folder, asked, engine):
         return asked
     waiting = partial(report, Progress("tune", 0, asked.settings.trials, "trials", "waiting for another process"))
     with workspace.lock(f"study-{name}", waiting=waiting):
         folder.mend()
-        engine = engine or choose()
-        _search(folder, Proxy(asked.recipe, asked.settings, workspace, engine=engine, report=report), report)
+        proxy = Proxy(asked.recipe, asked.settings, workspace, engine=engine, report=report)
+        folder.write(asked.recipe, asked.settings, measured=proxy.key)
+        _search(folder, proxy, report)
     return Study(folder)
+
+
+def _is_current(folder: StudyFolder, asked: Study, engine: Engine) -> bool:
+    """Whether stored trials were measured as they would be now, as far as that is known without computing."""
+    workspace, settings = folder.workspace, asked.settings
+    suite = find_suite(settings.suite, asked.recipe, workspace, engine=engine)
+    try:
+        now = suite and key_of(Pipeline(asked.recipe, workspace, engine=engine), settings, suite.key)
+    except CurationError:
+        return False
+    return now == folder.measured
 
 
 def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
@@ -120,10 +136,10 @@ def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
         start = next((name for name in proxy.starts if name not in started), None)
         if start is not None:
             study.enqueue_trial(proxy.start_parameters if start == "recipe" else {}, user_attrs={"start": start})
-        _try(study, study.ask(), start, proxy, tell)
+        _run_trial(study, study.ask(), start, proxy, tell)
 
 
-def _try(
+def _run_trial(
     study: optuna.Study, trial: optuna.Trial, start: str | None, proxy: Proxy, on_step: Callable[[], None]
 ) -> None:
     """Run one trial and store how it ended."""

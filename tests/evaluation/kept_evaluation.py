@@ -76,7 +76,7 @@ def keep_evaluation(workspace: Workspace, recipe: Recipe, *, name: str = "kept",
 
 
 def keep_tuning(workspace: Workspace, recipe: Recipe, *, name: str, reached: dict[str, float]) -> Recipe:
-    """Keep a finished tuning, R by known point and, under "", of what the search tried; return that recipe."""
+    """Keep a finished tuning, R by known point and, under "", of the search's own trials; return that recipe."""
     folder = StudyFolder(workspace, name)
     suite = EVALUATION["suite"]
     folder.write(recipe, Tuning.model_validate({"trials": len(reached), "suite": suite, "suite_samples": 24}))
@@ -87,8 +87,8 @@ def keep_tuning(workspace: Workspace, recipe: Recipe, *, name: str, reached: dic
         trial = study.ask()
         if start:
             trial.set_user_attr("start", start)
-        tried = starts[start] if start else found  # type: ignore[index]
-        trial.set_user_attr("changes", {"selection": tried.to_dict()["selection"]})
+        chosen = starts[start] if start else found  # type: ignore[index]
+        trial.set_user_attr("changes", {"selection": chosen.to_dict()["selection"]})
         trial.set_user_attr("figures", {"R": R, "clean": R, "adversarial": R, "corruption": R})
         study.tell(trial, R)
     return found

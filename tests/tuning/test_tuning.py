@@ -226,7 +226,7 @@ def study(computed: Pipeline, workspace: Workspace) -> Study:
     return tune(computed.recipe, tiny(trials=4), workspace, name="kept", engine=CPU)
 
 
-def test_a_search_begins_with_known_points_and_keeps_every_try(study: Study, workspace: Workspace) -> None:
+def test_a_search_begins_with_known_points_and_keeps_every_trial(study: Study, workspace: Workspace) -> None:
     table = study.table()
     assert study.finished
     assert table["start"].tolist() == ["recipe", "clean", "random_mix", ""]
@@ -247,7 +247,7 @@ def test_a_search_begins_with_known_points_and_keeps_every_try(study: Study, wor
     assert not select(pool, best.selection, seed=best.seed, classes=10).shortages
 
 
-def test_more_tries_go_on_and_the_same_number_does_nothing(
+def test_more_trials_go_on_and_the_same_number_does_nothing(
     study: Study, computed: Pipeline, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = study.table()
@@ -270,7 +270,7 @@ def test_more_tries_go_on_and_the_same_number_does_nothing(
     assert studies(workspace) == ["kept"]
 
 
-def test_a_cancelled_search_goes_on_to_the_same_tries(study: Study, computed: Pipeline, workspace: Workspace) -> None:
+def test_a_cancelled_search_goes_on_to_the_same_trials(study: Study, computed: Pipeline, workspace: Workspace) -> None:
     def stop(progress: Progress) -> None:
         if progress.stage == "tune" and progress.done == 2:
             raise Cancelled
@@ -288,7 +288,7 @@ def test_a_cancelled_search_goes_on_to_the_same_tries(study: Study, computed: Pi
     pd.testing.assert_frame_equal(resumed.table().drop(columns=timing), study.table().drop(columns=timing))
 
 
-def test_a_killed_try_is_done_again(computed: Pipeline, workspace: Workspace) -> None:
+def test_a_killed_trial_is_done_again(computed: Pipeline, workspace: Workspace) -> None:
     begin(computed.recipe, tiny(trials=1), workspace, name="killed")
     folder = StudyFolder(workspace, "killed")
     optuna_study = folder.open()
@@ -299,6 +299,29 @@ def test_a_killed_try_is_done_again(computed: Pipeline, workspace: Workspace) ->
         Study(folder).best()
     table = tune(computed.recipe, tiny(trials=1), workspace, name="killed", engine=CPU).table()
     assert table[["number", "state", "start"]].to_numpy().tolist() == [[0, "done", "recipe"]]
+
+
+def test_trials_that_were_measured_otherwise_are_left_out_and_made_again(
+    study: Study, computed: Pipeline, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by an older version; that has no key at all in what it kept."""
+    tune(computed.recipe, tiny(trials=2), workspace, name="older", engine=CPU)
+    folder = StudyFolder(workspace, "older")
+    journal = folder.journal.read_text().replace(folder.measured, "older")
+    folder.journal.write_text(journal)
+    asked = folder.asked
+    assert asked is not None
+    folder.write_asked({key: value for key, value in asked.items() if key != "measured"})
+    kept = find_study(workspace, "older")
+    assert kept is not None
+    assert (len(kept.table()), kept.left_out) == (2, 0), "what was kept is shown as it is"
+    again = tune(computed.recipe, tiny(trials=2), workspace, name="older", engine=CPU)
+    assert (len(again.table()), again.left_out) == (2, 2)
+    timing = ["seconds"]
+    pd.testing.assert_frame_equal(again.table().drop(columns=timing), study.table()[:2].drop(columns=timing))
+    monkeypatch.setattr("curation.tuning.proxy.VERSION", 1000)
+    later = tune(computed.recipe, tiny(trials=1), workspace, name="older", engine=CPU)
+    assert (len(later.table()), later.left_out) == (1, 4)
 
 
 def test_changed_settings_are_told(study: Study, computed: Pipeline, workspace: Workspace) -> None:

@@ -66,6 +66,11 @@ def _state(found: Workspace, study: Study, job: jobs.JobStatus | None) -> None:
         return
     if job is not None and job.state in ("failed", "lost", "cancelled"):
         panel.explain(found, job)
+    if study.left_out:
+        st.caption(
+            f"{study.left_out:,} kept trials are left out: they were measured on other candidates or test images, or "
+            "by an older version."
+        )
     if not study.finished:
         st.button(
             "Resume",
