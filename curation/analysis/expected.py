@@ -15,6 +15,7 @@ from curation.analysis.timing import shortest_run
 from curation.models.architectures import build
 from curation.models.features import logits_and_features
 from curation.models.prediction import to_device
+from curation.pipeline.carried import carries_weights
 from curation.pipeline.expense import Expense, Scale, Speed
 from curation.pipeline.stages import in_order
 from curation.progress import duration
@@ -23,6 +24,10 @@ from curation.recipe import Recipe
 
 PROBE = 16
 """Images on which speeds are measured."""
+
+
+MANIFEST_BYTES = 40
+"""Of an image's row in an export's manifest."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,9 @@ class Expected:
 
 
 def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
-    """Return what the recipe will take where nothing is kept yet; the map and the export apart.
+    """Return what the recipe will take where nothing is kept yet.
 
+    Not counted is the time of UMAP, of looking for repeated images, of choosing by coverage and of the export.
     Speeds are measured with a few images of the source, and networks that are not trained.
     Raises: CurationError: the source cannot be read.
     """
@@ -68,16 +74,34 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
         classes=len(source.classes),
         shape=source.shape,
         read_s=read_s,
-        networks={
-            name: _speed(name, len(source.classes), source.shape, batch) for name in (recipe.goal_model.architecture,)
-        },
+        networks={name: _speed(name, len(source.classes), source.shape, batch) for name in _architectures(recipe)},
         corrupt_s={
             name: shortest_run(partial(member, batch, seeds=torch.arange(len(batch))), device) / len(batch)
             for name, member in members.items()
         },
+        exported_bytes=recipe.export.bytes_of(images, len(source.classes)),
     )
     found = {stage.title: stage.expected(recipe, scale) for stage in in_order().values() if stage.asked(recipe)}
+    found["Export"] = exported(recipe, scale)
     return Expected({title: expense for title, expense in found.items() if expense != Expense()}, device)
+
+
+def exported(recipe: Recipe, scale: Scale) -> Expense:
+    """Return what an export of the recipe's set takes: images, labels, manifest and the goal model's weights."""
+    weights = 4 * scale.networks[recipe.goal_model.architecture].parameters * recipe.goal_model.members
+    soft = 0 if recipe.labels.mode == "hard" else 4 * scale.classes
+    each = scale.exported_bytes + MANIFEST_BYTES + soft
+    return Expense(disk_bytes=recipe.selection.budget * each + (weights if carries_weights(recipe) else 0))
+
+
+def _architectures(recipe: Recipe) -> list[str]:
+    """Return the networks whose speed the recipe's stages ask for."""
+    found = [recipe.goal_model.architecture]
+    if recipe.label_errors is not None:
+        found.append(recipe.label_errors.architecture)
+    if recipe.selection.strategy == "self_correction":
+        found.append(recipe.self_correction.architecture)
+    return list(dict.fromkeys(found))
 
 
 def _speed(architecture: str, classes: int, shape: tuple[int, int, int], batch: torch.Tensor) -> Speed:

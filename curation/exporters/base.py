@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from curation.errors import CurationError
 from curation.plugin import Plugin
@@ -136,6 +138,13 @@ class Images(ABC):
         """Return one image, uint8 H×W×C. Raises: OSError, ValueError, SyntaxError (a broken PNG)."""
 
 
+def png(image: np.ndarray) -> bytes:
+    """Return an image, uint8 H×W×C, as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 class Exporter(Plugin):
     """One file format. A member writes ``write`` and says in ``snippet`` how the result is opened elsewhere."""
 
@@ -154,6 +163,10 @@ class Exporter(Plugin):
     @abstractmethod
     def write(self, curated: CuratedSet, folder: Path, *, on_progress: OnProgress) -> None:
         """Write images and labels into an empty folder, same set → same bytes."""
+
+    def bytes_of(self, images: np.ndarray, classes: int) -> float:
+        """Return about how many bytes an image and its label take, told from some: uint8 N×H×W×C; by default a PNG."""
+        return sum(len(png(image)) for image in images) / len(images)
 
     @classmethod
     def remark(cls, curated: CuratedSet) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from curation.exporters.base import CuratedSet, Exporter, Images, OnProgress
+from curation.exporters.base import CuratedSet, Exporter, Images, OnProgress, png
 
 
 def file_names(names: list[str], labels: np.ndarray, classes: list[str]) -> list[str]:
@@ -52,7 +52,7 @@ class Folder(Exporter):
             (folder / parent).mkdir(parents=True)
         for start, images in curated.chunks(on_progress):
             for name, image in zip(names[start : start + len(images)], images, strict=True):
-                Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / name, format="PNG")
+                (folder / name).write_bytes(png(image))
 
     def files(self, curated: CuratedSet) -> list[str]:
         """See ``Exporter.files``."""

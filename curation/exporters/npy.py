@@ -73,6 +73,10 @@ class Npy(Exporter):
         if misfit(curated) is None:
             (folder / "config.py").write_text(CONFIG, encoding="utf-8")
 
+    def bytes_of(self, images: np.ndarray, classes: int) -> float:
+        """Return the pixels' and the label row's bytes; see ``Exporter.bytes_of``."""
+        return float(images[0].nbytes + 4 * classes)
+
     @classmethod
     def remark(cls, curated: CuratedSet) -> str:
         """Say whether the contest takes it; see ``Exporter.remark``."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from curation.exporters.base import CuratedSet, Exporter, Images, OnProgress
+from curation.exporters.base import CuratedSet, Exporter, Images, OnProgress, png
 
 _GROUP_ROWS = 100
 """Rows a row group, as ``datasets`` writes images: what reading one image at random must read at least."""
@@ -75,7 +75,7 @@ class Parquet(Exporter):
                 stop = start + len(images)
                 columns: dict[str, Any] = {
                     "image": [
-                        {"bytes": _png(image), "path": f"{name.replace('/', '_')}.png"}
+                        {"bytes": png(image), "path": f"{name.replace('/', '_')}.png"}
                         for image, name in zip(images, names[start:stop], strict=True)
                     ],
                     "label": labels[start:stop],
@@ -100,9 +100,3 @@ def _schema(classes: list[str], soft: bool) -> pa.Schema:
         features["soft_label"] = {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "Sequence"}
         fields.append(pa.field("soft_label", pa.list_(pa.float32())))
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
-
-
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, format="PNG")
-    return buffer.getvalue()

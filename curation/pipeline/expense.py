@@ -40,7 +40,8 @@ class Scale:
     """What the work of a recipe is counted in, measured on a few images of the source.
 
     samples, classes, shape: of the source; read_s: seconds to read an image; networks: by architecture, those that the
-    recipe uses; corrupt_s: seconds to corrupt an image, by kind.
+    recipe uses; corrupt_s: seconds to corrupt an image, by kind; exported_bytes: of an image with its label in the
+    recipe's format.
     """
 
     samples: int
@@ -49,6 +50,7 @@ class Scale:
     read_s: float
     networks: Mapping[str, Speed]
     corrupt_s: Mapping[str, float]
+    exported_bytes: float
 
     @property
     def image_bytes(self) -> int:
@@ -60,6 +62,12 @@ class Scale:
         asked = recipe.variants.samples
         count = self.samples if asked is None else len(asked) if isinstance(asked, list) else asked
         return min(count, self.samples)
+
+    def candidates(self, recipe: Recipe) -> dict[str, int]:
+        """Return how many candidates the recipe has, by family."""
+        asked, varied = recipe.variants, self.varied(recipe)
+        kinds = len(asked.corruption.members()) if asked.corruption else 0
+        return {"clean": self.samples, "corruption": kinds * varied, "adversarial": len(asked.adversarial) * varied}
 
     def training_s(self, train: Training, architecture: str, *, images: int) -> float:
         """Return the seconds of one training on so many images: methods that perturb them step back and forth more."""

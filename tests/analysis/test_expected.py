@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from curation.analysis.expected import Expected, expected
+from curation.analysis.expected import Expected, expected, exported
+from curation.exporters import EXPORTERS
 from curation.pipeline import Pipeline
 from curation.pipeline.expense import Expense, Scale, Speed
 from curation.pipeline.stages import in_order
+from curation.pipeline.stages.embed import embed_shard
+from curation.pipeline.stages.map import copies_table, mapped_copies
 from curation.recipe import Recipe
+from curation.storage.workspace import Workspace
 
 
 def scale_of(pipeline: Pipeline) -> Scale:
@@ -18,7 +25,7 @@ def scale_of(pipeline: Pipeline) -> Scale:
     kinds = recipe.variants.corruption.kinds if recipe.variants.corruption else []
     speed = Speed(pass_s=0.001, step_s=0.003, parameters=1000, features=64)
     networks = {recipe.goal_model.architecture: speed}
-    return Scale(len(samples), len(samples.classes), samples.shape, 0.001, networks, dict.fromkeys(kinds, 0.002))
+    return Scale(len(samples), len(samples.classes), samples.shape, 0.001, networks, dict.fromkeys(kinds, 0.002), 784)
 
 
 def test_the_disk_that_is_expected_is_what_is_kept(computed: Pipeline) -> None:
@@ -36,10 +43,71 @@ def test_the_disk_that_is_expected_is_what_is_kept(computed: Pipeline) -> None:
         assert found.disk_bytes == pytest.approx(kept, rel=0.03)
 
 
+def on_disk(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def measured(pipeline: Pipeline) -> Scale:
+    """The scale of a pipeline with the features and parameters of its goal model."""
+    plan = pipeline.plan
+    parameters = sum(part.numel() for part in plan.model.load().parameters())
+    speed = Speed(0.001, 0.003, parameters, plan.features().whole_array().shape[1])
+    exported = pipeline.recipe.export.bytes_of(pipeline.samples.images(np.arange(16)), len(pipeline.samples.classes))
+    return replace(scale_of(pipeline), networks={"tiny_resnet": speed}, exported_bytes=exported)
+
+
+RARE: dict[str, dict[str, Any]] = {
+    "labels": {"label_errors": {"folds": 3, "train": {"epochs": 1}}},
+    "coverage": {"selection.strategy": "k_center"},
+    "self_correction": {"selection.strategy": "self_correction", "self_correction": {"rounds": 2}},
+}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_so_is_that_of_stages_that_few_recipes_ask_for(name: str, computed: Pipeline, workspace: Workspace) -> None:
+    changes = RARE[name] | ({"self_correction.train": {"epochs": 1}} if name == "self_correction" else {})
+    pipeline = Pipeline(computed.recipe.with_changes(**changes), workspace, device="cpu")
+    before = on_disk(workspace.root)
+    pipeline.run((name,))
+    found = in_order()[name].expected(pipeline.recipe, measured(pipeline))
+    assert found.disk_bytes == pytest.approx(on_disk(workspace.root) - before, rel=0.3)
+    assert found.seconds > 0
+
+
+def test_so_is_that_of_the_map(computed: Pipeline, workspace: Workspace) -> None:
+    pipeline = Pipeline(computed.recipe.with_changes(**{"map.copies": ["fog/3"]}), workspace, device="cpu")
+    flat, umap = pipeline.plan.map_table("pca").table(0), pipeline.plan.map_table("umap")
+    umap.write(0, flat)
+    (fog,) = mapped_copies(pipeline.plan)
+    points = pipeline.plan.points(fog, epoch=pipeline.plan.epoch)
+    for index in range(points.count):
+        embed_shard(pipeline.samples, {}, fog, points, pipeline.plan.model, "features", index)
+    places = copies_table(pipeline.plan, fog)
+    places.write(0, flat[["x", "y"]])
+    kept = sum(on_disk(shards.folder) for shards in (umap, points, places))
+    assert in_order()["map"].expected(pipeline.recipe, measured(pipeline)).disk_bytes == pytest.approx(kept, rel=0.1)
+
+
+@pytest.mark.parametrize("format_name", EXPORTERS.names)
+@pytest.mark.parametrize("mode", ["hard", "smoothed"])
+def test_so_is_that_of_the_export(format_name: str, mode: str, computed: Pipeline, tmp_path: Path) -> None:
+    recipe = computed.recipe.with_changes(export={"format": format_name}, labels={"mode": mode})
+    pipeline = Pipeline(recipe, computed.workspace, device="cpu")
+    out = pipeline.export(tmp_path / "out")
+    assert exported(recipe, measured(pipeline)).disk_bytes == pytest.approx(on_disk(out), rel=0.4)
+
+
+def test_repeated_images_take_memory_alone(computed: Pipeline) -> None:
+    found = in_order()["duplicates"].expected(computed.recipe, scale_of(computed))
+    assert found == Expense(memory_bytes=1300 * 784)
+
+
 def test_twice_as_many_images_take_twice_the_time_and_disk(computed: Pipeline) -> None:
     scale = scale_of(computed)
     double = replace(scale, samples=2 * scale.samples)
     for name, stage in in_order().items():
+        if not stage.asked(computed.recipe):
+            continue
         one, two = stage.expected(computed.recipe, scale), stage.expected(computed.recipe, double)
         assert two.seconds == pytest.approx(2 * one.seconds), name
         if name != "goal_model":

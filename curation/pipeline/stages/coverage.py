@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from curation.embedding.spaces import concatenated
+from curation.embedding.spaces import concatenated, width_of
 from curation.engine import Tell
 from curation.errors import CurationError
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_of
 from curation.pipeline.stages.base import Stage
@@ -26,6 +27,9 @@ from curation.selection.pool import CODE_BITS, FAMILIES
 from curation.selection.select import Selected, select
 from curation.selection.weights import weigh
 from curation.storage.shards import Shards
+
+KEPT_BYTES = 20
+"""Of each chosen image: its id, order, weight and cluster."""
 
 
 class Cover(Stage):
@@ -57,6 +61,17 @@ class Cover(Stage):
         return plan.workspace.order(
             fingerprint([selection, recipe.weights.model_dump(), recipe.seed, plan.candidates_key, digests])
         )
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: where the candidates lie; choosing among them is not counted in time."""
+        network, asked = scale.networks[recipe.goal_model.architecture], recipe.selection.coverage
+        width, epochs = width_of(asked.space, features=network.features, classes=scale.classes), len(asked.epochs)
+        counts = scale.candidates(recipe)
+        images = sum(counts[family] for family in families_measured(recipe))
+        known = counts["clean"] if asked.space == "features" and not epochs else 0  # the stage embed has these
+        placed = max(0, images - known if "clean" in families_measured(recipe) else images) * max(1, epochs)
+        memory = 4.0 * images * width * max(1, epochs)
+        return Expense(placed * network.pass_s, 4.0 * placed * width + KEPT_BYTES * recipe.selection.budget, memory)
 
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``."""

@@ -11,8 +11,11 @@ from curation.duplicates import near_duplicates
 from curation.duplicates.repeats import in_words
 from curation.engine import Tell
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
+from curation.recipe import Recipe
+from curation.storage.samples import IN_MEMORY_BYTES
 
 NEAR_UP_TO = 300_000
 """Of more samples only exact copies are looked for: comparing a million pair by pair takes hours."""
@@ -34,6 +37,10 @@ class FindDuplicates(Stage):
         """See ``Stage.status``: says how many repeat another, and how many pictures have several labels."""
         found = super().status(plan, verify=verify)
         return replace(found, note=in_words(plan.repeated)) if found.state == "done" else found
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: only repeated images are kept, a few bytes each; the time depends on the contents."""
+        return Expense(memory_bytes=min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES))
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""

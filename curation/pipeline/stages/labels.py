@@ -17,11 +17,16 @@ from curation.label_errors.cross_fit import CrossFit, Fold, fit_fold, folds_of, 
 from curation.label_errors.suspects import suspects
 from curation.models.architectures import build
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.plugin import fingerprint
 from curation.recipe import LabelErrors, Recipe
+from curation.storage.samples import IN_MEMORY_BYTES
 from curation.storage.shards import Shards
+
+RANKED = 7
+"""Numbers of four bytes with which a sample is ranked, besides its scores: row and id (two each), labels, rank."""
 
 
 class CheckLabels(Stage):
@@ -52,6 +57,17 @@ class CheckLabels(Stage):
     def cost(self, plan: Plan) -> float:
         """See ``Stage.cost``."""
         return plan.workspace.seconds(folds_table(plan, label_errors(plan)))
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: of each sample logits, two numbers a fold that learned it, and its scores."""
+        check = recipe.label_errors
+        if check is None:
+            return Expense()
+        learned = scale.samples * (check.folds - 1)
+        seconds = scale.training_s(check.train, check.architecture, images=learned)
+        seconds += scale.samples * scale.networks[check.architecture].pass_s
+        disk = 4 * (scale.samples * (scale.classes + len(LABEL_SCORES) + RANKED) + 2 * learned)
+        return Expense(seconds, disk, min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES))
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``; every finished fold is kept at once.

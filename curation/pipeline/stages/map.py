@@ -13,12 +13,17 @@ from curation.embedding.projection import project_onto
 from curation.engine import Tell
 from curation.errors import UsageError, unknown_name
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.embed import embedding
 from curation.plugin import fingerprint
+from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 from curation.storage.shards import Shards
+
+PLACE_BYTES = 8
+"""x and y, float32."""
 
 
 class DrawMap(Stage):
@@ -40,6 +45,13 @@ class DrawMap(Stage):
         ):
             return self._status("partial", 0, found.total)
         return found
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: UMAP's own time apart."""
+        network = scale.networks[recipe.goal_model.architecture]
+        copies = len(recipe.map.copies) * scale.varied(recipe)
+        disk = scale.samples * PLACE_BYTES + copies * (PLACE_BYTES + 4 * network.features)
+        return Expense(copies * network.pass_s, disk, 2 * 4 * scale.samples * network.features)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``. Raises: UsageError naming one of ``map.copies`` that the recipe does not make."""

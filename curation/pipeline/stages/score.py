@@ -48,9 +48,7 @@ class Score(Stage):
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``."""
-        asked = recipe.variants
-        copies = len(asked.adversarial) + (len(asked.corruption.members()) if asked.corruption else 0)
-        images = scale.samples + copies * scale.varied(recipe)
+        images = sum(scale.candidates(recipe).values())
         seconds = images * scale.networks[recipe.goal_model.architecture].pass_s * recipe.goal_model.members
         return Expense(seconds, images * 8 * (len(SCORE_COLUMNS) + len(scores_of(passes=False))))
 

@@ -11,6 +11,7 @@ import pandas as pd
 from curation.engine import Tell
 from curation.pipeline.answers import features
 from curation.pipeline.execution import Execution, Result
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_images, pool_of
 from curation.pipeline.stages.base import Stage, Status
@@ -24,6 +25,10 @@ from curation.storage.shards import Shards
 
 CHUNK_ROWS = 8192
 """Candidates whose pixels are read at once."""
+
+
+KEPT_BYTES = 40
+"""Of each chosen image: its id, round and order, and the same for a resume."""
 
 
 class SelfCorrect(Stage):
@@ -43,6 +48,17 @@ class SelfCorrect(Stage):
     def used(self, recipe: Recipe) -> bool:
         """See ``Stage.used``."""
         return self.asked(recipe)
+
+    def expected(self, recipe: Recipe, scale: Scale) -> Expense:
+        """See ``Stage.expected``: the set grows evenly, and the features of all candidates are in memory."""
+        settings, budget = recipe.self_correction, recipe.selection.budget
+        grown = [
+            settings.initial_share + (1 - settings.initial_share) * at / settings.rounds
+            for at in range(settings.rounds)
+        ]
+        images, network = sum(scale.candidates(recipe).values()), scale.networks[recipe.goal_model.architecture]
+        seconds = scale.training_s(settings.train, settings.architecture, images=round(sum(grown) * budget))
+        return Expense(seconds + images * network.pass_s, KEPT_BYTES * budget, 2.0 * images * network.features)
 
     def order(self, plan: Plan) -> Shards:
         """See ``Stage.order``. Raises: CurationError when some candidates are not scored yet."""
