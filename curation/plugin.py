@@ -40,6 +40,15 @@ def _write_fraction(value: float) -> float | str:
     return f"{levels}/255" if levels and value == levels / 255 else value
 
 
+SPELLINGS = {"jpeg": "JPEG"}
+"""Words of names that people write otherwise."""
+
+
+def plain_name(name: str) -> str:
+    """Return a kind's name as people read it wherever it is shown: JPEG compression for ``jpeg_compression``."""
+    return " ".join(SPELLINGS.get(word, word) for word in name.split("_"))
+
+
 PixelFloat = Annotated[float, BeforeValidator(_parse_fraction), PlainSerializer(_write_fraction)]
 """A length in pixel units, where pixels are in [0, 1]: reads 8/255, 0.03 or "8/255"; k/255 is written as such."""
 
@@ -85,7 +94,7 @@ class Plugin(Settings):
     """One corruption, attack, score, training method, …: its fields are its parameters.
 
     A plug-in class sets ``name`` (its registry key, as written in recipes), ``title`` (shown to people) and raises
-    ``version`` whenever its output for the same parameters changes, so that kept results are made anew.
+    ``version`` whenever its output for the same parameters changes, so that kept results are computed again.
     """
 
     name: ClassVar[str]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 VERSION = 2
-"""Raised whenever other ones are drawn, so that what was computed of the former is made anew."""
+"""Raised whenever other ones are drawn, so that what was computed of the former is computed again."""
 
 
 def hashes(seed: int, ids: ArrayLike, *stream: str | int | float) -> np.ndarray:

@@ -65,6 +65,7 @@ with data:
             class_names=samples.classes,
             editable=False,
         )
+        st.markdown("**Images per class**")
         counts = class_counts(pipeline.plan.labels, len(samples.classes))
         st.plotly_chart(figures.class_counts(counts, samples.classes), config={"displayModeBar": False})
         if len(skipped) or len(converted):

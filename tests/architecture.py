@@ -117,7 +117,7 @@ def table() -> str:
 
 
 def written(text: str) -> str:
-    """Return CONTRIBUTING.md with the table as it must be: all between the first mark and the last is written anew."""
+    """Return CONTRIBUTING.md with the table as it must be: all between the first mark and the last is written again."""
     before, _, rest = text.partition(BEGIN)
     after = rest.rpartition(END)[2]
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"

@@ -25,7 +25,7 @@ from curation.models.architectures import build
 from curation.models.prediction import to_device
 from curation.pipeline.pixels import variant_seeds
 from curation.pipeline.plan import Plan
-from curation.plugin import Plugin
+from curation.plugin import Plugin, plain_name
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 
@@ -94,7 +94,7 @@ def parameters(plugin: Plugin) -> str:
 
 def words(kind: str, severity: int, parameters: str = "") -> str:
     """Return how people call a variant: fog 3, or an attack with the parameters that tell its sets apart."""
-    name = kind.replace("_", " ")
+    name = plain_name(kind)
     return f"{name} ({parameters})" if parameters else " ".join(part for part in (name, str(severity or "")) if part)
 
 

@@ -30,7 +30,7 @@ PROGRESS, LAST_PROGRESS = 0.03, 0.01
 """A sample leaves a round where its loss has not fallen by this share between two looks; the last one less easily."""
 
 SLACK, HALVINGS = 0.1, 6
-"""Adam goes to and fro across the boundary: up to this share of the distance found is taken back, by bisection."""
+"""Adam oscillates across the boundary: up to this share of the distance found is taken back, by bisection."""
 
 DECAY, DECAY_OF_SQUARES, SMALLEST = 0.9, 0.999, 1e-8
 """Adam's constants."""

@@ -123,7 +123,7 @@ class Greedy:
         return self._points.gains(candidates, self.reach, counting=self._counting)
 
     def _best(self) -> tuple[float, int]:
-        """Return what the best open candidate adds, and which it is: only those are worked out that could be it."""
+        """Return what the best open candidate adds, and which it is: only those are computed that could be it."""
         stale = np.where(self._slot >= 0, self.bounds, -math.inf)
         best, at, together = -math.inf, -1, _FIRST_BATCH
         while True:

@@ -1,9 +1,9 @@
 """The inner loops over distances on a CPU: in tiles, used at once, never all kept.
 
 They run without Python's lock, one thread each: callers share the work out. A distance is the same to the last bit
-whatever tile it is worked out in and in whichever direction. Gains are sums of float32 numbers in float64, exact but
+whatever tile it is computed in and in whichever direction. Gains are sums of float32 numbers in float64, exact but
 for distances some billion times smaller than the largest sum: ties stay ties, and in what order or from what a gain is
-worked out does not show.
+computed does not show.
 """
 
 from __future__ import annotations

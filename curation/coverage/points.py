@@ -1,4 +1,4 @@
-"""Points, and the distances between them: worked out block by block when they are asked for, never all kept."""
+"""Points, and the distances between them: computed block by block when they are asked for, never all kept."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Points:
         at = torch.from_numpy(candidates).to(self.device)
         norms = self._squares[at, None] + self._squares
         squares = torch.addmm(norms, self._values[at], self._values.T, alpha=-2).clamp_(min=0)
-        # The small difference of large numbers says little: such pairs are worked out again.
+        # The small difference of large numbers says little: such pairs are computed again.
         near, there = (squares < 1e-3 * norms).nonzero(as_tuple=True)
         most = max(1, _PAIR_VALUES // self._values.shape[1])
         for mine, theirs in zip(near.split(most), there.split(most), strict=True):

@@ -114,7 +114,7 @@ def cluster_table(
 
 
 def _largest_first(found: np.ndarray) -> np.ndarray:
-    """Return clusters numbered anew by falling size; ``NOISE`` stays."""
+    """Return clusters renumbered by falling size; ``NOISE`` stays."""
     sizes = np.bincount(found[found >= 0])
     rank = np.empty(len(sizes) + 1, dtype=np.int32)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes), dtype=np.int32)

@@ -171,7 +171,7 @@ class Distances:
 
     @cached_property
     def _buffer(self) -> Tensor:
-        """All blocks are made in one place: memory mapped anew for each would cost as much as the products."""
+        """All blocks are made in one place: memory mapped again for each would cost as much as the products."""
         return torch.empty(max(self._block, len(self.points)), device=self.device)
 
     @property

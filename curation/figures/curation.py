@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from curation.plugin import plain_name
+
 FAMILY_COLORS: dict[str, str] = {"clean": "#0d9488", "corruption": "#d97706", "adversarial": "#c026a8"}
 """One color per family, legible on light and dark backgrounds and distinguishable with color blindness."""
 
@@ -64,7 +66,7 @@ def kinds(names: Sequence[str], chosen: np.ndarray, offered: np.ndarray, *, heig
     figure = go.Figure(
         go.Bar(
             x=share,
-            y=[name.replace("_", " ") for name in names],
+            y=[plain_name(name) for name in names],
             orientation="h",
             marker_color=FAMILY_COLORS["corruption"],
             customdata=np.column_stack([chosen, offered]),
@@ -107,12 +109,12 @@ def severity_curves(
             x=mine["severity"].to_numpy(),
             y=mine[column].to_numpy(),
             mode="lines+markers" if strong else "lines",
-            name=name.replace("_", " "),
+            name=plain_name(name),
             line={
                 "color": FAMILY_COLORS["corruption"] if strong else "rgba(128,128,128,.45)",
                 "width": 3 if strong else 1.2,
             },
-            hovertemplate=f"{name.replace('_', ' ')} %{{x}}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=f"{plain_name(name)} %{{x}}: %{{y:.3f}}<extra></extra>",
             showlegend=strong,
         )
     figure.update_xaxes(dtick=1, range=[0.9, 5.1], title="severity")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from curation.figures.curation import ACCENT, FAMILY_COLORS, plain
 from curation.figures.evaluation import GRAY
@@ -63,6 +64,10 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
     return plain(figure, height_px=height_px)
 
 
+LIGHT_ENOUGH = sample_colorscale("Plasma", np.linspace(0.25, 0.95, 9))
+"""Colors of which neither end is lost on a dark or a light page."""
+
+
 def mixes(
     shares: np.ndarray, reached: np.ndarray, *, marked: Mapping[str, int] | None = None, height_px: int = 320
 ) -> go.Figure:
@@ -80,7 +85,7 @@ def mixes(
             marker={
                 "size": 11,
                 "color": 100 * reached,
-                "colorscale": "Plasma",
+                "colorscale": LIGHT_ENOUGH,
                 "colorbar": {"title": "R, %", "thickness": 12, "outlinewidth": 0},
                 "line": {"width": 0.5, "color": "rgba(128,128,128,.8)"},
             },

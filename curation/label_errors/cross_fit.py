@@ -45,7 +45,7 @@ class CrossFit:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities, float32 N×K, of logits N×K; worked out in float64."""
+    """Return probabilities, float32 N×K, of logits N×K; computed in float64."""
     found: np.ndarray = torch.from_numpy(logits).double().softmax(1).float().numpy()
     return found
 

@@ -22,7 +22,7 @@ from curation.randomness import SampleRandom, stream_seeds
 def dropout(model: nn.Module, rate: float) -> Iterator[None]:
     """Zero a share of what a classifier's last linear layer is given, and scale the rest up, wherever it trains.
 
-    Args: rate: share in [0, 1), anew for each image and pass; 0 changes nothing. Draws are of the global generator.
+    Args: rate: share in [0, 1), drawn for each image and pass; 0 changes nothing. Draws are of the global generator.
     Raises: CurationError: the model has no linear layer. UsageError: a rate out of range.
     Source: Srivastava et al. 2014, "Dropout".
     """
@@ -49,7 +49,7 @@ def drop_block(model: nn.Module, rate: float, *, side_px: int = 3) -> Iterator[N
     come.
 
     Args:
-        rate: share of the map in [0, 1), anew for each image, channel and pass; 0 changes nothing. Draws are of the
+        rate: share of the map in [0, 1), drawn for each image, channel and pass; 0 changes nothing. Draws are of the
             global generator.
         side_px: of a square, in pixels of that map; odd; made smaller where the map is.
 

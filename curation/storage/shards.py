@@ -161,7 +161,7 @@ class Shards:
         return frozen
 
     def _damaged(self, path: Path) -> CurationError:
-        return CurationError(f"{path} is damaged; delete it, or run the recipe again, and it is computed anew")
+        return CurationError(f"{path} is damaged; delete it, or run the recipe again, and it is computed again")
 
 
 class Rows:

@@ -152,11 +152,11 @@ class Workspace:
         return Shards(self.root / "orders" / key, 1, "parquet")
 
     def rounds(self, order: Shards) -> Any | None:
-        """Return what is kept of an order that is being worked out, as plain data, or None."""
+        """Return what is kept of an order that is being computed, as plain data, or None."""
         return read_json(order.folder / "rounds.json")
 
     def write_rounds(self, order: Shards, value: Any) -> None:
-        """Keep how far an order is worked out."""
+        """Keep how far an order is computed."""
         write_json(order.folder / "rounds.json", value)
 
     def of_stage(self, stage: str, key: str, *, shards: int = 1, kind: str = "parquet") -> Shards:

@@ -31,7 +31,7 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
     """Any recipe's pipeline on the session's workspace, kept likewise."""
     found = state.workspace()
     assert found is not None
-    # The keys change when the source is read again or a goal model is made anew.
+    # The keys change when the source is read again or a goal model is made again.
     keys = [Plan(recipe, found, device="cpu").samples_key, *found.models()]
     return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).of(recipe)
 
@@ -79,7 +79,7 @@ def _features(key: str, _pipeline: Pipeline) -> Array:
 
 
 def preview(source: Mapping[str, Any], looks: int) -> Preview:
-    """Return what the source of a recipe is, looked at anew whenever ``looks`` is another. Raises: CurationError."""
+    """Return what the source of a recipe is, looked at again whenever ``looks`` is another. Raises: CurationError."""
     return _preview(fingerprint([dict(source), looks]), Source.parse(dict(source), where="source"))
 
 

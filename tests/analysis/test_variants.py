@@ -209,3 +209,8 @@ def test_without_a_database_it_says_so(computed: Pipeline, tmp_path: Path, small
         variants.estimate(pipeline.plan)
     with pytest.raises(CurationError, match="no variants are kept yet"):
         variants.table(computed.plan, [])
+
+
+def test_names_of_kinds_are_read_as_people_write_them() -> None:
+    assert variants.words("jpeg_compression", 3) == "JPEG compression 3"
+    assert variants.words("gaussian_noise", 0) == "gaussian noise"

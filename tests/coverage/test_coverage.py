@@ -49,7 +49,7 @@ def apart(points: np.ndarray, metric: str = "l2") -> np.ndarray:
 def plain_greedy(
     distances: np.ndarray, count: int, *, fixed: list[int] | None = None, owners: np.ndarray | None = None
 ) -> tuple[list[int], list[float]]:
-    """Facility location without any trick: everything worked out anew each time."""
+    """Facility location without any trick: everything computed again each time."""
     fixed = fixed or []
     owners = np.arange(len(distances)) if owners is None else owners
     widest = distances.max()

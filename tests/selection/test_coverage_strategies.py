@@ -1,4 +1,4 @@
-"""Coverage as a strategy of a recipe: worked out once, followed by every selection, weighed, exported, sampled."""
+"""Coverage as a strategy of a recipe: computed once, followed by every selection, weighed, exported, sampled."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_balls_are_clusters_of_the_chosen() -> None:
 
 @pytest.fixture(scope="module")
 def covered(workspace: Workspace) -> Pipeline:
-    """The small workspace with a facility-location recipe, worked out."""
+    """The small workspace with a facility-location recipe, computed."""
     recipe = Recipe.from_yaml(workspace.revision(1)).with_changes(
         **{
             "selection.strategy": "facility_location",

@@ -50,7 +50,7 @@ class Stage(Plugin):
     rare: ClassVar[bool] = False
     """Whether few recipes ask for it, so that it is not listed where it is off."""
     names_others: ClassVar[bool] = False
-    """Whether keys of later results depend on what it makes, so that plans must be read anew after it."""
+    """Whether keys of later results depend on what it makes, so that plans must be read again after it."""
     folder: ClassVar[str | None] = None
     """The workspace's folder of its results: when others' are there, it is ``stale`` rather than ``missing``."""
 

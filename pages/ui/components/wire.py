@@ -21,10 +21,10 @@ from pages.ui import assets
 
 _CACHED_FROM_BYTES = 10_240
 _ALIGNMENT = 8
-_LOADER = """const part = import(new URL("%s/%s.js", document.baseURI));
+_LOADER = """const part = import(new URL("%s", document.baseURI));
 export default async (component) => (await part).mount(component);"""
 
-_cargo = st.components.v2.component("curation_cargo", js=_LOADER % (assets.address, "cargo"))
+_cargo = st.components.v2.component("curation_cargo", js=_LOADER % assets.entry("cargo"))
 
 Value = TypeVar("Value")
 
@@ -62,7 +62,7 @@ class Part:
 
     def __init__(self, name: str) -> None:
         """Args: name: of the component and of its module."""
-        self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % (assets.address, name))
+        self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % assets.entry(name))
 
     def mount(
         self,

@@ -13,7 +13,7 @@ from curation.errors import CurationError
 from curation.evaluation.suite import Suite
 from curation.evaluation.trials import load_target
 from curation.figures.evaluation import PART_WORDS
-from curation.plugin import fingerprint
+from curation.plugin import fingerprint, plain_name
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.components import gallery
@@ -34,7 +34,7 @@ def draw(found: Workspace, it: Looked, suite: Suite, table: pd.DataFrame, row: i
     label, kind, severity = int(said["label"]), str(said["kind"]), int(said["severity"])
     image = resources.thumbnails(fingerprint(["P", suite.key, [row]]), lambda: pixels(suite, [row]))[0]
     clean = original(suite, row)
-    words = " ".join(part for part in (kind.replace("_", " "), str(severity or "")) if part)
+    words = " ".join(part for part in (plain_name(kind), str(severity or "")) if part)
     with st.container(border=True):
         st.markdown(f"**Test image {int(said['sample_id'])}** :gray[{PART_WORDS[str(said['part'])]}]")
         if clean is None or said["part"] == "clean":

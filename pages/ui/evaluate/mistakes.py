@@ -17,7 +17,7 @@ from curation.analysis.mistakes import (
 )
 from curation.figures import evaluation as figures
 from curation.figures.evaluation import PART_SHORT, PART_WORDS
-from curation.plugin import fingerprint
+from curation.plugin import fingerprint, plain_name
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.evaluate import chosen, wrong
@@ -110,7 +110,7 @@ def _tables(key: str, classes: tuple[str, ...], _it: Looked) -> ErrorTables:
 
 def kind_words(part: str, kind: str) -> str:
     """Return the displayed name of a kind of P."""
-    words = {"clean": "clean", "white_box": "white box"}.get(part, kind.replace("_", " "))
+    words = {"clean": "clean", "white_box": "white box"}.get(part, plain_name(kind))
     return f"{words} (held out)" if part == "held_out" else words
 
 
@@ -162,7 +162,7 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
 
 def _at_words(part: str | None, kind: str | None, severity: int | None) -> str:
     """Return what the filters choose, in words."""
-    first = kind.replace("_", " ") if kind else PART_WORDS[part].lower() if part else "severity"
+    first = plain_name(kind) if kind else PART_WORDS[part].lower() if part else "severity"
     return f"{first} {severity}" if severity else first
 
 

@@ -11,7 +11,7 @@ from curation.engine import choose
 from curation.evaluation.results import Results
 from curation.evaluation.suite import Suite, find_suite
 from curation.figures.evaluation import PART_WORDS
-from curation.plugin import fingerprint
+from curation.plugin import fingerprint, plain_name
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.components import gallery
@@ -88,7 +88,7 @@ def _filtered(
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for column, label, words in (
             ("part", "Part", PART_WORDS.__getitem__),
-            ("kind", "Kind", lambda kind: kind.replace("_", " ")),
+            ("kind", "Kind", plain_name),
             ("severity", "Severity", str),
         ):
             options = analysis.offered(table, chosen.get("part"), chosen.get("kind"))[column]

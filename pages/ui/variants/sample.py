@@ -9,7 +9,7 @@ import streamlit as st
 from curation.analysis.inspection import SampleVariants, magnified, spectrum, variants_of, visible_factor
 from curation.analysis.variants import words
 from curation.figures import curation as figures
-from curation.plugin import fingerprint
+from curation.plugin import fingerprint, plain_name
 from curation.scores.entropy import Entropy
 from pages.ui import session
 from pages.ui.components import matrix
@@ -147,7 +147,7 @@ def _matrix(prepared: Prepared, found: SampleVariants, label: int, kinds: list[s
         found.images[rows],
         key=key,
         ids=rows,
-        rows=[kind.replace("_", " ") for kind in kinds],
+        rows=[plain_name(kind) for kind in kinds],
         columns=[str(severity) for severity in range(1, 6)],
         shares=shares,
         wrong=(picked["prediction"] != label).to_numpy(),

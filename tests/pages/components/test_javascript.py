@@ -114,6 +114,18 @@ def test_every_module_that_is_imported_is_served() -> None:
                 assert (assets.FOLDER / name).is_file(), f"{path.name} asks for {name}"
 
 
+@pytest.mark.parametrize("component", ["band", "cargo", "gallery", "map", "matrix", "review"])
+def test_the_entry_of_a_component_names_all_of_its_modules(component: str) -> None:
+    """So that a browser asks for them at once, not for one after another as it comes to know of them."""
+    entry = fetch(f"/{assets.entry(component)}").body.decode()
+    assert entry.endswith(f'export * from "./{component}.js";')
+    named = re.findall(r'"\./([\w-]+\.js)"', entry)
+    assert len(named) == len(set(named))
+    for name in named:
+        imported = re.findall(r'from "\./([\w-]+\.js)"', (assets.FOLDER / name).read_text("utf-8"))
+        assert set(imported) <= set(named), name
+
+
 @pytest.mark.parametrize("path", [f"{assets.address}/nothing.js", "components/000000000000/map.js"])
 def test_unknown_files_and_versions_are_not_served(path: str) -> None:
     assert fetch(f"/{path}").status_code == 404

@@ -10,12 +10,12 @@ export function setMask(flags, bit, mask) {
   }
 }
 
-// How many points are counted, and how many of these are selected and inside.
-/** @type {(flags: Uint8Array, counts: (point: number) => boolean) => { shown: number, selected: number, inside: number }} */
-export function tally(flags, counts) {
+// How many points count, all unless it is said which, and how many of these are selected and inside.
+/** @type {(flags: Uint8Array, counts?: ((point: number) => boolean) | null) => { shown: number, selected: number, inside: number }} */
+export function tally(flags, counts = null) {
   let [shown, selected, inside] = [0, 0, 0];
   for (let i = 0; i < flags.length; i += 1) {
-    if (!counts(i)) continue;
+    if (counts && !counts(i)) continue;
     shown += 1;
     selected += flags[i] & SELECTED;
     inside += (flags[i] & INSIDE) >> 1;

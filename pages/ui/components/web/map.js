@@ -105,7 +105,7 @@ function create(root, send) {
   const say = createStatus(status, canvas, () => setPolygon([], true));
   function describe() {
     if (!view.column) return;
-    const counts = tally(flags, view.only === null ? () => true : visible);
+    const counts = tally(flags, view.only === null ? null : visible);
     const drawn = view.polygon.length > 2;
     // Python counts exact places, the browser rounded ones: once Python has spoken, its count stands.
     const exact = drawn && view.only === null && same(view.polygon, cornersOf(asked.polygon));

@@ -34,7 +34,7 @@ export function createPoints(canvas) {
       const program = gl.createProgram();
       [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER].forEach((kind, i) => {
         const shader = gl.createShader(kind);
-        if (!shader) return; // the context is lost; it starts anew when it comes back
+        if (!shader) return; // the context is lost; it starts again when it comes back
         gl.shaderSource(shader, sources[i]);
         gl.compileShader(shader);
         gl.attachShader(program, shader);
