@@ -1,7 +1,8 @@
 """What tests share: a small, quickly computed workspace of real digits; and the processor that they are to meet.
 
 Environment: CURATION_TEST_THREADS: threads of torch, here and in every process that a test starts (1);
-CURATION_TEST_BF16=on|off: whether the processor says that it computes bfloat16 (as it is).
+CURATION_TEST_BF16=on|off: whether the processor says that it computes bfloat16 (as it is); CURATION_TEST_COMPUTED: a
+workspace in which the small recipe is computed already, for tests that run tests.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # One job runs on a device at a time, by a lock in the temporary folder: workers need not wait for each other.
     os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{os.environ['PYTEST_XDIST_WORKER']}-")
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +39,7 @@ from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
+COMPUTED = os.environ.get("CURATION_TEST_COMPUTED")
 THREADS = int(os.environ["CURATION_TEST_THREADS"])
 torch.set_num_threads(THREADS)
 # The same examples in every run, however long a busy machine takes for one.
@@ -56,6 +59,12 @@ SMALL: dict[str, Any] = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with the most slow tests first: at the end no worker should wait for the other's long file."""
+    slow = Counter(item.path for item in items if {"slow", "browser"} & {mark.name for mark in item.iter_markers()})
+    items.sort(key=lambda item: -slow[item.path])
+
+
 @pytest.fixture(autouse=True)
 def same_threads() -> Iterator[None]:
     """No test may leave another number of threads behind."""
@@ -73,7 +82,10 @@ def small() -> Recipe:
 @pytest.fixture(scope="session")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The small recipe, computed once a test run; tests must leave it as it is."""
-    pipeline = Pipeline(Recipe.parse(SMALL), Workspace(tmp_path_factory.mktemp("cache") / "small"), device="cpu")
+    folder = tmp_path_factory.mktemp("cache") / "small"
+    if COMPUTED:
+        shutil.copytree(COMPUTED, folder)
+    pipeline = Pipeline(Recipe.parse(SMALL), Workspace(folder), device="cpu")
     pipeline.run(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"))
     pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
     return pipeline

@@ -181,8 +181,9 @@ def test_following_an_example_puts_it_everywhere(followed: Path) -> None:
 
 
 @pytest.mark.slow
-def test_examples_pass_the_contract_tests(followed: Path) -> None:
+def test_examples_pass_the_contract_tests(followed: Path, computed: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that run over the tuple, with the example's name in their own."""
+    monkeypatch.setenv("CURATION_TEST_COMPUTED", str(computed.workspace.root))
     files = [
         "tests/corruptions/test_corruptions.py",
         "tests/attacks/test_attacks.py",

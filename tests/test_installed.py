@@ -93,7 +93,7 @@ FIRST = (
 )
 IMPORTED = f"""
 import os
-import torch, torchvision, pandas, pydantic, scipy.stats  # what takes long, once for all
+import torch, pandas, pyarrow.parquet, pydantic, scipy.special, upath  # what takes long, once for all
 for first in {FIRST!r}:
     child = os.fork()
     if not child:

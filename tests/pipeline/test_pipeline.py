@@ -34,10 +34,27 @@ def sums(folder: Path) -> str:
     return (folder / "SHA256SUMS").read_text()
 
 
-def test_a_fresh_workspace_computes_to_the_same_bytes(computed: Pipeline, tmp_path: Path) -> None:
-    again = Pipeline(computed.recipe, Workspace(tmp_path / "again"), device="cpu")
+QUICKER = {
+    "goal_model": {"architecture": "tiny_convnet", "train": {"epochs": 2, "batch_size": 64}},
+    "variants.corruption.kinds": ["fog", "pixelate"],
+    "variants.adversarial.steps": 1,
+}
+"""Changes of the small recipe, for what is computed again and again: of as many stages and shards, in less time."""
+
+
+@pytest.fixture(scope="module")
+def quicker(computed: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A quicker recipe, computed once without a break."""
+    recipe = computed.recipe.with_changes(**QUICKER)
+    pipeline = Pipeline(recipe, Workspace(tmp_path_factory.mktemp("quicker") / "cache"), device="cpu")
+    pipeline.run(FOR_SELECTION)
+    return pipeline
+
+
+def test_a_fresh_workspace_computes_to_the_same_bytes(quicker: Pipeline, tmp_path: Path) -> None:
+    again = Pipeline(quicker.recipe, Workspace(tmp_path / "again"), device="cpu")
     again.run(FOR_SELECTION)
-    first = computed.export(tmp_path / "first")
+    first = quicker.export(tmp_path / "first")
     second = again.export(tmp_path / "second")
     assert sums(first) == sums(second)
 
@@ -112,40 +129,43 @@ def copy_workspace(computed: Pipeline, tmp_path: Path) -> Callable[[], Pipeline]
 
 RUNNER = """
 import os, sys
+import curation
+import torch._dynamo  # loaded with a process's first optimizer, for seconds: here, once for all
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
-def begin():
+def begin(cache):
     child = os.fork()
     if child:
         return child
-    pipeline = Pipeline(Recipe.load(sys.argv[1]), Workspace(sys.argv[2]), device="cpu")
+    pipeline = Pipeline(Recipe.load(sys.argv[1]), Workspace(cache), device="cpu")
     pipeline.run(FOR_SELECTION, report=lambda p: print(p.stage, p.done, os.getpid(), flush=True))
     os._exit(0)
 
 for line in sys.stdin:
-    children = [begin() for _ in range(int(line))]
+    count, cache = line.strip().split(" ", 1)
+    children = [begin(cache) for _ in range(int(count))]
     print("ended", *[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children], flush=True)
 """
-"""Starts as many processes as each line of its input says, and tells how they ended."""
+"""Starts as many processes as each line of its input says, on the workspace that it names, and tells how they ended."""
 
 
-@pytest.fixture
-def runner(computed: Pipeline, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that forks others, which compute the small recipe in one workspace."""
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(computed.recipe.to_yaml())
-    command = [sys.executable, "-c", RUNNER, str(recipe), str(tmp_path / "cache")]
+@pytest.fixture(scope="module")
+def runner(quicker: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that forks others, which compute the quicker recipe."""
+    recipe = tmp_path_factory.mktemp("runner") / "recipe.yaml"
+    recipe.write_text(quicker.recipe.to_yaml())
+    command = [sys.executable, "-c", RUNNER, str(recipe)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
 
 
-def told(process: subprocess.Popen[str], count: int) -> Iterator[list[str]]:
+def told(process: subprocess.Popen[str], count: int, cache: Path) -> Iterator[list[str]]:
     """Start processes and yield what they print, in words, and last how they ended."""
     assert process.stdin is not None
     assert process.stdout is not None
-    print(count, file=process.stdin, flush=True)
+    print(count, cache, file=process.stdin, flush=True)
     for line in process.stdout:
         yield line.split()
         if line.startswith("ended"):
@@ -154,13 +174,13 @@ def told(process: subprocess.Popen[str], count: int) -> Iterator[list[str]]:
 
 @pytest.mark.slow
 def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
-    computed: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
+    quicker: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
 ) -> None:
     """Each process goes on where the one before was killed."""
     kept: dict[Path, int] = {}
     for moment in ("ingest", "goal_model", "corruption", "adversarial", "score"):
         killed = False
-        for stage, done, *rest in told(runner, 1):
+        for stage, done, *rest in told(runner, 1, tmp_path / "cache"):
             if stage == moment and int(done) > 0 and not killed:
                 with suppress(ProcessLookupError):  # it was faster
                     os.kill(int(rest[0]), signal.SIGKILL)
@@ -168,19 +188,19 @@ def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
         assert killed, moment
         assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
         kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("shard-*")}
-    resumed = Pipeline(computed.recipe, Workspace(tmp_path / "cache"), device="cpu")
+    resumed = Pipeline(quicker.recipe, Workspace(tmp_path / "cache"), device="cpu")
     resumed.run(FOR_SELECTION)
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
-    assert sums(resumed.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
+    assert sums(resumed.export(tmp_path / "a")) == sums(quicker.export(tmp_path / "b"))
 
 
 @pytest.mark.slow
 def test_two_processes_on_one_workspace_do_not_disturb_each_other(
-    computed: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
+    quicker: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
 ) -> None:
-    assert list(told(runner, 2))[-1] == ["ended", "0", "0"]
-    both = Pipeline(computed.recipe, Workspace(tmp_path / "cache"), device="cpu")
-    assert sums(both.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
+    assert list(told(runner, 2, tmp_path / "cache"))[-1] == ["ended", "0", "0"]
+    both = Pipeline(quicker.recipe, Workspace(tmp_path / "cache"), device="cpu")
+    assert sums(both.export(tmp_path / "a")) == sums(quicker.export(tmp_path / "b"))
 
 
 def test_cancelling_keeps_what_is_finished(computed: Pipeline, tmp_path: Path) -> None:
@@ -262,11 +282,11 @@ def test_a_model_of_another_shape_is_refused_with_the_layers_named(computed: Pip
 
 
 @pytest.mark.slow
-def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_path: Path) -> None:
+def test_a_job_runs_detached_is_cancelled_and_resumed(quicker: Pipeline, tmp_path: Path) -> None:
     from curation import jobs
 
     workspace = Workspace(tmp_path / "job")
-    recipe = computed.recipe
+    recipe = quicker.recipe
 
     def end() -> str:
         """The state in which the job ended."""
@@ -286,7 +306,7 @@ def test_a_job_runs_detached_is_cancelled_and_resumed(computed: Pipeline, tmp_pa
     assert end() == "lost"
     jobs.submit(workspace, recipe, FOR_SELECTION)
     assert end() == "done"
-    assert len(Pipeline(computed.recipe, workspace, device="cpu").select().pool_rows) == 500
+    assert len(Pipeline(recipe, workspace, device="cpu").select().pool_rows) == 500
 
 
 def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipeline) -> None:
