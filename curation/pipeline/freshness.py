@@ -55,26 +55,32 @@ def change(plan: Plan) -> SourceChanged | None:
 
     A source that is gone has not changed: what was read of it is all that there is.
     """
+    return _change(plan)[0]
+
+
+def _change(plan: Plan) -> tuple[SourceChanged | None, Source | None]:
+    """Return how the files differ, and the source as it is now, where it can be opened and they do."""
     path, key = source_path(plan), plan.samples_key
     now = stamp(path) if path is not None and key is not None else None
     if now is None or now == plan.workspace.source_stamp(plan.source_spec):
-        return None
+        return None, None
     read_into = f"{path} has changed since it was read into {plan.workspace.root}"
     header = plan.workspace.sample_header(key) if key else None
     try:
         source = plan.recipe.source.reader.open()
     except CurationError as error:
-        return SourceChanged(plan, f"{read_into}, and cannot be read now: {error}")
+        return SourceChanged(plan, f"{read_into}, and cannot be read now: {error}"), None
     if key == source_key(plan, source):  # other files there have changed
         _accept(plan)
-        return None
+        return None, None
     differs = "its files differ in names, sizes or contents"
     if header is not None and (header.positions, len(header.classes)) != (len(source), len(source.classes)):
         before = f"{header.positions:,} images of {len(header.classes)} classes"
         differs = f"it had {before}, and has {len(source):,} of {len(source.classes)} now"
     edited = any(plan.recipe.selection.edits.model_dump().values())
     shifts = " (edits by hand name positions in it, and may then mean other images)" if edited else ""
-    return SourceChanged(plan, f"{read_into}: {differs}; read it again{shifts}, or keep the images as they were read")
+    ways = f"read it again{shifts}, or keep the images as they were read"
+    return SourceChanged(plan, f"{read_into}: {differs}; {ways}"), source
 
 
 def require_unchanged(plan: Plan, *, tell: Callable[[int, int], None]) -> None:
@@ -83,11 +89,12 @@ def require_unchanged(plan: Plan, *, tell: Callable[[int, int], None]) -> None:
     Where only names, sizes or times differ, all that was read is read again and compared, once, up to the first
     difference. Args: tell: told how many of all images are compared; may raise to stop.
     """
-    found = change(plan)
+    found, source = _change(plan)
     if found is None:
         return
+    if source is None:
+        raise found
     try:
-        source = plan.recipe.source.reader.open()
         if not _same(plan, source, tell):
             raise found
     except SourceChanged:

@@ -26,17 +26,14 @@ def read(source: Source, at: np.ndarray, noise: LabelNoise | None) -> tuple[np.n
     Soft labels and weights of the source stand beside them. With noise, wrong labels are put in instead, and the right
     ones stand beside them. Args: at: int64, rising.
     """
-    runs = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
-    chunks = [source.read(int(run[0]), int(run[-1]) + 1) for run in runs]
-    rows: list[tuple[int, int, str, str, bool]] = []
-    for chunk in chunks:
-        for sample_id, label, name in zip(chunk.sample_ids.tolist(), chunk.labels.tolist(), chunk.names, strict=True):
-            rows.append((sample_id, label, name, chunk.notes.get(sample_id, ""), True))
-        rows += [(skipped.sample_id, -1, skipped.name, skipped.reason, False) for skipped in chunk.skipped]
+    chunk = source.read_at(at)
+    rows = [(line.sample_id, -1, line.name, line.reason, False) for line in chunk.skipped]
+    for sample_id, label, name in zip(chunk.sample_ids.tolist(), chunk.labels.tolist(), chunk.names, strict=True):
+        rows.append((sample_id, label, name, chunk.notes.get(sample_id, ""), True))
     table = pd.DataFrame(sorted(rows), columns=["sample_id", "label", "name", "note", "read"])
     table = table.astype({"sample_id": np.int64, "label": np.int64, "name": str, "note": str, "read": bool})
     if noise is None:
-        table = _with_own(table, chunks)
+        table = _with_own(table, chunk)
     else:
         table["true_label"] = table["label"]
         known, ids = table["read"].to_numpy(), table["sample_id"].to_numpy()
@@ -49,15 +46,13 @@ def read(source: Source, at: np.ndarray, noise: LabelNoise | None) -> tuple[np.n
             sample_ids=ids[known],
         )
         table.loc[known, "label"] = wrong
-    return np.concatenate([chunk.images for chunk in chunks]), table
+    return chunk.images, table
 
 
-def _with_own(table: pd.DataFrame, chunks: list[Chunk]) -> pd.DataFrame:
+def _with_own(table: pd.DataFrame, chunk: Chunk) -> pd.DataFrame:
     """Return the table with soft labels and weights, where the source has them; those of skipped samples are empty."""
-    ids = np.concatenate([chunk.sample_ids for chunk in chunks])
-    for column in ("soft_label", "weight"):
-        parts = [getattr(chunk, f"{column}s") for chunk in chunks]
-        if any(part is not None for part in parts):
-            values = pd.Series(list(np.concatenate(parts)), index=ids)
-            table[column] = values.reindex(table["sample_id"]).to_numpy()
+    for column, values in (("soft_label", chunk.soft_labels), ("weight", chunk.weights)):
+        if values is not None:
+            by_id = pd.Series(list(values), index=chunk.sample_ids)
+            table[column] = by_id.reindex(table["sample_id"]).to_numpy()
     return table

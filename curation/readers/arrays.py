@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 from curation.readers.base import Chunk, Skipped, Source
-from curation.readers.labels import NO_LABEL, UNLABELED, read_labels
+from curation.readers.labels import NO_LABEL, UNLABELED, Labels, read_labels
 from curation.readers.white_level import DARK, UnclearWhite, White, outside, to_bytes, white_of
 
 _BLOCK_BYTES, _FIRST = 8 << 20, 64
@@ -80,6 +80,7 @@ def open_split(
     rows: Callable[[str], Rows],
     names: Sequence[str] | None,
     white_level: float | None,
+    unread: Sequence[str] = (),
     where: Callable[[str], str],
     name: Callable[[str], str],
     fingerprint: str,
@@ -92,6 +93,7 @@ def open_split(
         rows: opens an array by its name.
         names: of the classes, where they are known.
         white_level: what a person says is white.
+        unread: what else there is, and is not read.
         where, name: how errors, and how samples, name an array's rows.
 
     Raises: CurationError naming the array and, where one is to blame, the row.
@@ -100,14 +102,33 @@ def open_split(
     pixels = rows(images)
     shape = image_shape(pixels.shape, pixels.dtype, where=where(images))
     values = {part: _whole(rows(array)) for part, (_, array) in pairs.items()}
-    found = read_labels(
-        values.pop(split),
-        images=pixels.shape[0],
-        where=where(labels),
-        names=names,
-        train=values.pop("train", None),
-        others=list(values.values()),
-    )
+
+    def labels_of(part: str) -> Labels:
+        others = [value for other, value in values.items() if other not in (part, "train")]
+        return read_labels(
+            values[part],
+            images=rows(pairs[part][0]).shape[0],
+            where=where(pairs[part][1]),
+            names=names,
+            train=None if part == "train" else values.get("train"),
+            others=others,
+        )
+
+    found = labels_of(split)
+    if split != "train" and "train" in pairs:
+        first, known = pairs["train"], rows(pairs["train"][0])
+        theirs = image_shape(known.shape, known.dtype, where=where(first[0]))
+        if shape != theirs:
+            here, there = ("×".join(map(str, one)) for one in (shape, theirs))
+            raise CurationError(
+                f"{where(images)} has images of {here}, but {where(first[0])} of {there}; bring both to one size and "
+                "number of channels"
+            )
+        if found.classes != (classes := labels_of("train").classes):
+            raise CurationError(
+                f"{where(labels)} tells the classes {some_of(found.classes, 8)}, but {where(first[1])} "
+                f"{some_of(classes, 8)}; save labels of the same kind in both"
+            )
     reference = pairs["train"][0] if "train" in pairs and rows(pairs["train"][0]).dtype == pixels.dtype else images
     known = rows(reference)
     white = settle_white(known, known.shape, known.dtype, asked=white_level, where=where(reference))
@@ -120,8 +141,17 @@ def open_split(
         fingerprint=fingerprint,
         white=white.level,
         soft_labels=found.soft,
-        remarks=(*found.remarks, *([white.remark] if white.remark else [])),
+        remarks=(
+            *found.remarks,
+            *([white.remark] if white.remark else []),
+            *([f"beside the images and labels, not read: {some_of(unread, 8)}"] if unread else []),
+        ),
     )
+
+
+def arrays_not_read(arrays: Iterable[str], pairs: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Return the arrays that are of no split's images or labels."""
+    return [name for name in arrays if name not in {array for pair in pairs.values() for array in pair}]
 
 
 def _whole(rows: Rows) -> np.ndarray:

@@ -95,6 +95,36 @@ class Source(ABC):
         Raises: CurationError naming file or row when the source itself is broken.
         """
 
+    def read_at(self, positions: np.ndarray) -> Chunk:
+        """Return the samples at some positions, as ``read`` does. Args: positions: int64, rising."""
+        return joined([self.read(start, stop) for start, stop in runs(positions)])
+
+
+def runs(positions: np.ndarray) -> list[tuple[int, int]]:
+    """Return the ranges start … stop − 1 that rising positions make up; one that is empty where there are none."""
+    if not len(positions):
+        return [(0, 0)]
+    parts = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
+    return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Return chunks of one source, in the order of their samples, as one."""
+    if len(chunks) == 1:
+        return chunks[0]
+    soft = [chunk.soft_labels for chunk in chunks if chunk.soft_labels is not None]
+    weights = [chunk.weights for chunk in chunks if chunk.weights is not None]
+    return Chunk(
+        images=np.concatenate([chunk.images for chunk in chunks]),
+        labels=np.concatenate([chunk.labels for chunk in chunks]),
+        sample_ids=np.concatenate([chunk.sample_ids for chunk in chunks]),
+        names=[name for chunk in chunks for name in chunk.names],
+        skipped=[line for chunk in chunks for line in chunk.skipped],
+        notes={at: note for chunk in chunks for at, note in chunk.notes.items()},
+        soft_labels=np.concatenate(soft) if soft else None,
+        weights=np.concatenate(weights) if weights else None,
+    )
+
 
 class Reader(Plugin):
     """How to open one source format; the fields are what a recipe's ``source`` may say."""

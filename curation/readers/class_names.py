@@ -48,6 +48,17 @@ def class_names(names: Sequence[str], *, where: str) -> list[str]:
     return list(first)
 
 
+_NO_LABEL = frozenset("nan none null n/a na -1 unlabeled unlabelled undefined".split())
+
+
+def no_label_remark(names: Iterable[str]) -> str | None:
+    """Return what a person should know where names of classes read as if there were no label."""
+    some = [name for name in names if name.strip().lower() in _NO_LABEL]
+    if not some:
+        return None
+    return f"{', '.join(some)}: read as a class of that name; where it means that there is no label, leave it out"
+
+
 def are_numbers(names: Iterable[str]) -> bool:
     """Say whether all names are whole numbers, so that 2 goes before 10."""
     return all(name.isascii() and name.removeprefix("-").isdigit() for name in names)

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from curation.errors import CurationError
-from curation.readers.base import Chunk, Reader, Skipped, Source
+from curation.readers.base import Chunk, Reader, Skipped, Source, runs
 from curation.readers.pixels import MOST_MEGAPIXELS, Looked, Unreadable, Whites, decode, look
 from curation.readers.survey import Survey
 from curation.readers.white_level import white_level_field
@@ -133,7 +133,8 @@ class EncodedSource(Source):
                 stop = min(len(positions), start + (_AT_ONCE if start else _FIRST))
                 at_pixels = found.open_kinds if reader.white_level is None else frozenset()
                 task = partial(_look, most_megapixels=reader.most_megapixels, at_pixels=at_pixels)
-                for looked in threads.map(task, list(self._some(positions[start:stop]))):
+                ranges = runs(np.asarray(positions[start:stop]))
+                for looked in threads.map(task, [one for first, last in ranges for one in self.encoded(first, last)]):
                     if isinstance(looked, Skipped):
                         found.problem = f"for example, {looked.name}: {looked.reason}"
                     else:
@@ -144,16 +145,16 @@ class EncodedSource(Source):
         _SURVEYS[key] = found
         return found
 
-    def _some(self, positions: Sequence[int]) -> Iterator[Encoded | Skipped]:
-        first, last = positions[0], positions[-1]
-        if last - first < len(positions):
-            return self.encoded(first, last + 1)
-        return (sample for at in positions for sample in self.encoded(at, at + 1))
-
     def read(self, start: int, stop: int) -> Chunk:
         """Return the samples at positions start … stop − 1; see ``Source.read``."""
         positions = range(len(self))[start:stop]
-        samples = list(self.encoded(positions.start, positions.stop))
+        return self._decoded(list(self.encoded(positions.start, positions.stop)))
+
+    def read_at(self, positions: np.ndarray) -> Chunk:
+        """Return the samples at some positions, all decoded side by side; see ``Source.read_at``."""
+        return self._decoded([sample for start, stop in runs(positions) for sample in self.encoded(start, stop)])
+
+    def _decoded(self, samples: Sequence[Encoded | Skipped]) -> Chunk:
         images = np.empty((len(samples), *self.shape), np.uint8)
         kept: list[Encoded] = []
         skipped: list[Skipped] = []

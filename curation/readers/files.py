@@ -22,6 +22,22 @@ def ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry of a folder is a file, or a link to one; a link that leads in a circle is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(entry: os.DirEntry[str], *, follow_symlinks: bool = True) -> bool:
+    """Say whether an entry of a folder is a folder, as ``is_file`` does."""
+    try:
+        return entry.is_dir(follow_symlinks=follow_symlinks)
+    except OSError:
+        return False
+
+
 def existing(path: str | Path, kind: Literal["file", "folder", "any"]) -> Path:
     """Return ``path`` with ``~`` resolved.
 
@@ -50,6 +66,11 @@ def reading(path: Path) -> Iterator[None]:
         raise CurationError(f"no permission to read {path}; allow it with: chmod -R u+rX {path}") from None
     except OSError as error:
         raise CurationError(f"{path} could not be read ({error.strerror or error}); is it complete?") from None
+
+
+def is_lfs_pointer(start: bytes) -> bool:
+    """Say whether bytes at the start of a file are those of one that stands for another, which Git has yet to fetch."""
+    return start.startswith(b"version https://git-lfs.github.com/spec/")
 
 
 class Stat(Protocol):
@@ -83,7 +104,7 @@ def _below(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         if entry.is_dir(follow_symlinks=False):
             yield from _below(folder / entry.name, f"{prefix}{entry.name}/")
         else:
-            yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=entry.is_file())
+            yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=is_file(entry))
 
 
 def files_fingerprint(files: Iterable[tuple[str, Stat]]) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field
 from curation.errors import CurationError
 from curation.readers.archive import Archive
 from curation.readers.base import Skipped, choose_split
-from curation.readers.class_names import class_names, number_order_remark, ordered, shown
+from curation.readers.class_names import class_names, no_label_remark, number_order_remark, ordered, shown
 from curation.readers.encoded import Encoded, EncodedReader, EncodedSource
 from curation.readers.files import existing, files_fingerprint
 from curation.readers.labels import check_two_classes
@@ -94,13 +94,18 @@ class FolderSource(EncodedSource):
     files: list[str] = field(default_factory=list, repr=False)
     labels: list[int] = field(default_factory=list, repr=False)
     notes: dict[int, str] = field(default_factory=dict, repr=False)
+    spelled: dict[int, str] = field(default_factory=dict, repr=False)
 
     def add(self, label: int, files: list[str]) -> None:
-        """Append the files of one class, noting those whose names differ only in case or suffix."""
+        """Append the files of one class, noting those whose names differ only in case, suffix or Unicode form."""
         first: dict[str, str] = {}
         for file in files:
-            twin = first.setdefault(os.path.splitext(file)[0].casefold(), file)  # noqa: PTH122 a path would be slow
-            if twin != file:
+            name = shown(file)
+            twin = first.setdefault(os.path.splitext(name)[0].casefold(), file)  # noqa: PTH122 a path would be slow
+            if name == shown(twin) and twin != file:
+                self.spelled[len(self.files)] = ascii(file)[1:-1]
+                self.notes[len(self.files)] = f"has the same name as {name} in another Unicode form"
+            elif twin != file:
                 self.notes[len(self.files)] = f"has the same name as {shown(twin)} except for case or suffix"
             self.files.append(file)
             self.labels.append(label)
@@ -111,7 +116,7 @@ class FolderSource(EncodedSource):
     def encoded(self, start: int, stop: int) -> Iterator[Encoded | Skipped]:
         """Yield the files at positions start … stop − 1; see ``EncodedSource.encoded``."""
         for i in range(start, stop):
-            name = shown(self.files[i])
+            name = self.spelled.get(i) or shown(self.files[i])
             content: bytes | Path = self.folder / self.files[i]
             if self.archive is not None:
                 try:
@@ -130,5 +135,4 @@ def _by_class(part: Part, where: str) -> dict[str, list[File]]:
 def _remarks(classes: list[str], empty: list[str]) -> Iterator[str]:
     for name in empty:
         yield f"the folder of class {name!r} has no image: it is kept as a class without images"
-    if remark := number_order_remark(classes):
-        yield remark
+    yield from filter(None, (number_order_remark(classes), no_label_remark(classes)))

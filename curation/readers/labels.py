@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curation.errors import CurationError
-from curation.readers.class_names import class_names, number_order_remark, ordered
+from curation.readers.class_names import class_names, no_label_remark, number_order_remark, ordered
 
 UNLABELED = -1
 """What stands for "no label" among integers, and among class indices."""
@@ -149,8 +149,8 @@ def classes_of(
         )
     texts = ordered(str(label) for label in all_of)
     spelled = class_names(texts, where=where)
-    remark = number_order_remark(spelled)
-    return Classes(spelled, {text: at for at, text in enumerate(texts)}, (remark,) if remark else ())
+    remarks = tuple(filter(None, (number_order_remark(spelled), no_label_remark(spelled))))
+    return Classes(spelled, {text: at for at, text in enumerate(texts)}, remarks)
 
 
 def _named(labels: Iterable[Label], names: list[str]) -> Classes:
@@ -239,7 +239,9 @@ def _from_rows(labels: np.ndarray, where: str, names: Sequence[str] | None) -> L
         good = np.isfinite(block).all(axis=1) & (block >= 0).all(axis=1)
         good &= abs(np.where(good, block.sum(axis=1), 0) - 1) <= _ROUNDING
         if not good.all():
-            row = int((~good).argmax())
+            # A row that can be of nothing else tells more than one of zeros: a column of ids starts with 0, too.
+            telling = ~good & (block > 1).any(axis=1)
+            row = int((telling if telling.any() else ~good).argmax())
             raise CurationError(f"{where} row {at + row} is not the label of one class: {_why_not(block[row])}")
         largest = block.max(axis=1)
         indices[at : at + _BLOCK] = block.argmax(axis=1)
@@ -260,8 +262,13 @@ def _from_rows(labels: np.ndarray, where: str, names: Sequence[str] | None) -> L
 
 def _why_not(row: np.ndarray) -> str:
     """Return what is wrong with a row of weights, and what to do."""
-    if not np.isfinite(row).all() or (row < 0).any():
-        return "expected finite weights of at least 0; repair that row"
+    if not np.isfinite(row).all():
+        return "it has NaN or infinite weights; repair that row"
+    if (row < 0).any():
+        return (
+            f"it has a weight {row.min():.4g}, and weights are at least 0 and sum to 1: save the column of class "
+            "labels alone, or the softmax of logits"
+        )
     if not row.any():
         return "all its weights are 0; repair that row, or leave the image out"
     if np.isin(row, (0, 1)).all():

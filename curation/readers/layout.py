@@ -6,24 +6,18 @@ A tree has a folder for each class, with its images at any depth; or a folder fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from curation.errors import CurationError, Undecided, some_of
+from curation.readers.layout_words import count, inner_folders, left_out, loose, names_of, no_folders, no_images, used
 from curation.readers.listing import File, Listing, Node
 from curation.readers.splits import WORDS, Spelled, split_in, words_of
+from curation.readers.wrappers import NO_CLASSES, WRAPPERS, only_folder, unwrapped, without_imageless
 
 Choice = Literal["auto", "classes", "splits"]
-_WRAPPERS = frozenset("images image imgs img data dataset datasets pictures photos files jpg jpeg png".split())
-"""Names of a folder that says nothing of what is in it: it is looked through."""
-_NO_CLASSES = frozenset("images image imgs img labels label annotations annotation masks mask".split())
-"""Folders of a set for detection or segmentation; taken for classes, they would be learned."""
-_USES = {
-    "train": "train is what is curated",
-    "test": "test is what models are measured on",
-    "val": "val is not used, for there is test",
-}
 
 
 @dataclass(frozen=True)
@@ -50,17 +44,12 @@ def layout_of(listing: Listing, asked: Choice, *, where: str, packed: bool = Fal
         packed: it is an archive's, whose only folder is what was packed.
     Raises: Undecided: it can be read in two ways, and ``asked`` is auto; CurationError: in none.
     """
-    top, folder = _only_folder(listing.root) if packed else (listing.root, "")
-    node, within = _unwrapped(top, splits=asked != "classes")
+    root, imageless = (listing.root, []) if asked == "classes" else without_imageless(listing.root)
+    top, folder = only_folder(root) if packed else (root, "")
+    node, within = unwrapped(top, splits=asked != "classes")
     inside = "/".join(part for part in (folder, within) if part)
     if not node.folders:
-        if any(node.all_files()):
-            held = some_of([file.path for file in node.files])
-            raise CurationError(
-                f"{where} holds files but no sub-folders ({held}); put the images of each class into a sub-folder with "
-                "the class's name"
-            )
-        raise CurationError(f"{where} is empty; put the images of each class into a sub-folder with the class's name")
+        raise CurationError(no_folders(node, where, packed=packed))
     named = {name: said for name in node.folders if (said := split_in(name))}
     chosen = _split_folders(node, named, asked, where)
     if asked != "classes":
@@ -71,49 +60,21 @@ def layout_of(listing: Listing, asked: Choice, *, where: str, packed: bool = Fal
         found = _inner_splits(node)
     else:
         found = _only_classes(node, named, asked, where)
-    remarks = [f"its folder {inside} is read, the only one there is"] if inside else []
-    remarks += [*found.remarks, *_used(found.parts), *_left_out(listing)]
+    remarks = [f"its folder {inside} is read, the only one that holds images"] if inside else []
+    remarks += [
+        *found.remarks,
+        *imageless,
+        *used({split: part.called for split, part in found.parts.items()}),
+        *left_out(listing),
+    ]
     return Layout(found.words, found.parts, tuple(remarks))
-
-
-def _only_folder(node: Node) -> tuple[Node, str]:
-    """Return what was packed: the only folder of an archive, with its name, or all of it."""
-    if len(node.folders) == 1 and not node.files:
-        ((name, inner),) = node.folders.items()
-        if len(inner.folders) > 1:
-            return inner, name
-    return node, ""
-
-
-def _unwrapped(node: Node, *, splits: bool, split: str | None = None) -> tuple[Node, str]:
-    """Return the folder in which there is something to choose, and its path: others only wrap it.
-
-    Args: split: that of the folder, whose own name may come again inside (``seg_train/seg_train``).
-    """
-    path: list[str] = []
-    while len(node.folders) == 1 and not any(file.is_image for file in node.files):
-        ((name, inner),) = node.folders.items()
-        said = split_in(name)
-        again = said is not None and said.split == split
-        if not (again or name.lower() in _WRAPPERS or (splits and _leads_to_splits(inner))):
-            break
-        node = inner
-        path.append(name)
-    return node, "/".join(path)
-
-
-def _leads_to_splits(node: Node) -> bool:
-    """Whether the folder, or the only one at some depth inside, has folders of two splits."""
-    if len(node.folders) == 1:
-        return _leads_to_splits(next(iter(node.folders.values())))
-    return len({said.split for said in map(split_in, node.folders) if said}) > 1
 
 
 def _split_folders(node: Node, named: dict[str, Spelled], asked: Choice, where: str) -> list[str]:
     """Return the names of the folders that are splits, none where all are classes. Raises: Undecided; CurationError."""
     if asked == "classes" or not named:
         if asked == "splits":
-            raise CurationError(f"{where} has no folder with a split's name (train, test, …); it has: {_names(node)}")
+            raise CurationError(f"{where} has no folder with a split's name (train, test, …); it has: {names_of(node)}")
         return []
     chosen = _belonging_together(named, where)
     laid = [name for name in chosen if _has_classes(node.folders[name], named[name].split)]
@@ -129,9 +90,12 @@ def _split_folders(node: Node, named: dict[str, Spelled], asked: Choice, where: 
                 "layout",
                 {"classes": f"every folder is a class, {chosen[0]!r} too"},
             )
+        if not any(node.folders[name].may_hold_images() for name in chosen):
+            raise CurationError(no_images(node.all_files(), where))
+        folders = "folder" if len(chosen) == 1 else "folders"
         raise CurationError(
-            f"{where} has the split folders {some_of(chosen)} without class folders inside, so nothing says the class "
-            "of an image; put each class's images into a folder of its name inside, as in "
+            f"{where} has the split {folders} {some_of(chosen)} without class folders inside, so nothing says the "
+            "class of an image; put each class's images into a folder of its name inside, as in "
             f"{chosen[0]}/cat (if they are the classes: --option layout=classes)"
         )
     if asked == "auto" and others and not (several and _share_classes(node, laid, named)):
@@ -176,27 +140,27 @@ def _unnumbered(name: str) -> tuple[str, ...]:
 
 
 def _has_classes(node: Node, split: str) -> bool:
-    return bool(_unwrapped(node, splits=False, split=split)[0].folders)
+    return bool(unwrapped(node, splits=False, split=split)[0].folders)
 
 
 def _share_classes(node: Node, laid: list[str], named: dict[str, Spelled]) -> bool:
     """Whether the folders of two splits have a class in common."""
-    first, *others = (set(_unwrapped(node.folders[n], splits=False, split=named[n].split)[0].folders) for n in laid)
+    first, *others = (set(unwrapped(node.folders[n], splits=False, split=named[n].split)[0].folders) for n in laid)
     return any(first & other for other in others)
 
 
 def _require_classes(node: Node, chosen: list[str], where: str) -> None:
     """Raise Undecided where the folders are those of a set for detection or segmentation, not classes."""
     said = {name: found.split for name in chosen if (found := split_in(name))}
-    tops = [_unwrapped(node.folders[name], splits=False, split=split)[0] for name, split in said.items()]
+    tops = [unwrapped(node.folders[name], splits=False, split=split)[0] for name, split in said.items()]
     for top in tops or [node]:
         names = list(top.folders)
-        if len(names) > 1 and {name.lower() for name in names} <= _NO_CLASSES:
+        if len(names) > 1 and {name.lower() for name in names} <= NO_CLASSES:
             raise Undecided(
                 f"{where} has folders {some_of(names)}, as sets for detection or segmentation have them, and no folder "
                 "a class",
                 "layout",
-                {"classes": f"the classes are {_names(node)}"},
+                {"classes": f"the classes are {names_of(node)}"},
             )
 
 
@@ -206,22 +170,22 @@ def _splits_of_classes(node: Node, chosen: list[str]) -> Layout:
     for name in chosen:
         said = split_in(name)
         assert said is not None
-        inner, inside = _unwrapped(node.folders[name], splits=False, split=said.split)
+        inner, inside = unwrapped(node.folders[name], splits=False, split=said.split)
         folder = f"{name}/{inside}".rstrip("/")
         if not inner.folders:
             remarks.append(
-                f"the split folder {folder} has no class folders: its {_count(inner)} have no labels and are not read"
+                f"the split folder {folder} has no class folders: its {count(inner)} have no labels and are not read"
             )
             continue
-        remarks += _loose(inner, f"{folder}/")
+        remarks += loose(inner, f"{folder}/")
         before = parts.get(said.split)
         classes = {name: list(files) for name, files in before.classes.items()} if before else {}
         for label, files in _classes(inner):
             classes.setdefault(label, []).extend(files)
         parts[said.split] = Part(f"{before.called}, {folder}" if before else folder, classes)
-    remarks += _loose(node, "")
+    remarks += loose(node, "")
     remarks += [
-        f"the folder {name} is beside the splits, and is not read ({_count(inner)})"
+        f"the folder {name} is beside the splits, and is not read ({count(inner)})"
         for name, inner in node.folders.items()
         if name not in chosen and any(inner.all_files())
     ]
@@ -247,7 +211,8 @@ def _classes_of_splits(node: Node, where: str) -> bool:
         return True
     held = next(name for name, some in inner.items() if any(said and said.alone for said in some))
     raise Undecided(
-        f"{where} has the folder {held} with {_names(node.folders[held])} inside, of which some are named like splits",
+        f"{where} has the folder {held} with {names_of(node.folders[held])} inside, of which some are named like "
+        "splits",
         "layout",
         {"classes": f"all images below {held} are of one class and split"},
     )
@@ -263,68 +228,41 @@ def _inner_splits(node: Node) -> Layout:
                 part.classes.setdefault(label, []).extend(inner.all_files())
     ordered = {split: parts[split] for split in WORDS if split in parts}
     words = ", ".join(f"{split} ({part.called})" for split, part in ordered.items())
-    return Layout(f"a folder a class, each with the splits {words}", ordered, tuple(_loose(node, "")))
+    return Layout(f"a folder a class, each with the splits {words}", ordered, tuple(loose(node, "")))
 
 
 def _only_classes(node: Node, named: dict[str, Spelled], asked: Choice, where: str) -> Layout:
     names = list(node.folders)
     if asked == "auto":
-        inner = [frozenset(folder.folders) for folder in node.folders.values()]
-        direct = any(file.is_image for folder in node.folders.values() for file in folder.files)
-        if len(inner) > 1 and len(set(inner)) == 1 and len(inner[0]) > 1 and not direct:
-            raise Undecided(
-                f"{where} has the folders {some_of(names)}, and each has the same folders inside: "
-                f"{some_of(sorted(inner[0]))} (to read one of them, give its path)",
-                "layout",
-                {"classes": f"the classes are {some_of(names)}"},
-            )
+        _require_no_shared(node, where)
         if len(names) == 1 and len(node.folders[names[0]].folders) > 1:
             raise CurationError(
                 f"{where} has only one class, {names[0]}; if the classes are the folders inside "
-                f"({_names(node.folders[names[0]])}), give the path of {names[0]}"
+                f"({names_of(node.folders[names[0]])}), give the path of {names[0]}"
             )
     remarks = [f"the folder {name} is named like a split, and is read as a class" for name in named]
+    if asked == "auto":
+        remarks += inner_folders(node)
     part = Part("", dict(_classes(node)))
-    return Layout("a folder a class, no splits", {"train": part}, (*remarks, *_loose(node, "")))
+    return Layout("a folder a class, no splits", {"train": part}, (*remarks, *loose(node, "")))
+
+
+def _require_no_shared(node: Node, where: str) -> None:
+    """Raise Undecided where folders without images of their own have the same folders inside: which are the classes?"""
+    inner = [set(folder.folders) - WRAPPERS for folder in node.folders.values()]
+    times = Counter(name for names in inner for name in names)
+    shared = sorted(name for name, count in times.items() if count > 1)
+    direct = any(file.is_image for folder in node.folders.values() for file in folder.files)
+    if shared and len(times) > 1 and not direct:
+        each = "each has the same folders inside" if len({*map(frozenset, inner)}) == 1 else "some have the same inside"
+        raise Undecided(
+            f"{where} has the folders {names_of(node)}, and {each}: {some_of(shared)} (to read one of them, give its "
+            "path)",
+            "layout",
+            {"classes": f"the classes are {names_of(node)}"},
+        )
 
 
 def _classes(node: Node) -> Iterator[tuple[str, list[File]]]:
     for name, folder in node.folders.items():
         yield name, list(folder.all_files())
-
-
-def _loose(node: Node, prefix: str) -> Iterator[str]:
-    """Yield what is said of files beside the folders that are read."""
-    images = [file.path for file in node.files if file.is_image]
-    others = [file.path for file in node.files if not file.is_image]
-    if images:
-        yield (
-            f"{len(images):,} image{'s lie' if len(images) > 1 else ' lies'} beside the folders, not in one, and "
-            f"{'are' if len(images) > 1 else 'is'} not read, for nothing says their class: {some_of(images)}"
-        )
-    if others:
-        yield f"{len(others):,} other file{'s' * (len(others) > 1)} beside the folders: {some_of(others)}; not read"
-
-
-def _left_out(listing: Listing) -> Iterator[str]:
-    if listing.ignored:
-        yield f"hidden and system files and folders are not read ({len(listing.ignored):,}): {some_of(listing.ignored)}"
-    if listing.links:
-        yield f"links in an archive are not followed ({len(listing.links):,}): {some_of(listing.links)}"
-
-
-def _used(parts: dict[str, Part]) -> Iterator[str]:
-    """Yield what each split is used for, where there are several."""
-    if {"train", "val"} <= parts.keys() and "test" not in parts:
-        yield f"there is no split test: {parts['val'].called} is used as the test split"
-    elif len(parts) > 1:
-        yield "; ".join(f"{_USES[split]} ({part.called})" for split, part in parts.items())
-
-
-def _count(node: Node) -> str:
-    count = sum(1 for _ in node.all_files())
-    return f"{count:,} file{'s' * (count != 1)}"
-
-
-def _names(node: Node) -> str:
-    return some_of(list(node.folders))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from curation.readers.files import ignored, reading
+from curation.readers.files import ignored, is_file, is_folder, reading
 
 IMAGE_SUFFIXES = frozenset(
     ".png .jpg .jpeg .jpe .jfif .jp2 .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm .pnm .tga .avif .heic .ico".split()
@@ -28,6 +28,11 @@ class File(NamedTuple):
     def is_image(self) -> bool:
         """Whether its suffix is an image's."""
         return os.path.splitext(self.path)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 a path would be slow
+
+    @property
+    def may_be_image(self) -> bool:
+        """Whether its suffix is an image's, or it has none."""
+        return self.is_image or not os.path.splitext(self.path)[1]  # noqa: PTH122
 
 
 @dataclass
@@ -50,10 +55,14 @@ class Node:
         """Whether there is an image at any depth, by its suffix."""
         return any(file.is_image for file in self.files) or any(node.has_images() for node in self.folders.values())
 
+    def may_hold_images(self) -> bool:
+        """Whether there is a file at any depth whose suffix does not tell that it is no image."""
+        return any(file.may_be_image for file in self.all_files())
+
 
 @dataclass
 class Listing:
-    """A tree of files, the paths of what is ignored in it, and of links that are not followed."""
+    """A tree of files; the paths of what is ignored in it; and those of links and special files that are not read."""
 
     root: Node = field(default_factory=Node)
     ignored: list[str] = field(default_factory=list)
@@ -79,6 +88,7 @@ class Listing:
         """Return it with everything in the order of names."""
         _sort(self.root)
         self.ignored = sorted(set(self.ignored))
+        self.links.sort()
         return self
 
 
@@ -103,14 +113,18 @@ def _list(folder: Path, prefix: str, depth: int, node: Node, found: Listing, abo
         path = f"{prefix}{entry.name}"
         if ignored(entry.name):
             found.ignored.append(path)
-        elif entry.is_dir(follow_symlinks=depth < _LINKS_FOLLOWED):
+        elif is_folder(entry, follow_symlinks=depth < _LINKS_FOLLOWED):
             identity = _identity(Path(entry.path))
-            if identity not in above:  # else a link to a folder that it lies in
-                inner = node.folders.setdefault(entry.name, Node())
-                _list(Path(entry.path), f"{path}/", depth + 1, inner, found, above | {identity})
-        elif entry.is_file() or entry.is_symlink():
-            stat = entry.stat(follow_symlinks=entry.is_file())
+            if identity in above:  # a link to a folder that it lies in
+                found.links.append(path)
+                continue
+            inner = node.folders.setdefault(entry.name, Node())
+            _list(Path(entry.path), f"{path}/", depth + 1, inner, found, above | {identity})
+        elif is_file(entry) or (entry.is_symlink() and not is_folder(entry)):
+            stat = entry.stat(follow_symlinks=is_file(entry))
             node.files.append(File(path, stat.st_size, stat.st_mtime_ns))
+        else:
+            found.links.append(path)
 
 
 def _identity(folder: Path) -> tuple[int, int]:

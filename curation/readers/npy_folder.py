@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from curation.errors import CurationError
-from curation.readers.arrays import ArraySource, open_split
+from curation.errors import CurationError, some_of
+from curation.readers.arrays import ArraySource, arrays_not_read, open_split
 from curation.readers.base import Reader, choose_split
-from curation.readers.files import existing, files_fingerprint, reading
+from curation.readers.files import existing, files_fingerprint, ignored, reading
 from curation.readers.splits import arrays_by_split
 from curation.readers.white_level import white_level_field
 
@@ -50,7 +50,8 @@ class NpyFolder(Reader):
                 f"{folder} has no images with labels; expected data.npy and label.npy, or x_train.npy, y_train.npy and "
                 f"so on, but it has: {there}"
             )
-        split = choose_split(self.split, pairs, where=str(folder))
+        arrays = _arrays(folder)
+        split = choose_split(self.split, pairs, where=f"{folder}, which holds {some_of(arrays, 8)},")
         files = [existing(folder / f"{array}.npy", "file") for array in pairs[split]]
         names = folder / _NAMES
         return open_split(
@@ -58,6 +59,7 @@ class NpyFolder(Reader):
             pairs,
             rows=lambda array: NpyRows(folder / f"{array}.npy"),
             names=_class_names(names),
+            unread=[*arrays_not_read(arrays, pairs), *_folders(folder)],
             white_level=self.white_level,
             where=lambda array: str(folder / f"{array}.npy"),
             name=lambda array: f"{array}.npy row",
@@ -85,18 +87,30 @@ def _arrays(folder: Path) -> list[str]:
     return sorted(file.stem for file in folder.glob("*.npy"))
 
 
+def _folders(folder: Path) -> list[str]:
+    return sorted(f"{inner.name}/" for inner in folder.iterdir() if inner.is_dir() and not ignored(inner.name))
+
+
 def _class_names(file: Path) -> list[str] | None:
     """Return the names in a list in a JSON file, None where there is no file. Raises: CurationError."""
     if not file.is_file():
         return None
     with reading(file):
         try:
-            names = json.loads(file.read_text(encoding="utf-8"))
+            names = _decoded(file.read_bytes())
         except ValueError:
             names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise CurationError(f"{file} is not a JSON list of class names; repair it or take it away")
     return names
+
+
+def _decoded(raw: bytes) -> object:
+    """Return what is in JSON of any of Unicode's encodings; bytes of others stay, as Python keeps them in names."""
+    try:
+        return json.loads(raw)
+    except UnicodeDecodeError:
+        return json.loads(raw.decode("utf-8", "surrogateescape"))
 
 
 def _mapped(file: Path) -> np.ndarray:

@@ -12,8 +12,8 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from curation.errors import CurationError
-from curation.readers.arrays import ArraySource, open_split
+from curation.errors import CurationError, some_of
+from curation.readers.arrays import ArraySource, arrays_not_read, open_split
 from curation.readers.base import Reader, choose_split
 from curation.readers.files import existing, files_fingerprint
 from curation.readers.splits import arrays_by_split
@@ -50,10 +50,11 @@ class Npz(Reader):
             held = f"it holds {', '.join(members)}" if members else "it holds no array"
             raise CurationError(f"{path} has no arrays named images and labels (or x and y); {held}: rename them")
         return open_split(
-            choose_split(self.split, pairs, where=str(path)),
+            choose_split(self.split, pairs, where=f"{path}, which holds {some_of(members, 8)},"),
             pairs,
             rows=partial(ZipRows, path),
             names=_class_names(path, members),
+            unread=[name for name in arrays_not_read(members, pairs) if name.lower() not in _NAMES],
             white_level=self.white_level,
             where=lambda array: f"{path}: {array}",
             name=lambda array: f"{path.name} {array} row",

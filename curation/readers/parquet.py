@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import math
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import Field
 
-from curation.errors import CurationError
+from curation.errors import CurationError, some_of
 from curation.readers.base import Skipped, choose_split
 from curation.readers.class_names import shown
 from curation.readers.encoded import Encoded, EncodedReader, EncodedSource
-from curation.readers.files import existing, files_fingerprint, ignored
+from curation.readers.files import existing, files_fingerprint
 from curation.readers.labels import (
     NO_LABEL,
     UNLABELED,
@@ -34,16 +27,20 @@ from curation.readers.labels import (
     classes_of,
     unlabeled_remarks,
 )
-from curation.readers.splits import files_by_split
+from curation.readers.parquet_file import (
+    Part,
+    beside,
+    files_beside,
+    inspect_part,
+    listed_parquet,
+    opened_parquet,
+    plain,
+)
+from curation.readers.splits import WORDS, files_by_split
 
-_IMAGE_COLUMNS = ("image", "img")
-_LABEL_COLUMNS = ("label", "labels", "fine_label")
 _ROWS_AT_ONCE = 64
-_BUFFER_BYTES = 1 << 20
 _NAMED = 8
 """Class names in one sentence."""
-_TABLES_BESIDE = ("manifest.parquet", "metadata.parquet")
-"""Tables about images that lie elsewhere: exports of ours and Hugging Face's image folders have them."""
 
 
 class Parquet(EncodedReader):
@@ -64,16 +61,16 @@ class Parquet(EncodedReader):
     @classmethod
     def recognizes(cls, path: Path) -> bool:
         """Say whether it is a .parquet file or a folder with some."""
-        return path.suffix.lower() == ".parquet" if path.is_file() else bool(_listed(path))
+        return path.suffix.lower() == ".parquet" if path.is_file() else bool(listed_parquet(path))
 
     def unsettled(self) -> tuple[ParquetSource, str, str | None]:
         """Read the labels; see ``EncodedReader.unsettled``. Raises: CurationError naming the file and the row."""
         path = existing(self.path, "any")
-        root, files = (path, _listed(path)) if path.is_dir() else (path.parent, [path])
+        root, files = (path, listed_parquet(path)) if path.is_dir() else (path.parent, [path])
         if not files:
             raise CurationError(f"{path} holds no .parquet file; give the folder or the file that does")
         names = [file.relative_to(root).as_posix() for file in files]
-        inspected = {name: _inspect(existing(root / name, "file"), name) for name in names}
+        inspected = {name: inspect_part(existing(root / name, "file"), name) for name in names}
         parts = list(inspected.values())
         if path.is_dir():
             by_split = files_by_split(names, where=str(path), kind=".parquet")
@@ -84,32 +81,14 @@ class Parquet(EncodedReader):
         classes = _classes(splits, chosen, where=str(path))
         source = ParquetSource(root, chosen, classes.names, dict(classes.index))
         source.labels = np.concatenate([_labels(part, classes.index) for part in chosen])
+        source.layout = _layout(splits)
         source.labels_are = _kind_of_labels(chosen)
         missing = sum(part.unlabeled for part in chosen)
         source.remarks = (*classes.remarks, *unlabeled_remarks(np.arange(len(source)) < missing))
         images = [(part.name, part.file) for part in chosen]
-        images += [(f"{part.name}: {name}", found) for part in chosen for name, found in _files_beside(part, root)]
+        images += [(f"{part.name}: {name}", found) for part in chosen for name, found in files_beside(part, root)]
         source.fingerprint = files_fingerprint((name, file.stat()) for name, file in images)
         return source, str(path), None if chosen is splits.get("train", chosen) else "train"
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One file: its columns, the rows of its row groups, its distinct labels and the class names it carries.
-
-    values: distinct labels, whole floats as integers, nothing for those that are missing; unlabeled: how many rows have
-    none; paths: whether some rows have a path and no bytes.
-    """
-
-    file: Path
-    name: str
-    image: str
-    label: str
-    group_rows: tuple[int, ...]
-    values: frozenset[Label]
-    unlabeled: int
-    class_names: tuple[str, ...]
-    paths: bool
 
 
 @dataclass
@@ -117,7 +96,7 @@ class ParquetSource(EncodedSource):
     """The rows of one split, file after file: reading forward continues one scan, going back restarts a row group."""
 
     root: Path
-    parts: list[_Part]
+    parts: list[Part]
     classes: list[str]
     index: dict[Label, int] = field(repr=False)
 
@@ -125,7 +104,7 @@ class ParquetSource(EncodedSource):
         self._groups = [(part, group) for part in self.parts for group in range(len(part.group_rows))]
         rows = [part.group_rows[group] for part, group in self._groups]
         self._firsts = list(accumulate(rows, initial=0))
-        self._scan: Iterator[tuple[_Part, str, object, object]] | None = None
+        self._scan: Iterator[tuple[Part, str, object, object]] | None = None
         self._at = 0
 
     def __len__(self) -> int:
@@ -152,11 +131,11 @@ class ParquetSource(EncodedSource):
     def _group(self, position: int) -> int:
         return bisect_right(self._firsts, position, hi=len(self._groups)) - 1
 
-    def _rows(self, first_group: int) -> Iterator[tuple[_Part, str, object, object]]:
+    def _rows(self, first_group: int) -> Iterator[tuple[Part, str, object, object]]:
         """Yield (part, name, image cell, label cell) from the start of a row group on."""
         for part, group in self._groups[first_group:]:
             row = sum(part.group_rows[:group])
-            with _parquet(part.file) as opened:
+            with opened_parquet(part.file) as opened:
                 columns = [part.image, part.label]
                 for batch in opened.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns):
                     cells = (batch.column(column).to_pylist() for column in columns)
@@ -164,186 +143,46 @@ class ParquetSource(EncodedSource):
                         yield part, f"{part.name} row {row}", content, label
                         row += 1
 
-    def _sample(self, position: int, part: _Part, name: str, content: object, label: object) -> Encoded | Skipped:
+    def _sample(self, position: int, part: Part, name: str, content: object, label: object) -> Encoded | Skipped:
         path = None
         if isinstance(content, dict):
             path, content = content.get("path"), content.get("bytes")
             name = f"{name} ({shown(path)})" if path else name
-        at = self.index.get(_plain(label), UNLABELED)
+        at = self.index.get(plain(label), UNLABELED)
         if at == UNLABELED:
             return Skipped(position, name, NO_LABEL)
         if isinstance(content, bytes):
             return Encoded(position, name, at, content)
         if not path:
             return Skipped(position, name, "it has no image: neither bytes nor a path")
-        found = _beside(part, path, self.root)
+        found = beside(part, path, self.root)
         if isinstance(found, str):
             return Skipped(position, name, found)
         return Encoded(position, name, at, found)
 
 
-def _labels(part: _Part, index: Mapping[Label, int]) -> np.ndarray:
+def _layout(splits: Mapping[str, list[Part]]) -> str:
+    """Return which files are of which split, in words."""
+    said = {split: some_of([part.name for part in splits[split]]) for split in WORDS if split in splits}
+    if list(said) == ["train"]:
+        return f"rows of {said['train']}"
+    return "splits " + "; ".join(f"{split} ({names})" for split, names in said.items())
+
+
+def _labels(part: Part, index: Mapping[Label, int]) -> np.ndarray:
     """Return the label of each row, int64, −1 where it has none."""
-    with _parquet(part.file) as opened:
+    with opened_parquet(part.file) as opened:
         rows = opened.read([part.label]).column(0).to_pylist()
-    return np.array([index.get(_plain(label), UNLABELED) for label in rows], dtype=np.int64)
+    return np.array([index.get(plain(label), UNLABELED) for label in rows], dtype=np.int64)
 
 
-def _kind_of_labels(parts: list[_Part]) -> str:
+def _kind_of_labels(parts: list[Part]) -> str:
     text = any(isinstance(value, str) for part in parts for value in part.values)
     names = "" if text or not any(part.class_names for part in parts) else ", with names in the metadata"
     return f"{'text' if text else 'numbers'} in the column {parts[0].label!r}{names}"
 
 
-def _plain(label: object) -> Label:
-    """Return a label as labels are told apart: whole floats as integers, booleans as text, −1 for a missing one."""
-    if label is None or (isinstance(label, float) and not math.isfinite(label)):
-        return UNLABELED
-    if isinstance(label, bool):
-        return str(label)
-    if isinstance(label, bytes):
-        return label.decode("utf-8", "backslashreplace")
-    return int(label) if isinstance(label, int | float) else "" if not str(label).strip() else str(label)
-
-
-def _beside(part: _Part, path: str, root: Path) -> Path | str:
-    """Return the file that a path of a row names, or why it is not read, as a clause."""
-    inside = root.resolve()
-    for folder in dict.fromkeys((part.file.parent, root)):
-        try:
-            found = (folder / path).resolve()
-        except (OSError, ValueError):
-            return "its path cannot be a file's"
-        if not found.is_relative_to(inside):
-            return f"its path leads outside of {root}, where nothing is read"
-        if found.is_file():
-            return found
-    return f"it has no bytes, and {root} has no file {shown(path)}"
-
-
-def _files_beside(part: _Part, root: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the paths that rows without bytes name, and their files, where these are there."""
-    if part.paths:
-        with _parquet(part.file) as opened:
-            for cell in opened.read([f"{part.image}.path"]).column(0).to_pylist():
-                found = _beside(part, cell["path"], root) if cell and cell["path"] else ""
-                if isinstance(found, Path):
-                    yield cell["path"], found
-
-
-@contextmanager
-def _parquet(file: Path) -> Iterator[pq.ParquetFile]:
-    """Open a file so that a row group is streamed page by page; what Arrow says about it becomes one sentence."""
-    try:
-        with pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False) as opened:
-            yield opened
-    except (pa.ArrowException, OSError) as error:
-        why = str(error).splitlines()[0]
-        raise CurationError(f"{file} is not a complete Parquet file ({why}); download or write it again") from None
-
-
-def _listed(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder and of its sub-folders, in the order of their names."""
-    found = sorted(folder.rglob("*.[pP][aA][rR][qQ][uU][eE][tT]"))
-    return [
-        file
-        for file in found
-        if file.name not in _TABLES_BESIDE and not any(ignored(part) for part in file.relative_to(folder).parts)
-    ]
-
-
-def _inspect(file: Path, name: str) -> _Part:
-    with _parquet(file) as opened:
-        schema = opened.schema_arrow
-        image = _column(schema, _IMAGE_COLUMNS, "encoded images", file)
-        label = _column(schema, _LABEL_COLUMNS, "labels", file)
-        cell, kind = schema.field(image).type, schema.field(label).type
-        if _is_list(cell):
-            raise CurationError(
-                f"{file}: column {image!r} holds a list of images in each row; expected one image a row: write a row "
-                "for each image"
-            )
-        parts = {part.name: part.type for part in cell} if pa.types.is_struct(cell) else {"bytes": cell}
-        only_paths = "path" in parts and pa.types.is_null(parts.get("bytes", pa.null()))
-        if not only_paths and not _is_bytes(parts.get("bytes")):
-            raise CurationError(f"{file}: column {image!r} is {cell}; expected encoded image bytes, or {{bytes, path}}")
-        if _is_list(kind):
-            raise CurationError(
-                f"{file}: column {label!r} holds a list of labels in each row, and a set of several labels an image "
-                "(multi-label) cannot be curated; choose one class for each image"
-            )
-        told = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not any(check(told) for check in _LABEL_TYPES):
-            raise CurationError(f"{file}: column {label!r} is {kind}; expected class ids (whole numbers), or text")
-        metadata, counts = opened.metadata, Counter[Label]()
-        for entry in pc.value_counts(opened.read([label]).column(0)).to_pylist():
-            counts[_whole(entry["values"], file, label)] += entry["counts"]
-        return _Part(
-            file=file,
-            name=name,
-            image=image,
-            label=label,
-            group_rows=tuple(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)),
-            values=frozenset(counts.keys() - {UNLABELED, ""}),
-            unlabeled=counts[UNLABELED] + counts[""],
-            class_names=_class_names(schema, label),
-            paths=pa.types.is_struct(cell) and _some_null(metadata, f"{image}.bytes"),
-        )
-
-
-_LABEL_TYPES = (
-    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null),
-    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary),
-)
-
-
-def _whole(value: object, file: Path, label: str) -> Label:
-    if isinstance(value, float) and math.isfinite(value) and value != int(value):
-        raise CurationError(
-            f"{file}: column {label!r} has a label {value:g}; expected class ids (whole numbers), or text: is it the "
-            "right column?"
-        )
-    return _plain(value)
-
-
-def _some_null(metadata: pq.FileMetaData, path: str) -> bool:
-    """Return whether a column of a struct may have missing values, from the statistics alone."""
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for at in range(row_group.num_columns):
-            column = row_group.column(at)
-            if column.path_in_schema == path and (not column.is_stats_set or column.statistics.null_count != 0):
-                return True
-    return False
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-
-
-def _is_bytes(kind: pa.DataType | None) -> bool:
-    return kind is not None and (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def _column(schema: pa.Schema, names: tuple[str, ...], what: str, file: Path) -> str:
-    for name in names:
-        if name in schema.names:
-            return name
-    raise CurationError(
-        f"{file} has no column {' or '.join(map(repr, names))} of {what}; it has: {', '.join(schema.names)}; rename one"
-    )
-
-
-def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
-    """Class names from Hugging Face's metadata, or none."""
-    try:
-        about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        return tuple(str(name) for name in about["info"]["features"][label]["names"])
-    except (ValueError, KeyError, TypeError):
-        return ()
-
-
-def _classes(splits: Mapping[str, list[_Part]], chosen: list[_Part], *, where: str) -> Classes:
+def _classes(splits: Mapping[str, list[Part]], chosen: list[Part], *, where: str) -> Classes:
     """Return the classes that hold for every split.
 
     Raises: CurationError: names or kinds of labels that differ from file to file, a label out of range, one class only.
@@ -369,9 +208,9 @@ def _classes(splits: Mapping[str, list[_Part]], chosen: list[_Part], *, where: s
         )
     except UnusableLabel as error:
         for part in parts:
-            with _parquet(part.file) as opened:
+            with opened_parquet(part.file) as opened:
                 for row, value in enumerate(opened.read([part.label]).column(0).to_pylist()):
-                    if _plain(value) == error.label:
+                    if plain(value) == error.label:
                         raise CurationError(f"{part.file} row {row} has label {error.label!r}, {error.why}") from None
         raise
     check_two_classes([name for value, name in ((v, found.names[found.index[v]]) for v in values[own])], where=where)

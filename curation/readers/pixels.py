@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from curation.readers.files import is_lfs_pointer
 from curation.readers.white_level import UnclearWhite, number, outside, to_bytes, white_of
 
 MOST_MEGAPIXELS = 90.0
@@ -128,9 +129,16 @@ def _opened(content: bytes | Path, most_megapixels: float) -> Iterator[tuple[Ima
     except Unreadable:
         raise
     except UnidentifiedImageError:
-        raise Unreadable("it is not an image in a known format") from None
+        raise Unreadable(unknown_format(data)) from None
     except Exception as error:  # decoders raise nearly anything on a broken file
         raise Unreadable(f"it is damaged ({str(error) or type(error).__name__})") from None
+
+
+def unknown_format(data: bytes) -> str:
+    """Return why bytes are no image, as a clause."""
+    if is_lfs_pointer(data):
+        return "it is a pointer of Git LFS, not the image: get the files with git lfs pull"
+    return "it is not an image in a known format"
 
 
 def _without_limit(data: bytes) -> ImageFile.ImageFile:

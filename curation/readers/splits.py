@@ -37,6 +37,10 @@ _DIGEST = re.compile(r"(?<![a-zA-Z0-9])(?=[a-f]*\d)[0-9a-f]{8,}(?![a-zA-Z0-9])")
 """What the Hugging Face hub used to append to the names of its files."""
 
 
+class NoSplit(CurationError):
+    """A source has no split of the name."""
+
+
 class Spelled(NamedTuple):
     """What a name says: the split (train, test or val), and its other words, those of numbering left out."""
 
@@ -74,14 +78,15 @@ def choose_split(split: str, exist: Iterable[str], *, where: str) -> str:
     """Return the split of a source that is meant; where there is no ``test``, ``val`` stands for it.
 
     Args: split: as people write it; exist: the names train, test, val and others.
-    Raises: CurationError that says which splits exist.
+    Raises: NoSplit that says which splits exist.
     """
     known = list(exist)
     for name in (split, canonical(split), *(("val",) if canonical(split) == "test" else ())):
         if name in known:
             return name
-    only = f"; give one of them with --split {known[0]}" if known and canonical(split) == "train" else ""
-    raise CurationError(f"{where} has no split {split!r}; it has: {', '.join(known)}{only}")
+    ways = " or ".join(f"--split {name}" for name in known)
+    only = f"; give one with {ways}" if known and canonical(split) == "train" else ""
+    raise NoSplit(f"{where} has no split {split!r}; it has: {', '.join(known)}{only}")
 
 
 def files_by_split(files: Iterable[str], *, where: str, kind: str) -> dict[str, list[str]]:
@@ -173,6 +178,15 @@ def _require_all_shards(files: list[str], where: str) -> None:
     for file in files:
         if match := _SHARD.fullmatch(file):
             shards.setdefault((match[1], match[3]), {})[int(match[2])] = match[2]
+    numbered: dict[str, set[str]] = {}
+    for before, of in shards:
+        numbered.setdefault(before, set()).add(of)
+        if len(numbered[before]) > 1:
+            some = [file for file in files if file.startswith(before)]
+            raise CurationError(
+                f"{where} has files of one split that are numbered differently, so they may be the same images twice: "
+                f"{some_of(some)}; keep those that belong together"
+            )
     for (before, of), there in shards.items():
         first = 0 if 0 in there or int(of) not in there else 1
         missing = sorted(set(range(first, first + int(of))) - there.keys())

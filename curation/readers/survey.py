@@ -67,7 +67,12 @@ class Survey:
         """
         found: dict[str, float | None] = {}
         remarks = []
-        for kind, count in self.kinds.items():
+        for kind in _KINDS:
+            count = self.kinds[kind]
+            if not count:  # of no image here, but perhaps of another split's
+                if asked is not None:
+                    found[kind] = white_of(0, dtype_of(kind), what="", asked=asked).level
+                continue
             what = f"{count:,} {_KINDS[kind]}"
             try:
                 white = white_of(self.brightest.get(kind, 0), dtype_of(kind), what=what, asked=asked)

@@ -67,8 +67,8 @@ def white_of(brightest: float, dtype: np.dtype, *, what: str, asked: float | Non
                 level, f"{what}: the brightest pixel is {number(brightest)}, so {level:,} ({bits} bits) is white; set "
                 "white_level where another value is",
             )  # fmt: skip
-    power = 2 ** int(np.ceil(np.log2(brightest + 1))) - 1
-    raise _unclear(brightest, what, (power, next((2**b - 1 for b in DEPTHS if 2**b > power + 1), brightest)))
+    near = 2 ** int(np.ceil(np.log2(brightest + 1))) - 1 if dtype.kind != "f" else _rounded_up(brightest)
+    raise _unclear(brightest, what, (near, next((2**b - 1 for b in DEPTHS if 2**b - 1 > near), near)))
 
 
 def number(value: float) -> str:
@@ -76,10 +76,17 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
+def _rounded_up(value: float) -> float:
+    """Return a value with three digits that is not below it."""
+    step = 10.0 ** (np.floor(np.log10(value)) - 2)
+    return float(f"{np.ceil(value / step) * step:.6g}")
+
+
 def _unclear(brightest: float, what: str, levels: tuple[float, float]) -> UnclearWhite:
+    examples = " or ".join(dict.fromkeys(map(number, levels)))
     return UnclearWhite(
         f"{what}: the brightest pixel is {number(brightest)}, so the value of white is unknown; set white_level to the "
-        f"value that is, for example {number(levels[0])} or {number(levels[1])}"
+        f"value that is, for example {examples}"
     )
 
 

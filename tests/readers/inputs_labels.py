@@ -31,9 +31,20 @@ def npz(labels: Any, **arrays: Any) -> Make:
     """Make an archive of twelve images, and of as many for the split test where there are labels of it."""
 
     def make(root: Path) -> Path:
-        test = {"images_test": IMAGES[::-1].copy()} if "labels_test" in arrays else {}
+        test = {"images_test": 255 - IMAGES} if "labels_test" in arrays else {}
         np.savez(root / "set.npz", images_train=IMAGES, labels_train=np.asarray(labels), **arrays, **test)
         return root / "set.npz"
+
+    return make
+
+
+def names_in(coding: str) -> Make:
+    """Make a folder of arrays whose classes.json is in an encoding."""
+
+    def make(root: Path) -> None:
+        np.save(root / "data.npy", IMAGES)
+        np.save(root / "label.npy", THREE)
+        (root / "classes.json").write_bytes('["café", "b", "c"]'.encode(coding))
 
     return make
 
@@ -116,6 +127,11 @@ EACH: Mapping[str, tuple[Any, list[str], str]] = {
     "text": (NAMES[THREE], ["cat", "dog", "eel"], ""),
     "bytes": (NAMES.astype("S")[THREE], ["cat", "dog", "eel"], ""),
     "digits as text": (np.array(["10", "2", "1"])[THREE], ["1", "2", "10"], "numeric order"),
+    "text that means no label": (
+        np.array(["nan", "dog", "None"])[THREE],
+        ["None", "dog", "nan"],
+        "None, nan: read as a class of that name; where it means that there is no label, leave it out",
+    ),
     "one-hot": (np.eye(3, dtype=np.int64)[THREE], ["0", "1", "2"], ""),
     "one-hot booleans": (np.eye(3, dtype=bool)[THREE], ["0", "1", "2"], ""),
 }
@@ -123,6 +139,12 @@ WRONG: Mapping[str, tuple[Any, str]] = {
     "several at once": (np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]] * 4), r"row 0 .* 2 classes at once .*multi-label"),
     "several at once, floats": (np.array([[1.0, 0, 1]] * 12), "2 classes at once"),
     "two columns": (np.stack([THREE, np.array([1, 2, 1] * 4)], 1), "row 1 is not the label of one class: it is 1, 2"),
+    "ids of images beside labels": (
+        np.stack([np.arange(12), THREE], 1),
+        "row 2 is not the label of one class: it is 2, 2, neither one-hot",
+    ),
+    "logits": (np.eye(3)[THREE] * 4 - 2, "a weight -2, and weights are at least 0 .* or the softmax of logits"),
+    "votes": (np.eye(3, dtype=int)[THREE] * 47 + 1, "48, 1, 1, neither one-hot nor summing to 1: .* divide counts"),
     "chances of several": (np.array([[0.9, 0.8, 0.1]] * 12), "weights sum to 1.8, not to 1"),
     "fractions": (THREE / 2, "row 1 is 0.5; labels are whole numbers or text"),
     "infinite": (np.where(THREE == 1, np.inf, THREE), "row 1 is inf"),
@@ -215,6 +237,22 @@ INPUTS = [
     ),
     Input(
         "splits: ids of both", npz(THREE, labels_test=np.array([0, 1, 4])[THREE]), Read(["0", "1", "2", "4"], train=12)
+    ),
+    *(
+        Input(f"splits: {name}", npz(labels, labels_test=test), Refused(sentence, "test"))
+        for name, labels, test, sentence in (
+            ("ids and one-hot of more", THREE, np.eye(4)[THREE], "tells the classes 0, 1, 2, 3, but .* 0, 1, 2; save"),
+            ("ids from 1 and one-hot", THREE + 1, np.eye(3)[THREE], "tells the classes 0, 1, 2, but .* 1, 2, 3; save"),
+        )
+    ),
+    Input("splits: ids and one-hot", npz(THREE, labels_test=np.eye(3)[THREE]), Read(["0", "1", "2"], 12, 12)),
+    *(
+        Input(
+            f"class names: classes.json in {coding}",
+            names_in(coding),
+            Read(["caf\\xe9" if "8859" in coding else "café", "b", "c"]),
+        )
+        for coding in ("utf-8-sig", "utf-16", "iso-8859-1")
     ),
     Input(
         "splits: text and numbers",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-import tarfile
-import zipfile
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
@@ -13,17 +9,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from curation.readers.base import Chunk
 from tests.readers import readers_bad_input as bad
 from tests.readers.inputs import Input, Make, Read, Refused, picture
 
-_seed = count()
+SEED = count()
 ANIMALS = ["cat", "dog", "eel"]
 
 
 def put(path: Path) -> None:
     """Write a picture that no other file has."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture(next(_seed))).save(path)
+    Image.fromarray(picture(next(SEED))).save(path)
 
 
 def tree(*folders: str, images: int = 2, files: Iterable[str] = ()) -> Make:
@@ -60,85 +57,42 @@ def _within(root: Path, name: str) -> Path:
     return root / name
 
 
+def _bare(root: Path) -> None:
+    tree(*ANIMALS)(root)
+    for file in list(root.rglob("*.png")):
+        file.rename(file.with_suffix(""))
+
+
+def _circles(root: Path) -> None:
+    tree("cat", "dog")(root)
+    (root / "cat" / "a.png").symlink_to("b.png")
+    (root / "cat" / "b.png").symlink_to("a.png")
+
+
+def _crossed(root: Path) -> None:
+    tree("cat", "dog")(root)
+    (root / "cat" / "dog").symlink_to("../dog")
+    (root / "dog" / "cat").symlink_to("../cat")
+
+
+def _two_forms(root: Path) -> None:
+    tree("cat", "dog", images=1)(root)
+    for name in ("cafe\u0301", "caf\u00e9"):
+        put(root / "cat" / f"{name}.png")
+
+
+def _named_apart(chunk: Chunk) -> None:
+    assert len(set(chunk.names)) == len(chunk.names)
+
+
+def _pointer(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", encoding="utf-8")
+
+
 def _linked(root: Path) -> None:
     tree(*ANIMALS)(root)
     (root / "cat" / "up").symlink_to(root)
-
-
-def packed(suffix: str, within: str, make: Make | None = None) -> Make:
-    """Pack a folder of two splits, or what is made: its files, or the folder of a name."""
-
-    def pack(root: Path) -> Path:
-        (make or splits("Training", "Testing"))(root / "folder" / within)
-        form = {"zip": "zip", "tar": "tar", "tar.bz2": "bztar", "tar.xz": "xztar"}.get(suffix, "gztar")
-        made = Path(shutil.make_archive(str(root / "made"), form, root / "folder"))
-        return made.rename(root / f"pets.{suffix}")
-
-    return pack
-
-
-def _zip(root: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(root / "pets.zip", "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return root / "pets.zip"
-
-
-def _cut(root: Path) -> Path:
-    path = packed("tar.gz", "")(root)
-    path.write_bytes(path.read_bytes()[:3000])
-    return path
-
-
-def _tar_of_links(root: Path) -> Path:
-    """A picture of each class, and links: to a file of the system, to a folder, and to another member."""
-    path = root / "pets.tar"
-    with tarfile.open(path, "w") as tar:
-        for name in ("cat/0.png", "dog/0.png"):
-            _add(tar, name, bad.encode(Image.fromarray(picture(next(_seed)))))
-        for kind, target in ((tarfile.SYMTYPE, "/etc/passwd"), (tarfile.SYMTYPE, ".."), (tarfile.LNKTYPE, "cat/0.png")):
-            link = tarfile.TarInfo(f"cat/{len(target)}.png")
-            link.type, link.linkname = kind, target
-            tar.addfile(link)
-    return path
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
-
-
-def _claims_much(root: Path) -> Path:
-    """A zip of a few bytes whose directory claims that its files inflate to 4 GB each."""
-    path = _zip(root, {f"cat/{index}.png": b"x" for index in range(30)})
-    raw, start = bytearray(path.read_bytes()), 0
-    while (start := raw.find(b"PK\x01\x02", start)) >= 0:
-        raw[start + 24 : start + 28] = (2**32 - 2).to_bytes(4, "little")
-        start += 4
-    path.write_bytes(raw)
-    return path
-
-
-def _encrypted(root: Path) -> Path:
-    path = _zip(root, {"cat/0.png": b"some bytes", "dog/0.png": b"some bytes"})
-    raw = bytearray(path.read_bytes())
-    for signature, at in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
-        start = raw.find(signature)
-        while start >= 0:
-            raw[start + at] |= 1
-            start = raw.find(signature, start + 4)
-    path.write_bytes(raw)
-    return path
-
-
-def _damaged_member(root: Path) -> Path:
-    files = {f"{a}/{i}.png": bad.encode(Image.fromarray(picture(next(_seed)))) for a in ANIMALS for i in range(2)}
-    path = _zip(root, files)
-    raw = bytearray(path.read_bytes())
-    raw[raw.find(files["cat/0.png"]) + 100] ^= 255
-    path.write_bytes(raw)
-    return path
 
 
 def parquet(*files: str) -> Make:
@@ -149,7 +103,7 @@ def parquet(*files: str) -> Make:
             images = 6 if "tr" in file.lower() else 3
             path = root / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            contents = bad.cells(*(bad.encode(Image.fromarray(picture(next(_seed)))) for _ in range(images)))
+            contents = bad.cells(*(bad.encode(Image.fromarray(picture(next(SEED)))) for _ in range(images)))
             bad.write_parquet(path.parent, contents, [0, 1, 2] * (images // 3), path.name, names=ANIMALS)
 
     return make
@@ -174,7 +128,7 @@ def _arrays(**lengths: int) -> dict[str, np.ndarray]:
     found = {}
     for name, length in lengths.items():
         if any(part in name.lower() for part in ("x", "image", "data")):
-            found[name] = np.stack([picture(next(_seed)) for _ in range(length)])
+            found[name] = np.stack([picture(next(SEED)) for _ in range(length)])
         else:
             found[name] = np.arange(length) % 3
     return found
@@ -294,7 +248,7 @@ INPUTS = [
     Input(
         "folder: val and test without train",
         splits("val", "test"),
-        Refused("has no split 'train'; it has: test, val; give one of them with --split"),
+        Refused("has no split 'train'; it has: test, val; give one with --split test or --split val"),
     ),
     Input("folder: val is asked for", splits("val", "test"), Read(ANIMALS, 12), {"split": "validation"}),
     Input(
@@ -411,43 +365,103 @@ INPUTS = [
     Input("folder: a system folder that may not be read", _locked, Read(ANIMALS, 6)),
     Input("folder: a name over 80 characters", lambda root: _within(root, "n" * 120), Read(ANIMALS, 6)),
     Input("folder: a link to a folder above", _linked, Read(ANIMALS, 6)),
+    Input(
+        "folder: of a project, with code beside the data",
+        tree("data/train/cat", "data/train/dog", "data/test/cat", "data/test/dog", files=["src/a.py", "README.md"]),
+        Read(["cat", "dog"], 4, 4, remarks="its folder data is read, .*the folder without images is not read: src"),
+    ),
+    Input(
+        "folder: of a project, without splits",
+        tree("data/cat", "data/dog", files=["models/a.pt", "notebooks/a.ipynb"]),
+        Read(["cat", "dog"], 4, remarks="2 folders without images are not read: models, notebooks"),
+    ),
+    Input(
+        "folder: documents beside classes",
+        tree("cat", "dog", files=["docs/license.pdf"]),
+        Read(["cat", "dog"], 4, remarks="the folder without images is not read: docs"),
+    ),
+    Input("folder: files without a suffix", _bare, Read(ANIMALS, 6)),
+    Input("folder: only a split inside", tree("set/train/cat", "set/train/dog"), Read(["cat", "dog"], 4)),
+    Input(
+        "folder: a split beside one of no known name, inside",
+        tree(*(f"set/{s}/{c}" for s in ("train", "holdout") for c in ANIMALS)),
+        Refused("has the folder train, named like a split, beside holdout: say which with --option layout=splits"),
+    ),
     *(
-        Input(f"archive: {suffix}, {within or 'files'} packed", packed(suffix, within), Read(ANIMALS, 12, 6))
-        for suffix in ("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
-        for within in ("", "pets")
+        Input(
+            f"folder: {a} and {b}, which could be splits or classes",
+            splits(a, b),
+            Refused("each has the same folders inside: cat, dog, eel"),
+        )
+        for a, b in (
+            ("entrenamiento", "prueba"),
+            ("训练集", "测试集"),
+            ("trains", "tests"),
+            ("tr", "te"),
+            ("fold_0", "fold_1"),
+        )
     ),
     Input(
-        "archive: one class a folder, as on a Mac",
-        packed("zip", "pets", tree(*ANIMALS, "../__MACOSX/pets/cat")),
-        Read(ANIMALS, 6),
+        "folder: some folders have the same folders inside",
+        tree("p1/benign", "p1/malignant", "p2/benign"),
+        Refused("some have the same inside: benign .*layout=classes"),
     ),
-    Input("archive: cut", _cut, Refused(r"pets.tar.gz is not a complete archive \(.*\); get it or pack it again")),
-    Input("archive: zip of nothing", lambda root: _zip(root, {}), Refused("is empty; put the images")),
+    Input("folder: of years", splits("train2017", "val2017"), Read(ANIMALS, 12, 6)),
+    Input("folder: numbers before splits", splits("01_train", "02_test"), Read(ANIMALS, 12, 6)),
     Input(
-        "archive: a path that leads out",
-        lambda root: _zip(root, {"cat/../../x.png": b""}),
-        Refused(r"holds 'cat/../../x.png', a path that leads out"),
+        "folder: links that lead in circles", _circles, Read(["cat", "dog"], 4, skipped=["it could not be read"] * 2)
     ),
     Input(
-        "archive: an absolute path",
-        lambda root: _zip(root, {"/cat/x.png": b""}),
-        Refused(r"holds '/cat/x.png', a path that leads out"),
+        "folder: links to folders of each other",
+        _crossed,
+        Read(["cat", "dog"], 8, remarks="links that are not followed, .*cat/dog/cat"),
     ),
     Input(
-        "archive: a path of Windows that leads out",
-        lambda root: _zip(root, {"C:\\cat\\x.png": b""}),
-        Refused("a path that leads out"),
+        "folder: names in two Unicode forms",
+        _two_forms,
+        Read(["cat", "dog"], 4, notes="the same name as cat/café.png in another Unicode form", check=_named_apart),
     ),
-    Input("archive: links are not followed", _tar_of_links, Read(["cat", "dog"], 2)),
     Input(
-        "archive: claims to be larger than any disk",
-        _claims_much,
-        Refused("claims to hold more than 100 GB; unpack it yourself"),
+        "folder: names that mean no label",
+        tree("cat", "dog", "unlabeled", "nan"),
+        Read(["cat", "dog", "nan", "unlabeled"], 8, remarks="nan, unlabeled: read as a class of that name"),
     ),
-    Input("archive: encrypted", _encrypted, Refused("is encrypted; unpack it and give the folder")),
+    *(
+        Input(f"folder: of {names}", tree(files=names.split()), Refused(sentence))
+        for names, sentence in (
+            ("cats_train.npz cats_test.npz", "no images, but files that are read one by one: .*; give the path of one"),
+            ("shard-0.tar shard-1.tar", "no images, but files that are read one by one"),
+            ("data-00000-of-00001.arrow dataset_info.json", "Arrow files of Hugging Face are not read: .*to_parquet"),
+            ("train/data-00000-of-00001.arrow dataset_dict.json", "Arrow files of Hugging Face are not read"),
+            ("cat.npy dog.npy", "arrays are read from data.npy with label.npy"),
+            ("a.tfrecord features.json", "TFRecord files are not read"),
+            ("a.h5", "HDF5 files are not read"),
+        )
+    ),
     Input(
-        "archive: a damaged member",
-        _damaged_member,
-        Read(ANIMALS, 5, skipped=["cat/0.png: it is damaged in the archive"]),
+        "folder: pointers of Git LFS",
+        lambda root: [_pointer(root / name / "0.png") for name in ANIMALS],
+        Refused("it is a pointer of Git LFS, not the image: get the files with git lfs pull"),
+    ),
+    Input(
+        "parquet: pointers of Git LFS",
+        lambda root: _pointer(root / "train.parquet"),
+        Refused("is a pointer of Git LFS, not the file: get the files with git lfs pull"),
+    ),
+    Input(
+        "parquet: of two exports",
+        parquet("train-00000-of-00001.parquet", "train-00000-of-00002.parquet", "train-00001-of-00002.parquet"),
+        Refused("numbered differently, so they may be the same images twice: .*; keep those that belong together"),
+    ),
+    Input(
+        "parquet: split=train", parquet("split=train/part-0.parquet", "split=test/part-0.parquet"), Read(ANIMALS, 6, 3)
+    ),
+    Input(
+        "npz: images of train without labels",
+        npz(x_train=6, x_test=3, y_test=3),
+        Refused("which holds x_train, x_test, y_test, has no split 'train'; it has: test; give one with --split test"),
+    ),
+    Input(
+        "npz: arrays that are not read", npz(images=6, labels=6, weights=6), Read(train=6, remarks="not read: weights")
     ),
 ]

@@ -166,6 +166,12 @@ def unequal_splits(root: Path) -> None:
             path.write_bytes(image(picture(number + len(split), side=side, channels=3 if split == "train" else 1)))
 
 
+def train_8_test_16(root: Path) -> None:
+    for split, dtype, highest in (("train", np.uint8, 255), ("test", np.uint16, 60000)):
+        (root / split).mkdir()
+        stored(dtype, highest)(root / split)
+
+
 def alpha_of(channels: int) -> Callable[[int], bytes]:
     """Images of 12 bits in 16, opaque where there is alpha."""
 
@@ -330,6 +336,21 @@ INPUTS = [
         array(ramps(np.uint16, 2000)),
         Read(train=4, remarks="2,047 is white, as asked"),
         {"white_level": 2047},
+    ),
+    *(
+        Input(f"arrays: {name}", array(pixels, x_test=test, y_test=np.arange(4) % 2), Refused(sentence, "test"))
+        for name, pixels, test, sentence in (
+            ("test of another size", COLORS, COLORS[:, :4], "x_test has images of 4×8×3, but .*images of 8×8×3"),
+            ("test in gray", COLORS, COLORS[..., 0], "x_test has images of 8×8×1, but .*images of 8×8×3"),
+            ("test of another white", ramps(np.float32, 1), ramps(np.float32, 255), "above the white level 1"),
+        )
+    ),
+    Input("arrays: floats slightly above 1", array(ramps(np.float32, 1.0237)), Refused("for example 1.03 or 255")),
+    Input(
+        "pixels: another white in the test split, white given",
+        train_8_test_16,
+        Read(train=4, test=4),
+        {"white_level": 65535},
     ),
     Input(
         "arrays: white given too low",

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from curation.errors import CurationError
-from tests.readers import inputs_labels, inputs_layouts, inputs_pixels
+from tests.readers import inputs_archives, inputs_labels, inputs_layouts, inputs_pixels
 from tests.readers.inputs import Input, Read, Refused
 
-INPUTS: list[Input] = [*inputs_layouts.INPUTS, *inputs_pixels.INPUTS, *inputs_labels.INPUTS]
+INPUTS: list[Input] = [
+    *(kind for subject in (inputs_layouts, inputs_archives, inputs_pixels, inputs_labels) for kind in subject.INPUTS)
+]
 
 
 def of(expect: type) -> pytest.MarkDecorator:

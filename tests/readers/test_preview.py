@@ -12,10 +12,14 @@ from PIL import Image
 
 from curation.readers import READERS, recognize
 from curation.readers import preview as module
-from curation.readers.preview import Preview, inspect, near_identical
+from curation.readers.oddities import near_identical
+from curation.readers.preview import Preview, inspect
 from tests.readers import readers_bad_input as bad
 from tests.readers.inputs import Make, picture
-from tests.readers.inputs_layouts import ANIMALS, packed, splits, tree
+from tests.readers.inputs_archives import packed
+from tests.readers.inputs_labels import files
+from tests.readers.inputs_layouts import ANIMALS, splits, tree
+from tests.readers.inputs_pixels import stored
 
 
 def seen(path: Path, **parameters: Any) -> Preview:
@@ -28,6 +32,14 @@ def with_file(name: str, content: bytes, images: int = 12) -> Make:
         tree(*ANIMALS, images=images)(root)
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
+
+    return make
+
+
+def stored_in(split: str, dtype: Any, highest: float) -> Make:
+    def make(root: Path) -> None:
+        (root / split).mkdir()
+        stored(dtype, highest)(root / split)
 
     return make
 
@@ -61,7 +73,7 @@ FINDINGS = {
     "a folder beside splits": (
         lambda root: (splits("train", "test")(root), tree("docs", images=0, files=["docs/a.txt"])(root)),
         "note",
-        r"the folder docs is beside the splits, and is not read \(1 file\)",
+        "the folder without images is not read: docs",
     ),
     "use of splits": (
         tree(*(f"{s}/{c}" for s in ("train", "valid", "test") for c in ANIMALS)),
@@ -73,6 +85,21 @@ FINDINGS = {
         tree("train/cat", "train/dog", "test"),
         "note",
         "the split folder test has no class folders: its 2 files have no labels and are not read",
+    ),
+    "a test split that has another class": (
+        tree("train/cat", "train/dog", "test/cat", "test/fox"),
+        "warning",
+        "the split test cannot be read: .* has a class 'fox' that .*train does not have",
+    ),
+    "a test split of another white": (
+        files(stored_in("train", np.uint16, 4095), stored_in("test", np.uint16, 65535)),
+        "warning",
+        r"the split test has images that cannot be used: 4 of 4 looked at, .*above the white level 4,095",
+    ),
+    "folders inside classes": (
+        tree("birds/robin", "birds/sparrow", "cats/lion"),
+        "note",
+        "folders inside a class's folder are read as that class: birds/robin",
     ),
     "an empty class": (
         lambda root: (tree(*ANIMALS, images=12)(root), (root / "fox").mkdir()),

@@ -362,6 +362,21 @@ def test_any_partition_read_in_any_order_is_the_whole(name: str, data: st.DataOb
 
 
 @pytest.mark.parametrize("name", ["npz", "npy_folder", "parquet", "folder", "digits"])
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_positions_read_at_once_are_those_read_one_by_one(name: str, data: st.DataObject, some_sources: Any) -> None:
+    source = some_sources[name]
+    at = np.array(sorted(data.draw(st.sets(st.integers(0, len(source) - 1), min_size=1, max_size=20))), dtype=np.int64)
+    together, alone = source.read_at(at), [source.read(i, i + 1) for i in at.tolist()]
+    for part in ("images", "labels", "sample_ids"):
+        expected = [getattr(chunk, part) for chunk in alone]
+        np.testing.assert_array_equal(getattr(together, part), np.concatenate(expected))
+    assert together.names == [name for chunk in alone for name in chunk.names]
+    assert together.skipped == [line for chunk in alone for line in chunk.skipped]
+    assert together.notes == {i: note for chunk in alone for i, note in chunk.notes.items()}
+
+
+@pytest.mark.parametrize("name", ["npz", "npy_folder", "parquet", "folder", "digits"])
 def test_a_source_travels_to_another_process(name: str, some_sources: dict[str, Source]) -> None:
     source = some_sources[name]
     before = source.read(3, 9)

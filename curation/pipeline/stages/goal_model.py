@@ -248,8 +248,7 @@ def _test_images(plan: Plan, most: int) -> tuple[np.ndarray, np.ndarray] | None:
         if source.shape != samples.shape or list(source.classes) != samples.classes:
             return None
         some = subset(np.arange(len(source)), most, labels=source.labels)
-        chunks = [source.read(int(at), int(at) + 1) for at in some]
+        chunk = source.read_at(some)
     except CurationError:
         return None
-    images, labels = (np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("images", "labels"))
-    return (images, labels) if len(images) else None
+    return (chunk.images, chunk.labels) if len(chunk.images) else None
