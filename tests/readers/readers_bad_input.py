@@ -280,7 +280,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     "npy: one class": (npy(label=LABELS * 0), "has only one class, 0"),
     "npy: negative weight": (
         npy(label=_with((5, 1), -1, np.eye(3)[LABELS])),
-        "row 5 is not the label of one class: expected finite weights",
+        "row 5 is not the label of one class: it has a weight -1",
     ),
     "npy: row of zeros": (
         npy(label=_with(2, 0, np.eye(3)[LABELS])),
@@ -288,7 +288,7 @@ ERRORS: dict[str, tuple[Case, str]] = {
     ),
     "npy: NaN in a label row": (
         npy(label=_with((3, 0), np.nan, np.eye(3)[LABELS])),
-        "row 3 is not the label of one class: expected finite weights",
+        "row 3 is not the label of one class: it has NaN or infinite weights",
     ),
     "npy: Python objects": (npy(np.array([{}, {}])), "holds Python objects, which are never loaded"),
     "npy: zero bytes": (npy(b""), "data.npy is not a complete .npy array"),

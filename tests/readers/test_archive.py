@@ -10,7 +10,8 @@ import pytest
 
 from curation.readers.base import Source
 from curation.readers.folder import Folder
-from tests.readers.inputs_layouts import ANIMALS, packed, tree
+from tests.readers.inputs_archives import packed
+from tests.readers.inputs_layouts import ANIMALS, tree
 
 
 def opened(path: Path, split: str) -> Source:
