@@ -72,8 +72,8 @@ class Preview:
         }
         if self.sizes:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.pixels.items())
-            spelled = [spelled(size) for size in self.sizes]
-            lines["Images"] = f"{kinds}; smallest {spelled[0]}, median {spelled[1]}, largest {spelled[2]} pixels"
+            sizes = [spelled(size) for size in self.sizes]
+            lines["Images"] = f"{kinds}; smallest {sizes[0]}, median {sizes[1]}, largest {sizes[2]} pixels"
         for line in self.skipped:
             name = "Skipped" if "Skipped" not in lines else "Also skipped"
             lines[name] = f"{line.count:,} because {line.reason}: {some_of(list(line.examples))}"
