@@ -17,13 +17,25 @@ PROBES = 500
 USUAL = 0.99
 
 
-def fitted(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[str]]:
-    """Return a picture file in the shape of a set, uint8 H×W×C, and what was changed. Raises: Unreadable."""
+def fitted(
+    content: bytes, shape: tuple[int, int, int], *, white_level: float | None = None
+) -> tuple[np.ndarray, list[str]]:
+    """Return a picture file in the shape of a set, uint8 H×W×C, and what was changed.
+
+    Args: white_level: the pixel value that is white in the set, where it is not 255 in bytes or 1 in floats; a picture
+        of more bits than the set is scaled by its own brightest pixel, as a set of it alone would be.
+    Raises: Unreadable.
+    """
     height, width, channels = shape
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image, notes = decode(content, side_px=height if height == width else None, channels=channels)
+        image, notes = decode(
+            content,
+            side_px=height if height == width else None,
+            channels=channels,
+            whites=whites_like(white_level),
+        )
     if image.shape[:2] != (height, width):
         picture = Image.fromarray(image[..., 0] if channels == 1 else image)
         image = np.asarray(ImageOps.fit(picture, (width, height), method=Image.Resampling.BICUBIC))
@@ -31,6 +43,13 @@ def fitted(content: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, lis
         if original.size != (width, height):
             notes.insert(0, f"from {original.width}×{original.height} to {width}×{height}")
     return image.reshape(shape), notes
+
+
+def whites_like(white_level: float | None) -> dict[str, float | None]:
+    """Return what is white by kind of pixels, as in a set; without the kinds of which the set tells nothing."""
+    if white_level is None:
+        return {}
+    return {"bytes": white_level} if white_level < 255 else {"integers": white_level, "floats": white_level}
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

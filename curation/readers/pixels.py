@@ -30,6 +30,7 @@ _GRAY = ("1", "L", "LA", "La", "I", "F")
 _COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")
 _ORIENTATION, _PHOTOMETRIC = 0x0112, 262
 _FEW_LEVELS = 64
+_IN_BYTES = "save it with 8 bits a channel"
 
 _limit, _large = Lock(), Lock()
 
@@ -80,7 +81,7 @@ def decode(
         content: the encoded bytes, or the file that holds them.
         side_px: height and width wanted; None: the image's own.
         channels: 1 gray, 3 RGB; None: the image's own.
-        whites: what is white, for the kinds of pixels that its set has; None: by this image alone.
+        whites: what is white, for the kinds of pixels that its set has; others, by this image alone, with a note.
         most_megapixels: larger images are refused.
 
     Returns: uint8 H×W×C, and a note for each change that a person would not expect.
@@ -221,11 +222,12 @@ def _as_raw(data: bytes, raw: str) -> Image.Image:
 def _eight_bits(image: Image.Image, data: bytes, whites: Whites | None, notes: list[str]) -> Image.Image:
     """Return the image in a mode of 8 bits a channel, scaled so that white is 255."""
     kind = _kind(image)
-    if kind == "bytes" and (whites is None or whites.get(kind) in (None, 255) or image.mode not in ("L", "RGB")):
+    known = (whites or {}).get(kind, 0)
+    if kind == "bytes" and (known in (None, 255) or image.mode not in ("L", "RGB")):
         return image
     own = _own_pixels(image, data)
     colors, alpha = _without_alpha(own)
-    white = _white(colors, kind, whites)
+    white = _white(colors, kind, whites, notes)
     if wrong := outside(colors, white):
         raise Unreadable(f"it {wrong}")
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0 and kind != "bytes":
@@ -245,17 +247,21 @@ def _eight_bits(image: Image.Image, data: bytes, whites: Whites | None, notes: l
     return Image.fromarray(scaled[..., 0] if scaled.ndim == 3 and scaled.shape[2] == 1 else scaled)
 
 
-def _white(colors: np.ndarray, kind: str, whites: Whites | None) -> float:
-    if whites is None:
+def _white(colors: np.ndarray, kind: str, whites: Whites | None, notes: list[str]) -> float:
+    brightest = float(colors.max(initial=0))
+    if whites is None or kind not in whites:
         try:
-            return white_of(float(colors.max(initial=0)), dtype_of(kind), what="its pixels").level
-        except UnclearWhite as error:
-            raise Unreadable(f"of {error}") from None
-    level = whites.get(kind)
-    if level is None:
-        brightest = number(float(colors.max(initial=0)))
-        raise Unreadable(f"it has pixels up to {brightest}, so the value of white is unknown; set white_level")
-    return level
+            level = white_of(brightest, dtype_of(kind), what="its pixels").level
+        except UnclearWhite:
+            raise Unreadable(
+                f"it has pixels up to {number(brightest)}, which leaves open what is white; {_IN_BYTES}"
+            ) from None
+        notes.append(f"{number(level)} taken for white, by this image alone")
+        return level
+    known = whites[kind]
+    if known is None:
+        raise Unreadable(f"it has pixels up to {number(brightest)}, so the value of white is unknown; set white_level")
+    return known
 
 
 def _orientation(image: Image.Image) -> int:

@@ -19,6 +19,7 @@ from curation.analysis.similar import fitted
 from curation.pipeline import Pipeline
 from curation.pipeline.stages.embed import embed_shard
 from curation.pipeline.stages.map import copies_table, mapped_copies
+from curation.readers.pixels import Unreadable
 from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
 from tests.pages.opened import changes, open_page, recipe_of, run_script, use_cache, words
@@ -357,6 +358,34 @@ def test_a_picture_of_another_size_and_color_is_brought_to_the_set(drawn: Pipeli
     assert "color converted to gray" in notes
     wide, _ = fitted(picture(photo, "PNG"), (10, 30, 3))
     assert wide.shape == (10, 30, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(("white", "told"), [(4095, None), (None, "4,095 taken for white, by this image alone")])
+def test_a_picture_of_more_bits_has_the_sets_white(
+    drawn: Pipeline, kind: str, white: int | None, told: str | None
+) -> None:
+    digit = drawn.samples.images(np.array([40]))[0, ..., 0]
+    deep = np.rint(digit / digit.max() * (4095 if white is None else 1500)).astype(np.uint16)
+    image, notes = fitted(picture(deep, kind), drawn.samples.shape, white_level=white)
+    assert np.abs(image[..., 0].astype(int) - np.rint(deep * (255 / 4095))).max() <= 1
+    assert any("taken for white" in note for note in notes) == (told is not None)
+    assert told is None or told in notes
+
+
+def test_a_picture_of_zeros_and_ones_is_black_and_white(drawn: Pipeline) -> None:
+    half = (drawn.samples.images(np.array([40]))[0, ..., 0] > 100).astype(np.uint8)
+    image, notes = fitted(picture(half, "PNG"), drawn.samples.shape)
+    assert set(np.unique(image)) == {0, 255}
+    assert notes == ["1 taken for white, by this image alone"]
+
+
+def test_a_picture_whose_white_cannot_be_told_is_refused(drawn: Pipeline) -> None:
+    dark = np.full(drawn.samples.shape[:2], 9000, np.uint16)
+    with pytest.raises(Unreadable, match="pixels up to 5,000, above the white level 4,095"):
+        fitted(picture(dark // 9 * 5, "PNG"), drawn.samples.shape, white_level=4095)
+    with pytest.raises(Unreadable, match=r"pixels up to 20,000, which leaves open what is white; save it with 8 bits"):
+        fitted(picture(dark // 9 * 20, "PNG"), drawn.samples.shape)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"x" * 40])

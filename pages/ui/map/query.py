@@ -16,7 +16,7 @@ from curation.storage.files import digest
 from pages.ui import session, state
 from pages.ui.prepared import Opened
 
-FORMATS = ["png", "jpg", "jpeg", "webp"]
+FORMATS = ["png", "jpg", "jpeg", "webp", "tif", "tiff"]
 CLEAN = "clean"
 
 
@@ -105,7 +105,7 @@ def candidate(opened: Opened, sample_id: int, variant: str) -> Query | None:
 def uploaded(opened: Opened) -> Query | None:
     """Draw the field for a picture and return it as the goal model sees it; None where it is none, or unreadable."""
     file = st.file_uploader(
-        "PNG, JPEG or WebP; converted to the size and channels of the set",
+        "PNG, JPEG, WebP or TIFF; converted to the size and channels of the set",
         type=FORMATS,
         key=f"upload-{session.UPLOAD_NUMBER.get()}",
     )
@@ -113,7 +113,8 @@ def uploaded(opened: Opened) -> Query | None:
         return None
     content = file.getvalue()
     try:
-        image, notes = similar.fitted(content, opened.pipeline.samples.shape)
+        samples = opened.pipeline.samples
+        image, notes = similar.fitted(content, samples.shape, white_level=samples.header.white_level)
     except Unreadable as error:
         st.error(f"{file.name} cannot be compared: {error}.", icon=":material/error:")
         return None
