@@ -67,11 +67,11 @@ def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[st
             )
     first = next((name for name, value in expected.items() if value.ndim == 4), "")
     if first in found and found[first].ndim == 4:
-        (many, theirs, *size), (wanted, ours, *side) = found[first].shape, expected[first].shape
-        if theirs != ours and (many, size) == (wanted, side):
+        shape, channels = found[first].shape, expected[first].shape[1]
+        if shape[1] != channels and (shape[0], *shape[2:]) == (expected[first].shape[0], *expected[first].shape[2:]):
             raise CurationError(
-                f"weights file {path} is of a model for images of {theirs} channel{'s' * (theirs != 1)}, the data has "
-                f"{ours}; use weights trained on such images"
+                f"weights file {path} is of a model for images of {shape[1]} channel{'s' * (shape[1] != 1)}, the data "
+                f"has {channels}; use weights trained on such images"
             )
     wrong = [
         f"{name} should be {_size(value)} and is {_size(found[name])}"

@@ -12,7 +12,7 @@ from curation.readers.class_names import shown
 from curation.readers.digits import Digits
 from curation.readers.export import Export
 from curation.readers.fashion_mnist import FashionMnist
-from curation.readers.folder import Folder
+from curation.readers.folder import Folder, has_class_folders
 from curation.readers.npy_folder import NpyFolder
 from curation.readers.npz import Npz
 from curation.readers.parquet import Parquet
@@ -21,7 +21,7 @@ READERS: Registry[Reader] = Registry(
     "reader", (Digits, FashionMnist, Cifar10, Cifar100, Export, Npz, NpyFolder, Parquet, Folder)
 )
 
-__all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "recognize"]
+__all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "readable_as", "recognize"]
 
 
 def recognize(source: str) -> dict[str, str]:
@@ -51,3 +51,18 @@ def recognize(source: str) -> dict[str, str]:
     raise UsageError(
         f"{source} is in no known format; known formats: {formats}; or name a data set: {', '.join(alone)}"
     )
+
+
+def readable_as(source: str) -> list[dict[str, str]]:
+    """Return every way to read what a user types, that of ``recognize`` first.
+
+    A folder with class folders of images may hold tables or arrays too: which of them is meant, only a person knows.
+    An export is nothing but one. Raises: UsageError, as ``recognize`` does.
+    """
+    first = recognize(source)
+    path = Path(first["path"]) if "path" in first else None
+    if path is None or not path.is_dir() or first["reader"] in (Export.name, Folder.name):
+        return [first]
+    others = [reader for reader in READERS if reader.recognizes(path) and reader.name != first["reader"]]
+    named = [reader.name for reader in others if reader is not Folder or has_class_folders(path)]
+    return [first, *({"reader": name, "path": str(path)} for name in named)]

@@ -22,6 +22,16 @@ from curation.readers.listing import File, listed
 from curation.readers.pixels import Unreadable
 
 
+def has_class_folders(path: Path) -> bool:
+    """Say whether two sub-folders of a folder, or of its splits, hold images, by their names."""
+    node = listed(path).root
+    inside = [child for folder in node.folders.values() for child in folder.folders.values()]
+    for folders in (list(node.folders.values()), inside):
+        if sum(any(file.is_image for file in folder.files) for folder in folders) >= 2:
+            return True
+    return False
+
+
 class Folder(EncodedReader):
     """Images in one sub-folder a class, at any depth below it; also inside ``train/`` and ``test/`` (or ``val/``).
 

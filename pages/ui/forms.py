@@ -31,7 +31,7 @@ def settings_form(schema: type[Settings], values: dict[str, Any], *, key: str, l
     ]
     columns = st.columns(min(3, max(1, len(shown))))
     for index, (name, field) in enumerate(shown):
-        default = field.get_default(call_default_factory=True)
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
         with columns[index % len(columns)]:
             out[name] = _widget(name, field, values.get(name, default), f"{key}-{name}")
     return out

@@ -14,9 +14,10 @@ from curation.analysis import variants
 from curation.analysis.effects import effects, ordered
 from curation.attacks import ATTACKS
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.readers import READERS
 from curation.selection.agreement import Agreement, Stability
 from curation.storage.workspace import Workspace
-from tests.pages.opened import open_page, recipe_of, use_cache, words
+from tests.pages.opened import open_page, recipe_of, run_script, use_cache, words
 from tests.readers.inputs_layouts import tree
 
 PAGES = ["workspace", "boundary", "map", "variants", "mix", "export"]
@@ -49,8 +50,8 @@ def test_a_new_source_is_previewed_and_what_could_be_either_is_asked(
     use_cache(monkeypatch, tmp_path / "cache")
     tree("test", "control")(tmp_path / "images")
     at = open_page("workspace")
-    at.selectbox(key="new-reader").set_value("folder").run()
-    at.text_input(key="new-folder-path").set_value(str(tmp_path / "images"))
+    at.text_input(key="new-where").set_value(str(tmp_path / "images")).run()
+    assert at.selectbox(key=f"new-reader-{tmp_path / 'images'}").value == "folder"
     next(button for button in at.button if button.label == "Preview").click().run()
     assert not at.exception
     assert "named like a split" in at.warning[0].value
@@ -62,6 +63,46 @@ def test_a_new_source_is_previewed_and_what_could_be_either_is_asked(
     assert at.session_state["new-source"]["source"]["layout"] == "classes"
     assert any("A first recipe cannot run: a classifier takes images" in element.value for element in at.warning)
     assert at.button(key="new-read").label == "Read the images"
+
+
+def test_a_new_source_is_recognized_and_the_choice_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_cache(monkeypatch, tmp_path / "cache")
+    tree("cat", "dog")(tmp_path / "both")
+    (tmp_path / "both" / "table.parquet").write_bytes(b"")
+    (tmp_path / "My set_1.npz").write_bytes(b"")
+    at = open_page("workspace")
+    assert not [button for button in at.button if button.label == "Preview"], "there is nothing to look at yet"
+    at.text_input(key="new-where").set_value("cifar").run()
+    assert "unknown data set 'cifar'" in at.error[0].value
+    at.text_input(key="new-where").set_value("Fashion-MNIST").run()
+    assert "Recognized: Fashion-MNIST." in words(at)
+    npz = str(tmp_path / "My set_1.npz")
+    at.text_input(key="new-where").set_value(npz).run()
+    assert at.selectbox(key=f"new-reader-{npz}").value == "npz"
+    assert at.text_input(key=f"new-name-{npz}").value == "My-set-1"
+    both = str(tmp_path / "both")
+    at.text_input(key="new-where").set_value(both).run()
+    assert at.warning[0].value.endswith(
+        "can be read as Parquet with images (Hugging Face) or as Image folder. Choose which is meant."
+    )
+    assert not [button for button in at.button if button.label == "Preview"]
+    at.selectbox(key=f"new-reader-{both}").set_value("folder").run()
+    next(button for button in at.button if button.label == "Preview").click().run()
+    assert not at.exception
+    assert at.session_state["new-source"]["source"]["path"] == both
+    assert "4 samples of 2 classes" in words(at)
+
+
+@pytest.mark.parametrize("reader", READERS.names)
+def test_no_field_of_a_form_holds_what_nobody_wrote(reader: str) -> None:
+    script = f"""
+from curation.readers import READERS
+from pages.ui.forms import settings_form
+settings_form(READERS[{reader!r}], {{}}, key="form")
+"""
+    fields = [*(at := run_script(script)).text_input, *at.number_input, *at.selectbox]
+    assert fields or reader == "digits"
+    assert not any("Undefined" in str(element.value) for element in fields)
 
 
 def test_the_budget_changes_the_selection_and_undo_takes_it_back(cache: Path) -> None:
