@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curation.compilation import runs_compiled
 from curation.sampling import hashes
 
 
@@ -28,6 +29,11 @@ def stream_seeds(seed: int, sample_ids: Tensor | np.ndarray, *stream: str | int 
     Returns: int64 N on the CPU; see ``sampling.hashes``.
     """
     return torch.from_numpy(hashes(seed, np.asarray(sample_ids), *stream).astype(np.int64))
+
+
+def _unsigned(bits: Tensor) -> np.ndarray:
+    """Return int32 on the CPU as uint32, in the same place."""
+    return bits.numpy().view(np.uint32)
 
 
 def _mix(x: Tensor) -> Tensor:
@@ -66,28 +72,43 @@ class SampleRandom:
 
     def bits(self, *shape: int) -> Tensor:
         """Return int32 N×shape, all 32 bits uniform."""
-        size = math.prod(shape)
-        self._draw += 1
-        start = _mix(torch.full((1,), self._draw, dtype=torch.int32, device=self.device))
-        key = _mix(self._high ^ start)
+        size, key = math.prod(shape), self._next_key()
+        if runs_compiled(self.device):
+            from curation.random_kernels import fill_bits
+
+            drawn = torch.empty(len(self), size, dtype=torch.int32)
+            fill_bits(_unsigned(self._low), _unsigned(key), _unsigned(drawn))
+            return drawn.view(len(self), *shape)
         counter = torch.arange(size, dtype=torch.int32, device=self.device)
         x = counter[None, :] * -1640531527 + self._low[:, None]
         x = _mix(_mix(x) ^ key[:, None])
         return x.reshape(len(self), *shape)
 
+    def _next_key(self) -> Tensor:
+        self._draw += 1
+        return _mix(self._high ^ _mix(torch.full((1,), self._draw, dtype=torch.int32, device=self.device)))
+
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return float32 N×shape in [low, high), on a grid of 2⁻²⁴ of the width."""
-        unit = ((self.bits(*shape) >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
-        return unit if (low, high) == (0.0, 1.0) else unit * (high - low) + low
+        if runs_compiled(self.device):
+            from curation.random_kernels import fill_units
+
+            unit = torch.empty(len(self), *shape)
+            fill_units(_unsigned(self._low), _unsigned(self._next_key()), unit.view(len(self), -1).numpy())
+        else:
+            unit = ((self.bits(*shape) >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
+        return unit if (low, high) == (0.0, 1.0) else unit.mul_(high - low).add_(low)
 
     def normal(self, *shape: int) -> Tensor:
         """Return float32 N×shape, standard normal (Box & Muller 1958)."""
         size = math.prod(shape)
         pairs = (size + 1) // 2
         u = self.uniform(2, pairs)
-        radius = torch.sqrt(-2.0 * torch.log1p(-u[:, 0]))
+        radius = (-u[:, 0]).log1p_().mul_(-2.0).sqrt_()
         angle = u[:, 1] * (2.0 * math.pi)
-        both = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+        both = u.flatten(1)
+        torch.mul(radius, torch.cos(angle), out=both[:, :pairs])
+        torch.mul(radius, torch.sin(angle), out=both[:, pairs:])
         return both[:, :size].reshape(len(self), *shape)
 
     def integers(self, *shape: int, low: int, high: int) -> Tensor:

@@ -20,7 +20,7 @@ class Room(NamedTuple):
     may_import: str = ""
 
 
-BASE = "errors plugin randomness sampling progress memory threads installed"
+BASE = "errors plugin compilation randomness random_kernels sampling progress memory threads installed"
 """Everybody may import these; they import each other only."""
 
 COMPUTE = "corruptions attacks scores models coverage duplicates label_errors embedding selection training"
@@ -33,7 +33,9 @@ ROOMS: dict[str, Room] = {
     "curation": Room("the package itself: loading an exported set", "dataset"),
     "curation.errors": Room("errors, one sentence for people; names that were mistyped"),
     "curation.plugin": Room("the base of every plug-in: a frozen pydantic model, and the registry of a kind"),
+    "curation.compilation": Room("loops compiled to machine code at their first call"),
     "curation.randomness": Room("one stream of random numbers a sample"),
+    "curation.random_kernels": Room("its bits on a CPU, compiled"),
     "curation.sampling": Room("some of many: the one way in which samples are drawn"),
     "curation.progress": Room("how far a stage is, and cancelling it"),
     "curation.memory": Room("the one place that notices that memory ran out"),

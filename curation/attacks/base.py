@@ -99,7 +99,7 @@ class Attack(Plugin):
         Raises: CurationError for images, labels or seeds that do not fit, a model that returns something else than
             finite logits, or memory too small for 8 images.
         """
-        _check(self.name, images, labels, seeds)
+        largest_label = _check(self.name, images, labels, seeds)
         images, labels, seeds = images.detach(), labels.to(images.device), seeds.to(images.device)
         total, done = len(images), 0
         size = -(-max(batch_size, 1) // MULTIPLE) * MULTIPLE
@@ -119,7 +119,7 @@ class Attack(Plugin):
                 classify = Classify(
                     model,
                     attack=self.name,
-                    largest_label=int(labels.max()),
+                    largest_label=largest_label,
                     multiple=multiple,
                     on_pass=partial(on_step, done, total) if on_step else None,
                 )
@@ -127,6 +127,7 @@ class Attack(Plugin):
                     found = self.perturb(classify, some, theirs, random).detach()
                     if quantize:
                         found = self.settle(classify, found, some, theirs)
+                    classify.check()
                     out[part] = found.detach()
                     done += len(found)
         if on_step and total:
@@ -199,7 +200,8 @@ class BallAttack(Attack):
         return to_grid(points, images, self.norm, self.epsilon)
 
 
-def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> None:
+def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> int:
+    """Return the largest label. Raises: CurationError: what does not fit."""
     if images.dtype != torch.float32 or images.ndim != 4:
         shape = "×".join(map(str, images.shape))
         raise CurationError(f"{name} takes float32 images N×C×H×W in [0, 1], got {images.dtype} {shape}")
@@ -208,9 +210,10 @@ def _check(name: str, images: Tensor, labels: Tensor, seeds: Tensor) -> None:
     if seeds.shape != (len(images),):
         raise CurationError(f"{name} needs one seed per image, got {tuple(seeds.shape)} for {len(images)} images")
     if not len(images):
-        return
+        return 0
     low, high = torch.aminmax(images)
-    if not (low >= 0 and high <= 1):
+    if not ((low >= 0) & (high <= 1)):
         raise CurationError(f"{name} takes pixels in [0, 1], got {low:.3g} … {high:.3g}; divide uint8 by 255")
-    if labels.min() < 0:
+    if not (labels >= 0).all():
         raise CurationError(f"{name} takes labels in 0 … K − 1, got {int(labels.min())}")
+    return int(labels.max())

@@ -32,6 +32,8 @@ class Classify:
         self._largest_label = largest_label
         self._multiple = multiple
         self._on_pass = on_pass
+        # One flag on the device, of all passes; a copy with another model shares it.
+        self._finite: list[Tensor] = []
 
     def __call__(self, images: Tensor) -> Tensor:
         """Return logits, float32 N×K, for images float32 N×C×H×W in [0, 1], N ≥ 1; differentiable.
@@ -53,11 +55,19 @@ class Classify:
                 "use a model trained on these classes"
             )
         logits = logits[:rows].float()
-        if not torch.isfinite(logits).all():
-            raise CurationError(f"the model returned NaN or infinite logits to {self._attack}; its weights are broken")
+        finite, first = torch.isfinite(logits.detach()).all(), not self._finite
+        self._finite[:] = [finite if first else self._finite[0] & finite]
+        # An accelerator would stop to answer: it is asked after the first pass and, by the attack, after the last.
+        if first or logits.device.type == "cpu":
+            self.check()
         if self._on_pass:
             self._on_pass()
         return logits
+
+    def check(self) -> None:
+        """Raise CurationError where one of the passes gave logits that are not finite."""
+        if self._finite and not self._finite[0]:
+            raise CurationError(f"the model returned NaN or infinite logits to {self._attack}; its weights are broken")
 
 
 @contextmanager

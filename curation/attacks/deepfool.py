@@ -59,15 +59,15 @@ class DeepFool(MinimalAttack):
             logits = classify(points)
             if others is None:
                 others = _likeliest_others(logits.detach(), labels, self.candidates - 1)
-            going = ~fooled(logits.detach(), labels[rows])
-            done = len(rows) - int(going.sum())
+            going = (~fooled(logits.detach(), labels[rows])).nonzero()[:, 0]
+            done = len(rows) - len(going)
             rows, change, others = rows[going], change[going], others[going]
             if not len(rows):
                 break
             if done * others.shape[1] > len(rows):
                 # Every backward pass would take along those that are done; looking again at the rest costs less.
                 points = found[rows].requires_grad_()
-                logits, going = classify(points), torch.ones_like(rows, dtype=torch.bool)
+                logits, going = classify(points), torch.arange(len(rows), device=rows.device)
             change += self._to_nearest_boundary(points, logits, going, labels[rows], others)
             found[rows] = (images[rows] + (1 + self.overshoot) * change).clamp_(0, 1)
         return found

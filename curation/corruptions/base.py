@@ -91,7 +91,7 @@ class Corruption(Plugin):
                 f"{images.shape[3]}×{images.shape[2]}; choose a larger side_px in the reader or leave this kind out"
             )
         low, high = torch.aminmax(images)
-        if not (low >= 0 and high <= 1):
+        if not ((low >= 0) & (high <= 1)):  # one question: an accelerator stops for each
             raise CurationError(f"{self.name} takes pixels in [0, 1], got {low:.3g} … {high:.3g}; divide uint8 by 255")
         images = images.contiguous()
         corrupted = torch.empty_like(images)

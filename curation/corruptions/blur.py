@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curation.compilation import runs_compiled
 from curation.corruptions import filters
 from curation.corruptions.base import Corruption, Table
+from curation.corruptions.settling import settled
 from curation.randomness import SampleRandom
 
 
@@ -56,15 +58,28 @@ class GlassBlur(Corruption):
         sigma_px, reach_px, rounds = self.strength
         # The least bit above a level is not below it: float32 arithmetic misses levels by less than 1e-3.
         pixels = filters.gaussian_blur(images, sigma_px=sigma_px).mul_(255).add_(1e-3).floor_().div_(255).flatten(2)
-        source = _glass_source(random, images.shape[2], images.shape[3], reach_px)
-        for _ in range(rounds - 1):
-            source = source.gather(1, _glass_source(random, images.shape[2], images.shape[3], reach_px))
+        source = _glass_source(random, images.shape[2], images.shape[3], reach_px, rounds)
         shuffled = pixels.gather(2, source[:, None, :].expand_as(pixels)).view_as(images)
         return filters.gaussian_blur(shuffled, sigma_px=sigma_px)
 
 
-def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int) -> Tensor:
-    """Return int64 N×HW: the pixel whose old value each pixel shows after one round."""
+def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int, rounds: int = 1) -> Tensor:
+    """Return int64 N×HW: the pixel whose old value each pixel shows after some rounds."""
+    if runs_compiled(random.device):
+        from curation.corruptions.filter_kernels import exchange
+
+        shown = torch.arange(height * width).repeat(len(random), 1)
+        for _ in range(rounds):
+            unit = random.uniform(2, height, width)
+            exchange(unit.numpy(), reach_px, shown.view(len(random), height, width).numpy())
+        return shown
+    source = _one_round(random, height, width, reach_px)
+    for _ in range(rounds - 1):
+        source = source.gather(1, _one_round(random, height, width, reach_px))
+    return source
+
+
+def _one_round(random: SampleRandom, height: int, width: int, reach_px: int) -> Tensor:
     offset = random.integers(2, height, width, low=-reach_px, high=reach_px)
     row = torch.arange(height, device=random.device)[:, None]
     column = torch.arange(width, device=random.device)[None, :]
@@ -75,10 +90,8 @@ def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int) 
         return there
     # A neighbor visited before has itself changed: follow it, by ever longer jumps, to a pixel with an old value.
     changed = moves.flatten().expand_as(there).gather(1, there) & (there > here)
-    follow, before = torch.where(changed, there, here), here
-    while not torch.equal(follow, before):
-        follow, before = follow.gather(1, follow), follow
-    return there.gather(1, follow)
+    follow = torch.where(changed, there, here)
+    return there.gather(1, settled(lambda jumps: jumps.gather(1, jumps), follow, most=len(here).bit_length()))
 
 
 class MotionBlur(Corruption):
@@ -98,8 +111,11 @@ class MotionBlur(Corruption):
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         """Average along a line whose angle is drawn from [−45°, 45°] for each sample; see ``Corruption.corrupt``."""
         radius_px, sigma_px = self.strength
-        angle_deg = random.uniform(low=-45, high=45)
-        return filters.motion_blur(images, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg)
+        widest_deg = (-45.0, 45.0)
+        angle_deg = random.uniform(low=widest_deg[0], high=widest_deg[1])
+        return filters.motion_blur(
+            images, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg, widest_deg=widest_deg
+        )
 
 
 class ZoomBlur(Corruption):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from curation.compilation import runs_compiled
 from curation.corruptions import filters
 from curation.corruptions.base import Corruption, Table
 from curation.corruptions.jpeg import jpeg
@@ -135,27 +136,54 @@ class Pixelate(Corruption):
 
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         """Shrink by box means and enlarge by the nearest pixel; see ``Corruption.corrupt``."""
+        if runs_compiled(images.device):
+            return _pixelated(images, self.strength)
         small = (images * 255).round_()
         for _ in ("columns", "rows"):
             small = _box_means(small.transpose(2, 3).contiguous(), self.strength)
         small /= 255
         for dimension in (3, 2):
-            side_px, small_px = images.shape[dimension], small.shape[dimension]
-            back = ((np.arange(side_px) + 0.5) * (small_px / side_px)).astype(int)
+            back = _shown(images.shape[dimension], small.shape[dimension])
             small = small.index_select(dimension, torch.from_numpy(back).to(images.device))
         return small
+
+
+def _pixelated(images: Tensor, share: float) -> Tensor:
+    """Return what ``Pixelate.corrupt`` does, on a CPU."""
+    from curation.corruptions.filter_kernels import pixelated
+
+    out, ends, back = torch.empty_like(images), [], []
+    for side_px in images.shape[2:]:
+        row, inside = _boxes(side_px, int(side_px * share))
+        first = inside.argmax(axis=0)
+        start = row[first, np.arange(row.shape[1])]
+        ends.append(np.stack([start, start + inside.sum(axis=0)]))
+        back.append(_shown(side_px, row.shape[1]))
+    for image, result in zip(images.numpy(), out.numpy(), strict=True):
+        pixelated(image, (ends[0], ends[1]), (back[0], back[1]), result)
+    return out
+
+
+def _shown(side_px: int, small_px: int) -> np.ndarray:
+    """Return which of so many boxes each pixel along a side shows."""
+    return ((np.arange(side_px) + 0.5) * (small_px / side_px)).astype(int)
+
+
+def _boxes(side_px: int, small_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows that may belong to each box, int R×small, and whether they do."""
+    scale = side_px / small_px
+    center = (np.arange(small_px) + 0.5) * scale
+    row = (center - scale / 2 + 0.5).astype(int) + np.arange(int(scale) + 2)[:, None]
+    # PIL's own words, so that a row on the border of two blocks falls to the same one.
+    place = (row - center + 0.5) * (1 / scale)
+    return row, (place > -0.5) & (place <= 0.5) & (row < (center + scale / 2 + 0.5).astype(int))
 
 
 def _box_means(levels: Tensor, share: float) -> Tensor:
     """Return the whole-numbered means over blocks of rows, which leave a share of the rows."""
     side_px = levels.shape[2]
     small_px = int(side_px * share)
-    scale = side_px / small_px
-    center = (np.arange(small_px) + 0.5) * scale
-    row = (center - scale / 2 + 0.5).astype(int) + np.arange(int(scale) + 2)[:, None]
-    # PIL's own words, so that a row on the border of two blocks falls to the same one.
-    place = (row - center + 0.5) * (1 / scale)
-    inside = (place > -0.5) & (place <= 0.5) & (row < (center + scale / 2 + 0.5).astype(int))
+    row, inside = _boxes(side_px, small_px)
     rows = torch.from_numpy(np.minimum(row, side_px - 1)).to(levels.device)
     shares = torch.from_numpy(inside).to(levels)[..., None]
     total = torch.zeros_like(levels[:, :, :small_px])

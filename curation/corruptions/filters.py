@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from curation.compilation import runs_compiled
+
 Border = Literal["replicate", "reflect", "symmetric"]
 """What lies beyond the edge of abcd: aaa (SciPy's nearest), dcb (OpenCV's reflect-101), cba (SciPy's reflect)."""
 
@@ -48,6 +50,10 @@ def correlate(images: Tensor, kernel: np.ndarray, *, border: Border) -> Tensor:
     """
     rows, columns = kernel.shape[0] // 2, kernel.shape[1] // 2
     padded = pad(images, rows_px=rows, columns_px=columns, border=border)
+    if runs_compiled(images.device):
+        taps = np.argwhere(kernel != 0)
+        down, right = (np.ascontiguousarray(places[None]) for places in taps.T)
+        return _summed(padded, down, right, kernel[kernel != 0], images)
     # A shift of the image is a shift of its flattened memory; what wraps around lands in the margin, which is cut off.
     flat = padded.flatten()
     stride = padded.shape[3]
@@ -58,6 +64,15 @@ def correlate(images: Tensor, kernel: np.ndarray, *, border: Border) -> Tensor:
         start = row * stride + column
         kept.add_(flat[start : start + length], alpha=float(kernel[row, column]))
     return total.view_as(padded)[:, :, : images.shape[2], : images.shape[3]]
+
+
+def _summed(padded: Tensor, rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, like: Tensor) -> Tensor:
+    """Return ``sum_taps`` of padded images, in a new tensor like another."""
+    from curation.corruptions.filter_kernels import sum_taps
+
+    out = torch.empty_like(like)
+    sum_taps(padded.contiguous().numpy(), rows, columns, weights.astype(np.float32), out.numpy())
+    return out
 
 
 def correlate_symmetric(images: Tensor, kernel: np.ndarray, *, border: Border) -> Tensor:
@@ -73,14 +88,20 @@ def correlate_symmetric(images: Tensor, kernel: np.ndarray, *, border: Border) -
     height, width = images.shape[2:]
     reach = kernel.shape[0] // 2
     padded = pad(images, rows_px=reach, columns_px=reach, border=border)
+    # From the outermost column inwards, the sum over a column's rows changes only where the kernel does.
+    change = -np.diff(kernel[reach:, reach:], axis=1, append=0)
+    change[np.abs(change) <= 1e-9] = 0
+    if runs_compiled(images.device):
+        from curation.corruptions.filter_kernels import sum_symmetric
+
+        out = torch.empty_like(images)
+        sum_symmetric(padded.contiguous().numpy(), change.astype(np.float32), out.numpy())
+        return out
     rows = [padded.narrow(2, reach, height).contiguous()]
     rows += [padded.narrow(2, reach - k, height) + padded.narrow(2, reach + k, height) for k in range(1, reach + 1)]
-    # From the outermost column inwards, the sum over a column's rows changes only where the kernel does.
-    quarter = kernel[reach:, reach:]
-    change = -np.diff(quarter, axis=1, append=0)
     column_sum, total = torch.zeros_like(rows[0]), torch.zeros_like(images)
     for column in range(reach, -1, -1):
-        for row in np.flatnonzero(np.abs(change[:, column]) > 1e-9):
+        for row in np.flatnonzero(change[:, column]):
             column_sum.add_(rows[row], alpha=float(change[row, column]))
         for start in sorted({reach - column, reach + column}):
             total.add_(column_sum.narrow(3, start, width))
@@ -152,7 +173,9 @@ def zoomed_rows(images: Tensor, factor: float, *, trim: Trim = "both") -> Tensor
     return torch.lerp(images.index_select(2, first), images.index_select(2, first + 1), share)
 
 
-def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: Tensor) -> Tensor:
+def motion_blur(
+    images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: Tensor, widest_deg: tuple[float, float]
+) -> Tensor:
     """Return the images smeared one way along a line.
 
     Args:
@@ -160,6 +183,7 @@ def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: T
         radius_px: the line has 2·radius + 1 taps.
         sigma_px: of the half-Gaussian that weights the taps.
         angle_deg: float32 N; 0 samples toward the right, 90 downwards.
+        widest_deg: the smallest and the largest that an angle can be, less than a turn apart.
 
     Source: ImageMagick's ``MotionBlurImage``, edges replicated.
     """
@@ -170,8 +194,11 @@ def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: T
     angle_rad = torch.deg2rad(angle_deg)
     down = torch.ceil(steps * torch.sin(angle_rad) - 0.5).long()
     right = torch.ceil(steps * torch.cos(angle_rad) - 0.5).long()
-    above, left, below, beyond = (max(0, int(reach)) for reach in (-down.min(), -right.min(), down.max(), right.max()))
+    left, beyond, above, below = _reaches(len(weights) - 1, *widest_deg)
     padded = functional.pad(images, [left, beyond, above, below], mode="replicate")
+    if runs_compiled(images.device):
+        rows, columns = (above + down).T.contiguous().numpy(), (left + right).T.contiguous().numpy()
+        return _summed(padded, rows, columns, weights, images)
     # Every place where a window of the images' size can begin, as one dimension: a tap then is one copy a sample.
     plane, row = padded.stride()[1:3]
     sizes = images.shape[1:]
@@ -183,3 +210,14 @@ def motion_blur(images: Tensor, *, radius_px: int, sigma_px: float, angle_deg: T
     for step in range(1, len(weights)):
         total.add_(windows.index_select(0, start[step]), alpha=float(weights[step]))
     return total
+
+
+def _reaches(length_px: int, low_deg: float, high_deg: float) -> tuple[int, int, int, int]:
+    """Return how far lines of a length and any angle of a range reach to the left, right, up and down, at most."""
+    corners = [90.0 * turn for turn in range(-4, 5) if low_deg <= 90 * turn <= high_deg]
+    angles = [math.radians(angle) for angle in (low_deg, high_deg, *corners)]
+    right, down = [math.cos(angle) for angle in angles], [math.sin(angle) for angle in angles]
+    sides = (-min(right), max(right), -min(down), max(down))
+    # A step is rounded to the nearest pixel; the rest is for what float32 makes of an angle.
+    left, beyond, above, below = (max(0, math.floor(length_px * side + 0.5 + 1e-3)) for side in sides)
+    return left, beyond, above, below

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from curation.compilation import runs_compiled
+
 # Rows are frequencies, columns the left four of eight pixels; the right four mirror them, in odd rows with the other
 # sign. In units of 2⁻¹³: the butterflies' constants, multiplied out. The inverse transform is the transpose.
 _TRANSFORM = (
@@ -124,21 +126,29 @@ def jpeg(images: Tensor, *, quality: int) -> Tensor:
 
     Returns: float32, same shape, on 8-bit levels.
     """
+    if runs_compiled(images.device):
+        from curation.corruptions.jpeg_kernel import coded
+
+        out = torch.empty_like(images)
+        luma, chroma = (_steps(table, quality, images.device)[..., 0].float().numpy() for table in (_LUMA, _CHROMA))
+        for image, result in zip(images.numpy(), out.numpy(), strict=True):
+            coded(image, luma, chroma, result)
+        return out
     levels = (images * 255).round_()
     if images.shape[1] == 1:
         return _luma(levels[:, 0], quality)[:, None] / 255
     red, green, blue = levels.unbind(1)
     unit = 2.0**-16
-    luma = _mixed(0.5, (red, 19595 * unit), (green, 38470 * unit), (blue, 7471 * unit))
+    lightness = _mixed(0.5, (red, 19595 * unit), (green, 38470 * unit), (blue, 7471 * unit))
     almost_half = 128 + 32767 * unit
     to_blue = _mixed(almost_half, (red, -11059 * unit), (green, -21709 * unit), (blue, 0.5))
     to_red = _mixed(almost_half, (red, 0.5), (green, -27439 * unit), (blue, -5329 * unit))
-    luma = _luma(luma, quality)
+    lightness = _luma(lightness, quality)
     to_blue, to_red = _chroma(torch.cat([to_blue, to_red]), quality).sub(128).chunk(2)
     decoded = torch.empty_like(images)
-    decoded[:, 0] = luma + _mixed(0.5, (to_red, 91881 * unit))
-    decoded[:, 1] = luma + _mixed(0.5, (to_blue, -22554 * unit), (to_red, -46802 * unit))
-    decoded[:, 2] = luma + _mixed(0.5, (to_blue, 116130 * unit))
+    decoded[:, 0] = lightness + _mixed(0.5, (to_red, 91881 * unit))
+    decoded[:, 1] = lightness + _mixed(0.5, (to_blue, -22554 * unit), (to_red, -46802 * unit))
+    decoded[:, 2] = lightness + _mixed(0.5, (to_blue, 116130 * unit))
     return decoded.clamp_(0, 255).div_(255)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from curation.corruptions import filters
+from curation.corruptions.settling import settled
 
 _SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 _EMBOSS = np.array([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]])
@@ -42,23 +43,21 @@ def canny_edges(pixels: Tensor, *, low: float, high: float) -> Tensor:
     rising = (strength > around[..., 0, 2]) & (strength > around[..., 2, 0])
     diagonal = torch.where(right * down < 0, rising, falling)
     crest = torch.where(level, along_x, torch.where(upright, along_y, diagonal)) & (strength > low)
-    edges, before = crest & (strength > high), None
-    while before is None or not torch.equal(edges, before):
-        before = edges
+
+    def longer(edges: Tensor) -> Tensor:
         padded = functional.pad(edges, [1, 1, 1, 1])
         thick = padded[:, :, :-2] | padded[:, :, 1:-1] | padded[:, :, 2:]
-        edges = crest & (thick[..., :-2] | thick[..., 1:-1] | thick[..., 2:])
-    return edges
+        return crest & (thick[..., :-2] | thick[..., 1:-1] | thick[..., 2:])
+
+    return settled(longer, crest & (strength > high), most=pixels[0].numel())
 
 
 def edge_distance_px(edges: Tensor) -> Tensor:
     """Return float32 N×1×H×W: each pixel's distance to the nearest edge, at most 20 px (5×5 chamfer)."""
     height, width = edges.shape[2:]
     farthest = int(_FARTHEST_PX) * _STRAIGHT
-    distance = torch.where(edges, 0, farthest).to(torch.int16)
-    before = None
-    while before is None or not torch.equal(distance, before):
-        before = distance
+
+    def nearer(distance: Tensor) -> Tensor:
         padded = functional.pad(distance, [2, 2, 2, 2], value=farthest)
         here = padded[..., 2:-2]
         beside, two_beside = (
@@ -71,7 +70,11 @@ def edge_distance_px(edges: Tensor) -> Tensor:
         for rows, away in ((one_row, 1), (two_rows, 2)):
             for start in (2 - away, 2 + away):
                 distance = torch.minimum(distance, rows.narrow(2, start, height))
-    return distance.to(torch.float32) / _STRAIGHT
+        return distance
+
+    # No step is shorter than a pixel.
+    start = torch.where(edges, 0, farthest).to(torch.int16)
+    return settled(nearer, start, most=int(_FARTHEST_PX)).to(torch.float32) / _STRAIGHT
 
 
 def _equalized(levels: Tensor, highest: int) -> Tensor:

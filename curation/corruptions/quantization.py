@@ -46,9 +46,9 @@ class ColorQuantization(Corruption):
         if channels == 1:
             return _painted(levels, *_clusters(levels, start)) / 255
         in_lab = random.uniform() < 0.5
-        levels[in_lab] = _lab_of(levels[in_lab])
+        levels = torch.where(in_lab[:, None, None, None], _lab_of(levels), levels)
         centers, colors = _clusters(levels, start)
-        colors[in_lab] = _rgb_of(colors[in_lab])
+        colors = torch.where(in_lab[:, None, None], _rgb_of(colors), colors)
         return _painted(levels, centers, colors) / 255
 
 

@@ -59,8 +59,11 @@ class Snow(Corruption):
         flakes = filters.clipped_zoom(flakes, zoom, trim="both" if cut else "end")
         flakes = torch.where(flakes < threshold, 0.0, flakes).clamp(0, 1)
         flakes = _cut_to_8_bits(flakes) if cut else flakes
-        angle_deg = random.uniform(low=-135, high=-45)
-        flakes = filters.motion_blur(flakes, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg)
+        widest_deg = (-135.0, -45.0)
+        angle_deg = random.uniform(low=widest_deg[0], high=widest_deg[1])
+        flakes = filters.motion_blur(
+            flakes, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg, widest_deg=widest_deg
+        )
         flakes = _cut_to_8_bits(flakes) if cut else (flakes * 255).round() / 255
         whitened = torch.maximum(images, luminance(images) * 1.5 + 0.5)
         return mix * images + (1 - mix) * whitened + flakes + flakes.flip(2, 3)

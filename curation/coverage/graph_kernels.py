@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from curation.coverage.compilation import compiled
+from curation.compilation import compiled
 
 
 @compiled()

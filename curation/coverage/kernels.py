@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curation.coverage.compilation import compiled
+from curation.compilation import compiled
 
 ROWS = 128
 """Points of one tile: their number is a multiple of it, the last ones made up."""

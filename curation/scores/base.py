@@ -42,9 +42,10 @@ class Score(Plugin):
             raise CurationError(f"{self.name} takes logits {form} of at least 2 classes, got {got}")
         # Not every accelerator has float64, and these numbers are few.
         probabilities = logits.detach().cpu().double().softmax(dim=-1)
-        without = probabilities.isnan().any(dim=-1)
-        broken = (without if dimensions == 2 else without.any(dim=0)).nonzero()[:, 0]
-        if len(broken):
+        certain = ~probabilities.isnan()
+        if not certain.all():
+            without = ~certain.all(dim=-1)
+            broken = (without if dimensions == 2 else without.any(dim=0)).nonzero()[:, 0]
             raise CurationError(
                 f"{self.name} got NaN or infinite logits in {len(broken)} of {shape[-2]} rows, first in row "
                 f"{int(broken[0])}; the model's weights or the images are broken"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -105,7 +106,7 @@ class Learner:
         margins: list[Tensor] = []
         total = batch.weights.sum()
         parts = -(-len(batch) // self._at_once.size)
-        for rows in torch.arange(len(batch)).tensor_split(parts):
+        for rows in np.array_split(np.arange(len(batch)), parts):
             part = slice(int(rows[0]), int(rows[-1]) + 1)
             images, targets = batch.images[part], batch.targets[part]
             losses, logits = self.method.losses(self, images, targets, None if change is None else change[part])

@@ -17,6 +17,7 @@ from PIL import Image
 from scipy import ndimage, stats
 from torch import Tensor, nn
 
+from curation import compilation
 from curation.corruptions import CORRUPTIONS, Corruption, base, filters
 from curation.corruptions.blur import _glass_source
 from curation.corruptions.frost_texture import frost_textures
@@ -122,6 +123,17 @@ def test_a_sample_depends_on_nothing_but_itself(
         assert torch.equal(alone[0], together[number])
     monkeypatch.setitem(base._VALUES_AT_ONCE, "cpu", 7 * 3 * 32 * 32)
     assert torch.equal(corruption(images, seeds=seeds), together)
+
+
+@every_kind
+def test_compiled_loops_give_the_bits_of_torch(kind: type[Corruption], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Numba torch does the work, as on an accelerator."""
+    images = photos(3, 3, 45, 37)
+    chosen = [kind(severity=severity, constants=constants) for constants in sets_of(kind) for severity in (2, 5)]
+    compiled = [corruption(images, seeds=seeds_of(3)) for corruption in chosen]
+    monkeypatch.setattr(compilation, "_numba_is_here", lambda: False)
+    for corruption, expected in zip(chosen, compiled, strict=True):
+        assert torch.equal(corruption(images, seeds=seeds_of(3)), expected)
 
 
 @every_kind
@@ -453,7 +465,9 @@ def test_clipped_zoom_equals_scipy(factor: float) -> None:
 def test_motion_blur_smears_along_its_angle() -> None:
     point = torch.zeros(3, 1, 31, 31)
     point[:, :, 15, 15] = 1
-    blurred = filters.motion_blur(point, radius_px=6, sigma_px=2, angle_deg=torch.tensor([0.0, 90.0, -45.0]))
+    blurred = filters.motion_blur(
+        point, radius_px=6, sigma_px=2, angle_deg=torch.tensor([0.0, 90.0, -45.0]), widest_deg=(-45, 90)
+    )
     assert blurred.sum(dim=(1, 2, 3)) == pytest.approx([1, 1, 1], abs=1e-5)
     reached = [set(map(tuple, (smear > 0).nonzero()[:, 1:].tolist())) for smear in blurred]
     # A picture that samples to its right moves its points to the left.

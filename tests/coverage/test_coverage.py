@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from curation import compilation
 from curation.coverage import (
     assign,
     cluster_sizes,
-    compilation,
     compiled,
     coverage_curve,
     facility_location,
@@ -445,7 +445,7 @@ def test_what_was_compiled_need_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> 
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(compilation.numba, "njit", compiling)
+    monkeypatch.setattr("numba.njit", compiling)
     assert compilation.compiled()(len) is len
 
 

@@ -1,0 +1,37 @@
+"""Random bits on a CPU, compiled: those that ``randomness`` computes on any device, in one pass over memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import uint32
+
+from curation.compilation import compiled
+
+
+@compiled()
+def _mix(x: uint32) -> uint32:
+    """lowbias32; every step is cut to 32 bits, for Numba computes in 64."""
+    x = uint32(uint32(x ^ (x >> uint32(16))) * uint32(0x7FEB352D))
+    x = uint32(uint32(x ^ (x >> uint32(15))) * uint32(0x846CA68B))
+    return uint32(x ^ (x >> uint32(16)))
+
+
+@compiled()
+def fill_bits(low: np.ndarray, key: np.ndarray, out: np.ndarray) -> None:
+    """Fill uint32 N×M with hashes of a place, a sample's low half and its key, each uint32 N."""
+    for sample in range(out.shape[0]):
+        start, mask = low[sample], key[sample]
+        for place in range(out.shape[1]):
+            x = uint32(uint32(uint32(place) * uint32(0x9E3779B9)) + start)
+            out[sample, place] = _mix(uint32(_mix(x) ^ mask))
+
+
+@compiled()
+def fill_units(low: np.ndarray, key: np.ndarray, out: np.ndarray) -> None:
+    """Fill float32 N×M with the upper 24 bits of what ``fill_bits`` gives, over 2²⁴."""
+    for sample in range(out.shape[0]):
+        start, mask = low[sample], key[sample]
+        for place in range(out.shape[1]):
+            x = uint32(uint32(uint32(place) * uint32(0x9E3779B9)) + start)
+            x = _mix(uint32(_mix(x) ^ mask))
+            out[sample, place] = np.float32(np.int32(x >> uint32(8))) * np.float32(2.0**-24)

@@ -1,0 +1,49 @@
+"""A training step by every method on an accelerator, rehearsed without one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from curation.models.architectures import build
+from curation.training.batches import Batch, Batches
+from curation.training.learner import Learner
+from curation.training.methods import METHODS
+from curation.training.settings import Training
+from tests.rehearsal import DEVICE, assert_on_device, rehearsal
+
+WITH_ALL = {"average": 0.99, "dropout": 0.1, "label_smoothing": 0.1, "cutout_px": 4, "noise": 0.1, "flip": True}
+
+
+@pytest.fixture(autouse=True)
+def a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of the driver."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2**34, 2**34))
+
+
+def learned(settings: Training) -> None:
+    """Rehearse the batches of an epoch: nothing is asked for, images and what was learned are on the device."""
+    images, labels = np.zeros((16, 16, 16, 3), np.uint8), np.arange(16) % 5
+    with rehearsal() as rehearsed:
+        batches = Batches(images, labels, None, settings=settings, classes=5, device=DEVICE)
+        learner = Learner(build("tiny_convnet", classes=5, shape=(16, 16, 3)), settings, DEVICE)
+        draws = torch.Generator().manual_seed(0)
+        learner.model.train()
+        with learner.dropping():
+            for batch in batches.epoch(draws):
+                assert isinstance(batch, Batch)
+                assert_on_device([batch.images, batch.targets, batch.weights, batch.classes])
+                assert_on_device(tuple(learner.learn(batch, rate=lambda step: 0.1, draws=draws)))
+        assert_on_device(list(learner.model.state_dict().values()))
+    assert not rehearsed.fetches
+
+
+@pytest.mark.parametrize("name", METHODS.names)
+def test_a_step_of_a_method_stays_on_the_device(name: str) -> None:
+    learned(Training.model_validate({"method": name, "batch_size": 8, "precision": "float32"}))
+
+
+@pytest.mark.parametrize("mixing", [{}, {"cutmix": 1.0}, {"mixup": 0.2}])
+def test_augmentation_stays_on_the_device(mixing: dict[str, float]) -> None:
+    learned(Training.model_validate({"batch_size": 8, "precision": "float32", **WITH_ALL, **mixing}))
