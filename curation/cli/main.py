@@ -197,9 +197,8 @@ def ingest(
         from curation.recipe import LONGEST_NAME, Recipe
         from curation.storage.workspace import Workspace
 
-        reader = recognize(source)
         chosen = parameters_in(option or [], usage=OPTION_USAGE)
-        block = {**reader, **chosen, "split": split, "limit": limit}
+        block = {**recognize(source, reader=chosen.get("reader")), **chosen, "split": split, "limit": limit}
         name = (Path(source).stem or source)[:LONGEST_NAME]
         recipe = Recipe.parse({"name": name, "source": block, "selection": {"budget": 1}})
         folder = workspace or CACHE / safe_name(Path(source).stem or source)

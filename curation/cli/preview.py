@@ -41,8 +41,9 @@ def inspect(
         from curation.readers import READERS, recognize
         from curation.readers.preview import inspect as preview_of
 
-        about = recognize(source)
-        parameters = {**about, **parameters_in(option or [], usage=OPTION_USAGE), "split": split}
+        chosen = parameters_in(option or [], usage=OPTION_USAGE)
+        about = recognize(source, reader=chosen.get("reader"))
+        parameters = {**about, **chosen, "split": split}
         found = preview_of(READERS.build(parameters.pop("reader"), parameters))
         _show(found)
         summary = asdict(found)

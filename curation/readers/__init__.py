@@ -24,13 +24,33 @@ READERS: Registry[Reader] = Registry(
 __all__ = ["READERS", "Chunk", "Reader", "Skipped", "Source", "readable_as", "recognize"]
 
 
-def recognize(source: str) -> dict[str, str]:
+def recognize(source: str, *, reader: str | None = None) -> dict[str, str]:
     """Return the recipe's ``source`` for what a user types.
 
-    Args: source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
-        registered name wins over a path of that name (write ``./digits`` for the path).
+    Args:
+        source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
+            registered name wins over a path of that name (write ``./digits`` for the path).
+        reader: the reader's name, where the user says it; it must then be able to read the source.
     Returns: ``{"reader": name}`` or ``{"reader": name, "path": source}``.
-    Raises: UsageError when it is neither, or cannot be written in a recipe.
+    Raises: UsageError when it is neither, can be read in several ways, or cannot be written in a recipe.
+    """
+    ways = readable_as(source)
+    if reader is not None:
+        if "path" not in ways[0]:
+            return {"reader": reader}
+        return {"reader": reader, "path": ways[0]["path"]}
+    if len(ways) > 1:
+        titles = " or as ".join(READERS[way["reader"]].title for way in ways)
+        options = " or ".join(f"--option reader={way['reader']}" for way in ways)
+        raise UsageError(f"{source} can be read as {titles}: say which with {options}, or give the path of one of them")
+    return ways[0]
+
+
+def readable_as(source: str) -> list[dict[str, str]]:
+    """Return every way to read what a user types, as ``recognize`` has it, the likeliest first.
+
+    A folder with class folders of images may hold tables or arrays too: which of them is meant, only a person knows.
+    An export is nothing but one. Raises: UsageError when there is no way.
     """
     if any("\ud800" <= character <= "\udfff" for character in source):
         raise UsageError(f"the path {shown(source)} has bytes that are not UTF-8, which no recipe can name; rename it")
@@ -38,31 +58,19 @@ def recognize(source: str) -> dict[str, str]:
     alone = [reader.name for reader in READERS if not any(f.is_required() for f in reader.model_fields.values())]
     for name in alone:
         if name.replace("_", "") == spelled:
-            return {"reader": name}
+            return [{"reader": name}]
     path = Path(source).expanduser()
     if not path.exists():
         if path.suffix or len(path.parts) > 1:
             raise UsageError(f"{source} does not exist; check the spelling, or name a data set: {', '.join(alone)}")
         raise UsageError(f"{unknown_name('data set', source, alone)}; and no file or folder has that name")
-    for reader in READERS:
-        if reader.recognizes(path):
-            return {"reader": reader.name, "path": str(path)}
-    formats = "; ".join(reader.title for reader in READERS if reader.name not in alone)
-    raise UsageError(
-        f"{source} is in no known format; known formats: {formats}; or name a data set: {', '.join(alone)}"
-    )
-
-
-def readable_as(source: str) -> list[dict[str, str]]:
-    """Return every way to read what a user types, that of ``recognize`` first.
-
-    A folder with class folders of images may hold tables or arrays too: which of them is meant, only a person knows.
-    An export is nothing but one. Raises: UsageError, as ``recognize`` does.
-    """
-    first = recognize(source)
-    path = Path(first["path"]) if "path" in first else None
-    if path is None or not path.is_dir() or first["reader"] in (Export.name, Folder.name):
-        return [first]
-    others = [reader for reader in READERS if reader.recognizes(path) and reader.name != first["reader"]]
-    named = [reader.name for reader in others if reader is not Folder or has_class_folders(path)]
-    return [first, *({"reader": name, "path": str(path)} for name in named)]
+    found = [reader for reader in READERS if reader.recognizes(path)]
+    if not found:
+        formats = "; ".join(reader.title for reader in READERS if reader.name not in alone)
+        raise UsageError(
+            f"{source} is in no known format; known formats: {formats}; or name a data set: {', '.join(alone)}"
+        )
+    if found[0] is Export or not path.is_dir():
+        found = found[:1]
+    named = [reader.name for reader in found if reader is found[0] or reader is not Folder or has_class_folders(path)]
+    return [{"reader": name, "path": str(path)} for name in named]

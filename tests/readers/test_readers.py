@@ -476,6 +476,14 @@ def test_paths_are_recognized(write: bad.Case, tmp_path: Path) -> None:
     assert recognize(recipe["path"]) == recipe
 
 
+def test_a_folder_that_can_be_read_in_two_ways_is_asked_about(tmp_path: Path) -> None:
+    bad.parquet(bad.cells(*bad.TWO), [0, 1])(tmp_path)
+    recipe = bad.folder(bad.PAIR)(tmp_path)
+    with pytest.raises(UsageError, match="say which with --option reader=parquet or --option reader=folder"):
+        recognize(recipe["path"])
+    assert recognize(recipe["path"], reader="folder") == recipe
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
