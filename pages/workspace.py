@@ -76,6 +76,7 @@ with data:
                 )
 
 with stages:
+    panel.disk(found)
     st.subheader("Goal model")
     models = found.models()
     chosen = recipe.goal_model

@@ -23,7 +23,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 
     Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
     success (share misclassified of those right when clean), seen_as (the class that wrong ones are mostly taken for),
-    linf and l2 (means), megabytes.
+    linf and l2 (means), megabytes (on disk).
     """
     samples = plan.samples
     clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == plan.labels
@@ -50,7 +50,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
                 "linf": part["linf"].mean(),
                 "l2": part["l2"].mean(),
-                "megabytes": len(of) * np.prod(samples.shape) / 1e6,
+                "megabytes": images.kept() * np.prod(samples.shape) / 1e6,
             }
         )
     return pd.DataFrame(rows)

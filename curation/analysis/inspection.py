@@ -78,7 +78,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
             member = kind(severity=severity, constants=constants)
             found = to_pixels(member(tensor, seeds=variant_seeds(member, recipe.seed, ids)))
             made.append(("corruption", kind.name, severity, "", -1, found))
-    again = {images.plugin: images for images in pipeline.plan.attacked_again() if images.pixels.complete()}
+    again = {images.plugin: images for images in pipeline.plan.attacked_again() if images.ready()}
     for kept in finished(pipeline.plan):
         if kept.family == "adversarial" and np.isin(row, kept.sample_rows)[0]:
             newer = again.get(kept.plugin, kept)

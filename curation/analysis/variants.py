@@ -1,4 +1,4 @@
-"""The variant database: every corrupted and adversarial copy that a workspace keeps, with what the goal model says.
+"""The variant database: every corrupted and adversarial copy that a workspace knows, with what the goal model says.
 
 It is no store of its own: a set of variants is an ``ImageSet`` with its scores, kept under a key of all that determines
 it, and described beside its shards. A recipe's variants are candidates; the database also knows those that other
@@ -49,7 +49,7 @@ def described(plan: Plan) -> list[ImageSet]:
             images = plan.variant(about["family"], plugin, about["severity"], rows=rows)
         except CurationError:
             continue  # of a plug-in, parameter or sample that is no more
-        if images.pixels.folder.name == key:  # else of another goal model, or made by an older version
+        if images.key == key:  # else of another goal model, or made by an older version
             found.append(images)
     order = ("corruption", "adversarial")
     return sorted(found, key=lambda images: (order.index(images.family), images.kind, images.severity))
@@ -57,9 +57,7 @@ def described(plan: Plan) -> list[ImageSet]:
 
 def finished(plan: Plan) -> list[ImageSet]:
     """Return the sets of ``described`` whose images and scores are all there, ready to be read often."""
-    return [
-        images.frozen() for images in described(plan) if images.pixels.complete() and plan.scores(images).complete()
-    ]
+    return [images.frozen() for images in described(plan) if images.ready() and plan.scores(images).complete()]
 
 
 def largest(plan: Plan) -> list[ImageSet]:
@@ -110,19 +108,19 @@ def title(images: ImageSet) -> str:
 
 
 def kept(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
-    """Return one row a set, finished or not: Variant, Images (that are there), Of (how many), Scored, MB."""
+    """Return one row a set, finished or not: Variant, Images (there, or made when read), Of (how many), Scored, MB."""
     each = float(np.prod(plan.samples.shape)) / 1e6
     rows = []
     for images in sets:
-        done = int(images.sizes.sum() - images.sizes[images.pixels.missing()].sum())
-        scored = images.pixels.complete() and plan.scores(images).complete()
+        total = int(images.sizes.sum())
+        scored = images.ready() and plan.scores(images).complete()
         rows.append(
             {
                 "Variant": title(images),
-                "Images": done,
+                "Images": total - int(images.sizes[images.lacking()].sum()),
                 "Of": len(images.sample_rows),
                 "Scored": scored,
-                "MB": done * each,
+                "MB": images.kept() * each,
             }
         )
     return pd.DataFrame(rows, columns=["Variant", "Images", "Of", "Scored", "MB"])
@@ -142,7 +140,9 @@ def asked(
     Args: attacks: name and parameters of each, as in a recipe; samples: how many of them, None: all.
     Raises: UsageError as ``Recipe.parse``.
     """
-    corruption = {"kinds": list(kinds), "severities": list(severities), "constants": constants}
+    own = recipe.variants.corruption
+    keep = {"keep": own.keep} if own else {}
+    corruption = {"kinds": list(kinds), "severities": list(severities), "constants": constants, **keep}
     block = {"corruption": corruption if kinds and severities else None, "adversarial": list(attacks)}
     return recipe.with_changes(variants={**block, "samples": samples})
 
@@ -202,8 +202,9 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     """Measure on a few images what the recipe's variants will cost.
 
     Args: on_probe: told what is being timed.
-    Returns: one row a set: family, kind, severity, parameters, images, missing (not kept yet), megabytes (of the
-        missing ones), seconds (to make and score them here; attacks: at most, for samples may be done earlier).
+    Returns: one row a set: family, kind, severity, parameters, images, missing (not made, or of what is not kept as
+        files not scored), megabytes (that the missing ones take as files), seconds (to make and score them here;
+        attacks: at most, for samples may be done earlier).
     Raises: CurationError when the samples are not read yet.
     """
     samples, device = plan.samples, plan.device
@@ -228,14 +229,22 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     for attack in wanted.adversarial:
         costs.append(("adversarial", attack, attack.most_passes(len(samples.classes)) * pass_s))
     # Before the goal model is there, the key of an attack is not known, and nothing of it can be kept.
-    there = [*plan.corrupted(), *(plan.attacked() if plan.workspace.model(plan.model_key).ready(plan.epoch) else [])]
-    missing = {images.plugin: int(images.sizes[images.pixels.missing()].sum()) for images in there}
+    ready = plan.workspace.model(plan.model_key).ready(plan.epoch)
+    there = [*plan.corrupted(), *(plan.attacked() if ready else [])]
+    files = ["adversarial"] + ["corruption"] * bool(wanted.corruption and wanted.corruption.keep == "all")
+    missing = {
+        images.plugin: int(images.sizes[images.pixels.missing()].sum())
+        if images.family in files
+        else int(plan.score_sizes(images)[plan.scores(images).missing()].sum())
+        for images in there
+        if images.family in files or ready
+    }
     wholes = {images.plugin: plan.whole(images) for images in there}
-    rows = []
+    rows, each_mb = [], float(np.prod(samples.shape)) / 1e6
     for family, plugin, making_s in costs:
         left = missing.get(plugin, total)
         whole = wholes.get(plugin)
-        if whole is not None and whole.pixels.complete():
+        if family in files and whole is not None and whole.pixels.complete():
             making_s = 0.0  # they are taken from there
         rows.append(
             {
@@ -245,7 +254,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
                 "parameters": parameters(plugin),
                 "images": total,
                 "missing": left,
-                "megabytes": left * float(np.prod(samples.shape)) / 1e6,
+                "megabytes": left * each_mb if family in files else 0.0,
                 "seconds": left * (making_s + pass_s),
             }
         )

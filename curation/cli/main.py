@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from curation.cli.clean import clean, show_disk
 from curation.cli.evaluate import evaluate, tune
 from curation.cli.inspect import labels
 from curation.cli.preview import OPTION_USAGE, inspect
@@ -349,13 +350,14 @@ app.command()(evaluate)
 app.command()(tune)
 app.command()(inspect)
 app.command()(labels)
+app.command()(clean)
 app.command()(stability)
 app.command()(verify)
 
 
 @app.command()
 def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
-    """Show what is computed for the newest saved recipe of a workspace."""
+    """Show what is computed for the newest saved recipe of a workspace, and what each part takes on disk."""
     with sentences():
         from curation.pipeline import Pipeline, titles
         from curation.recipe import Recipe
@@ -375,7 +377,9 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
         console.print(f"{found.root}, recipe {recipe.name!r}", highlight=False)
         warn_of_doubts(pipeline)
         console.print(table)
-        finish({"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages]}, as_json)
+        disk = show_disk(found)
+        about = {"workspace": str(found.root), "stages": [stage.__dict__ for stage in stages], "disk": disk}
+        finish(about, as_json)
 
 
 @app.command()

@@ -23,7 +23,7 @@ from curation.evaluation.settings import SuiteSettings
 from curation.pipeline import Pipeline
 from curation.plugin import explain, fingerprint
 from curation.progress import Progress, Report
-from curation.recipe import CorruptionSet, GoalModel, Recipe, Source, Variants
+from curation.recipe import CorruptedCopies, CorruptionSet, GoalModel, Recipe, Source, Variants
 from curation.selection.settings import Edits
 from curation.storage.workspace import Workspace
 
@@ -130,7 +130,7 @@ class BuiltSuite:
     @cached_property
     def _corrupted(self) -> list[tuple[str, Pipeline]]:
         return [
-            (name, self._of_test(Variants(corruption=asked, adversarial=(), samples=self._kept_ids)))
+            (name, self._of_test(Variants(corruption=_as_files(asked), adversarial=(), samples=self._kept_ids)))
             for name, asked in self._kinds.items()
         ]
 
@@ -259,6 +259,11 @@ def _same_place(one: Source, other: Source) -> bool:
     """Whether two sources belong into one workspace."""
     places = [(source.reader.name, getattr(source.reader, "path", None)) for source in (one, other)]
     return places[0] == places[1]
+
+
+def _as_files(asked: CorruptionSet) -> CorruptedCopies:
+    """Return a suite's corruptions to be kept: P is read again for every target."""
+    return CorruptedCopies(**asked.model_dump(), keep="all")
 
 
 def _for_gray(asked: CorruptionSet | None) -> CorruptionSet | None:

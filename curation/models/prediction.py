@@ -11,9 +11,9 @@ from curation.memory import TOO_LITTLE, Fitting, enough_memory
 
 
 def predict(
-    model: nn.Module, images: np.ndarray, *, device: str | torch.device = "cpu", batch_size: int = 512
+    model: nn.Module, images: np.ndarray | Tensor, *, device: str | torch.device = "cpu", batch_size: int = 512
 ) -> Tensor:
-    """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C (N ≥ 1; may be memory-mapped).
+    """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C (N ≥ 1; may be memory-mapped, or on the device).
 
     A batch that does not fit into memory is halved, down to one image. Raises: CurationError: that is too much as well.
     """
@@ -33,7 +33,7 @@ def predict(
 
 
 @torch.inference_mode()
-def _logits(model: nn.Module, pixels: np.ndarray, device: str | torch.device) -> Tensor:
+def _logits(model: nn.Module, pixels: np.ndarray | Tensor, device: str | torch.device) -> Tensor:
     return model(to_device(pixels, device)).float().cpu()
 
 
@@ -52,7 +52,7 @@ def evaluate(
     return float((predicted == np.asarray(labels)).mean())
 
 
-def to_device(pixels: np.ndarray, device: str | torch.device) -> Tensor:
+def to_device(pixels: np.ndarray | Tensor, device: str | torch.device) -> Tensor:
     """Return uint8 N×H×W×C as float32 N×C×H×W in [0, 1] on a device."""
-    tensor = torch.from_numpy(np.array(pixels, order="C")).to(device)
+    tensor = (pixels if isinstance(pixels, Tensor) else torch.from_numpy(np.array(pixels, order="C"))).to(device)
     return tensor.permute(0, 3, 1, 2).float().div_(255)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from curation.scores import scores_of
 
 @torch.inference_mode()
 def answers(
-    network: nn.Module, images: np.ndarray, device: str, dropout: Mapping[str, Any] | None = None
+    network: nn.Module, images: np.ndarray | Tensor, device: str, dropout: Mapping[str, Any] | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """Return what a network says of uint8 images N×H×W×C: logits N×K and, with dropout, its passes T×N×K, on the CPU.
 
@@ -38,7 +37,11 @@ def answers(
 
 
 def score_images(
-    network: nn.Module, images: np.ndarray, labels: np.ndarray, device: str, dropout: Mapping[str, Any] | None = None
+    network: nn.Module,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray,
+    device: str,
+    dropout: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return ``score_logits`` of what a network says of uint8 images N×H×W×C; dropout: as ``answers`` has it."""
     logits, passes = answers(network, images, device, dropout)
@@ -58,11 +61,15 @@ def score_logits(logits: Tensor, labels: np.ndarray, passes: Tensor | None = Non
     return pd.DataFrame(table)
 
 
-def change_sizes(originals: np.ndarray, images: np.ndarray) -> pd.DataFrame:
-    """Return how much images differ from their originals, uint8 N×H×W×C: linf and l2, float32, pixels in [0, 1]."""
-    change = (images.astype(np.int32) - originals).reshape(len(images), math.prod(images.shape[1:]))
-    linf = np.abs(change).max(axis=1) / 255
-    l2 = np.sqrt((change.astype(np.int64) ** 2).sum(axis=1)) / 255
+def change_sizes(originals: np.ndarray | Tensor, images: np.ndarray | Tensor) -> pd.DataFrame:
+    """Return how much images differ from their originals, uint8 N×H×W×C: linf and l2, float32, pixels in [0, 1].
+
+    Tensors are compared where they are.
+    """
+    change = (torch.as_tensor(images).int() - torch.as_tensor(originals)).flatten(1)
+    largest = change.abs().amax(1).cpu().numpy()
+    squares = change.square_().sum(1, dtype=torch.int64).cpu().numpy()
+    linf, l2 = largest / 255, np.sqrt(squares) / 255
     return pd.DataFrame({"linf": linf.astype(np.float32), "l2": l2.astype(np.float32)})
 
 

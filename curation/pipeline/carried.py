@@ -23,8 +23,10 @@ def carries_weights(recipe: Recipe) -> bool:
 def carried_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe as an export has it: with the goal model that lies beside it instead of one to be trained.
 
-    The settings of its training are kept for information; nothing is trained with them.
+    The settings of its training are kept for information; nothing is trained with them. Which copies were kept as files
+    is no matter of the set.
     """
+    recipe = recipe.keeping_none()
     return recipe.with_checkpoint(WEIGHTS) if carries_weights(recipe) else recipe
 
 

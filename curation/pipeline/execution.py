@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,26 @@ class Execution:
                     done += handled
                     self.tell(min(done, total), total)
                     start = time.monotonic()
+        self.tell(total, total)
+
+    def blocks(self, results: Sequence[Result], task: Callable[[int, list[int], Tell], int], *, lock: str) -> None:
+        """Compute the missing shards of several results that are cut alike: a task for all that lack the same shard.
+
+        Args:
+            task: an ``engine.Task`` once it is given the index of a shard and the places of the results that lack it.
+            lock: that two processes with these results never compute at once.
+        """
+        total = sum(int(result.sizes.sum()) for result in results)
+        with self.alone(lock, total):
+            lacking: dict[int, list[int]] = defaultdict(list)
+            left = 0
+            for place, result in enumerate(results):
+                for index in result.missing(verify=True):
+                    lacking[index].append(place)
+                    left += int(result.sizes[index])
+            self.tell(total - left, total)
+            tasks = [partial(task, index, places) for index, places in sorted(lacking.items())]
+            self.tasks(tasks, done=total - left, total=total)
         self.tell(total, total)
 
     def tasks(self, tasks: Sequence[Task[int]], *, done: int = 0, total: int | None = None) -> None:

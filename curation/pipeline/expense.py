@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from curation.recipe import Recipe
+from curation.storage.sample_header import SHARD_BYTES
 from curation.training.settings import Training
+
+_FLOAT_COPIES = 4
+"""Of each image, while it is corrupted."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,16 @@ class Scale:
     def image_bytes(self) -> int:
         """Bytes of an image as it is kept."""
         return int(np.prod(self.shape))
+
+    @property
+    def corrupting_bytes(self) -> int:
+        """Bytes of memory that take the images of a shard while they are corrupted: a few float copies of them."""
+        return SHARD_BYTES * _FLOAT_COPIES * 4
+
+    def corrupting_s(self, recipe: Recipe) -> float:
+        """Return the seconds to make every corrupted copy of the recipe once."""
+        asked = recipe.variants.corruption
+        return self.varied(recipe) * sum(self.corrupt_s[member.name] for member in (asked.members() if asked else []))
 
     def varied(self, recipe: Recipe) -> int:
         """Return of how many samples the recipe makes variants."""

@@ -80,12 +80,12 @@ class Pipeline:
         return statuses(self.plan, verify=verify)
 
     def undone(self, only: Sequence[str] = FOR_SELECTION) -> list[str]:
-        """Return those of some stages that are still missing, as people call them."""
+        """Return those of some stages that are still missing, as people call them; files alone are never missed."""
         words = titles()
         return [
             words[found.stage].lower()
             for found in self.status()
-            if found.stage in only and found.state not in ("done", "off")
+            if found.stage in only and found.state not in ("done", "off") and STAGES[found.stage].makes != "files"
         ]
 
     def cost(self) -> dict[str, float]:
@@ -188,7 +188,7 @@ class Pipeline:
         pool = self.pool()
         found = self.curated(pool, self.select(pool))
         for images in self.plan.image_sets():
-            if images.pixels.missing(verify=True):
+            if images.lacking(verify=True):
                 raise CurationError("some images were damaged on disk and removed; run the recipe again to remake them")
         total = len(found.manifest)
         return export(

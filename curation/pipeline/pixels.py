@@ -14,9 +14,14 @@ BATCH = 256
 """Images that go through a network or a corruption at once."""
 
 
+def to_levels(images: Tensor) -> Tensor:
+    """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level, on the same device."""
+    return images.mul(255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
 def to_pixels(images: Tensor) -> np.ndarray:
-    """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level."""
-    return images.mul(255).round_().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    """Return ``to_levels`` as an array."""
+    return to_levels(images).cpu().numpy()
 
 
 def variant_seeds(plugin: Corruption | Attack, seed: int, sample_ids: np.ndarray) -> Tensor:

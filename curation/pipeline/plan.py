@@ -13,6 +13,7 @@ from curation.duplicates.repeats import VERSION as REPEATS
 from curation.duplicates.repeats import Repeated, repeated
 from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError
+from curation.pipeline.copies import Corrupted
 from curation.pipeline.model_ref import NOT_READY, ModelRef
 from curation.plugin import fingerprint
 from curation.recipe import Recipe, member_seed
@@ -251,9 +252,10 @@ class Plan:
 
         Args: relabel: see ``ImageSet``.
         """
-        samples = self.samples
+        samples, make = self.samples, None
         if family == "corruption":
             starts, identity = np.searchsorted(rows, samples.starts), [family, plugin.identity()]
+            make = Corrupted(samples, plugin, self.recipe.seed, self.device)
         else:
             starts = np.append(np.arange(0, len(rows), ATTACK_ROWS), len(rows))
             lent = [column.tolist() for column in self.donors(plugin)] if plugin.donors_per_class else []
@@ -262,7 +264,7 @@ class Plan:
         given = [sorted(relabel.items())] if relabel else []
         key = fingerprint([*identity, *some, *given, self.recipe.seed, samples.digest])
         pixels = self.workspace.pixels(key, len(starts) - 1)
-        return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts, relabel or {})
+        return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts, relabel or {}, make)
 
     def whole(self, images: ImageSet) -> ImageSet | None:
         """Return the same variants of all samples, where a set is of some of them."""
@@ -298,9 +300,9 @@ class Plan:
             for images in (self.attacked() if len(rows) else [])
         ]
 
-    def description(self, images: ImageSet) -> dict[str, Any]:
-        """Return what a set of variants is, as plain data: kept beside it, so that it can be found again."""
-        return {
+    def describe(self, images: ImageSet) -> None:
+        """Keep what a set of variants is, as plain data under its key, so that it can be found again."""
+        about = {
             "family": images.family,
             "kind": images.kind,
             "severity": images.severity,
@@ -309,6 +311,8 @@ class Plan:
             "rows_of": self.recipe.variants.samples,
             "seed": self.recipe.seed,
         }
+        suite = {} if self.role == "goal" else {"role": self.role}
+        self.workspace.describe_pixels(images.key, about | suite)
 
     def donors(self, attack: Any) -> Donors:
         """Return the samples that an attack borrows from, where it does: some of each class, drawn by a seeded hash.
@@ -335,14 +339,14 @@ class Plan:
         """The scores of a finished image set under the goal model."""
         dropout = self.dropout
         versions = [[score.name, score.version] for score in scores_of(passes=dropout is not None)]
-        of = [self.model_digest, self.samples.digest, images.pixels.digest()]
+        of = [self.model_digest, self.samples.digest, images.digest()]
         key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), *of]
         return self.workspace.scores(fingerprint(["score", *key]), self.samples.header.shards)
 
     def scored(self) -> bool:
         """Whether every candidate is there and has its scores."""
         sets = self.image_sets()
-        return all(images.pixels.complete() for images in sets) and all(map(Shards.complete, map(self.scores, sets)))
+        return all(images.ready() for images in sets) and all(map(Shards.complete, map(self.scores, sets)))
 
     @cached_property
     def candidates_key(self) -> str:
@@ -371,9 +375,8 @@ class Plan:
     def points(self, images: ImageSet, *, of: SpaceName = "features", epoch: int | None) -> Shards:
         """Where an image set lies in a space of the goal model after an epoch, float32, a shard for a shard."""
         about = ["features"] if of == "features" else [of, digest(self.labels.astype("<i8").tobytes())]
-        return self.workspace.features(
-            fingerprint([*about, self.digest_at(epoch), images.pixels.digest()]), images.pixels.count
-        )
+        key = fingerprint([*about, self.digest_at(epoch), images.digest()])
+        return self.workspace.features(key, images.pixels.count)
 
     def score_sizes(self, images: ImageSet) -> np.ndarray:
         """Images of a set in each shard of its scores, int64."""

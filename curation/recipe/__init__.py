@@ -7,10 +7,11 @@ from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.recipe import LONGEST_NAME, Recipe
 from curation.recipe.source import LabelNoise, Source
-from curation.recipe.variants import CorruptionSet, Variants
+from curation.recipe.variants import CorruptedCopies, CorruptionSet, Variants
 
 __all__ = [
     "LONGEST_NAME",
+    "CorruptedCopies",
     "CorruptionSet",
     "Dropout",
     "GoalModel",

@@ -110,6 +110,8 @@ class Recipe(Settings):
             del value["self_correction"]
         if self.goal_model.members == 1 and not defaults:
             del value["goal_model"]["members"]
+        if self.variants.corruption and self.variants.corruption.keep == "none" and not defaults:
+            del value["variants"]["corruption"]["keep"]
         if self.source.noise is None and not defaults:
             del value["source"]["noise"]
         reader = value["source"].pop("reader")
@@ -149,7 +151,7 @@ class Recipe(Settings):
 
     def candidates(self) -> dict[str, Any]:
         """Return the parts, as plain data, that determine the candidates and the map."""
-        value = self.to_dict()
+        value = self.keeping_none().to_dict()
         del value["map"]["names"]
         return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map", "label_errors")}
 
@@ -160,9 +162,20 @@ class Recipe(Settings):
             parts += ["selection", "self_correction"]
         if SELECTORS[self.selection.strategy].by_coverage or self.weights.asked:
             parts += ["selection", "weights"]
+        if self.variants.corruption and self.variants.corruption.keep == "all":
+            parts.append("variants")
         found = self.candidates() | {key: value[key] for key in parts if key in value}
         return found | ({"relabel": value["selection"]["edits"]["relabel"]} if self.variants.adversarial else {})
 
     def fingerprint(self) -> str:
         """Return a hash of everything that determines the curated set (name, note and slices do not)."""
-        return fingerprint({key: part for key, part in self.to_dict().items() if key not in ("name", "note", "slices")})
+        value = self.keeping_none().to_dict()
+        return fingerprint({key: part for key, part in value.items() if key not in ("name", "note", "slices")})
+
+    def keeping_none(self) -> Recipe:
+        """Return the recipe whose corrupted copies are made again instead of kept: its candidates are the same."""
+        corruption = self.variants.corruption
+        if corruption is None or corruption.keep == "none":
+            return self
+        variants = self.variants.model_copy(update={"corruption": corruption.model_copy(update={"keep": "none"})})
+        return self.model_copy(update={"variants": variants})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
@@ -20,7 +20,7 @@ else:
 
 
 class CorruptionSet(Settings):
-    """Which corrupted copies are made of every sample: each kind at each severity."""
+    """Which corrupted copies there are of every sample: each kind at each severity."""
 
     kinds: list[str] = Field(
         default_factory=list,
@@ -84,10 +84,23 @@ class CorruptionSet(Settings):
         ]
 
 
+class CorruptedCopies(CorruptionSet):
+    """Which corrupted copies are candidates, and whether they are also kept as files.
+
+    What is selected and exported is the same.
+    """
+
+    keep: Literal["none", "all"] = Field(
+        "none",
+        description="which corrupted copies are kept as files; none: each is made again where it is looked at or "
+        "exported, the same to the bit; all: more disk for less work",
+    )
+
+
 class Variants(Settings):
     """Which derived images are made; None: none of that family. A recipe writes one attack, or a list of them."""
 
-    corruption: CorruptionSet | None = Field(default_factory=CorruptionSet)
+    corruption: CorruptedCopies | None = Field(default_factory=CorruptedCopies)
     adversarial: tuple[Attack, ...] = Field(default_factory=lambda: (ATTACKS.build("pgd"),), max_length=16)
     samples: Annotated[int, Field(ge=1)] | list[int] | None = Field(
         None, description="which samples: a number, drawn by class, or a list of sample ids; None: all"

@@ -44,6 +44,10 @@ class Shards:
                 found.setdefault(int(match[1]), name)
         return found
 
+    def known(self) -> list[int]:
+        """Return the indices of the shards on disk, or of those that were there when it was frozen."""
+        return sorted(self.present() if self._known is None else self._known)
+
     def missing(self, *, verify: bool = False) -> list[int]:
         """Return the indices still to be computed; with ``verify`` a shard whose bytes do not match is removed."""
         present = self.present()

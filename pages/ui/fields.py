@@ -27,7 +27,7 @@ def bound(
         back: from the widget's value to the recipe's.
     """
     entry = session.field(path)
-    value = state.recipe().to_dict()
+    value = state.recipe().to_dict(defaults=True)
     for part in path.split("."):
         value = value[part]
     entry.set(to(value))

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from curation import jobs
+from curation.analysis.expected import size
 from curation.pipeline import FOR_SELECTION, STAGES, titles
 from curation.progress import WORDS, Progress, duration
+from curation.storage.disk import Part, parts
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session, state, trust
 
@@ -122,6 +124,21 @@ def _rows(found: Workspace, job: jobs.JobStatus | None) -> None:
         last = next(iter(jobs.jobs(found)), None)
         if job is None and last is not None and last.state in ("failed", "lost", "cancelled"):
             explain(found, last)
+
+
+def disk(found: Workspace) -> None:
+    """Draw what each part of the workspace takes on disk."""
+    every = _parts(str(found.root))
+    total = size(sum(part.bytes for part in every))
+    with st.expander(f"On disk: {total}", icon=":material/hard_drive:"):
+        for part in every:
+            again = " · freed by `curation clean`, made again where needed" if part.made_again else ""
+            st.markdown(f"{part.name.capitalize()}: **{size(part.bytes)}** :gray[{part.files:,} files{again}]")
+
+
+@st.cache_data(ttl=30, max_entries=8, show_spinner=False)
+def _parts(root: str) -> list[Part]:
+    return parts(Workspace(root))
 
 
 def explain(found: Workspace, last: jobs.JobStatus) -> None:

@@ -30,7 +30,7 @@ def scale_of(pipeline: Pipeline) -> Scale:
 
 def test_the_disk_that_is_expected_is_what_is_kept(computed: Pipeline) -> None:
     scale = scale_of(computed)
-    for name in ("ingest", "corruption", "adversarial", "embed"):
+    for name in ("ingest", "adversarial", "embed"):
         stage = in_order()[name]
         kept = sum(
             file.stat().st_size

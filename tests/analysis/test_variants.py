@@ -53,7 +53,10 @@ def test_a_kind_added_later_leaves_the_others_alone(computed: Pipeline, workspac
         ("pgd", 0): 0,
     }
     assert cost.loc[("fog", 3), ["megabytes", "seconds"]].tolist() == [0, 0]
-    assert cost.loc[("snow", 2), "megabytes"] == pytest.approx(1300 * 28 * 28 / 1e6)
+    assert cost.loc[("snow", 2), "megabytes"] == 0
+    as_files = {"kinds": ["snow"], "severities": [2], "keep": "all"}
+    cost_kept = variants.estimate(pipeline_of(computed, workspace, corruption=as_files).plan)
+    assert cost_kept["megabytes"].tolist() == [pytest.approx(1300 * 28 * 28 / 1e6), 0]
     assert cost.loc[("snow", 2), "seconds"] > 0
     run(more)
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -134,7 +137,6 @@ def test_some_samples_are_taken_from_a_finished_whole(
     def refuse(*_: object) -> int:
         raise AssertionError("variants that are kept were computed again")
 
-    monkeypatch.setattr("curation.pipeline.stages.corruption.corrupt_shard", refuse)
     monkeypatch.setattr("curation.pipeline.stages.adversarial.attack_shards", refuse)
     some = pipeline_of(computed, workspace, samples=37)
     assert variants.estimate(some.plan)["missing"].tolist() == [37] * 4

@@ -166,7 +166,7 @@ def test_a_page_offers_to_compute_what_it_lacks(cache: Path, monkeypatch: pytest
     monkeypatch.setattr("curation.jobs.submit", lambda *words, **_: asked.append(words[2]))
     at = open_page("boundary", w="small", d='{"variants.corruption":{"kinds":["frost"],"severities":[4]}}')
     assert not at.exception
-    assert any("corrupted copies" in element.value for element in at.markdown)
+    assert any("score candidates" in element.value for element in at.markdown)
     at.button(key="compute-missing").click().run()
     assert asked == [FOR_SELECTION]
 
@@ -260,9 +260,23 @@ def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
     at.multiselect(key="database-attacks").set_value(["fgsm"])
     at.number_input(key="database-samples").set_value(100).run()
     assert not at.exception
-    assert [metric.value for metric in at.metric[:2]] == ["400", "0.3 MB"]
+    assert [metric.value for metric in at.metric[:2]] == ["400", "0.1 MB"]  # the attack's
     at.button(key="database-adopt").click().run()
     assert any("unsaved change" in element.value for element in at.caption)
+
+
+def test_copies_are_kept_as_files_where_asked_and_the_workspace_says_what_it_takes(cache: Path) -> None:
+    at = open_page("workspace", w="small")
+    assert any("Samples: **1 MB**" in element.value for element in at.markdown)
+    assert not any("Corrupted copies" in element.value for element in at.markdown)
+    at = open_page("variants", w="small")
+    at.segmented_control(key="view").set_value("Database").run()
+    assert any(f"{4 * 1300:,} images, 1.0 MB" in element.value for element in at.caption)
+    at.toggle(key="field-variants.corruption.keep").set_value(True).run()
+    assert not at.exception
+    assert recipe_of(at, cache).variants.corruption.keep == "all"  # type: ignore[union-attr]
+    at.switch_page("workspace.py").run()
+    assert any("Corrupted copies" in element.value for element in at.markdown)
 
 
 def test_the_environment_is_as_before() -> None:

@@ -61,8 +61,8 @@ def test_a_fresh_workspace_computes_to_the_same_bytes(quicker: Pipeline, tmp_pat
 
 def test_status_tells_done_stale_waiting_and_off(computed: Pipeline, tmp_path: Path) -> None:
     assert states(computed) == {
-        **dict.fromkeys(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"), "done"),
-        **dict.fromkeys(("self_correction", "coverage", "labels"), "off"),
+        **dict.fromkeys(("ingest", "duplicates", "goal_model", "adversarial", "score", "embed"), "done"),
+        **dict.fromkeys(("corruption", "self_correction", "coverage", "labels"), "off"),
         "map": "missing",
     }
     longer = Pipeline(
@@ -83,7 +83,7 @@ def test_nothing_is_computed_twice(computed: Pipeline, monkeypatch: pytest.Monke
         "ingest": "ingest_shard",
         "corruption": "corrupt_shard",
         "adversarial": "attack_shards",
-        "score": "score_shard",
+        "score": "score_block",
         "embed": "embed_shard",
     }
     for stage, name in shard_tasks.items():
@@ -178,7 +178,7 @@ def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
 ) -> None:
     """Each process goes on where the one before was killed."""
     kept: dict[Path, int] = {}
-    for moment in ("ingest", "goal_model", "corruption", "adversarial", "score"):
+    for moment in ("ingest", "goal_model", "adversarial", "score"):
         killed = False
         for stage, done, *rest in told(runner, 1, tmp_path / "cache"):
             if stage == moment and int(done) > 0 and not killed:
@@ -219,7 +219,7 @@ def test_a_missing_stage_is_named(computed: Pipeline) -> None:
     other = Pipeline(
         computed.recipe.with_changes(**{"variants.corruption": {"kinds": ["snow"]}}), computed.workspace, device="cpu"
     )
-    with pytest.raises(CurationError, match="not computed yet: corrupted copies, score candidates; run the recipe"):
+    with pytest.raises(CurationError, match="not computed yet: score candidates; run the recipe"):
         other.pool()
 
 

@@ -20,7 +20,7 @@ def test_a_stage_says_what_it_is_and_comes_after_those_it_needs(stage: type[Stag
     assert all(order.index(need) < order.index(stage.name) for need in stage.needs)
     assert stage.title
     assert stage.__doc__
-    assert stage.makes in ("candidates", "selection", "views")
+    assert stage.makes in ("candidates", "files", "selection", "views")
 
 
 @every_stage

@@ -84,8 +84,8 @@ class _Names(Sequence[str]):
 FOR_POOL = _Names("candidates")
 """The stages that make the candidates."""
 
-FOR_SELECTION = _Names("candidates", "selection")
-"""The stages that a selection needs."""
+FOR_SELECTION = _Names("candidates", "files", "selection")
+"""The stages that a selection needs, and those that keep files of what may be selected."""
 
 
 def statuses(plan: Plan, *, verify: bool = False) -> list[Status]:

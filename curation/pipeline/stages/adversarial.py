@@ -49,8 +49,8 @@ class AttackSamples(Stage):
     def status(self, plan: Plan, *, verify: bool = False) -> Status:
         """See ``Stage.status``: says so where copies were made for labels that were changed since."""
         found = super().status(plan, verify=verify)
-        again = [images for images in plan.attacked_again() if images.pixels.missing()]
-        if not again or any(images.pixels.missing() for images in plan.attacked()):
+        again = [images for images in plan.attacked_again() if not images.ready()]
+        if not again or not all(images.ready() for images in plan.attacked()):
             return found
         count = sum(len(images.sample_rows) for images in again)
         return replace(found, state="stale", note=f"{count:,} to be made again, away from their samples' new labels")
@@ -69,7 +69,7 @@ class AttackSamples(Stage):
         work = []
         for images in [*plan.attacked(), *plan.attacked_again()]:
             if not images.relabel:  # those are known by the recipe alone
-                plan.workspace.describe_pixels(images.pixels.folder.name, plan.description(images))
+                plan.describe(images)
             donors = plan.donors(images.plugin)
             task = partial(attack_shards, plan.samples, donors, images, plan.model, plan.recipe.seed)
             work.append(Work(Result(images.pixels, images.sizes), taken(plan, images) or task, together))

@@ -45,8 +45,9 @@ class Stage(Plugin):
     """What its status counts."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Stages that must be done before this one can begin."""
-    makes: ClassVar[Literal["candidates", "selection", "views"]] = "views"
-    """What cannot be had without it: the pool of candidates, a selection from it, or what only the dashboard shows."""
+    makes: ClassVar[Literal["candidates", "files", "selection", "views"]] = "views"
+    """What cannot be had without it: the pool of candidates, files of candidates that are there without them too, a
+    selection from the pool, or what only the dashboard shows."""
     rare: ClassVar[bool] = False
     """Whether few recipes ask for it, so that it is not listed where it is off."""
     names_others: ClassVar[bool] = False

@@ -78,7 +78,8 @@ def embed_shard(
     index: int,
 ) -> int:
     """Keep where one shard of an image set lies in a space of the goal model, float32."""
-    pixels = images.pixels.array(index)
+    rows = images.rows_of(index)
+    pixels = images.gather(rows)
     seen, logits = features_and_logits(pixels, model)
-    out.write(index, space(seen, logits, samples.labels_with(relabel)[images.rows_of(index)], of=of))
+    out.write(index, space(seen, logits, samples.labels_with(relabel)[rows], of=of))
     return len(pixels)

@@ -41,7 +41,7 @@ class DrawMap(Stage):
         """See ``Stage.status``: partly done where copies that are asked for have not landed."""
         found = super().status(plan, verify=verify)
         if found.state == "done" and not all(
-            images.pixels.complete() and has_landed(plan, images) for images in mapped_copies(plan)
+            images.ready() and has_landed(plan, images) for images in mapped_copies(plan)
         ):
             return self._status("partial", 0, found.total)
         return found

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
+from curation.engine import Tell
+from curation.models.prediction import to_device
 from curation.pipeline.answers import change_sizes, score_images
-from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.copies import Corrupted
+from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
 from curation.pipeline.plan import SCORE_COLUMNS, Plan
@@ -20,6 +27,7 @@ from curation.selection import SELECTORS
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
+from curation.storage.workspace import Workspace
 
 
 class Score(Stage):
@@ -36,8 +44,8 @@ class Score(Stage):
         return ranks(recipe)
 
     def results(self, plan: Plan) -> list[Result]:
-        """See ``Stage.results``: of the sets of images that are finished."""
-        ready = (images for images in plan.image_sets() if images.pixels.complete())
+        """See ``Stage.results``: of the sets of images that can be read."""
+        ready = (images for images in plan.image_sets() if images.ready())
         return [Result(plan.scores(images), plan.score_sizes(images)) for images in ready]
 
     def status(self, plan: Plan, *, verify: bool = False) -> Status:
@@ -50,17 +58,22 @@ class Score(Stage):
         """See ``Stage.expected``."""
         images = sum(scale.candidates(recipe).values())
         seconds = images * scale.networks[recipe.goal_model.architecture].pass_s * recipe.goal_model.members
-        return Expense(seconds, images * 8 * (len(SCORE_COLUMNS) + len(scores_of(passes=False))))
+        corruption, memory = recipe.variants.corruption, 0
+        if corruption and corruption.keep == "none":  # they are made where they are scored
+            seconds, memory = seconds + scale.corrupting_s(recipe), scale.corrupting_bytes
+        return Expense(seconds, images * 8 * (len(SCORE_COLUMNS) + len(scores_of(passes=False))), memory)
 
     def run(self, execution: Execution) -> None:
-        """See ``Stage.run``."""
+        """See ``Stage.run``: one pass over the samples, in which every copy is made or read, scored and dropped."""
         plan = execution.plan
-        work = []
-        for images in plan.image_sets():
-            out = plan.scores(images)
-            task = partial(score_shard, plan.samples, images.frozen(), out, plan.model, plan.dropout)
-            work.append(Work(Result(out, plan.score_sizes(images)), partial(each, task)))
-        execution.shards(work)
+        for images in plan.corrupted():
+            plan.describe(images)
+        sets = plan.image_sets()
+        outs = [plan.scores(images) for images in sets]
+        results = [Result(out, plan.score_sizes(images)) for images, out in zip(sets, outs, strict=True)]
+        parts = [(images.frozen(), out) for images, out in zip(sets, outs, strict=True)]
+        task = partial(score_block, plan.workspace, plan.samples, parts, plan.model, plan.dropout)
+        execution.blocks(results, task, lock=f"score-{plan.model_digest}")
 
 
 def ranks(recipe: Recipe) -> bool:
@@ -70,12 +83,44 @@ def ranks(recipe: Recipe) -> bool:
     return covers or selection.strategy != "random" or selection.within == "boundary"
 
 
-def score_shard(
-    samples: Samples, images: ImageSet, out: Shards, model: ModelRef, dropout: Mapping[str, Any] | None, index: int
+def score_block(
+    workspace: Workspace,
+    samples: Samples,
+    parts: Sequence[tuple[ImageSet, Shards]],
+    model: ModelRef,
+    dropout: Mapping[str, Any] | None,
+    index: int,
+    places: Sequence[int],
+    tell: Tell,
 ) -> int:
-    """Score the images of one shard of samples under the goal model, and say how much they differ from them."""
-    rows = images.of_samples(samples, index)
-    pixels = images.gather(rows)
-    scores = score_images(model.load(), pixels, samples.labels_with(images.relabel)[rows], model.device, dropout)
-    out.write(index, pd.concat([scores, change_sizes(samples.images(rows), pixels)], axis=1))
-    return len(rows)
+    """Score the images that some sets have of one shard of samples, and say how much they differ from them.
+
+    The samples are read and go to the device once; each set's scores are kept as soon as they are there.
+    Args: parts: sets and where their scores are kept; places: of those that lack this shard.
+    """
+    network, wanted = model.load(), [parts[place][0].of_samples(samples, index) for place in places]
+    read = np.unique(np.concatenate(wanted))
+    originals = torch.from_numpy(np.array(samples.images(read))).to(model.device)
+    done, total = 0, sum(map(len, wanted))
+    for place, rows in zip(places, wanted, strict=True):
+        start, (images, out) = time.monotonic(), parts[place]
+        before = originals if len(rows) == len(read) else originals[np.searchsorted(read, rows)]
+        levels = levels_of(images, before, rows, index)
+        scores = score_images(network, levels, samples.labels_with(images.relabel)[rows], model.device, dropout)
+        out.write(index, pd.concat([scores, change_sizes(before, levels)], axis=1))
+        workspace.add_seconds(out, time.monotonic() - start)
+        done += len(rows)
+        tell(done, total, "")
+    return done
+
+
+def levels_of(images: ImageSet, before: Tensor, rows: np.ndarray, index: int) -> Tensor:
+    """Return a set's images, uint8 M×H×W×C on the device, of samples by their rows: as ``ImageSet.gather`` has them.
+
+    Args: before: the samples' own images, likewise; index: of the shard of samples that they are from.
+    """
+    if images.family == "clean":
+        return before
+    if isinstance(images.make, Corrupted) and index not in images.pixels.known():
+        return images.make.of(to_device(before, before.device), rows)
+    return torch.from_numpy(np.array(images.gather(rows))).to(before.device)

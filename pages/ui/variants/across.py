@@ -47,7 +47,7 @@ def draw(prepared: Prepared) -> None:
     rows = images.sample_rows[some]
     table = pipeline.plan.scores(images).whole_table().iloc[some]
     gallery(
-        resources.thumbnails(fingerprint([images.pixels.folder.name, rows.tolist()]), lambda: images.gather(rows)),
+        resources.thumbnails(fingerprint([images.key, rows.tolist()]), lambda: images.gather(rows)),
         key="across",
         ids=samples.sample_ids[rows],
         labels=pipeline.plan.labels[rows],

@@ -17,6 +17,7 @@ from curation.progress import duration
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 from pages.ui import panel, state
+from pages.ui.fields import bound
 from pages.ui.forms import settings_form
 from pages.ui.prepared import Prepared
 
@@ -82,7 +83,8 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
             attacks=attacks,
             samples=None if samples == total else samples,
         )
-        found = prepared.workspace.kept("images"), [images.pixels.missing() for images in kept]
+        scores = [prepared.pipeline.plan.scores(images).missing() for images in kept if images.ready()]
+        found = prepared.workspace.kept("images"), [images.pixels.missing() for images in kept], scores
         key = fingerprint([recipe.computed(), prepared.pipeline.plan.model_digest, prepared.pipeline.device, found])
         cost = _estimate(key, prepared, recipe)
     except (UsageError, CurationError) as error:
@@ -150,6 +152,15 @@ def _adopt(recipe: Recipe, asked: Recipe) -> None:
 
 
 def _kept(prepared: Prepared, sets: list[ImageSet]) -> None:
+    if prepared.recipe.variants.corruption is not None:
+        bound(
+            st.toggle,
+            "Keep corrupted copies as files",
+            path="variants.corruption.keep",
+            to=lambda keep: keep == "all",
+            back=lambda kept: "all" if kept else "none",
+            help="Off: a copy takes no disk and is made again where it is looked at or exported, the same to the bit.",
+        )
     if not sets:
         st.caption("Nothing stored yet for this goal model and seed.")
         return

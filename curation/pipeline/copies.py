@@ -1,0 +1,43 @@
+"""Corrupted copies as a function of their samples: made where they are scored, looked at or exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curation.corruptions.base import Corruption
+from curation.models.prediction import to_device
+from curation.pipeline.pixels import to_levels, variant_seeds
+from curation.storage.samples import Samples
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """The copies that one corruption makes of samples.
+
+    A copy follows from its sample, the corruption and the seed alone: it is the same to the bit on one kind of device,
+    whatever is made with it.
+    """
+
+    samples: Samples
+    corruption: Corruption
+    seed: int
+    device: str
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the copies, uint8 M×H×W×C, of samples by their rows, int64 M; as many are made at once as in a shard.
+
+        Raises: CurationError as ``Corruption.__call__``.
+        """
+        together = self.samples.header.shard_rows
+        parts = [rows[at : at + together] for at in range(0, max(len(rows), 1), together)]
+        made = [self.of(to_device(self.samples.images(some), self.device), some) for some in parts]
+        return torch.cat(made).cpu().numpy()
+
+    def of(self, images: Tensor, rows: np.ndarray) -> Tensor:
+        """Return the copies, uint8 M×H×W×C, of samples' images on the device, float32 M×C×H×W in [0, 1]."""
+        seeds = variant_seeds(self.corruption, self.seed, self.samples.sample_ids[rows])
+        return to_levels(self.corruption(images, seeds=seeds))
