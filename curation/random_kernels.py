@@ -17,13 +17,17 @@ def _mix(x: uint32) -> uint32:
 
 
 @compiled()
+def _hashed(place: int, low: uint32, key: uint32) -> uint32:
+    return _mix(uint32(_mix(uint32(uint32(uint32(place) * uint32(0x9E3779B9)) + low)) ^ key))
+
+
+@compiled()
 def fill_bits(low: np.ndarray, key: np.ndarray, out: np.ndarray) -> None:
     """Fill uint32 N×M with hashes of a place, a sample's low half and its key, each uint32 N."""
     for sample in range(out.shape[0]):
         start, mask = low[sample], key[sample]
         for place in range(out.shape[1]):
-            x = uint32(uint32(uint32(place) * uint32(0x9E3779B9)) + start)
-            out[sample, place] = _mix(uint32(_mix(x) ^ mask))
+            out[sample, place] = _hashed(place, start, mask)
 
 
 @compiled()
@@ -32,6 +36,5 @@ def fill_units(low: np.ndarray, key: np.ndarray, out: np.ndarray) -> None:
     for sample in range(out.shape[0]):
         start, mask = low[sample], key[sample]
         for place in range(out.shape[1]):
-            x = uint32(uint32(uint32(place) * uint32(0x9E3779B9)) + start)
-            x = _mix(uint32(_mix(x) ^ mask))
+            x = _hashed(place, start, mask)
             out[sample, place] = np.float32(np.int32(x >> uint32(8))) * np.float32(2.0**-24)

@@ -17,6 +17,7 @@ from curation.corruptions import kinds_of
 from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline
 from curation.pipeline.answers import answers, change_sizes, score_logits
+from curation.pipeline.copies import Corrupted
 from curation.pipeline.pixels import to_pixels, variant_seeds
 from curation.pipeline.stages.adversarial import prepared
 from curation.threads import torch_threads
@@ -65,7 +66,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     """
     samples, recipe = pipeline.samples, pipeline.recipe
     row = samples.rows(np.array([sample_id]))
-    clean, ids = samples.images(row), np.array([sample_id])
+    clean = samples.images(row)
     tensor = to_device(clean, pipeline.device)
     network = pipeline.plan.model.load()
     asked = recipe.variants.corruption
@@ -76,7 +77,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
             continue
         for severity in range(1, 6):
             member = kind(severity=severity, constants=constants)
-            found = to_pixels(member(tensor, seeds=variant_seeds(member, recipe.seed, ids)))
+            found = Corrupted(samples, member, recipe.seed, pipeline.device).of(tensor, row).cpu().numpy()
             made.append(("corruption", kind.name, severity, "", -1, found))
     again = {images.plugin: images for images in pipeline.plan.attacked_again() if images.ready()}
     for kept in finished(pipeline.plan):

@@ -30,15 +30,13 @@ def recognize(source: str, *, reader: str | None = None) -> dict[str, str]:
     Args:
         source: a data set's name (``digits``, ``cifar10``; ``fashion-mnist`` too), or a path to a folder or file; a
             registered name wins over a path of that name (write ``./digits`` for the path).
-        reader: the reader's name, where the user says it; it must then be able to read the source.
+        reader: the reader's name, where the user says it: it is taken, and nothing is asked.
     Returns: ``{"reader": name}`` or ``{"reader": name, "path": source}``.
     Raises: UsageError when it is neither, can be read in several ways, or cannot be written in a recipe.
     """
     ways = readable_as(source)
     if reader is not None:
-        if "path" not in ways[0]:
-            return {"reader": reader}
-        return {"reader": reader, "path": ways[0]["path"]}
+        return {**ways[0], "reader": reader}
     if len(ways) > 1:
         titles = " or as ".join(READERS[way["reader"]].title for way in ways)
         options = " or ".join(f"--option reader={way['reader']}" for way in ways)
