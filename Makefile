@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Where it is set, every process would compile torch's own code anew, for 10 s.
+unexport PYTHONDONTWRITEBYTECODE
 STAMP := .venv/.ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .PHONY: demo app test test-fast test-any-machine lint docs screenshots clean

@@ -23,9 +23,10 @@ if os.environ.get("CURATION_TEST_BF16"):
     sys.path.insert(0, str(Path(__file__).parent / "forced"))
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *filter(None, [os.environ.get("PYTHONPATH")])])
     runpy.run_path(str(Path(sys.path[0]) / "sitecustomize.py"))
-if "PYTEST_XDIST_WORKER" in os.environ:
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+if WORKER:
     # One job runs on a device at a time, by a lock in the temporary folder: workers need not wait for each other.
-    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{os.environ['PYTEST_XDIST_WORKER']}-")
+    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{WORKER}-")
 
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from curation.pipeline import Pipeline
@@ -82,13 +84,16 @@ def small() -> Recipe:
 @pytest.fixture(scope="session")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The small recipe, computed once a test run; tests must leave it as it is."""
-    folder = tmp_path_factory.mktemp("cache") / "small"
-    if COMPUTED:
-        shutil.copytree(COMPUTED, folder)
-    pipeline = Pipeline(Recipe.parse(SMALL), Workspace(folder), device="cpu")
-    pipeline.run(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"))
-    pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
-    return pipeline
+    recipe, folder = Recipe.parse(SMALL), tmp_path_factory.mktemp("cache") / "small"
+    run = tmp_path_factory.getbasetemp()
+    source = Path(COMPUTED or (run.parent if WORKER else run) / "computed")
+    with FileLock(source.with_suffix(".lock")):  # by one worker for all
+        pipeline = Pipeline(recipe, Workspace(source), device="cpu")
+        pipeline.run(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"))
+        if not pipeline.workspace.revisions():
+            pipeline.workspace.save_revision(recipe.to_yaml())
+    shutil.copytree(source, folder)
+    return Pipeline(recipe, Workspace(folder), device="cpu")
 
 
 @pytest.fixture(scope="module")
