@@ -23,10 +23,9 @@ if os.environ.get("CURATION_TEST_BF16"):
     sys.path.insert(0, str(Path(__file__).parent / "forced"))
     os.environ["PYTHONPATH"] = os.pathsep.join([sys.path[0], *filter(None, [os.environ.get("PYTHONPATH")])])
     runpy.run_path(str(Path(sys.path[0]) / "sitecustomize.py"))
-WORKER = os.environ.get("PYTEST_XDIST_WORKER")
-if WORKER:
+if "PYTEST_XDIST_WORKER" in os.environ:
     # One job runs on a device at a time, by a lock in the temporary folder: workers need not wait for each other.
-    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{WORKER}-")
+    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix=f"curation-{os.environ['PYTEST_XDIST_WORKER']}-")
 
 from collections import Counter
 from collections.abc import Iterator
@@ -85,8 +84,8 @@ def small() -> Recipe:
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """The small recipe, computed once a test run; tests must leave it as it is."""
     recipe, folder = Recipe.parse(SMALL), tmp_path_factory.mktemp("cache") / "small"
-    run = tmp_path_factory.getbasetemp()
-    source = Path(COMPUTED or (run.parent if WORKER else run) / "computed")
+    own = tmp_path_factory.getbasetemp()
+    source = Path(COMPUTED or (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "computed")
     with FileLock(source.with_suffix(".lock")):  # by one worker for all
         pipeline = Pipeline(recipe, Workspace(source), device="cpu")
         pipeline.run(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed"))

@@ -21,10 +21,10 @@ from pages.ui import assets
 
 _CACHED_FROM_BYTES = 10_240
 _ALIGNMENT = 8
-_LOADER = """const part = import(new URL("%s", document.baseURI));
-export default async (component) => (await part).mount(component);"""
+_LOADER = f"""const all = import(new URL("{assets.address}", document.baseURI));
+export default async (component) => (await all).%s(component);"""
 
-_cargo = st.components.v2.component("curation_cargo", js=_LOADER % assets.entry("cargo"))
+_cargo = st.components.v2.component("curation_cargo", js=_LOADER % "cargo")
 
 Value = TypeVar("Value")
 
@@ -58,11 +58,11 @@ def pack_columns(fingerprint: str, header: Mapping[str, Any], *, padded: bool = 
 
 
 class Part:
-    """One visible component: ``web/<name>.js``, which exports ``mount``, and ``web/<name>.css``."""
+    """One visible component: ``web/<name>.js``, named in ``web/components.js``, and ``web/<name>.css``."""
 
     def __init__(self, name: str) -> None:
         """Args: name: of the component and of its module."""
-        self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % assets.entry(name))
+        self._view = st.components.v2.component(f"curation_{name}", js=_LOADER % name)
 
     def mount(
         self,

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from curation.analysis.slices import points_in_polygon
-from pages.ui import assets, theme
+from pages.ui import assets, bundle, theme
 from pages.ui.components.wire import pack_columns
 
 HERE = Path(__file__).parent
@@ -100,37 +100,27 @@ def fetch(path: str) -> Response:
     return matched["endpoint"](Request({**scope, **matched}))
 
 
-def test_every_module_that_is_imported_is_served() -> None:
-    for path in sorted([*assets.FOLDER.glob("*.js"), *assets.FOLDER.glob("*.css")]):
-        for base in ("/", "/behind/a/proxy/"):
-            served = fetch(f"{base}{assets.address}/{path.name}")
-            assert served.body == path.read_bytes()
-            assert served.headers["content-type"].startswith(
-                {".js": "text/javascript", ".css": "text/css"}[path.suffix]
-            )
-            assert "immutable" in served.headers["cache-control"]
-        if path.suffix == ".js":
-            for name in re.findall(r'(?:from|new URL\() ?"(?:\./)?([^"/]+)"', path.read_text("utf-8")):
-                assert (assets.FOLDER / name).is_file(), f"{path.name} asks for {name}"
+def test_the_bundle_is_of_the_modules_as_they_are() -> None:
+    assert bundle.BUNDLE.read_text("utf-8").startswith(bundle.heading()), "run python -m pages.ui.bundle"
 
 
-@pytest.mark.parametrize("component", ["band", "cargo", "gallery", "map", "matrix", "review"])
-def test_the_entry_of_a_component_names_all_of_its_modules(component: str) -> None:
-    """So that a browser asks for them at once, not for one after another as it comes to know of them."""
-    entry = fetch(f"/{assets.entry(component)}").body.decode()
-    assert entry.endswith(f'export * from "./{component}.js";')
-    named = re.findall(r'"\./([\w-]+\.js)"', entry)
-    assert len(named) == len(set(named))
-    for name in named:
-        imported = re.findall(r'from "\./([\w-]+\.js)"', (assets.FOLDER / name).read_text("utf-8"))
-        assert set(imported) <= set(named), name
+@pytest.mark.parametrize("base", ["/", "/behind/a/proxy/"])
+def test_the_bundle_is_served_and_kept(base: str) -> None:
+    served = fetch(f"{base}{assets.address}")
+    assert served.body == bundle.BUNDLE.read_bytes()
+    assert served.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in served.headers["cache-control"]
 
 
-@pytest.mark.parametrize("path", [f"{assets.address}/nothing.js", "components/000000000000/map.js"])
-def test_unknown_files_and_versions_are_not_served(path: str) -> None:
-    assert fetch(f"/{path}").status_code == 404
+def test_the_bundle_has_all_components() -> None:
+    code = f"console.log(JSON.stringify(Object.keys(await import({bundle.BUNDLE.as_uri()!r}))))"
+    assert json.loads(deno("eval", code)) == ["band", "cargo", "gallery", "map", "matrix", "review"]
+
+
+def test_another_version_is_not_served() -> None:
+    assert fetch("/components/000000000000.js").status_code == 404
 
 
 def test_modules_share_no_globals() -> None:
-    for path in assets.FOLDER.glob("*.js"):
+    for path in bundle.MODULES.glob("*.js"):
         assert "globalThis." not in path.read_text("utf-8").replace("globalThis.devicePixelRatio", ""), path.name

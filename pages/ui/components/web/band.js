@@ -9,10 +9,11 @@ import { clamp, count, percent } from "./numbers.js";
 import { connect } from "./part.js";
 import { createPreviews } from "./previews.js";
 import { FAMILIES } from "./theme.js";
+import css from "./band.css" with { type: "text" };
 
 const TELL_AFTER_MS = 450;
 
-export const mount = connect(new URL("band.css", import.meta.url), create);
+export const mount = connect(css, create);
 
 /** @type {Create<BandParameters, BandColumns>} */
 function create(root, send) {

@@ -7,12 +7,13 @@ import { clamp, percent } from "./numbers.js";
 import { connect } from "./part.js";
 import { keyGoal, paintSheet } from "./sheet.js";
 import { FAMILIES } from "./theme.js";
+import css from "./gallery.css" with { type: "text" };
 
 /** @type {Record<GalleryAction, string>} */
 const STATES = { include: "included", exclude: "excluded", relabel: "relabeled", clear: "" };
 const GAP_PX = 8;
 
-export const mount = connect(new URL("gallery.css", import.meta.url), create);
+export const mount = connect(css, create);
 
 /** @type {Create<GalleryParameters, GalleryColumns>} */
 function create(root, send) {

@@ -21,8 +21,9 @@ import { createScene } from "./scene.js";
 import { cornersOf, markInside, sameCorners, shuffled, simplified } from "./shapes.js";
 import { createStatus } from "./status.js";
 import { createTip, subjectOf } from "./tip.js";
+import css from "./map.css" with { type: "text" };
 
-export const mount = connect(new URL("map.css", import.meta.url), create);
+export const mount = connect(css, create);
 
 /** @type {Create<MapParameters>} */
 function create(root, send) {

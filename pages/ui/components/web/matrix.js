@@ -6,10 +6,11 @@ import { element } from "./dom.js";
 import { clamp } from "./numbers.js";
 import { connect } from "./part.js";
 import { keyGoal, paintSheet } from "./sheet.js";
+import css from "./matrix.css" with { type: "text" };
 
 const LARGEST_PX = 64;
 
-export const mount = connect(new URL("matrix.css", import.meta.url), create);
+export const mount = connect(css, create);
 
 /** @type {Create<MatrixParameters, Sheet>} */
 function create(root, send) {

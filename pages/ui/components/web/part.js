@@ -1,9 +1,10 @@
-// A visible component: drawn once its style sheets and columns are here, then updated with every message from Python.
+// A visible component: drawn once its columns are here, then updated with every message from Python.
 
 /** @import { Create, Message, Mounted, StreamlitComponent } from "./types.d.ts" */
 
 import { columnsOf, onArrival } from "./cargo.js";
 import { unpack } from "./message.js";
+import common from "./part.css" with { type: "text" };
 
 /** @type {Map<Element, Mounted>} */
 const views = new Map(); // parent element -> { create, css, component, parameters, instance }
@@ -16,20 +17,17 @@ onArrival((fingerprint) => {
 });
 
 // Returns a component's `mount`. `create(root, send)` returns its `update(parameters, columns, more)` and `destroy()`;
-// `sheet` is the address of its own style sheet.
-/** @type {(sheet: URL, create: Create) => (component: StreamlitComponent) => Promise<() => void>} */
-export function connect(sheet, create) {
-  const sheets = Promise.all([new URL("part.css", import.meta.url), sheet].map(textOf));
-  let css = "";
-  return async (component) => {
+// `css` is its own style sheet.
+/** @type {(css: string, create: Create) => (component: StreamlitComponent) => () => void} */
+export function connect(css, create) {
+  const sheets = `${common}\n${css}`;
+  return (component) => {
     const { parentElement } = component;
     const parameters = unpack(component.data);
-    const view = views.get(parentElement) ?? { create, component, parameters, css, instance: null, nodes: [] };
+    const view = views.get(parentElement) ?? { create, component, parameters, css: sheets, instance: null, nodes: [] };
     Object.assign(view, { component, parameters });
     views.set(parentElement, view);
-    css ||= (await sheets).join("\n");
-    view.css = css;
-    if (views.get(parentElement) === view) draw(view);
+    draw(view);
     return () => {
       // A view that has been mounted again since belongs to its latest message.
       if (view.component === component) remove(view);
@@ -37,18 +35,11 @@ export function connect(sheet, create) {
   };
 }
 
-/** @type {(url: URL) => Promise<string>} */
-async function textOf(url) {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`${url} cannot be loaded (${answer.status}); reload the page`);
-  return answer.text();
-}
-
 /** @type {(view: Mounted) => void} */
 function draw(view) {
   const { component, css, parameters } = view;
   const columns = columnsOf(parameters.columns);
-  if (!css || !columns) return;
+  if (!columns) return;
   if (!view.instance) {
     const style = document.createElement("style");
     style.textContent = css;

@@ -8,6 +8,7 @@ import { createJournal } from "./journal.js";
 import { clamp, count, percent } from "./numbers.js";
 import { connect } from "./part.js";
 import { canvasOf, pictureOf } from "./tiles.js";
+import css from "./review.css" with { type: "text" };
 
 const REST_MS = 250; // how long one stays at a suspect before Python hears of it
 const LARGE_PX = 288;
@@ -29,7 +30,7 @@ const KEYS = {
   j: "next",
 };
 
-export const mount = connect(new URL("review.css", import.meta.url), create);
+export const mount = connect(css, create);
 
 /** @type {Create<ReviewParameters, ReviewColumns, ReviewBlock>} */
 function create(root, send) {
