@@ -40,6 +40,7 @@ from curation import Recipe
 from curation import Workspace
 p = Pipeline(Recipe.load({str(recipe)!r}), Workspace({str(cache / "benchmark")!r}))
 p.run(("ingest", "duplicates", "goal_model", "corruption", "adversarial", "score", "embed", "map"))
+p.select()
 p.workspace.save_revision(p.recipe.to_yaml())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -87,6 +87,11 @@ def inspect_part(file: Path, name: str) -> Part:
         only_paths = "path" in parts and pa.types.is_null(parts.get("bytes", pa.null()))
         if not only_paths and not _is_bytes(parts.get("bytes")):
             raise CurationError(f"{file}: column {image!r} is {cell}; expected encoded image bytes, or {{bytes, path}}")
+        if _is_list(kind) and pa.types.is_floating(kind.value_type):
+            raise CurationError(
+                f"{file}: column {label!r} holds a list of weights in each row (soft labels), which this reader does "
+                "not take: save each image's likeliest class in a column of its own, or the set as .npz with labels N×K"
+            )
         if _is_list(kind):
             raise CurationError(
                 f"{file}: column {label!r} holds a list of labels in each row, and a set of several labels an image "

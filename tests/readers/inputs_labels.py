@@ -296,6 +296,11 @@ INPUTS = [
         "parquet: several labels a row", files(rows([[0, 1], [1], [0], [1]])), Refused("a list of labels in each row")
     ),
     Input(
+        "parquet: soft labels",
+        files(rows([[0.9, 0.1], [0.2, 0.8]] * 2)),
+        Refused("a list of weights in each row .soft labels.*save each image's likeliest class"),
+    ),
+    Input(
         "parquet: several images a row",
         files(rows([0, 1], images=[[{"bytes": png(1)}]] * 2)),
         Refused("a list of images in each row; expected one image a row: write a row for each"),
