@@ -2,6 +2,6 @@
 
 from curation.engine.base import Engine, Relay, Task, Tell
 from curation.engine.choice import ENGINES, choose
-from curation.engine.local import LocalEngine, best_device
+from curation.engine.local import LocalEngine, best_device, title_of
 
-__all__ = ["ENGINES", "Engine", "LocalEngine", "Relay", "Task", "Tell", "best_device", "choose"]
+__all__ = ["ENGINES", "Engine", "LocalEngine", "Relay", "Task", "Tell", "best_device", "choose", "title_of"]

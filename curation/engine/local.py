@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -33,6 +34,13 @@ def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def title_of(device: str) -> str:
+    """Return what people call a device: the GPU's name, or the CPU with its number of cores."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return "Apple GPU" if device == "mps" else f"CPU, {os.cpu_count()} cores"
 
 
 def _ignore(done: int, total: int, words: str) -> None:

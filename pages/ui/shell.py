@@ -103,6 +103,8 @@ def sidebar() -> None:
             width="stretch",
             key="sidebar-save",
         )
+        engine = importlib.import_module("curation.engine")
+        st.caption(f"Computes on: {engine.title_of(engine.best_device())}")
 
 
 def run(page: Any) -> None:

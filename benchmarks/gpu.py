@@ -1,0 +1,330 @@
+"""Every figure that is claimed of a GPU, by one command of at most nine minutes: `python -m benchmarks.gpu`.
+
+It makes its own images and draws its networks' weights, so it needs nothing beside the repository, and of other
+packages torch, torchvision, numpy, pandas, scipy and pydantic alone; the part ``pipeline`` is left out where one of the
+product's others is missing. Each part prints ratios of what ran side by side in this process: the device against one
+thread of the CPU, attacks against torchattacks where it is importable, scoring of copies against bare forward passes.
+Before them stands what the device's results differ in from the CPU's. A part for which no time is left is named and
+left out.
+Run: python -m benchmarks.gpu [--device cuda] [--minutes 9] [--parts parity,corruptions,attacks,…]
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.photographs import photographs
+from curation.attacks import ATTACKS
+from curation.corruptions import CORRUPTIONS, Constants, Corruption, kinds_of
+from curation.coverage.facility_location import facility_location
+from curation.engine import best_device
+from curation.models.architectures import build
+from curation.models.folding import folded
+from curation.models.prediction import predict, to_device
+from curation.randomness import stream_seeds
+from curation.scores import scores_of
+from curation.training.settings import Training
+from curation.training.trainer import train
+
+NEEDED = ("filelock", "psutil", "pyarrow", "safetensors", "sklearn", "upath", "yaml")
+CLASSES = 10
+EPSILON = 8 / 255
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything is done; the small one is for a test, and for a CPU."""
+
+    images: int
+    large_images: int
+    cpu_share: int
+    attacked: int
+    points: int
+    trained: int
+    batch: int
+    network: str
+    large_network: str
+
+
+WHOLE = Size(
+    images=8192, large_images=256, cpu_share=64, attacked=2048, points=20_000, trained=50_000, batch=2048,
+    network="preact_resnet18", large_network="torchvision/resnet50",
+)  # fmt: skip
+SMALL = Size(
+    images=4, large_images=1, cpu_share=2, attacked=4, points=60, trained=32, batch=4,
+    network="tiny_convnet", large_network="tiny_convnet",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Print one table a part."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--device", default=best_device())
+    parser.add_argument("--minutes", type=float, default=9)
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--small", action="store_true", help="a little of everything, to see that it runs")
+    options = parser.parse_args()
+    until = time.monotonic() + 60 * options.minutes
+    size, device = SMALL if options.small else WHOLE, torch.device(options.device)
+    torch.set_num_threads(1)
+    print(f"{card(device)}; {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}")
+    for name in options.parts.split(","):
+        start = time.monotonic()
+        if start > until:
+            print(f"\n{name}: left out, the {options.minutes:g} minutes are over")
+            continue
+        print(f"\n## {name}\n", flush=True)
+        PARTS[name](size, device)
+        print(f"\n({time.monotonic() - start:.0f} s)", flush=True)
+
+
+def card(device: torch.device) -> str:
+    """Return the device's name and memory."""
+    if device.type != "cuda":
+        return f"{device.type}, no CUDA device"
+    about = torch.cuda.get_device_properties(device)
+    return f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
+
+
+def seconds(work: Callable[[], object], device: torch.device, *, runs: int = 3) -> float:
+    """Return the shortest wall time of some runs, after one that is not counted on an accelerator."""
+    wait = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(device.type, lambda: None)
+    if device.type != "cpu":
+        work()
+    times = []
+    for _ in range(runs):
+        wait()
+        start = time.perf_counter()
+        work()
+        wait()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def head(*columns: str) -> None:
+    """Print a table's head."""
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+
+
+def row(*cells: object) -> None:
+    """Print one line of a table."""
+    print(f"| {' | '.join(str(cell) for cell in cells)} |", flush=True)
+
+
+def pictures(number: int, side_px: int, device: torch.device) -> Tensor:
+    """Return float32 N×3×side×side in [0, 1]: some smooth pictures, over and over."""
+    some = photographs(min(number, 64), side_px)
+    return to_device(some, device).repeat(-(-number // len(some)), 1, 1, 1)[:number].contiguous()
+
+
+def network(name: str, side_px: int, device: torch.device) -> nn.Module:
+    """Return a network with drawn weights, frozen and in evaluation mode."""
+    return build(name, classes=CLASSES, shape=(side_px, side_px, 3), seed=0).to(device).eval().requires_grad_(False)
+
+
+def seeds(number: int) -> Tensor:
+    """Return int64 N, a seed a sample."""
+    return stream_seeds(0, np.arange(number), "benchmark")
+
+
+def parity(size: Size, device: torch.device) -> None:
+    """Print in what the device's results differ from the CPU's: pixels of copies, attacks, scores."""
+    head("what", "the same", "largest difference")
+    images = pictures(16, 32, torch.device("cpu"))
+    for kind in CORRUPTIONS:
+        corruption = kind(severity=3)
+        here = levels(corruption(images, seeds=seeds(16)))
+        there = levels(corruption(images.to(device), seeds=seeds(16))).cpu()
+        apart = (here.int() - there.int()).abs()
+        row(kind.title, f"{(apart == 0).float().mean():.2%}", f"{apart.max()} levels")
+    model = network("tiny_resnet", 32, torch.device("cpu"))
+    labels = model(images).argmax(1)
+    attack = ATTACKS.build("pgd", {"loss": "dlr", "epsilon": EPSILON, "steps": 10})
+    here = attack(model, images, labels, seeds=seeds(16), batch_size=16)
+    there = attack(model.to(device), images.to(device), labels.to(device), seeds=seeds(16), batch_size=16).cpu()
+    apart = (levels(here).int() - levels(there).int()).abs()
+    row("PGD with the DLR loss, 10 steps", f"{(apart == 0).float().mean():.2%}", f"{apart.max()} levels")
+    logits = torch.randn(4096, CLASSES, generator=torch.Generator().manual_seed(0)) * 4
+    for score in scores_of(passes=False):
+        off = (score()(logits) - score()(logits.to(device)).cpu()).abs().max()
+        row(score.title, "", f"{off:.1e}")
+
+
+def levels(images: Tensor) -> Tensor:
+    """Return float images in [0, 1] as uint8."""
+    return (images * 255).round_().to(torch.uint8)
+
+
+def corruptions(size: Size, device: torch.device) -> None:
+    """Print images a second by kind and side, and how many times one thread of the CPU's that is."""
+    head("kind", "32 px, images/s", "against the CPU", "224 px, images/s", "against the CPU")
+    own: list[tuple[int, int, Constants]] = [(32, size.images, "cifar"), (224, size.large_images, "imagenet")]
+    batches = {side_px: pictures(number, side_px, device) for side_px, number, _ in own}
+    ratios: dict[int, list[float]] = {side_px: [] for side_px, _, _ in own}
+    for name in [kind.name for kind in kinds_of("cifar")]:
+        cells: list[str] = []
+        for side_px, number, constants in own:
+            corruption, batch = CORRUPTIONS.build(name, {"severity": 3, "constants": constants}), batches[side_px]
+            few = max(number // size.cpu_share, 1)
+            fast = seconds(partial(corruption, batch, seeds=seeds(number)), device) / number
+            part = batch[:few].cpu()
+            slow = seconds(partial(corruption, part, seeds=seeds(few)), part.device, runs=1) / few
+            ratios[side_px].append(slow / fast)
+            cells += [f"{1 / fast:,.0f}", f"{slow / fast:.1f}×"]
+        row(CORRUPTIONS[name].title, *cells)
+    means = [f"{np.exp(np.log(found).mean()):.1f}×" for found in ratios.values()]
+    row("geometric mean", "", means[0], "", means[1])
+
+
+def attacks(size: Size, device: torch.device) -> None:
+    """Print milliseconds an image of attacks, of torchattacks' where it is, and of the network's bare gradients."""
+    steps, images = 20, pictures(size.attacked, 32, device)
+    model = folded(network(size.network, 32, device))
+    labels = predict(model, (images.permute(0, 2, 3, 1) * 255).to(torch.uint8), device=device).argmax(1).to(device)
+    chunks = list(zip(images.split(size.batch), labels.split(size.batch), strict=True))
+
+    def gradients() -> None:
+        for batch, label in chunks:
+            for _ in range(steps):
+                asked = batch.clone().requires_grad_()
+                torch.autograd.grad(nn.functional.cross_entropy(model(asked), label), asked)
+
+    bare = seconds(gradients, device, runs=1)
+    head("attack, 20 steps", "ms/image", "against bare gradients")
+    row("bare gradients", f"{1000 * bare / len(images):.3f}", "1.00×")
+    contenders: dict[str, Callable[[], object]] = {}
+    for name, told in (("pgd", {"loss": "dlr"}), ("pgd", {"loss": "ce"}), ("apgd", {"loss": "dlr"})):
+        attack = ATTACKS.build(name, {**told, "epsilon": EPSILON, "steps": steps})
+        contenders[f"{attack.title}, {told['loss']}"] = partial(
+            attack, model, images, labels, seeds=seeds(len(images)), batch_size=size.batch
+        )
+    if find_spec("torchattacks"):
+        theirs = import_module("torchattacks").PGD(model, eps=EPSILON, alpha=2.5 * EPSILON / steps, steps=steps)
+        contenders["torchattacks' PGD"] = lambda: [theirs(batch, label) for batch, label in chunks]
+    for title, work in contenders.items():
+        taken = seconds(work, device, runs=1)
+        row(title, f"{1000 * taken / len(images):.3f}", f"{taken / bare:.2f}×")
+
+
+def scores(size: Size, device: torch.device) -> None:
+    """Print how long copies take that are made, scored and dropped, against bare forward passes of as many images."""
+    head("side", "network", "images/s, made and scored", "bare", "made and scored against bare")
+    own: list[tuple[int, int, Constants, str]] = [
+        (32, size.images, "cifar", size.network),
+        (224, size.large_images, "imagenet", size.large_network),
+    ]
+    for side_px, number, constants, name in own:
+        model, images = network(name, side_px, device), pictures(number, side_px, device)
+        kinds = [CORRUPTIONS.build(k.name, {"severity": 3, "constants": constants}) for k in kinds_of(constants)]
+        fused = seconds(partial(made_and_scored, model, images, kinds), device, runs=1)
+        alone = seconds(partial(bare_passes, model, images, len(kinds)), device, runs=1)
+        total = len(kinds) * number
+        row(f"{side_px} px", name, f"{total / fused:,.0f}", f"{total / alone:,.0f}", f"{fused / alone:.2f}×")
+
+
+def made_and_scored(model: nn.Module, images: Tensor, kinds: list[Corruption]) -> None:
+    """Make the copies of each kind, score them, drop them."""
+    for kind in kinds:
+        logits = predict(
+            model, levels(kind(images, seeds=seeds(len(images)))).permute(0, 2, 3, 1), device=images.device
+        )
+        for score in scores_of(passes=False):
+            score()(logits)
+
+
+def bare_passes(model: nn.Module, images: Tensor, times: int) -> None:
+    """Predict images that are there already, so many times."""
+    there = levels(images).permute(0, 2, 3, 1)
+    for _ in range(times):
+        predict(model, there, device=images.device)
+
+
+def coverage(size: Size, device: torch.device) -> None:
+    """Print how long facility location takes on the device and on one thread of the CPU."""
+    points = np.random.default_rng(0).normal(size=(size.points, 64)).astype(np.float32)
+    count = size.points // 10
+    head("facility location", "seconds", "against the CPU")
+    fast, slow = (
+        seconds(partial(facility_location, points, count=count, device=where), where, runs=1)
+        for where in (device, torch.device("cpu"))
+    )
+    row(f"{size.points:,} points, {count:,} chosen", f"{fast:.2f}", f"{slow / fast:.1f}×")
+
+
+def training(size: Size, device: torch.device) -> None:
+    """Print images a second of the preset ``fast``, and how many times the CPU's that is."""
+    head("network", "images/s", "against the CPU")
+    pixels = np.random.default_rng(0).integers(0, 256, (size.trained, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(size.trained) % CLASSES
+
+    def rate(where: torch.device, number: int, epochs: int, name: str) -> float:
+        settings = Training.model_validate({"preset": "fast", "epochs": epochs, "threads": 1})
+        model = build(name, classes=CLASSES, shape=(32, 32, 3), seed=0)
+        start = time.perf_counter()
+        for _ in train(model, pixels[:number], labels[:number], settings=settings, seed=0, device=where):
+            pass
+        return number * epochs / (time.perf_counter() - start)
+
+    for name, epochs in (("tiny_resnet", 4), (size.network, 2)):
+        rate(device, min(512, size.trained), 1, name)
+        fast = rate(device, size.trained, epochs, name)
+        slow = rate(torch.device("cpu"), max(size.trained // 100, 16), 1, name)
+        row(name, f"{fast:,.0f}", f"{fast / slow:.1f}×")
+
+
+def pipeline(size: Size, device: torch.device) -> None:
+    """Print the seconds of every stage of a run of CIFAR-10's size: 15 kinds × 5 severities, PGD with the DLR loss."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        print(f"left out: {', '.join(missing)} is not installed")
+        return
+    from curation.pipeline import FOR_SELECTION, Pipeline
+    from curation.recipe import Recipe
+    from curation.storage.workspace import Workspace
+
+    with tempfile.TemporaryDirectory() as folder:
+        labels = np.arange(size.trained) % CLASSES
+        noise = np.random.default_rng(0).integers(0, 128, (size.trained, 32, 32, 3), dtype=np.uint8)
+        drawn = noise + (12 * labels).astype(np.uint8)[:, None, None, None]  # classes that can be told apart
+        np.savez(Path(folder) / "set.npz", images=drawn, labels=labels)
+        recipe = Recipe.parse(
+            {
+                "source": {"reader": "npz", "path": str(Path(folder) / "set.npz")},
+                "goal_model": {"architecture": size.network, "train": {"preset": "fast", "epochs": 2}},
+                "variants": {
+                    "corruption": {"kinds": "all", "severities": [1, 2, 3, 4, 5]},
+                    "adversarial": {"attack": "pgd", "loss": "dlr", "epsilon": "8/255", "steps": 10},
+                },
+                "selection": {"budget": size.trained, "mix": [9, 6, 10]},
+            }
+        )
+        run = Pipeline(recipe, Workspace(Path(folder) / "workspace"), device=str(device))
+        head("stage", "seconds")
+        for stage in FOR_SELECTION:
+            start = time.perf_counter()
+            run.run((stage,))
+            row(stage, f"{time.perf_counter() - start:.1f}")
+        start = time.perf_counter()
+        run.export(Path(folder) / "set")
+        row("export", f"{time.perf_counter() - start:.1f}")
+
+
+PARTS: dict[str, Callable[[Size, torch.device], None]] = {
+    part.__name__: part for part in (parity, corruptions, attacks, scores, coverage, training, pipeline)
+}
+
+if __name__ == "__main__":
+    main()
