@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from curation.embedding.distances import checked
-from curation.embedding.neighbors import nearest_neighbors
+from curation.embedding.neighbors import OnProgress, nearest_neighbors
 from curation.errors import CurationError
 from curation.threads import torch_threads
 
@@ -18,6 +18,12 @@ Method = Literal["pca", "umap"]
 
 WIDE = 50
 """Features wider than this are reduced by PCA to this many dimensions before UMAP."""
+
+LANDMARKS = 200_000
+"""Above so many points UMAP lays out as many of them, drawn at random, and the others are placed onto these."""
+
+_TOGETHER = 100_000
+"""Points placed onto the landmarks at once."""
 
 EPOCHS = 100
 """Of moving a new point; UMAP's own transform takes 30 for more than 10,000 points."""
@@ -33,8 +39,14 @@ def project(
     seed: int,
     neighbors: int = 15,
     min_dist: float = 0.1,
+    landmarks: int = LANDMARKS,
+    device: str | torch.device = "cpu",
+    on_progress: OnProgress = lambda done, total: None,
 ) -> np.ndarray:
     """Project features to the plane.
+
+    UMAP's time and memory grow too fast for millions of points, which need few of them to be laid out: of more than
+    ``landmarks``, as many are drawn by the seed and projected alone, and each of the others is placed onto them.
 
     Args:
         features: float32 N×D.
@@ -42,11 +54,35 @@ def project(
         seed: UMAP's; the same seed and features give the same map.
         neighbors: UMAP's n_neighbors; lowered to N − 1 for tiny sets.
         min_dist: UMAP's min_dist.
+        landmarks: points that UMAP lays out, at most; at least 3. PCA takes all.
+        device: where the others look for their nearest landmarks.
 
     Returns: float32 N×2.
     Raises: CurationError when features are not finite or there are fewer than 3.
     """
     features = _features(features, "features", 3)
+    if method == "umap" and len(features) > landmarks:
+        drawn = np.zeros(len(features), dtype=bool)
+        drawn[np.random.default_rng(seed).choice(len(features), landmarks, replace=False)] = True
+        reference, plane = features[drawn], np.empty((len(features), 2), dtype=np.float32)
+        plane[drawn] = project(
+            reference, method="umap", seed=seed, neighbors=neighbors, min_dist=min_dist, landmarks=landmarks
+        )
+        others = np.flatnonzero(~drawn)
+        for at in range(0, len(others), _TOGETHER):
+            on_progress(landmarks + at, len(features))
+            some = others[at : at + _TOGETHER]
+            plane[some] = project_onto(
+                features[some],
+                reference=reference,
+                plane=plane[drawn],
+                method="umap",
+                seed=seed,
+                neighbors=neighbors,
+                min_dist=min_dist,
+                device=device,
+            )
+        return plane
     reduced = _reduction(features, method=method, seed=seed)(features)
     if method == "pca":
         return reduced

@@ -31,6 +31,25 @@ def plane(digits: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     return project(digits[0], method="umap", seed=3)
 
 
+def test_of_many_points_some_are_laid_out_and_the_others_placed_onto_them(
+    digits: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The landmarks lie where they would lie alone, the others where they would land, in however many parts."""
+    features, fixed = digits[1], {"method": "umap", "seed": 1}
+    told: list[tuple[int, int]] = []
+    plane = project(features, landmarks=100, on_progress=lambda *now: told.append(now), **fixed)  # type: ignore[arg-type]
+    assert told == [(100, 300)]
+    drawn = np.random.default_rng(1).choice(300, 100, replace=False)
+    drawn.sort()
+    alone = project(features[drawn], **fixed)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(plane[drawn], alone)
+    others = np.setdiff1d(np.arange(300), drawn)
+    landed = project_onto(features[others], reference=features[drawn], plane=alone, **fixed)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(plane[others], landed)
+    monkeypatch.setattr("curation.embedding.projection._TOGETHER", 64)
+    np.testing.assert_array_equal(project(features, landmarks=100, **fixed), plane)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def threads() -> Iterator[None]:
     """For what calls UMAP itself, which sets torch's number of threads."""

@@ -81,6 +81,8 @@ def draw(plan: Plan, tell: Tell) -> int:
         seed=plan.recipe.seed,
         neighbors=drawn.neighbors,
         min_dist=drawn.min_dist,
+        device=plan.device,
+        on_progress=lambda done, total: tell(done, total, "placing the others onto the landmarks"),
     )
     groups = plan.map_table("pca").table(0)["cluster"].to_numpy()
     if drawn.cluster_by == "hdbscan":

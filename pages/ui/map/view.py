@@ -11,6 +11,7 @@ from curation.analysis.candidates import just, row_of
 from curation.analysis.clusters import positions
 from curation.analysis.map_columns import digest
 from curation.analysis.slices import slice_at
+from curation.embedding.projection import LANDMARKS
 from curation.selection import SELECTORS
 from pages.ui import edits, panel, session, state, thumbnails
 from pages.ui.components import embedding_map
@@ -35,6 +36,11 @@ def draw(opened: Opened) -> None:
     at = positions(drawn.clusters, only)
     inside = drawn.inside(polygon)
     _map(drawn, at, polygon, inside)
+    if drawn.layout == "umap" and len(drawn.xy) > LANDMARKS:
+        st.caption(
+            f"UMAP laid out {LANDMARKS:,} of the {len(drawn.xy):,} samples, drawn at random; each of the others is "
+            "placed beside the ones nearest to it."
+        )
 
     looked = at[inside[at]] if polygon else at
     name = slice_at(opened.recipe.slices, drawn.layout, polygon)
