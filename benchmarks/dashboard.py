@@ -143,7 +143,7 @@ def main() -> None:
         line("band release to updated counts", waits, 300, sum(visit.down) / options.tries)
 
         names = [
-            ("Mix", "Against the last saved recipe"),
+            ("Mix", "Compared with the last saved recipe"),
             ("Boundary", "Enter / leave"),
             ("Map", "hardest first"),
             ("Export", "Load it in Python"),

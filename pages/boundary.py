@@ -83,7 +83,8 @@ left.metric(
     "Chosen", f"{summary['chosen']:,} of {summary['quota']:,}", help="Images chosen, out of this family's quota."
 )
 middle.metric("Candidates", f"{summary['candidates']:,}")
-right.metric("Enter / leave", ranking.difference_words(opened, family), help=ranking.difference_help(opened))
+compared = ranking.compared(opened)
+right.metric("Enter / leave", compared.counts(opened, family), help=compared.words)
 
 stable = None if opened.provisional else stability_of(opened.pipeline.plan)
 if stable:
@@ -105,7 +106,10 @@ views = {
 view = st.segmented_control(
     "Show", list(views), format_func=views.__getitem__, default="chosen", key="show", bind="query-params", required=True
 )
-rows = ranking.rows_to_show(opened, ranked, band, family, view)
-if view == "leaving":
-    opened, rows = ranking.leaving(opened, family)
+if view == "entering":
+    rows = compared.entering(opened, ranked, family)
+elif view == "leaving":
+    opened, rows = compared.leaving(opened, family)
+else:
+    rows = ranking.rows_to_show(opened, ranked, band, family, view)
 browse(opened, rows, key=f"boundary-{family}-{view}", what=f"{FAMILY_WORDS[family].lower()} candidates, hardest first")

@@ -140,9 +140,10 @@ with result:
     coverage.result(opened)
     with st.container(border=True):
         st.markdown("**Compared with the last saved recipe**")
-        changed = ranking.difference(opened)
-        if isinstance(changed, str):
-            st.markdown(f":orange[:material/help:] {changed}")
+        compared = ranking.compared(opened)
+        changed = compared.changes
+        if changed is None:
+            st.markdown(f":orange[:material/help:] {compared.why}")
         else:
             if len(changed.enter) or len(changed.leave):
                 st.markdown(

@@ -89,12 +89,11 @@ def repeated(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.ndarray |
     Args: labels: int64, of all; dropped: rows of those whose labels do not count any more.
     """
     row, other = repeats["row"].to_numpy(), repeats["other"].to_numpy()
-    members = pd.DataFrame(
-        {"row": np.concatenate([np.unique(row), row]), "of": np.concatenate([np.unique(row), other])}
-    )
-    members = members if dropped is None else members[~members["of"].isin(dropped)]
-    several = members["row"].groupby([members["row"], labels[members["of"]]]).first().groupby(level=0).size() > 1
-    return Repeated(other, several.index[several].to_numpy(np.int64))
+    of, members = np.concatenate([np.unique(row), row]), np.concatenate([np.unique(row), other])
+    counted = np.full(len(members), True) if dropped is None else ~np.isin(members, dropped)
+    pairs = np.unique(np.stack([of[counted], labels[members[counted]]], axis=1), axis=0)
+    kept, several = np.unique(pairs[:, 0], return_counts=True)
+    return Repeated(other, kept[several > 1].astype(np.int64))
 
 
 def in_words(found: Repeated) -> str:

@@ -81,11 +81,11 @@ class Pipeline:
 
     def undone(self, only: Sequence[str] = FOR_SELECTION) -> list[str]:
         """Return those of some stages that are still missing, as people call them; files alone are never missed."""
-        words = titles()
+        words, wanted = titles(), {*only}
         return [
             words[found.stage].lower()
             for found in self.status()
-            if found.stage in only and found.state not in ("done", "off") and STAGES[found.stage].makes != "files"
+            if found.stage in wanted and found.state not in ("done", "off") and STAGES[found.stage].makes != "files"
         ]
 
     def cost(self) -> dict[str, float]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from curation.analysis import bands
 from curation.analysis.arrays import Array
 from curation.analysis.bands import Ranked
-from curation.analysis.changes import Changes, Chosen, changes
-from curation.analysis.changes import in_words as changes_in_words
+from curation.analysis.changes import Changes, Chosen, changes, in_words
 from curation.errors import CurationError
 from curation.figures.curation import FAMILY_WORDS
 from curation.plugin import fingerprint
@@ -55,28 +56,59 @@ def switch_unit(opened: Opened, unit: str) -> None:
     state.change(**{"selection.offset_by": unit, **{f"selection.{edge}": values for edge, values in edges.items()}})
 
 
-def rows_to_show(opened: Opened, it: Ranked, band: Band, family: str, view: str) -> Array:
-    """Return the pool's rows of one view of the Boundary page, hardest first."""
-    if view == "all":
-        return it.pool_rows
-    if view == "passed over":
-        return bands.skipped(it, band.offset)
-    rows = opened.selected.pool_rows
-    if view == "entering":
-        found = difference(opened)
-        rows = rows[:0] if isinstance(found, str) else found.enter
-    return bands.among(opened.pool, it, family, rows)
+@dataclass(frozen=True)
+class Compared:
+    """What the working recipe selects against what the last saved one does.
+
+    before: the latter, where it is known; changes: between the two; why: a sentence where there are none to tell of.
+    """
+
+    before: Opened | None = None
+    changes: Changes | None = None
+    why: str = ""
+
+    def entering(self, opened: Opened, it: Ranked, family: str) -> Array:
+        """Return the pool's rows of a family's images that enter, hardest first."""
+        rows = opened.selected.pool_rows[:0] if self.changes is None else self.changes.enter
+        return bands.among(opened.pool, it, family, rows)
+
+    def leaving(self, opened: Opened, family: str) -> tuple[Opened, Array]:
+        """Return the last saved recipe's set, and the rows of its pool that leave a family, hardest first."""
+        if self.before is None or self.changes is None:
+            return opened, opened.selected.pool_rows[:0]
+        found = bands.among(self.before.pool, ranked(self.before, family), family, self.changes.leave)
+        return self.before, found
+
+    def counts(self, opened: Opened, family: str) -> str:
+        """Return how many of a family enter and leave; a dash where that is not known."""
+        if self.before is None or self.changes is None:
+            return "–"
+        enter = bands.count_of(opened.pool, family, self.changes.enter)
+        return f"+{enter:,} / −{bands.count_of(self.before.pool, family, self.changes.leave):,}"
+
+    @property
+    def words(self) -> str:
+        """What is compared, and what changes beside the images, or why it is not known."""
+        if self.changes is None:
+            return self.why
+        return " ".join(["Compared with the set of the last saved recipe.", *in_words(self.changes)])
 
 
-def leaving(opened: Opened, family: str) -> tuple[Opened, Array]:
-    """Return the last saved recipe's set, and the rows of its pool that leave a family, hardest first."""
-    before, found = saved(opened), difference(opened)
-    if isinstance(before, str) or isinstance(found, str):
-        return opened, opened.selected.pool_rows[:0]
-    return before, bands.among(before.pool, ranked(before, family), family, found.leave)
+def compared(opened: Opened) -> Compared:
+    """Compare the working recipe's set with the last saved one's; once a run, for it looks at what is computed."""
+    before = _saved(opened)
+    if isinstance(before, str):
+        return Compared(why=f"The last saved recipe's set is not known: {before}.")
+    if opened.provisional:
+        return Compared(before, why="The set is not computed for these settings yet.")
+    key = fingerprint([(it.recipe.fingerprint(), it.pool_key) for it in (before, opened)])
+    try:
+        return Compared(before, _changes(key, before, opened))
+    except CurationError as error:
+        return Compared(before, why=f"The sets cannot be compared: {error}.")
 
 
-def saved(opened: Opened) -> Opened | str:
+def _saved(opened: Opened) -> Opened | str:
     """Return what the last saved recipe selects, or why that is not known."""
     recipe = state.base_recipe()
     if recipe == opened.recipe:
@@ -92,37 +124,15 @@ def saved(opened: Opened) -> Opened | str:
     return Opened(opened.workspace, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key), False)
 
 
-def difference(opened: Opened) -> Changes | str:
-    """Return what changes against the set of the last saved recipe, or why that is not known."""
-    before = saved(opened)
-    if isinstance(before, str):
-        return f"The last saved recipe's set is not known: {before}."
-    if opened.provisional:
-        return "The set is not computed for these settings yet."
-    key = fingerprint([(it.recipe.fingerprint(), it.pool_key) for it in (before, opened)])
-    try:
-        return _difference(key, before, opened)
-    except CurationError as error:
-        return f"The sets cannot be compared: {error}."
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _difference(key: str, _before: Opened, _after: Opened) -> Changes:
+def _changes(key: str, _before: Opened, _after: Opened) -> Changes:
     return changes(*(Chosen(it.pipeline, it.pool, it.selected) for it in (_before, _after)))
 
 
-def difference_words(opened: Opened, family: str) -> str:
-    """Return how many of a family enter and leave; a dash where that is not known."""
-    before, found = saved(opened), difference(opened)
-    if isinstance(before, str) or isinstance(found, str):
-        return "–"
-    enter = bands.count_of(opened.pool, family, found.enter)
-    return f"+{enter:,} / −{bands.count_of(before.pool, family, found.leave):,}"
-
-
-def difference_help(opened: Opened) -> str:
-    """Return what is compared, and what changes beside the images, or why it is not known."""
-    found = difference(opened)
-    if isinstance(found, str):
-        return found
-    return " ".join(["Compared with the set of the last saved recipe.", *changes_in_words(found)])
+def rows_to_show(opened: Opened, it: Ranked, band: Band, family: str, view: str) -> Array:
+    """Return the pool's rows of one view of the working recipe's own candidates, hardest first."""
+    if view == "all":
+        return it.pool_rows
+    if view == "passed over":
+        return bands.skipped(it, band.offset)
+    return bands.among(opened.pool, it, family, opened.selected.pool_rows)
