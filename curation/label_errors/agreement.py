@@ -23,19 +23,31 @@ def votes(evidence: Evidence) -> np.ndarray:
     return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities).astype(np.float32)
 
 
-def _weights(evidence: Evidence) -> np.ndarray:
-    """Return each neighbor's say, float32 N×k, 0 where there is none.
+def _weights(evidence: Evidence, rows: slice = slice(None)) -> np.ndarray:
+    """Return the say of each neighbor of some samples, float32 M×k, 0 where there is none.
 
     Where distances are known, a neighbor at distance d has the say exp(−(d / r)²), r being the farthest one's.
     """
     assert evidence.neighbors is not None
-    there = evidence.neighbors >= 0
+    there = evidence.neighbors[rows] >= 0
     weights = there.astype(np.float32)
     if evidence.distances is not None:
-        distances = np.where(there, evidence.distances, 0)
+        distances = np.where(there, evidence.distances[rows], 0)
         farthest = distances.max(1, keepdims=True)
         weights *= np.exp(-((distances / np.where(farthest > 0, farthest, 1)) ** 2))
     return weights
+
+
+def neighbors_probabilities(evidence: Evidence, rows: slice) -> np.ndarray:
+    """Return the mean probabilities of the neighbors of some samples, nearer ones counting more, float64 M×K.
+
+    A sample without neighbors has its own.
+    """
+    assert evidence.neighbors is not None
+    weights = _weights(evidence, rows).astype(np.float64)
+    total = weights.sum(1, keepdims=True)
+    found = np.einsum("nk,nkc->nc", weights, evidence.probabilities[evidence.neighbors[rows]])
+    return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities[rows])
 
 
 class NeighborDisagreement(LabelScore):

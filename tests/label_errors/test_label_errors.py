@@ -15,8 +15,9 @@ from torch import nn
 
 from curation.errors import CurationError, UsageError
 from curation.label_errors import LABEL_SCORES, Evidence, LabelScore
-from curation.label_errors.agreement import votes
+from curation.label_errors.agreement import neighbors_probabilities, votes
 from curation.label_errors.cross_fit import CrossFit, Fold, cross_fit, folds_of
+from curation.label_errors.mistakes import mistakes, odds
 from curation.label_errors.noise import noisy, targets
 from curation.label_errors.suspects import suspects
 from curation.training.settings import Training
@@ -308,6 +309,60 @@ def test_the_top_of_one_list_comes_before_the_middle_of_both() -> None:
     labels[2] = 1
     found = LABEL_SCORES["combined"]()(Evidence(labels, probabilities, area_under_margin=margin))
     assert found[0] > found[1]
+
+
+def test_neighbors_probabilities_are_those_of_the_definition_in_any_parts() -> None:
+    random = np.random.default_rng(1)
+    probabilities = random.dirichlet(np.ones(3), 50).astype(np.float32)
+    neighbors, distances = random.integers(-1, 50, (50, 4)), random.random((50, 4), np.float32)
+    neighbors[neighbors == np.arange(50)[:, None]] = -1
+    whole = Evidence(random.integers(0, 3, 50), probabilities, neighbors, distances)
+    parts = [neighbors_probabilities(whole, slice(at, at + 7)) for at in range(0, 50, 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), neighbors_probabilities(whole, slice(None)))
+    own = np.concatenate(parts)[np.arange(50), whole.labels]
+    np.testing.assert_allclose(1 - own, LABEL_SCORES["neighbor_confidence"]()(whole), rtol=1e-6)
+
+
+def test_usual_mistakes_are_found_and_come_first() -> None:
+    """A fifth of class 0 is called 1, nothing else is wrong: of two samples as doubtful, the one of 0 comes first."""
+    random = np.random.default_rng(2)
+    true = random.integers(0, 3, 3000)
+    labels = np.where((true == 0) & (random.random(3000) < 0.2), 1, true)
+    probabilities = np.full((3000, 3), 0.05)
+    probabilities[np.arange(3000), true] = 0.9
+    ways = mistakes(labels, probabilities)
+    np.testing.assert_allclose(ways.sum(0), 1)
+    assert ways[1, 0] == pytest.approx(0.2, abs=0.03)
+    assert 0 < np.delete(ways[~np.eye(3, dtype=bool)], 2).max() < 0.05
+    doubtful = np.array([[0.5, 0.4, 0.1], [0.1, 0.4, 0.5]])
+    first, second = odds(np.array([1, 1]), doubtful, ways)
+    assert first > 2 * second
+    np.testing.assert_allclose(
+        odds(labels, probabilities, ways),
+        [
+            sum(ways[given, other] * p[other] for other in range(3) if other != given) / p[given]
+            for given, p in zip(labels, probabilities, strict=True)
+        ],
+    )
+
+
+@given(seed=st.integers(0, 1000), share=st.sampled_from([0.02, 0.3]))
+def test_where_all_mistakes_are_alike_the_odds_order_as_self_confidence_does(seed: int, share: float) -> None:
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.ones(4) / 2, 60)
+    labels = random.integers(0, 4, 60)
+    alike = np.full((4, 4), share / 3)
+    order = np.argsort(odds(labels, probabilities, alike), kind="stable")
+    own = probabilities[np.arange(60), labels][order]
+    assert (np.diff(own) <= 1e-9).all()
+
+
+def test_a_class_that_no_label_names_breaks_nothing() -> None:
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.6, 0.3, 0.1]])
+    ways = mistakes(np.array([0, 1, 0]), probabilities)
+    assert np.isfinite(ways).all()
+    np.testing.assert_allclose(ways.sum(0), 1)
+    assert (ways > 0).all()
 
 
 def test_where_there_is_no_neighbor_probabilities_speak() -> None:
