@@ -40,13 +40,14 @@ def seconds(work: Callable[[], object], runs: int) -> np.ndarray:
     return np.min(times, axis=0)
 
 
-def corrupt_all(batch: torch.Tensor, names: Iterable[str], severities: list[int], constants: Constants) -> None:
-    """Put float images through each kind and severity, to uint8."""
-    seeds = stream_seeds(0, np.arange(len(batch)), "benchmark")
+def corrupt_all(pictures: np.ndarray, names: Iterable[str], severities: list[int], constants: Constants) -> None:
+    """Put pictures through each kind and severity, uint8 to uint8 as the product does."""
+    pixels = torch.from_numpy(pictures)
+    seeds = stream_seeds(0, np.arange(len(pixels)), "benchmark")
     for name in names:
         for severity in severities:
             corruption = CORRUPTIONS.build(name, {"severity": severity, "constants": constants})
-            corruption(batch, seeds=seeds).mul_(255).round_().to(torch.uint8)
+            corruption.levels(pixels, seeds=seeds)
 
 
 def publish_all(pictures: np.ndarray, names: Iterable[str], severities: list[int]) -> None:
@@ -105,11 +106,11 @@ def split_among(processes: int, work: Callable[..., None], parts: list[Any], *ar
 
 def memory_beyond_mb(number: int, side_px: int, names: list[str], constants: Constants) -> float:
     """Return by how much this process's memory peaks above its input and output, in MB; the most of the kinds."""
-    batch = torch.rand(number, 3, side_px, side_px)
+    batch = torch.randint(0, 256, (number, side_px, side_px, 3), dtype=torch.uint8)
     seeds = stream_seeds(0, np.arange(number), "benchmark")
     corruptions = [CORRUPTIONS.build(name, {"severity": 3, "constants": constants}) for name in names]
     for corruption in corruptions:
-        corruption(batch[:2], seeds=seeds[:2])
+        corruption.levels(batch[:2], seeds=seeds[:2])
     output = torch.ones_like(batch)
     process, done = psutil.Process(), threading.Event()
     peak = before = process.memory_info().rss
@@ -123,7 +124,7 @@ def memory_beyond_mb(number: int, side_px: int, names: list[str], constants: Con
     watcher = threading.Thread(target=watch)
     watcher.start()
     for corruption in corruptions:
-        corruption(batch, seeds=seeds)
+        corruption.levels(batch, seeds=seeds)
     done.set()
     watcher.join()
     return (peak - before) / 2**20
@@ -143,7 +144,6 @@ def main() -> None:
     published = find_spec("imagecorruptions") is not None
     constants: Constants = "imagenet" if published else options.constants
     severities, pictures = options.severities, photographs(options.images, options.side)
-    batch = (torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255).contiguous()
     images = options.images * len(severities)
     common = [kind.name for kind in kinds_of(constants)]
     held_out = ["speckle_noise", "gaussian_blur", "spatter", "saturate"]
@@ -153,13 +153,13 @@ def main() -> None:
     compare(
         common + held_out,
         images,
-        lambda name: corrupt_all(batch, [name], severities, constants),
+        lambda name: corrupt_all(pictures, [name], severities, constants),
         (lambda name: publish_all(pictures, [name], severities)) if published else None,
         lambda name: publish_all(pictures[:2], [name], severities) if published else None,
         held_out=held_out,
     )
     wall_s = split_among(
-        options.processes, corrupt_all, list(batch.chunk(options.processes)), common, severities, constants
+        options.processes, corrupt_all, np.array_split(pictures, options.processes), common, severities, constants
     )
     print(f"the 15 kinds on {options.processes} processes, wall: ours {wall_s:.2f} s", end="")
     if published:
@@ -172,10 +172,10 @@ def main() -> None:
             beyond = pool.submit(memory_beyond_mb, number, options.side, common, constants).result()
         print(f"memory beyond input and output, {number:,} images: {beyond:.0f} MB", flush=True)
     if find_spec("imgaug") is not None:
-        against_imgaug(batch, pictures)
+        against_imgaug(pictures)
 
 
-def against_imgaug(batch: torch.Tensor, pictures: np.ndarray) -> None:
+def against_imgaug(pictures: np.ndarray) -> None:
     """Print the table of the 14 operations of transferable-example curation, at their published strengths."""
 
     def theirs(name: str, number: int | None = None) -> None:
@@ -187,7 +187,7 @@ def against_imgaug(batch: torch.Tensor, pictures: np.ndarray) -> None:
     compare(
         [kind.name for kind in kinds_of("imgaug")],
         len(pictures),
-        lambda name: corrupt_all(batch, [name], [PUBLISHED_SEVERITY.get(name, 3)], "imgaug"),
+        lambda name: corrupt_all(pictures, [name], [PUBLISHED_SEVERITY.get(name, 3)], "imgaug"),
         theirs,
         lambda name: theirs(name, 2),
     )

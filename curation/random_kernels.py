@@ -22,19 +22,21 @@ def _hashed(place: int, low: uint32, key: uint32) -> uint32:
 
 
 @compiled()
-def fill_bits(low: np.ndarray, key: np.ndarray, out: np.ndarray) -> None:
-    """Fill uint32 N×M with hashes of a place, a sample's low half and its key, each uint32 N."""
+def fill_bits(low: np.ndarray, high: np.ndarray, draw: int, out: np.ndarray) -> None:
+    """Fill uint32 N×M with a draw's bits; low, high: the halves of the samples' seeds, each uint32 N."""
+    number = _mix(uint32(draw))
     for sample in range(out.shape[0]):
-        start, mask = low[sample], key[sample]
+        start, key = low[sample], _mix(uint32(high[sample] ^ number))
         for place in range(out.shape[1]):
-            out[sample, place] = _hashed(place, start, mask)
+            out[sample, place] = _hashed(place, start, key)
 
 
 @compiled()
-def fill_units(low: np.ndarray, key: np.ndarray, out: np.ndarray) -> None:
+def fill_units(low: np.ndarray, high: np.ndarray, draw: int, out: np.ndarray) -> None:
     """Fill float32 N×M with the upper 24 bits of what ``fill_bits`` gives, over 2²⁴."""
+    number = _mix(uint32(draw))
     for sample in range(out.shape[0]):
-        start, mask = low[sample], key[sample]
+        start, key = low[sample], _mix(uint32(high[sample] ^ number))
         for place in range(out.shape[1]):
-            x = _hashed(place, start, mask)
+            x = _hashed(place, start, key)
             out[sample, place] = np.float32(np.int32(x >> uint32(8))) * np.float32(2.0**-24)

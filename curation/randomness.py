@@ -59,8 +59,8 @@ class SampleRandom:
     def __len__(self) -> int:
         return len(self._low)
 
-    def rows(self, index: Tensor) -> SampleRandom:
-        """Return the streams of some samples (bool N or int64 positions), each at its next draw."""
+    def rows(self, index: Tensor | slice) -> SampleRandom:
+        """Return the streams of some samples (bool N, int64 positions or a slice), each at its next draw."""
         some = copy.copy(self)
         some._low, some._high = self._low[index], self._high[index]
         return some
@@ -72,29 +72,32 @@ class SampleRandom:
 
     def bits(self, *shape: int) -> Tensor:
         """Return int32 N×shape, all 32 bits uniform."""
-        size, key = math.prod(shape), self._next_key()
+        size = math.prod(shape)
+        self._draw += 1
         if runs_compiled(self.device):
             from curation.random_kernels import fill_bits
 
-            drawn = torch.empty(len(self), size, dtype=torch.int32)
-            fill_bits(_unsigned(self._low), _unsigned(key), _unsigned(drawn))
-            return drawn.view(len(self), *shape)
+            drawn = torch.empty(len(self), *shape, dtype=torch.int32)
+            fill_bits(*self._halves, self._draw, _unsigned(drawn).reshape(len(self), size))
+            return drawn
+        key = _mix(self._high ^ _mix(torch.full((1,), self._draw, dtype=torch.int32, device=self.device)))
         counter = torch.arange(size, dtype=torch.int32, device=self.device)
         x = counter[None, :] * -1640531527 + self._low[:, None]
         x = _mix(_mix(x) ^ key[:, None])
         return x.reshape(len(self), *shape)
 
-    def _next_key(self) -> Tensor:
-        self._draw += 1
-        return _mix(self._high ^ _mix(torch.full((1,), self._draw, dtype=torch.int32, device=self.device)))
+    @property
+    def _halves(self) -> tuple[np.ndarray, np.ndarray]:
+        return _unsigned(self._low), _unsigned(self._high)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return float32 N×shape in [low, high), on a grid of 2⁻²⁴ of the width."""
         if runs_compiled(self.device):
             from curation.random_kernels import fill_units
 
+            self._draw += 1
             unit = torch.empty(len(self), *shape)
-            fill_units(_unsigned(self._low), _unsigned(self._next_key()), unit.view(len(self), -1).numpy())
+            fill_units(*self._halves, self._draw, unit.numpy().reshape(len(self), math.prod(shape)))
         else:
             unit = ((self.bits(*shape) >> 8) & 0xFFFFFF).to(torch.float32) * 2.0**-24
         return unit if (low, high) == (0.0, 1.0) else unit.mul_(high - low).add_(low)
@@ -102,14 +105,13 @@ class SampleRandom:
     def normal(self, *shape: int) -> Tensor:
         """Return float32 N×shape, standard normal (Box & Muller 1958)."""
         size = math.prod(shape)
-        pairs = (size + 1) // 2
-        u = self.uniform(2, pairs)
-        radius = (-u[:, 0]).log1p_().mul_(-2.0).sqrt_()
-        angle = u[:, 1] * (2.0 * math.pi)
-        both = u.flatten(1)
-        torch.mul(radius, torch.cos(angle), out=both[:, :pairs])
-        torch.mul(radius, torch.sin(angle), out=both[:, pairs:])
-        return both[:, :size].reshape(len(self), *shape)
+        both = self.uniform(2, (size + 1) // 2)
+        radius = both[:, 0].neg_().log1p_().mul_(-2.0).sqrt_()
+        angle = both[:, 1].mul_(2.0 * math.pi)
+        cosine = torch.cos(angle)
+        angle.sin_().mul_(radius)
+        radius.mul_(cosine)
+        return both.flatten(1)[:, :size].reshape(len(self), *shape)
 
     def integers(self, *shape: int, low: int, high: int) -> Tensor:
         """Return int64 N×shape, uniform on low … high − 1 (high − low at most 2²⁴)."""

@@ -67,7 +67,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     samples, recipe = pipeline.samples, pipeline.recipe
     row = samples.rows(np.array([sample_id]))
     clean = samples.images(row)
-    tensor = to_device(clean, pipeline.device)
+    pixels = torch.from_numpy(np.array(clean)).to(pipeline.device)
     network = pipeline.plan.model.load()
     asked = recipe.variants.corruption
     constants = asked.constants if asked else "cifar"
@@ -77,7 +77,7 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
             continue
         for severity in range(1, 6):
             member = kind(severity=severity, constants=constants)
-            found = Corrupted(samples, member, recipe.seed, pipeline.device).of(tensor, row).cpu().numpy()
+            found = Corrupted(samples, member, recipe.seed, pipeline.device).of(pixels, row).cpu().numpy()
             made.append(("corruption", kind.name, severity, "", -1, found))
     again = {images.plugin: images for images in pipeline.plan.attacked_again() if images.ready()}
     for kept in finished(pipeline.plan):

@@ -59,16 +59,26 @@ class GlassBlur(Corruption):
         # The least bit above a level is not below it: float32 arithmetic misses levels by less than 1e-3.
         pixels = filters.gaussian_blur(images, sigma_px=sigma_px).mul_(255).add_(1e-3).floor_().div_(255).flatten(2)
         source = _glass_source(random, images.shape[2], images.shape[3], reach_px, rounds)
-        shuffled = pixels.gather(2, source[:, None, :].expand_as(pixels)).view_as(images)
-        return filters.gaussian_blur(shuffled, sigma_px=sigma_px)
+        return filters.gaussian_blur(_taken(pixels, source).view_as(images), sigma_px=sigma_px)
+
+
+def _taken(pixels: Tensor, source: Tensor) -> Tensor:
+    """Return float32 N×C×M with every channel's values taken from places N×M."""
+    if runs_compiled(pixels.device):
+        from curation.corruptions.filter_kernels import take_shown
+
+        out = torch.empty_like(pixels)
+        take_shown(pixels.numpy(), source.numpy(), out.numpy())
+        return out
+    return pixels.gather(2, source[:, None, :].expand_as(pixels))
 
 
 def _glass_source(random: SampleRandom, height: int, width: int, reach_px: int, rounds: int = 1) -> Tensor:
-    """Return int64 N×HW: the pixel whose old value each pixel shows after some rounds."""
+    """Return N×HW: the pixel whose old value each pixel shows after some rounds; int32 where loops run compiled."""
     if runs_compiled(random.device):
         from curation.corruptions.filter_kernels import exchange
 
-        shown = torch.arange(height * width).repeat(len(random), 1)
+        shown = torch.arange(height * width, dtype=torch.int32).repeat(len(random), 1)
         for _ in range(rounds):
             unit = random.uniform(2, height, width)
             exchange(unit.numpy(), reach_px, shown.view(len(random), height, width).numpy())
@@ -137,13 +147,9 @@ class ZoomBlur(Corruption):
         """Average the image and its zoomed copies; see ``Corruption.corrupt``."""
         end, step = self.strength
         factors = np.arange(1, end, step)
-        total = images.clone()
         # On small images neighboring factors cut and grow to the same whole pixels: one zoom serves them all.
-        turned = images.transpose(2, 3).contiguous()
-        for factor, times in _alike(factors, images.shape[2:]):
-            columns_zoomed = filters.zoomed_rows(turned, factor).transpose(2, 3).contiguous()
-            total.add_(filters.zoomed_rows(columns_zoomed, factor), alpha=times)
-        return total / (len(factors) + 1)
+        total = filters.add_zoomed(images.clone(), images, _alike(factors, images.shape[2:]))
+        return total.div_(len(factors) + 1)
 
 
 def _alike(factors: np.ndarray, sides: torch.Size) -> list[tuple[float, int]]:

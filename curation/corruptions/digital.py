@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,8 @@ from torch.nn import functional
 from curation.compilation import runs_compiled
 from curation.corruptions import filters
 from curation.corruptions.base import Corruption, Table
-from curation.corruptions.jpeg import jpeg
+from curation.corruptions.jpeg import jpeg, jpeg_levels
+from curation.corruptions.levels import to_floats, to_levels
 from curation.randomness import SampleRandom
 
 
@@ -137,7 +140,7 @@ class Pixelate(Corruption):
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         """Shrink by box means and enlarge by the nearest pixel; see ``Corruption.corrupt``."""
         if runs_compiled(images.device):
-            return _pixelated(images, self.strength)
+            return to_floats(self.corrupt_levels(to_levels(images), random))
         small = (images * 255).round_()
         for _ in ("columns", "rows"):
             small = _box_means(small.transpose(2, 3).contiguous(), self.strength)
@@ -147,21 +150,26 @@ class Pixelate(Corruption):
             small = small.index_select(dimension, torch.from_numpy(back).to(images.device))
         return small
 
+    def corrupt_levels(self, pixels: Tensor, random: SampleRandom) -> Tensor:
+        """Work on whole levels; see ``Corruption.corrupt_levels``."""
+        if not runs_compiled(pixels.device):
+            return super().corrupt_levels(pixels, random)
+        from curation.corruptions.level_kernels import pixelated
 
-def _pixelated(images: Tensor, share: float) -> Tensor:
-    """Return what ``Pixelate.corrupt`` does, on a CPU."""
-    from curation.corruptions.filter_kernels import pixelated
+        out = torch.empty_like(pixels)
+        (row_ends, rows), (column_ends, columns) = (
+            _bounds(side_px, int(side_px * self.strength)) for side_px in pixels.shape[1:3]
+        )
+        pixelated(pixels.numpy(), (row_ends, column_ends), (rows, columns), out.numpy())
+        return out
 
-    out, ends, back = torch.empty_like(images), [], []
-    for side_px in images.shape[2:]:
-        row, inside = _boxes(side_px, int(side_px * share))
-        first = inside.argmax(axis=0)
-        start = row[first, np.arange(row.shape[1])]
-        ends.append(np.stack([start, start + inside.sum(axis=0)]))
-        back.append(_shown(side_px, row.shape[1]))
-    for image, result in zip(images.numpy(), out.numpy(), strict=True):
-        pixelated(image, (ends[0], ends[1]), (back[0], back[1]), result)
-    return out
+
+@lru_cache(maxsize=16)
+def _bounds(side_px: int, small_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each box along a side begins and ends, int64 2×small, and which one each pixel shows, int64 side."""
+    row, inside = _boxes(side_px, small_px)
+    start = row[inside.argmax(axis=0), np.arange(small_px)]
+    return np.stack([start, start + inside.sum(axis=0)]), _shown(side_px, small_px)
 
 
 def _shown(side_px: int, small_px: int) -> np.ndarray:
@@ -208,6 +216,10 @@ class JpegCompression(Corruption):
     def corrupt(self, images: Tensor, random: SampleRandom) -> Tensor:
         """Code and decode at the severity's quality, 1 to 100; see ``Corruption.corrupt``."""
         return jpeg(images, quality=self.strength)
+
+    def corrupt_levels(self, pixels: Tensor, random: SampleRandom) -> Tensor:
+        """Work on whole levels; see ``Corruption.corrupt_levels``."""
+        return jpeg_levels(pixels, quality=self.strength)
 
 
 class Saturate(Corruption):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -24,6 +25,14 @@ def _border_index(size_px: int, reach_px: int, border: Border, device: torch.dev
     period = 2 * size_px - (2 if border == "reflect" else 0)
     index = index.remainder(period)
     return torch.minimum(index, period - (0 if border == "reflect" else 1) - index)
+
+
+@lru_cache(maxsize=64)
+def _beyond(size_px: int, reach_px: int, border: Border) -> np.ndarray:
+    """Return what lies at each place from −reach on, int64 size + 2·reach."""
+    if border == "replicate":
+        return np.arange(-reach_px, size_px + reach_px).clip(0, size_px - 1)
+    return _border_index(size_px, reach_px, border, torch.device("cpu")).numpy()
 
 
 def pad(images: Tensor, *, rows_px: int, columns_px: int, border: Border) -> Tensor:
@@ -122,6 +131,13 @@ def gaussian_blur(images: Tensor, *, sigma_px: float, truncate: float = 4.0, bor
     taps = gaussian_taps(sigma_px, truncate=truncate)
     if len(taps) == 1:
         return images.clone()
+    if runs_compiled(images.device):
+        from curation.corruptions.filter_kernels import sum_separable
+
+        out, reach = torch.empty_like(images), len(taps) // 2
+        rows, columns = (_beyond(side_px, reach, border) for side_px in images.shape[2:])
+        sum_separable(images.contiguous().numpy(), taps.astype(np.float32), rows, columns, out.numpy())
+        return out
     return correlate(correlate(images, taps[:, None], border=border), taps[None, :], border=border)
 
 
@@ -156,21 +172,47 @@ def clipped_zoom(images: Tensor, factor: float, *, trim: Trim = "both") -> Tenso
     Source: ``clipped_zoom`` of Hendrycks & Dietterich 2019: crop ⌈side / factor⌉, SciPy ``zoom`` of order 1, and trim
     what is more than the old size at both ends; the package ``imagecorruptions`` trims it at the end.
     """
+    if runs_compiled(images.device):
+        return add_zoomed(torch.zeros_like(images), images, [(factor, 1)], trim=trim)
     columns_zoomed = zoomed_rows(images.transpose(2, 3).contiguous(), factor, trim=trim)
     return zoomed_rows(columns_zoomed.transpose(2, 3).contiguous(), factor, trim=trim)
 
 
 def zoomed_rows(images: Tensor, factor: float, *, trim: Trim = "both") -> Tensor:
     """Return the images with their rows alone zoomed, as ``clipped_zoom`` zooms rows and columns."""
-    height = images.shape[2]
-    cut = math.ceil(height / factor)
+    near, share = _zoomed_places(images.shape[2], factor, trim)
+    first = torch.from_numpy(near).to(images.device)
+    shares = torch.from_numpy(share).to(images)[:, None]
+    return torch.lerp(images.index_select(2, first), images.index_select(2, first + 1), shares)
+
+
+@lru_cache(maxsize=256)
+def _zoomed_places(side_px: int, factor: float, trim: Trim) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first of the two pixels between which each zoomed one lies, int64, and how far on, float64."""
+    cut = math.ceil(side_px / factor)
     grown = round(cut * factor)
-    trimmed = (grown - height) // 2 if trim == "both" else 0
-    place = (np.arange(height) + trimmed) * ((cut - 1) / max(grown - 1, 1))
-    row = np.minimum(place.astype(int), cut - 2)
-    share = torch.from_numpy(place - row).to(images)[:, None]
-    first = torch.from_numpy((height - cut) // 2 + row).to(images.device)
-    return torch.lerp(images.index_select(2, first), images.index_select(2, first + 1), share)
+    trimmed = (grown - side_px) // 2 if trim == "both" else 0
+    place = (np.arange(side_px) + trimmed) * ((cut - 1) / max(grown - 1, 1))
+    near = np.minimum(place.astype(int), cut - 2)
+    return (side_px - cut) // 2 + near, place - near
+
+
+def add_zoomed(total: Tensor, images: Tensor, factors: Sequence[tuple[float, int]], *, trim: Trim = "both") -> Tensor:
+    """Add ``clipped_zoom`` of images by each factor, so and so many times, to a total in place, and return it."""
+    if runs_compiled(images.device):
+        from curation.corruptions import filter_kernels
+
+        places = [[_zoomed_places(side_px, factor, trim) for factor, _ in factors] for side_px in images.shape[2:]]
+        near = [np.array([first for first, _ in side], dtype=np.uint32) for side in places]
+        shares = [np.array([share for _, share in side], dtype=np.float32) for side in places]
+        often = np.array([times for _, times in factors], dtype=np.float32)
+        filter_kernels.add_zoomed(images.numpy(), (near[0], near[1]), (shares[0], shares[1]), often, total.numpy())
+        return total
+    turned = images.transpose(2, 3).contiguous()
+    for factor, times in factors:
+        columns_zoomed = zoomed_rows(turned, factor, trim=trim).transpose(2, 3).contiguous()
+        total.add_(zoomed_rows(columns_zoomed, factor, trim=trim), alpha=times)
+    return total
 
 
 def motion_blur(

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from curation.compilation import runs_compiled
+from curation.corruptions.levels import to_floats, to_levels
 
 # Rows are frequencies, columns the left four of eight pixels; the right four mirror them, in odd rows with the other
 # sign. In units of 2⁻¹³: the butterflies' constants, multiplied out. The inverse transform is the transpose.
@@ -117,6 +118,18 @@ def _chroma(plane: Tensor, quality: int) -> Tensor:
     return full.mul_(1 / 16).floor_()[:, :height, :width]
 
 
+def jpeg_levels(pixels: Tensor, *, quality: int) -> Tensor:
+    """Return what ``jpeg`` does of uint8 N×H×W×C, likewise."""
+    if not runs_compiled(pixels.device):
+        return to_levels(jpeg(to_floats(pixels), quality=quality))
+    from curation.corruptions.jpeg_kernel import coded
+
+    out = torch.empty_like(pixels)
+    luma, chroma = (_steps(table, quality, pixels.device)[..., 0].float().numpy() for table in (_LUMA, _CHROMA))
+    coded(pixels.numpy(), luma, chroma, out.numpy())
+    return out
+
+
 def jpeg(images: Tensor, *, quality: int) -> Tensor:
     """Return the images as JPEG shows them, chroma at half resolution.
 
@@ -127,13 +140,7 @@ def jpeg(images: Tensor, *, quality: int) -> Tensor:
     Returns: float32, same shape, on 8-bit levels.
     """
     if runs_compiled(images.device):
-        from curation.corruptions.jpeg_kernel import coded
-
-        out = torch.empty_like(images)
-        luma, chroma = (_steps(table, quality, images.device)[..., 0].float().numpy() for table in (_LUMA, _CHROMA))
-        for image, result in zip(images.numpy(), out.numpy(), strict=True):
-            coded(image, luma, chroma, result)
-        return out
+        return to_floats(jpeg_levels(to_levels(images), quality=quality))
     levels = (images * 255).round_()
     if images.shape[1] == 1:
         return _luma(levels[:, 0], quality)[:, None] / 255

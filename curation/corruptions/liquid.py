@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from curation.compilation import runs_compiled
 from curation.corruptions import filters
 from curation.corruptions.settling import settled
 
@@ -32,6 +33,14 @@ def canny_edges(pixels: Tensor, *, low: float, high: float) -> Tensor:
     """Return bool N×1×H×W: Canny's edges of pixels 0 … 255 (Sobel 3×3, |dx| + |dy|)."""
     right = filters.correlate(pixels, _SOBEL, border="replicate")
     down = filters.correlate(pixels, _SOBEL.T, border="replicate")
+    if runs_compiled(pixels.device):
+        from curation.corruptions.weather_kernels import find_crests, grow_edges
+
+        crest, edges = torch.empty_like(pixels, dtype=torch.bool), torch.empty_like(pixels, dtype=torch.bool)
+        slopes = right[:, 0].numpy(), down[:, 0].numpy()
+        find_crests(*slopes, np.float32(low), np.float32(high), crest[:, 0].numpy(), edges[:, 0].numpy())
+        grow_edges(crest[:, 0].numpy(), edges[:, 0].numpy())
+        return edges
     strength = right.abs() + down.abs()
     around = _neighbors(strength, 1, 0.0)
     tangent = 0.41421356
@@ -56,6 +65,12 @@ def edge_distance_px(edges: Tensor) -> Tensor:
     """Return float32 N×1×H×W: each pixel's distance to the nearest edge, at most 20 px (5×5 chamfer)."""
     height, width = edges.shape[2:]
     farthest = int(_FARTHEST_PX) * _STRAIGHT
+    if runs_compiled(edges.device):
+        from curation.corruptions.weather_kernels import shorten
+
+        lengths = functional.pad(torch.where(edges, 0.0, farthest), [2, 2, 2, 2], value=farthest)
+        shorten(lengths[:, 0].numpy(), np.array([_STRAIGHT, _DIAGONAL, _KNIGHT], dtype=np.float32))
+        return lengths[..., 2:-2, 2:-2] / _STRAIGHT
 
     def nearer(distance: Tensor) -> Tensor:
         padded = functional.pad(distance, [2, 2, 2, 2], value=farthest)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from curation.compilation import runs_compiled
 from curation.corruptions.base import Corruption, Table
 from curation.corruptions.poisson import poisson
 from curation.randomness import SampleRandom
@@ -63,6 +65,12 @@ class ImpulseNoise(Corruption):
         """Set half of the share of values to 0 and half to 1; see ``Corruption.corrupt``."""
         half = self.strength / 2
         unit = random.uniform(*images.shape[1:])
+        if runs_compiled(images.device):
+            from curation.corruptions.noise_kernels import salt_and_pepper
+
+            flat = images.reshape(-1).numpy(), unit.view(-1).numpy()
+            salt_and_pepper(*flat, np.float32(half), np.float32(1 - half), flat[1])
+            return unit
         return torch.where(unit < half, 0.0, torch.where(unit >= 1 - half, 1.0, images))
 
 

@@ -9,6 +9,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
+from curation.compilation import runs_compiled
 from curation.randomness import SampleRandom
 
 _LEVELS = 256
@@ -62,6 +63,13 @@ def poisson(random: SampleRandom, images: Tensor, *, rate: float) -> Tensor:
     table, column_bits = _alias_table(rate, images.device)
     low_bits = _BITS - column_bits
     drawn = random.bits(*images.shape[1:])
+    if runs_compiled(images.device):
+        from curation.corruptions.noise_kernels import count
+
+        counts = torch.empty_like(images)
+        flat = images.contiguous().view(-1).numpy(), drawn.view(-1).numpy().view(np.uint32)
+        count(*flat, table.numpy().view(np.uint32), column_bits, counts.view(-1).numpy())
+        return counts
     column = (drawn >> low_bits).bitwise_and_((1 << column_bits) - 1)
     level = (images * (_LEVELS - 1)).round_().to(torch.int32)
     entry = table.index_select(0, (level << column_bits).add_(column).flatten()).view_as(drawn)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from curation.compilation import runs_compiled
 from curation.corruptions import filters
 from curation.corruptions.base import Corruption, Table
 from curation.corruptions.frost_texture import frost_textures
@@ -65,6 +67,12 @@ class Snow(Corruption):
             flakes, radius_px=radius_px, sigma_px=sigma_px, angle_deg=angle_deg, widest_deg=widest_deg
         )
         flakes = _cut_to_8_bits(flakes) if cut else (flakes * 255).round() / 255
+        if runs_compiled(images.device):
+            from curation.corruptions.weather_kernels import lay_snow
+
+            out = torch.empty_like(images)
+            lay_snow(images.numpy(), flakes[:, 0].numpy(), np.float32(mix), np.float32(1 - mix), out.numpy())
+            return out
         whitened = torch.maximum(images, luminance(images) * 1.5 + 0.5)
         return mix * images + (1 - mix) * whitened + flakes + flakes.flip(2, 3)
 
@@ -103,8 +111,15 @@ class Frost(Corruption):
         kind = random.integers(low=0, high=5 if self.constants == "cifar" else 6)
         top = random.integers(low=0, high=textures.shape[2] - height)
         left = random.integers(low=0, high=textures.shape[3] - width)
-        crops = textures.unfold(2, height, 1).unfold(3, width, 1)[kind, :, top, left]
-        return image_weight * images + texture_weight * (luminance(crops) if images.shape[1] == 1 else crops)
+        if runs_compiled(images.device):
+            from curation.corruptions.weather_kernels import cut_out
+
+            crops = torch.empty(len(images), 3, height, width)
+            cut_out(textures.numpy(), kind.numpy(), top.numpy(), left.numpy(), crops.numpy())
+        else:
+            crops = textures.unfold(2, height, 1).unfold(3, width, 1)[kind, :, top, left]
+        crops = luminance(crops) if images.shape[1] == 1 else crops
+        return crops.mul_(texture_weight).add_(image_weight * images)
 
 
 class Fog(Corruption):

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from curation.corruptions.base import Corruption
-from curation.models.prediction import to_device
-from curation.pipeline.pixels import to_levels, variant_seeds
+from curation.pipeline.pixels import variant_seeds
 from curation.storage.samples import Samples
 
 
@@ -34,10 +33,10 @@ class Corrupted:
         """
         together = self.samples.header.shard_rows
         parts = [rows[at : at + together] for at in range(0, max(len(rows), 1), together)]
-        made = [self.of(to_device(self.samples.images(some), self.device), some) for some in parts]
+        made = [self.of(torch.from_numpy(np.array(self.samples.images(some))).to(self.device), some) for some in parts]
         return torch.cat(made).cpu().numpy()
 
-    def of(self, images: Tensor, rows: np.ndarray) -> Tensor:
-        """Return the copies, uint8 M×H×W×C, of samples' images on the device, float32 M×C×H×W in [0, 1]."""
+    def of(self, pixels: Tensor, rows: np.ndarray) -> Tensor:
+        """Return the copies of samples' images on the device, both uint8 M×H×W×C."""
         seeds = variant_seeds(self.corruption, self.seed, self.samples.sample_ids[rows])
-        return to_levels(self.corruption(images, seeds=seeds))
+        return self.corruption.levels(pixels, seeds=seeds)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from curation.attacks.base import Attack
 from curation.corruptions.base import Corruption
+from curation.corruptions.levels import to_levels
 from curation.randomness import stream_seeds
 
 BATCH = 256
 """Images that go through a network or a corruption at once."""
 
 
-def to_levels(images: Tensor) -> Tensor:
-    """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level, on the same device."""
-    return images.mul(255).round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
 def to_pixels(images: Tensor) -> np.ndarray:
-    """Return ``to_levels`` as an array."""
+    """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level."""
     return to_levels(images).cpu().numpy()
 
 

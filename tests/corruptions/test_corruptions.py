@@ -137,6 +137,32 @@ def test_compiled_loops_give_the_bits_of_torch(kind: type[Corruption], monkeypat
 
 
 @every_kind
+def test_levels_are_what_floats_round_to(kind: type[Corruption], monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 8-bit pixels to 8-bit pixels, at any size, in parts of any size, compiled or not."""
+    for number, channels, height, width in ((5, 3, 45, 37), (2, 1, 24, 40), (1, 3, 224, 224), (3, 3, 16, 70)):
+        pixels = np.concatenate(
+            [
+                noise_pictures(2, height, width, channels),
+                levels(photos(number, channels, height, width)).permute(0, 2, 3, 1).numpy().astype(np.uint8),
+            ]
+        )[:number]
+        given, seeds = torch.from_numpy(pixels.copy()), seeds_of(number)
+        for constants in sets_of(kind):
+            corruption = kind(severity=2 if height == 45 else 5, constants=constants)
+            expected = levels(corruption(as_tensor(pixels), seeds=seeds)).permute(0, 2, 3, 1).to(torch.uint8)
+            found = corruption.levels(given, seeds=seeds)
+            assert found.dtype == torch.uint8
+            assert torch.equal(found, expected)
+            assert np.array_equal(given.numpy(), pixels)
+            with monkeypatch.context() as patched:
+                patched.setitem(base._VALUES_AT_ONCE, "cpu", 2 * channels * height * width)
+                assert torch.equal(corruption.levels(given, seeds=seeds), expected)
+                if height == 45:
+                    patched.setattr(compilation, "_numba_is_here", lambda: False)
+                    assert torch.equal(corruption.levels(given, seeds=seeds), expected)
+
+
+@every_kind
 def test_seeds_decide(kind: type[Corruption]) -> None:
     images = photos(8, 3, 32, 32)
     corruption = kind(severity=5)
@@ -162,6 +188,14 @@ def test_empty_batch_and_bad_input(kind: type[Corruption]) -> None:
         corruption(torch.zeros(1, 4, 32, 32), seeds=seeds_of(1))
     with pytest.raises(CurationError, match="one seed per sample, got 2 for 1"):
         corruption(torch.zeros(1, 3, 32, 32), seeds=seeds_of(2))
+    pixels = torch.zeros(1, 15, 32, 3, dtype=torch.uint8)
+    assert corruption.levels(pixels[:0], seeds=seeds_of(0)).shape == (0, 15, 32, 3)
+    with pytest.raises(CurationError, match=rf"{kind.name} needs images of at least 16 px a side, got 32×15"):
+        corruption.levels(pixels, seeds=seeds_of(1))
+    with pytest.raises(CurationError, match=r"uint8 pixels N×H×W×C with C = 1 or 3, got torch.float32 1×15×32×3"):
+        corruption.levels(pixels.float(), seeds=seeds_of(1))
+    with pytest.raises(CurationError, match="one seed per sample, got 2 for 1"):
+        corruption.levels(pixels, seeds=seeds_of(2))
 
 
 @pytest.mark.parametrize(

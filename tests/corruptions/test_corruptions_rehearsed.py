@@ -25,11 +25,16 @@ def asked(name: str) -> Counter[str]:
     kind = CORRUPTIONS[name]
     with rehearsal() as rehearsed:
         images, seeds = torch.rand(4, 3, 20, 16, device=DEVICE), torch.arange(4)
+        pixels = torch.zeros(4, 20, 16, 3, dtype=torch.uint8, device=DEVICE)
         for constants in (name for name, rows in kind.table._asdict().items() if rows is not None):
             severity = 2 if constants == "cifar" else 5  # of spatter one is water, the other mud
-            corrupted = kind(severity=severity, constants=constants)(images, seeds=seeds)
-            assert_on_device(corrupted)
-            assert corrupted.shape == images.shape
+            corruption = kind(severity=severity, constants=constants)
+            for given, corrupted in (
+                (images, corruption(images, seeds=seeds)),
+                (pixels, corruption.levels(pixels, seeds=seeds)),
+            ):
+                assert_on_device(corrupted)
+                assert (corrupted.shape, corrupted.dtype) == (given.shape, given.dtype)
     return rehearsed.fetches
 
 

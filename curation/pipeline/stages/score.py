@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from curation.engine import Tell
-from curation.models.prediction import to_device
 from curation.pipeline.answers import change_sizes, score_images
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.execution import Execution, Result
@@ -122,5 +121,5 @@ def levels_of(images: ImageSet, before: Tensor, rows: np.ndarray, index: int) ->
     if images.family == "clean":
         return before
     if isinstance(images.make, Corrupted) and index not in images.pixels.known():
-        return images.make.of(to_device(before, before.device), rows)
+        return images.make.of(before, rows)
     return torch.from_numpy(np.array(images.gather(rows))).to(before.device)
