@@ -81,7 +81,7 @@ def compare(
     for name in names:
         warm_up(name)
         mine = seconds(lambda name=name: ours(name), 3)  # type: ignore[misc]
-        published = seconds(lambda name=name: theirs(name), 1) if theirs else None  # type: ignore[misc]
+        published = seconds(lambda name=name: theirs(name), 3) if theirs else None  # type: ignore[misc]
         print(row(name, images, mine, published) + ("  held out" if name in held_out else ""), flush=True)
         if name not in held_out:
             totals += [mine, np.zeros(2) if published is None else published]
