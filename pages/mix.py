@@ -91,11 +91,14 @@ with controls:
         st.caption(f":material/lock: {words}")
     with st.expander("How images are chosen", expanded=SELECTORS[selection.strategy].by_coverage, key="how-chosen"):
         coverage.strategy(opened)
+        alone = coverage.alone(selection)
         bound(
             st.selectbox,
             "Variants of one sample",
             ["all", "one", "hardest"],
             path="selection.variants_per_sample",
+            disabled=bool(alone),
+            help=alone or None,
             format_func={
                 "all": "Any number",
                 "one": "At most one in the set",
@@ -111,7 +114,8 @@ with controls:
             selection_mode="multi",
             to=lambda value: [family for family in families if value[family]],
             back=lambda chosen: {family: family in chosen for family in families},
-            help="Each class gets an equal part of the family's quota, and a ranking of its own.",
+            disabled=bool(alone),
+            help=alone or "Each class gets an equal part of the family's quota, and a ranking of its own.",
         )
         bound(
             st.selectbox,
@@ -122,7 +126,7 @@ with controls:
             help="Samples whose originals are the same, exactly or nearly.",
         )
         bound(st.number_input, "Seed", path="seed", min_value=0, step=1)
-        coverage.weights()
+        coverage.weights(selection)
         st.caption(f"Edits of single images: {edits.count_words(selection.edits)}")
 
 with result:

@@ -18,7 +18,7 @@ class Group:
     """Images that are the same.
 
     rows: int64, of the samples, rising, the kept one first; farthest: distance from it, pixels in [0, 1]; mirrored:
-    whether one is the same only mirrored; disagree: whether their labels differ.
+    whether one is the same only mirrored; disagree: whether their labels differ, without those that were dropped.
     """
 
     rows: np.ndarray
@@ -32,18 +32,20 @@ class Group:
         return self.rows[~gone], self.rows[gone]
 
 
-def described_groups(repeats: pd.DataFrame, labels: np.ndarray) -> list[Group]:
+def described_groups(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.ndarray | None = None) -> list[Group]:
     """Return the groups of ``near_duplicates``: those whose labels differ first, then the largest.
 
-    Args: labels: int64, of all images.
+    Args: labels: int64, of all images; dropped: int64, rows of those whose labels do not count any more.
     """
+    counts = np.ones(len(labels), bool)
+    counts[dropped if dropped is not None else []] = False
     about = repeats.groupby("row").agg({"distance": "max", "mirrored": "any"})
     made = [
         Group(
             rows,
             float(about["distance"][rows[0]]),
             bool(about["mirrored"][rows[0]]),
-            len(np.unique(labels[rows])) > 1,
+            len(np.unique(labels[rows[counts[rows]]])) > 1,
         )
         for rows in groups(repeats, len(labels))
     ]
@@ -74,9 +76,8 @@ def contradictory(plan: Plan) -> list[Group]:
     Raises: CurationError when repeated images were not looked for.
     """
     gone, _ = plan.samples.known(plan.recipe.selection.edits.dropped)
-    groups = described_groups(plan.repeats.table(0), plan.labels)
-    left = [replace(group, rows=np.setdiff1d(group.rows, gone)) for group in groups if group.disagree]
-    return [group for group in left if len(np.unique(plan.labels[group.rows])) > 1]
+    groups = described_groups(plan.repeats.table(0), plan.labels, dropped=gone)
+    return [replace(group, rows=np.setdiff1d(group.rows, gone)) for group in groups if group.disagree]
 
 
 def told(plan: Plan) -> list[str]:

@@ -21,9 +21,9 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
 
     Copies that were made for a former label (see ``outdated``) are left out, and a set without others.
 
-    Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean),
-    success (share misclassified of those right when clean), seen_as (the class that wrong ones are mostly taken for),
-    linf and l2 (means), megabytes (on disk).
+    Columns: family, kind, severity, parameters, images, accuracy, entropy (mean, nats), true_probability (mean, without
+    samples whose label was changed since they were scored), success (share misclassified of those right when clean),
+    seen_as (the class that wrong ones are mostly taken for), linf and l2 (means), megabytes (on disk).
     """
     samples = plan.samples
     clean_right = plan.scores(plan.clean).whole_table()["prediction"].to_numpy() == plan.labels
@@ -33,6 +33,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
         if not now.any():
             continue
         part, of = plan.scores(images).whole_table()[now], images.sample_rows[now]
+        as_scored = samples.labels_with(images.relabel)[of] == plan.labels[of]
         right = part["prediction"].to_numpy() == plan.labels[of]
         before = clean_right[of]
         mistaken = np.bincount(part["prediction"].to_numpy()[~right], minlength=len(samples.classes))
@@ -45,7 +46,7 @@ def summary(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
                 "images": len(of),
                 "accuracy": right.mean(),
                 "entropy": part["entropy"].mean(),
-                "true_probability": part["true_probability"].mean(),
+                "true_probability": part["true_probability"][as_scored].mean(),
                 "success": 1 - right[before].mean() if before.any() else float("nan"),
                 "seen_as": samples.classes[int(mistaken.argmax())] if mistaken.any() else "",
                 "linf": part["linf"].mean(),

@@ -151,8 +151,9 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
     """Return one row a variant of some finished sets, in their order.
 
     Columns: set (its place among ``sets``), sample_id, family, kind, severity, parameters, seed (int64, of every random
-    draw), label, success (whether the prediction is wrong), prediction, true_probability, entropy (nats), gini, margin
-    (and the scores of Monte Carlo dropout), linf and l2 (size of the change, pixels in [0, 1]).
+    draw), label, success (whether the prediction is wrong), prediction, true_probability (NaN where the label was
+    changed since it was scored), entropy (nats), gini, margin (and the scores of Monte Carlo dropout), linf and l2
+    (size of the change, pixels in [0, 1]).
     """
     samples = plan.samples
     parts = []
@@ -160,6 +161,8 @@ def table(plan: Plan, sets: Sequence[ImageSet]) -> pd.DataFrame:
         part = plan.scores(images).whole_table()
         ids = samples.sample_ids[images.sample_rows]
         label = plan.labels[images.sample_rows]
+        as_scored = label == samples.labels_with(images.relabel)[images.sample_rows]
+        part["true_probability"] = part["true_probability"].where(as_scored)
         first = {
             "set": np.full(len(ids), index, dtype=np.int32),
             "sample_id": ids,

@@ -17,7 +17,7 @@ from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.leakage import guard
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
-from curation.evaluation.suite import Suite, check_held_out, check_surrogates, make_suite
+from curation.evaluation.suite import Suite, check_held_out, check_own, check_surrogates, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.evaluation.trials import Trial, measure_trial, predictions_shards, train_trial, trials_of
 from curation.models.architectures import ARCHITECTURES, build
@@ -109,6 +109,8 @@ def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, rep
     for target in evaluation.targets:  # refused now, not after an hour of preparation
         build(target, classes=len(ingested.samples.classes), shape=ingested.samples.shape)
     suite = make_suite(evaluation.suite, first, workspace, engine=engine, report=report)
+    for recipe in recipes.values():
+        check_own(suite, recipe)
     record = {**kept, "suite": suite.key, "about_suite": suite.about, "sets": {}, "trials": []}
     guarded = np.empty(0, dtype=np.int64)
     for title, role, recipe in _sets(recipes, evaluation):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from curation.attacks.base import Attack
@@ -15,7 +16,7 @@ from curation.progress import Report, ignore
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
-__all__ = ["Part", "Suite", "check_held_out", "check_surrogates", "find_suite", "make_suite"]
+__all__ = ["Part", "Suite", "check_held_out", "check_own", "check_surrogates", "find_suite", "make_suite"]
 
 
 def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: Sequence[str]) -> None:
@@ -37,16 +38,14 @@ def check_surrogates(settings: SuiteSettings, goal_architecture: str, targets: S
 
 
 def check_held_out(settings: SuiteSettings, recipe: Recipe) -> None:
-    """Refuse what would be called held out and is trained on; your own P has no such parts.
+    """Refuse what would be called held out and is trained on; of your own P that is known once it is read.
 
     Raises: UsageError where a corruption is held out and among the recipe's own, or where an attack of the recipe
         borrows from a network of an architecture that P attacks.
     """
     if settings.path is not None:
         return
-    corruption = recipe.variants.corruption
-    trained_on = {member.name for member in corruption.members()} if corruption else set()
-    both = [kind for kind in settings.held_out if kind in trained_on]
+    both = [kind for kind in settings.held_out if kind in _trained_on(recipe)]
     if both:
         others = [kind for kind in settings.held_out if kind not in both]
         raise UsageError(
@@ -64,6 +63,26 @@ def check_held_out(settings: SuiteSettings, recipe: Recipe) -> None:
         )
 
 
+def check_own(suite: Suite, recipe: Recipe) -> None:
+    """Refuse a P whose part held_out has a kind of which the recipe has copies.
+
+    Raises: UsageError; kinds are told by their folders' names.
+    """
+    kinds = dict.fromkeys(part.kind for part in suite.parts if part.part == "held_out")
+    both = [kind for kind in kinds if re.sub(r"[\s-]+", "_", kind.lower()) in _trained_on(recipe)]
+    if both:
+        raise UsageError(
+            f"the recipe {recipe.name} has copies with {', '.join(both)}, which the part held_out of your test suite "
+            "holds: move it to the part corruption there, or take it out of the recipe's variants.corruption.kinds"
+        )
+
+
+def _trained_on(recipe: Recipe) -> set[str]:
+    """Return the names of the recipe's corruptions."""
+    corruption = recipe.variants.corruption
+    return {member.name for member in corruption.members()} if corruption else set()
+
+
 def _borrowed(attacks: Sequence[Attack]) -> list[str]:
     """Return the architectures of the further networks that attacks use."""
     return [surrogate.architecture for attack in attacks for surrogate in getattr(attack, "surrogates", ())]
@@ -77,12 +96,14 @@ def make_suite(
     Test images that are, exactly or nearly, among the training samples of the source are left out (``about`` names
     them), so that one P serves every set made of these samples. Surrogates are trained on the clean training samples.
 
-    Args: settings: how it is built, or where yours is; recipe: its source, seed and goal model count, nothing else.
+    Args: settings: how it is built, or where yours is; recipe: its source, seed and goal model make P; nothing
+        of it may be called held out there.
     Raises: CurationError: one sentence; Cancelled.
     """
     check_surrogates(settings, recipe.goal_model.architecture, ())
     check_held_out(settings, recipe)
     suite = _suite(settings, recipe, workspace, engine).make(report)
+    check_own(suite, recipe)
     workspace.write_suite(suite.key, suite.about)
     return suite
 

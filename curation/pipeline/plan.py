@@ -144,9 +144,9 @@ class Plan:
 
     @cached_property
     def model_key(self) -> str:
-        """Key of the goal model: its settings and, when trained here, the samples and the seed.
+        """Key of the goal model: its settings, the samples and, when trained here, the seed.
 
-        It is the training's: all epochs of one are kept under it, with the accuracies measured on some of the samples.
+        All epochs of a training are kept under it, with the accuracies measured on some of the samples.
         """
         goal = self.recipe.goal_model
         samples = self.samples
@@ -159,8 +159,8 @@ class Plan:
                     "a state dict, or leave it out to train a goal model"
                 ) from None
             several = [goal.members] if goal.members > 1 else []
-            about = [goal.architecture, weights, samples.classes, samples.shape, *several]
-            return fingerprint(["loaded 2", *about, SAMPLING_VERSION])
+            about = [goal.architecture, weights, samples.classes, samples.shape, samples.digest, *several]
+            return fingerprint(["loaded 3", *about, SAMPLING_VERSION])
         if goal.members > 1:
             return fingerprint(["together", [member.model_key for member in self.members()]])
         settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})

@@ -42,3 +42,9 @@ def pool_images(plan: Plan, pool: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
         if len(mine):
             out[mine] = images.frozen().gather(sample_rows[mine])
     return out
+
+
+def several_times(plan: Plan) -> set[int]:
+    """Return the ids of all samples that are one picture with others. Raises: CurationError: it was not looked for."""
+    rows = np.unique(plan.repeats.table(0)[["row", "other"]].to_numpy())
+    return set(plan.samples.sample_ids[rows].tolist())

@@ -72,6 +72,17 @@ class Recipe(Settings):
                 require_epoch(epoch, checkpoint=goal.checkpoint, train=goal.train)
         return selection
 
+    @field_validator("weights")
+    @classmethod
+    def _measured_on_the_set(cls, weights: Weights, info: ValidationInfo) -> Weights:
+        selection = info.data.get("selection")
+        if selection and selection.strategy == "self_correction" and weights.asked:
+            raise ValueError(
+                "strategy self_correction has no weights and clusters; set weights.by to none and weights.radius to "
+                "null, or choose another strategy"
+            )
+        return weights
+
     @classmethod
     def from_yaml(cls, text: str, *, where: str = "recipe") -> Recipe:
         """Return the recipe in a YAML text. Raises: UsageError."""

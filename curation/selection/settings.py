@@ -218,6 +218,16 @@ class Selection(Settings):
                 raise ValueError(f"{family} must be a score below the offset, {offset:g}")
         return floor
 
+    @model_validator(mode="after")
+    def _chooses_by_itself(self) -> Self:
+        balanced = any(self.class_balance.of(family) for family in FAMILIES)
+        if self.strategy == "self_correction" and (balanced or self.variants_per_sample != "all"):
+            raise ValueError(
+                "strategy self_correction chooses without regard to classes and samples; set class_balance to false "
+                "and variants_per_sample to all, or choose another strategy"
+            )
+        return self
+
     def strategy_of(self, family: str) -> str:
         """Return the strategy by which a family is chosen: where ``coverage`` leaves it out, boundary."""
         left_out = SELECTORS[self.strategy].by_coverage and family not in self.coverage.families

@@ -68,6 +68,14 @@ def no_band(selection: Selection, family: str) -> str:
     return f"The strategy “{title}” chooses from the whole family, so offset and floor do nothing{way}."
 
 
+def alone(selection: Selection) -> str:
+    """Return why balance, variants of a sample and weights are off, or nothing where the strategy takes them."""
+    if selection.strategy != "self_correction":
+        return ""
+    title = SELECTORS[selection.strategy].title
+    return f"The strategy “{title}” chooses without regard to classes and samples, and has no weights."
+
+
 def _choose(name: str) -> str:
     # What one strategy may choose from, another may not.
     state.change(**{"selection.within": None, "selection.strategy": name})
@@ -118,9 +126,19 @@ def _settings(name: str) -> None:
     bound(st.toggle, "Each class separately", path="selection.coverage.classwise")
 
 
-def weights() -> None:
+def weights(selection: Selection) -> None:
     """Draw the choice of how much each image counts in training."""
-    bound(st.selectbox, "Weights", list(WEIGHTS), path="weights.by", back=_weigh, format_func=WEIGHTS.__getitem__)
+    why = alone(selection)
+    bound(
+        st.selectbox,
+        "Weights",
+        list(WEIGHTS),
+        path="weights.by",
+        back=_weigh,
+        format_func=WEIGHTS.__getitem__,
+        disabled=bool(why),
+        help=why or None,
+    )
     bound(
         st.number_input,
         "Radius of clusters",
@@ -128,7 +146,8 @@ def weights() -> None:
         min_value=0.0,
         back=lambda value: value or None,
         placeholder="none: the images nearest to each chosen one",
-        help="Balls of this radius become clusters, exported for cluster sampling (one of each, each epoch).",
+        disabled=bool(why),
+        help=why or "Balls of this radius become clusters, exported for cluster sampling (one of each, each epoch).",
     )
 
 

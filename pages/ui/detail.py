@@ -87,7 +87,7 @@ def _relatives(opened: Opened, sample_id: int, row: int, *, key: str) -> None:
     if not len(rows):
         return
     classes = opened.pipeline.samples.classes
-    shown = described(pool, rows, class_count=len(classes))
+    shown = described(pool, rows, class_count=len(classes), relabel=opened.recipe.selection.edits.relabel)
     st.caption(f"Other candidates of sample {sample_id}, the most uncertain first")
     gallery(
         resources.thumbnails(fingerprint([opened.pool_key, rows.tolist()]), lambda: opened.pipeline.images(pool, rows)),

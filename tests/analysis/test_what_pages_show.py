@@ -126,6 +126,8 @@ def test_duplicates_that_disagree_come_first_and_go_together() -> None:
     left = [group.split(np.arange(10, 16), {14})[0] for group in every]
     assert to_drop(every, left, disagree=False).tolist() == [5]
     assert to_drop(every, left, disagree=True).tolist() == [0, 1]
+    one_left = described_groups(pairs, np.array([0, 1, 0, 2, 2, 2]), dropped=np.array([1]))
+    assert not any(group.disagree for group in one_left), "what was dropped contradicts nothing"
 
 
 def test_groups_of_coverage_count_by_their_candidates() -> None:

@@ -252,6 +252,19 @@ def test_your_own_p_is_read_from_many_formats(tmp_path: Path) -> None:
     assert find_suite(settings, RECIPE, workspace, engine=CPU) is None
 
 
+def test_your_own_held_out_part_may_hold_nothing_that_is_trained_on(tmp_path: Path) -> None:
+    images, labels = digits(40)
+    root = tmp_path / "p"
+    for part in ("clean", "adversarial", "corruption", "held_out/Gaussian noise-3", "held_out/spatter"):
+        as_npy(root / part, images, labels)
+    settings, workspace = SuiteSettings(path=str(root)), Workspace(tmp_path / "w")
+    mine = RECIPE.with_changes(**{"variants.corruption": {"kinds": ["gaussian_noise", "fog"], "severities": [1]}})
+    with pytest.raises(UsageError, match="has copies with Gaussian noise, which the part held_out of your test suite"):
+        make_suite(settings, mine, workspace, engine=CPU)
+    suite = make_suite(settings, mine.with_changes(**{"variants.corruption.kinds": ["fog"]}), workspace, engine=CPU)
+    assert [part.kind for part in suite.parts if part.part == "held_out"] == ["Gaussian noise", "spatter"]
+
+
 def test_your_own_p_in_one_archive_leaves_out_what_is_trained_on(tmp_path: Path) -> None:
     images, labels = digits(40)
     training = Digits(split="train").open()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from curation.analysis import effects, variants
 from curation.analysis.duplicates import contradictory, told
 from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.training_set import training_set
@@ -157,6 +158,17 @@ def test_what_a_target_is_trained_on_follows_the_decisions(relabeled: Pipeline) 
     assert data.labels.tolist() == labels.tolist()
     assert not np.isin(data.sample_ids, [excluded, dropped]).any(), "an excluded original's copies are excluded too"
     assert np.isin(some, data.sample_ids).all()
+
+
+def test_the_probability_of_a_label_that_was_not_scored_is_not_told(relabeled: Pipeline) -> None:
+    plan = relabeled.plan
+    fog = next(images for images in plan.corrupted() if images.kind == "fog")
+    found = variants.table(plan, [fog]).set_index("sample_id")["true_probability"]
+    assert found.index[found.isna()].tolist() == sorted(plan.attacked_for)
+    scored = plan.scores(fog).whole_table()["true_probability"]
+    rest = np.delete(scored.to_numpy(), plan.samples.rows(np.array(sorted(plan.attacked_for))))
+    (told,) = effects.summary(plan, [fog])["true_probability"]
+    assert told == pytest.approx(rest.mean(), rel=1e-5)
 
 
 def test_the_datasheet_says_what_was_decided(relabeled: Pipeline, tmp_path: Path) -> None:

@@ -18,4 +18,8 @@ class SelfCorrection(Baseline):
 
     def changes(self, of: Recipe) -> dict[str, Any]:
         """Return: the recipe's mix, chosen by self-correction rounds; see ``Baseline.changes``."""
-        return {"selection.strategy": "self_correction", "selection.mix": of.selection.mix.model_dump()}
+        return {
+            "selection.strategy": "self_correction",
+            "selection.mix": of.selection.mix.model_dump(),
+            "selection.class_balance": False,
+        }

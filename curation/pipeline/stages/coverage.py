@@ -14,7 +14,7 @@ from curation.errors import CurationError
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
-from curation.pipeline.pool import pool_of
+from curation.pipeline.pool import pool_of, several_times
 from curation.pipeline.stages.base import Stage
 from curation.pipeline.stages.embed import embedding
 from curation.plugin import fingerprint
@@ -103,9 +103,7 @@ def _label_edits(plan: Plan) -> dict[str, Any]:
     That a label is confirmed only says which of several samples of one picture counts; so does a new label, where no
     class is looked at.
     """
-    edits, selection = plan.recipe.selection.edits, plan.recipe.selection
-    ids = plan.samples.sample_ids[np.unique(plan.repeats.table(0)[["row", "other"]].to_numpy())]
-    repeated = set(ids.tolist())
+    edits, selection, repeated = plan.recipe.selection.edits, plan.recipe.selection, several_times(plan)
     by_class = (
         selection.coverage.classwise
         or selection.coverage.space != "features"

@@ -13,13 +13,14 @@ from curation.pipeline.answers import features
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
-from curation.pipeline.pool import pool_images, pool_of
+from curation.pipeline.pool import pool_images, pool_of, several_times
 from curation.pipeline.stages.base import Stage, Status
 from curation.plugin import fingerprint
 from curation.progress import Progress
 from curation.recipe import Recipe
 from curation.selection.edits import offered
 from curation.selection.mix import quotas
+from curation.selection.pool import parse_candidate
 from curation.selection.rounds import correct
 from curation.storage.shards import Shards
 
@@ -66,8 +67,12 @@ class SelfCorrect(Stage):
         settings = recipe.self_correction.model_dump(mode="json")
         asked = quotas(recipe.selection.mix, recipe.selection.budget)
         about = [settings, asked, recipe.seed, plan.candidates_key, *recipe.self_correction.train.versions]
-        decided = {"exclude", "drop", "relabel"}
-        about += [recipe.selection.duplicates, recipe.selection.edits.model_dump(mode="json", include=decided)]
+        decided, edits, several = {"exclude", "drop", "relabel"}, recipe.selection.edits, several_times(plan)
+        about += [recipe.selection.duplicates, edits.model_dump(mode="json", include=decided)]
+        about += [  # of these it depends which of several samples of one picture is a candidate
+            [name for name in edits.include if parse_candidate(name).sample_id in several],
+            [sample for sample in edits.confirmed if sample in several],
+        ]
         return plan.workspace.order(fingerprint(about))
 
     def results(self, plan: Plan) -> list[Result]:

@@ -98,7 +98,8 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
     recipe = next(iter(it.results.recipes.values()))
     pipeline = resources.pipeline_of(recipe)
     try:
-        rows, cosines = _found(fingerprint([pipeline.plan.model_digest, image.tobytes().hex()]), pipeline, image)
+        seen = pipeline.plan.features().folder.name
+        rows, cosines = _found(fingerprint([seen, image.tobytes().hex()]), pipeline, image)
     except CurationError as error:
         st.caption(f"No nearest training images: {error}.")
         return
@@ -110,7 +111,7 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
         resources.thumbnails(f"nearest-{samples.digest}-{rows.tolist()}", lambda: samples.images(rows)),
         key="nearest",
         ids=samples.sample_ids[rows],
-        labels=samples.labels[rows],
+        labels=pipeline.plan.labels[rows],
         class_names=samples.classes,
         notes=[f"{cosine:.2f}" for cosine in cosines],
         editable=False,

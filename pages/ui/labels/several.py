@@ -54,12 +54,13 @@ def _group(prepared: Prepared, group: Group) -> None:
                 f"All are {samples.classes[label]} ({count:,} of {len(ids):,})",
                 key=f"{key}-{label}",
                 on_click=_all_are,
-                args=(ids.tolist(), labels[group.rows].tolist(), label),
+                args=(ids.tolist(), samples.labels[group.rows].tolist(), label),
             )
         st.button("Drop all", icon=":material/delete:", key=f"{key}-drop", on_click=_drop, args=(ids.tolist(),))
 
 
 def _all_are(sample_ids: list[int], labels: list[int], label: int) -> None:
+    # The source's labels: one that a person gave before stays written as given.
     edits.decide_labels(
         (one, "confirmed" if given == label else label) for one, given in zip(sample_ids, labels, strict=True)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from curation.analysis.arrays import Array, Table
@@ -29,7 +31,9 @@ def draw(opened: Opened) -> None:
     pairs = _pairs(opened)
     if pairs is None:
         return
-    every, ids = described_groups(pairs, labels_of(opened)), opened.pipeline.samples.sample_ids
+    samples, dropped = opened.pipeline.samples, opened.recipe.selection.edits.dropped
+    every = described_groups(pairs, labels_of(opened), dropped=samples.known(dropped)[0])
+    ids = samples.sample_ids
     if not every:
         st.success(
             f"No duplicates among the {len(ids):,} samples, exact or near (also brighter or darker).",
@@ -37,7 +41,6 @@ def draw(opened: Opened) -> None:
         )
         _tested(opened)
         return
-    dropped = set(opened.recipe.selection.edits.drop)
     split = [group.split(ids, dropped) for group in every]
     left = [mine for mine, _ in split]
     is_open = [len(rows) > 1 for rows in left]
@@ -132,8 +135,8 @@ def _drop(sample_ids: Array) -> None:
     edits.decide_labels((int(one), "dropped") for one in sample_ids)
 
 
-def _take_back(sample_ids: Array) -> None:
-    edits.decide_labels((int(one), None) for one in sample_ids)
+def _take_back(sample_ids: Collection[int]) -> None:
+    edits.decide_labels((one, None) for one in sample_ids)
 
 
 def _group(opened: Opened, group: Group, left: Array, gone: Array, *, key: str) -> None:
@@ -168,8 +171,9 @@ def _group(opened: Opened, group: Group, left: Array, gone: Array, *, key: str) 
                 st.button("Keep the first", icon=":material/filter_1:", on_click=_drop, args=(ids[left[1:]],),
                           key=f"{key}-keep")  # fmt: skip
                 st.button("Drop all", icon=":material/delete:", on_click=_drop, args=(ids[left],), key=f"{key}-drop")
-            if len(gone):
-                st.button("Undo", icon=":material/undo:", on_click=_take_back, args=(ids[gone],),
+            back = set(ids[gone].tolist()).intersection(opened.recipe.selection.edits.drop)
+            if back:
+                st.button("Undo", icon=":material/undo:", on_click=_take_back, args=(back,),
                           key=f"{key}-back")  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def head(drawn: Drawn, at: Array, *, key: str, where: str, more: Callable[[], No
 
 _HELP = {
     "include": "Force these clean images into the set, within their family's quota.",
-    "exclude": "Exclude these clean images; their corrupted and adversarial copies stay.",
+    "exclude": "Exclude these images with all their corrupted and adversarial copies.",
     "clear": "Clear the edits of these clean images.",
 }
 

@@ -28,10 +28,9 @@ def draw(prepared: Prepared) -> None:
     pipeline = prepared.pipeline
     if not pipeline.plan.scores(pipeline.plan.clean).complete():
         empty("Not scored yet", "Run the stage “Score candidates”, or compute variants in the Database view.")
-    relabel = prepared.recipe.selection.edits.relabel
-    key = fingerprint(
-        [pipeline.plan.model_digest, prepared.recipe.seed, sorted(relabel.items()), prepared.workspace.kept("scores")]
-    )
+    relabel, samples = prepared.recipe.selection.edits.relabel, pipeline.samples.digest
+    about = [pipeline.plan.model_digest, samples, prepared.recipe.seed, sorted(relabel.items())]
+    key = fingerprint([*about, prepared.workspace.kept("scores")])
     table, sets = _effects(key, prepared)
     if not len(table):
         empty("No variants yet", "The recipe has none; compute some in the Database view.")

@@ -31,6 +31,7 @@ def draw(prepared: Prepared) -> None:
         fingerprint(
             [
                 prepared.pipeline.plan.model_digest,
+                prepared.pipeline.samples.digest,
                 prepared.recipe.computed(),
                 sorted(prepared.recipe.selection.edits.relabel.items()),
                 sample_id,
