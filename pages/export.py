@@ -44,7 +44,8 @@ with controls:
         format_func=LABELS.get,
     )
     if recipe.labels.mode == "smoothed":
-        bound(st.slider, "Smoothing", 0.0, 0.5, path="labels.smoothing", step=0.01)
+        most = max(0.5, recipe.labels.smoothing)
+        bound(st.slider, "Smoothing", 0.0, most, path="labels.smoothing", step=0.01)
     default = (
         state.cache_folder().resolve().parent / "exports" / found.name / f"{recipe.name}-{recipe.fingerprint()[:8]}"
     )

@@ -60,7 +60,7 @@ def _widget(name: str, field: FieldInfo, value: Any, key: str) -> Any:
         )
         return None if number is None and optional else number
     if kind is float:
-        spelled = _spell(value) if _in_pixels(field) else "" if value is None else f"{value:g}"
+        spelled = _spell(value) if _in_pixels(field) else "" if value is None else _number(value)
         text = st.text_input(label, value=spelled, key=key, help=explained, placeholder="automatic")
         return text.strip() or None
     text = st.text_input(label, value="" if value is None else str(value), key=key, help=explained)
@@ -96,4 +96,10 @@ def _spell(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     levels = Fraction(value * 255).limit_denominator(1)
-    return f"{levels}/255" if levels and abs(float(levels) / 255 - value) < 1e-9 else f"{value:g}"
+    return f"{levels}/255" if levels and abs(float(levels) / 255 - value) < 1e-9 else _number(value)
+
+
+def _number(value: float) -> str:
+    """Write a number so that it is read again as the same: six digits where they are all."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

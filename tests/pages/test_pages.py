@@ -105,6 +105,23 @@ settings_form(READERS[{reader!r}], {{}}, key="form")
     assert not any("Undefined" in str(element.value) for element in fields)
 
 
+def test_a_form_writes_numbers_as_they_are() -> None:
+    script = """
+from curation.training.settings import Training
+from pages.ui.forms import settings_form
+settings_form(Training, {"learning_rate": 0.0123456789, "weight_decay": 5e-4, "epsilon": 8 / 255}, key="form")
+"""
+    at = run_script(script)
+    written = {name: at.text_input(key=f"form-{name}").value for name in ("learning_rate", "weight_decay", "epsilon")}
+    assert written == {"learning_rate": "0.0123456789", "weight_decay": "0.0005", "epsilon": "8/255"}
+
+
+def test_any_smoothing_of_a_recipe_can_be_shown(cache: Path) -> None:
+    at = open_page("export", w="small", d=json.dumps({"labels.mode": "smoothed", "labels.smoothing": 0.7}))
+    (slider,) = (one for one in at.slider if one.label == "Smoothing")
+    assert slider.value == 0.7
+
+
 def test_the_budget_changes_the_selection_and_undo_takes_it_back(cache: Path) -> None:
     at = open_page("mix")
     at.number_input(key="field-selection.budget").set_value(250).run()
