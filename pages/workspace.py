@@ -17,7 +17,7 @@ from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
 from curation.training.methods import METHODS
 from curation.training.settings import Training
-from pages.ui import new_workspace, panel, resources, session, state
+from pages.ui import new_workspace, panel, resources, session, start_from, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form
 from pages.ui.shell import Done
@@ -91,6 +91,8 @@ with stages:
         right.metric("Accuracy, test split", "–" if test is None else f"{test:.1%}")
         for remark in remarks_of(pipeline.plan):
             st.caption(remark)
+    if samples is not None and not about:
+        start_from.offer(pipeline.plan)
     if history:
         with st.expander("Training curve", expanded=not about):
             st.plotly_chart(figures.training(history), config={"displayModeBar": False})
@@ -129,6 +131,7 @@ with stages:
             placeholder="path of a .safetensors file or a state dict; empty: train",
             help=GoalModel.model_fields["checkpoint"].description,
         )
+        start = start_from.draw(chosen.start_from)
         # A preset only fills in what is not written, and a form writes everything.
         train = settings_form(
             type(chosen.train), chosen.train.model_dump(mode="json"), key="train", leave_out=("preset",)
@@ -143,18 +146,22 @@ with stages:
             GoalModel,
             chosen.model_dump(mode="json"),
             key="goal",
-            leave_out=("architecture", "checkpoint", "train", "dropout"),
+            leave_out=("architecture", "checkpoint", "start_from", "train", "dropout"),
         )
         st.caption("Monte Carlo dropout: with 2 passes or more there are three more scores to rank by.")
         dropout = settings_form(type(chosen.dropout), chosen.dropout.model_dump(mode="json"), key="dropout")
         if st.form_submit_button("Use these settings", type="primary"):
             path = checkpoint.strip() or None
-            if path and not Path(path).is_file():
-                st.error(f"There is no file {path}; give the path of a safetensors file or a state dict.")
+            wrong = next(
+                (name for name in (path, start_from.file_of(start)) if name and not Path(name).is_file()), None
+            )
+            if wrong:
+                st.error(f"There is no file {wrong}; give the path of a safetensors file or a state dict.")
             elif state.change(
                 goal_model={
                     "architecture": architecture,
                     "checkpoint": path,
+                    "start_from": start,
                     "train": train,
                     "dropout": dropout,
                     **which,

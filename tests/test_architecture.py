@@ -34,6 +34,7 @@ LIBRARIES = {
     "pydantic",
     "pydantic_core",
     "timm",
+    "huggingface_hub",
     "sklearn",
     "umap",
     "PIL",
@@ -80,7 +81,9 @@ def test_compute_packages_stand_alone(package: str) -> None:
 @pytest.mark.slow
 def test_compute_packages_import_without_the_product() -> None:
     """As on a machine that has torch, torchvision, numpy, pandas and pydantic, and nothing else of ours."""
-    blocked = "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm safetensors"
+    blocked = (
+        "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm huggingface_hub safetensors"
+    )
     blocked += " numba faiss cleanlab"
     code = f"""
 import sys

@@ -12,11 +12,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from curation.analysis.timing import shortest_run
-from curation.models.architectures import build
+from curation.models.architectures import Form
 from curation.models.features import logits_and_features
 from curation.models.prediction import to_device
 from curation.pipeline.carried import carries_weights
 from curation.pipeline.expense import Expense, Scale, Speed
+from curation.pipeline.fitting import network_of
 from curation.pipeline.stages import in_order
 from curation.progress import duration
 from curation.readers.preview import LOOKED_AT
@@ -74,7 +75,7 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
         classes=len(source.classes),
         shape=source.shape,
         read_s=read_s,
-        networks={name: _speed(name, len(source.classes), source.shape, batch) for name in _architectures(recipe)},
+        networks={form: _speed(form, len(source.classes), source.shape, batch) for form in _forms(recipe)},
         corrupt_s={
             name: shortest_run(partial(member, batch, seeds=torch.arange(len(batch))), device) / len(batch)
             for name, member in members.items()
@@ -88,24 +89,24 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
 
 def exported(recipe: Recipe, scale: Scale) -> Expense:
     """Return what an export of the recipe's set takes: images, labels, manifest and the goal model's weights."""
-    weights = 4 * scale.networks[recipe.goal_model.architecture].parameters * recipe.goal_model.members
+    weights = 4 * scale.networks[recipe.goal_model.form].parameters * recipe.goal_model.members
     soft = 0 if recipe.labels.mode == "hard" else 4 * scale.classes
     each = scale.exported_bytes + MANIFEST_BYTES + soft
     return Expense(disk_bytes=recipe.selection.budget * each + (weights if carries_weights(recipe) else 0))
 
 
-def _architectures(recipe: Recipe) -> list[str]:
+def _forms(recipe: Recipe) -> list[Form]:
     """Return the networks whose speed the recipe's stages ask for."""
-    found = [recipe.goal_model.architecture]
+    found = [recipe.goal_model.form]
     if recipe.label_errors is not None:
-        found.append(recipe.label_errors.architecture)
+        found.append(Form(recipe.label_errors.architecture))
     if recipe.selection.strategy == "self_correction":
-        found.append(recipe.self_correction.architecture)
+        found.append(Form(recipe.self_correction.architecture))
     return list(dict.fromkeys(found))
 
 
-def _speed(architecture: str, classes: int, shape: tuple[int, int, int], batch: torch.Tensor) -> Speed:
-    network = build(architecture, classes=classes, shape=shape).to(batch.device)
+def _speed(form: Form, classes: int, shape: tuple[int, int, int], batch: torch.Tensor) -> Speed:
+    network = network_of(form, classes=classes, shape=shape).to(batch.device)
     device, labels = batch.device.type, torch.zeros(len(batch), dtype=torch.int64, device=batch.device)
     step_s = shortest_run(partial(_step, network, batch, labels), device) / len(batch)
     network.eval()

@@ -21,8 +21,8 @@ from curation.attacks import ATTACKS
 from curation.attacks.base import Attack
 from curation.corruptions import CORRUPTIONS, Corruption
 from curation.errors import CurationError
-from curation.models.architectures import build
 from curation.models.prediction import to_device
+from curation.pipeline.fitting import network_of
 from curation.pipeline.pixels import variant_seeds
 from curation.pipeline.plan import Plan
 from curation.plugin import Plugin, plain_name
@@ -217,7 +217,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     try:
         network = plan.model.load()
     except CurationError:  # not trained yet: another one of its architecture costs the same
-        network = build(plan.recipe.goal_model.architecture, classes=len(samples.classes), shape=samples.shape)
+        network = network_of(plan.recipe.goal_model.form, classes=len(samples.classes), shape=samples.shape)
         network = network.eval().to(device)
     with torch.inference_mode():
         pass_s = shortest_run(lambda: network(batch), device, warm_up=True) / len(some)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -13,6 +14,8 @@ from curation.models.cifar_resnet import CifarResNet
 from curation.models.classifier import CIFAR10, CONTEST, IMAGENET, RAW, Classifier, classifier
 from curation.models.densenet import DenseNet
 from curation.models.mobilenet import MobileNetV2
+from curation.models.published import published as published_weights
+from curation.models.resizing import Resize
 from curation.models.resnet import Bottleneck, PreActResNet18, ResNet
 from curation.models.resnet4b import ResNet4b
 from curation.models.tiny_convnet import TinyConvNet
@@ -137,7 +140,29 @@ ARCHITECTURES: Mapping[str, Callable[[int, int], Classifier]] = {
 """Name → maker(classes, channels). ``build`` also takes ``torchvision/<name>`` and ``timm/<name>``."""
 
 
-def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0) -> nn.Module:
+class Form(NamedTuple):
+    """What a network is before it has weights; see ``build``."""
+
+    architecture: str
+    input_px: int | None = None
+    published: bool = False
+
+    @property
+    def side_px(self) -> int | None:
+        """The side in pixels that images are resized to, None where they are not. Raises: UsageError: see ``build``."""
+        weights = published_weights(self.architecture) if self.published and self.input_px is None else None
+        return weights.side_px if weights else self.input_px
+
+
+def build(
+    name: str,
+    *,
+    classes: int,
+    shape: tuple[int, int, int],
+    seed: int = 0,
+    input_px: int | None = None,
+    published: bool = False,
+) -> nn.Module:
     """Return a classifier with fresh weights, on the CPU, in training mode.
 
     Args:
@@ -145,6 +170,9 @@ def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0
         classes: K ≥ 2.
         shape: (height, width, channels) of the images; at least 16 pixels a side; 1 or 3 channels.
         seed: of the weights. The global random state is left as it was.
+        input_px: images are resized to this side inside the module; None: they are not, or as ``published`` says.
+        published: in the form of the weights that a library publishes: their normalization, their input size unless
+            ``input_px`` says another, and gray images shown as three equal colors. Other architectures have one form.
 
     Returns: a module from float32 N×C×H×W in [0, 1] to logits float32 N×K.
     Raises: UsageError: an unknown name (with the nearest right one), or images that the architecture cannot take.
@@ -159,16 +187,23 @@ def build(name: str, *, classes: int, shape: tuple[int, int, int], seed: int = 0
         )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = _make(name, classes, shape)
+        model = _make(name, classes, shape, input_px=input_px, published=published)
     # Channels-last weights make every convolution run channels-last, somewhat faster on a CPU.
     return model.to(memory_format=torch.channels_last)
 
 
-def _make(name: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
+def _make(name: str, classes: int, shape: tuple[int, int, int], *, input_px: int | None, published: bool) -> Classifier:
+    height, width, channels = shape
     library, _, member = name.rpartition("/")
+    side_px = Form(name, input_px, published).side_px
+    taken = shape if side_px is None else (side_px, side_px, channels)
     if library in libraries.MAKERS:
-        return libraries.MAKERS[library](member, classes, shape)
-    if name not in ARCHITECTURES:
+        model = libraries.MAKERS[library](member, classes, taken, published)
+    elif name in ARCHITECTURES:
+        model = ARCHITECTURES[name](classes, channels)
+    else:
         known = unknown_name("architecture", name, ARCHITECTURES)
         raise UsageError(f"{known}; or torchvision/<name>, or timm/<name> where timm is installed")
-    return ARCHITECTURES[name](classes, shape[2])
+    if side_px is not None and taken != shape:
+        model.resize = Resize(height=height, width=width, side_px=side_px)
+    return model

@@ -31,12 +31,14 @@ class Classifier(nn.Module):
         """Args: mean, std: of each channel, in [0, 1]; copies: 3 for a color network that is shown gray images."""
         super().__init__()
         self.network = network
+        self.resize: nn.Module = nn.Identity()
         self.copies = copies
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, float32 N×K, for images float32 N×C×H×W in [0, 1]."""
+        images = self.resize(images)
         if self.copies > 1:
             images = images.expand(-1, self.copies, -1, -1)
         normalized = (images - self.mean) / self.std

@@ -1,8 +1,7 @@
-"""Architectures of torchvision and timm, with fresh weights."""
+"""Architectures of torchvision and timm, with fresh weights: as small images need them, or as published weights do."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -10,23 +9,25 @@ import torch
 
 from curation.errors import CurationError, UsageError
 from curation.models.classifier import IMAGENET, Classifier, classifier
+from curation.models.members import known_member
+from curation.models.published import published
 
 
-def torchvision(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
+def torchvision(member: str, classes: int, shape: tuple[int, int, int], as_published: bool) -> Classifier:
     """Return a torchvision model; a gray image is shown to it three times. Raises: UsageError, as ``build`` does."""
     from torchvision import models
 
-    names = models.list_models(module=models)
-    if member not in names:
-        raise UsageError(_unknown("torchvision", member, names))
+    known_member("torchvision", member)
+    weights = published(f"torchvision/{member}") if as_published else None
+    mean, std = weights.statistics if weights else IMAGENET
     sized = {"image_size": shape[0]} if member.startswith("vit_") else {}
     plain = {"init_weights": True} if member in ("googlenet", "inception_v3") else {}
     return _checked(
         f"torchvision/{member}",
         lambda: Classifier(
             models.get_model(member, weights=None, num_classes=classes, **sized, **plain),
-            mean=IMAGENET[0],
-            std=IMAGENET[1],
+            mean=mean,
+            std=std,
             copies=3 if shape[2] == 1 else 1,
         ),
         classes,
@@ -34,36 +35,28 @@ def torchvision(member: str, classes: int, shape: tuple[int, int, int]) -> Class
     )
 
 
-def timm(member: str, classes: int, shape: tuple[int, int, int]) -> Classifier:
+def timm(member: str, classes: int, shape: tuple[int, int, int], as_published: bool) -> Classifier:
     """Return a timm model with its own normalization. Raises: UsageError, as ``build`` does, or timm is absent."""
-    try:
-        import timm
-    except ImportError:
-        raise UsageError(f'timm/{member} needs the package timm: pip install "curation[timm]"') from None
-
-    if not timm.is_model(member.partition(".")[0]):
-        raise UsageError(_unknown("timm", member, timm.list_models()))
+    known_member("timm", member)
+    import timm
 
     def make() -> Classifier:
-        network = timm.create_model(member, pretrained=False, num_classes=classes, in_chans=shape[2])
+        channels = 3 if as_published else shape[2]
+        network = timm.create_model(member, pretrained=False, num_classes=classes, in_chans=channels)
         about = cast(dict[str, Any], network.default_cfg)
-        return classifier(network, (tuple(about["mean"]), tuple(about["std"])), channels=shape[2])
+        mean, std = tuple(about["mean"]), tuple(about["std"])
+        if as_published and shape[2] == 1:
+            return Classifier(network, mean=mean, std=std, copies=3)
+        return classifier(network, (mean, std), channels=shape[2])
 
     return _checked(f"timm/{member}", make, classes, shape)
 
 
-MAKERS: Mapping[str, Callable[[str, int, tuple[int, int, int]], Classifier]] = {
+MAKERS: Mapping[str, Callable[[str, int, tuple[int, int, int], bool], Classifier]] = {
     "torchvision": torchvision,
     "timm": timm,
 }
-"""Library → maker(name in it, classes, shape)."""
-
-
-def _unknown(library: str, member: str, names: list[str]) -> str:
-    """A library has hundreds of names: only the nearest are of use."""
-    nearest = difflib.get_close_matches(member, names, n=5, cutoff=0.5)
-    hint = f"; nearest: {', '.join(nearest)}" if nearest else "; look the name up in the library's documentation"
-    return f"unknown {library} model {member!r}{hint}"
+"""Library → maker(name in it, classes, shape of what the network takes, whether in the form of published weights)."""
 
 
 def _checked(name: str, make: Callable[[], Classifier], classes: int, shape: tuple[int, int, int]) -> Classifier:

@@ -21,6 +21,10 @@ def save_weights(model: nn.Module, path: Path | str) -> None:
     save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, str(path))
 
 
+class OtherClasses(CurationError):
+    """Weights whose last layer has another number of classes than the data; ``load_body`` takes the rest of them."""
+
+
 def load_weights(model: nn.Module, path: Path | str) -> list[str]:
     """Fill a model with the weights in a file; the model is unchanged when they do not fit.
 
@@ -32,9 +36,31 @@ def load_weights(model: nn.Module, path: Path | str) -> list[str]:
             network's ``unused`` are passed over.
 
     Returns: sentences for people: that averaged weights were taken, that normalization was brought to [0, 1].
-    Raises: CurationError: the file is missing, damaged, or would run code; or which layers do not fit.
+    Raises: CurationError: the file is missing, damaged, or would run code; or which layers do not fit; ``OtherClasses``
+        where the last one has another number of classes.
     """
-    path = Path(path)
+    return _load(model, Path(path), new_head=False)[0]
+
+
+def load_body(model: nn.Module, path: Path | str) -> tuple[list[str], list[str]]:
+    """Fill a model with the weights in a file but for its head, which keeps those that it has; see ``load_weights``.
+
+    The head is the last linear layer; auxiliary ones that differ in the number of classes alone count to it.
+
+    Returns: the sentences, and the names in the state dict of what keeps its weights.
+    """
+    return _load(model, Path(path), new_head=True)
+
+
+def head_of(model: nn.Module) -> str:
+    """Return the name of a model's last linear layer. Raises: CurationError: it has none."""
+    linear = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    if not linear:
+        raise CurationError("a classifier's head is its last linear layer, and this model has none")
+    return linear[-1]
+
+
+def _load(model: nn.Module, path: Path, *, new_head: bool) -> tuple[list[str], list[str]]:
     network = model.network if isinstance(model, Classifier) else model
     assert isinstance(network, nn.Module)
     expected = network.state_dict()
@@ -42,7 +68,10 @@ def load_weights(model: nn.Module, path: Path | str) -> list[str]:
     unused: tuple[str, ...] = getattr(network, "unused", ())
     for name in [name for name in weights if name.startswith(unused)]:
         del weights[name]
-    _check(network, expected, weights, path)
+    kept = _heads(network, expected, weights) if new_head else []
+    for name in kept:
+        weights.pop(name, None)
+    _check(network, {name: value for name, value in expected.items() if name not in kept}, weights, path)
     if isinstance(model, Classifier) and statistics:
         statistics, scaled = normalization(statistics, channels=model.mean.numel(), path=path)
         remarks = [*remarks, *scaled]
@@ -52,16 +81,33 @@ def load_weights(model: nn.Module, path: Path | str) -> list[str]:
             for buffer, value in statistics.items():
                 target = getattr(model, buffer)
                 target.copy_(value.reshape(target.shape))
-    return remarks
+    prefix = "network." if isinstance(model, Classifier) else ""
+    return remarks, [prefix + name for name in kept]
+
+
+def _heads(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Return the names of the last linear layer's tensors, and of those that differ from the file's as they do."""
+    head = head_of(network)
+    weight = f"{head}.weight"
+    counts = expected[weight].shape[:1], found[weight].shape[:1] if weight in found else None
+
+    def differs(ours: torch.Size, theirs: torch.Size) -> bool:
+        return ours != theirs and (ours[:1], theirs[:1]) == counts and ours[1:] == theirs[1:]
+
+    return [
+        name
+        for name, value in expected.items()
+        if name.startswith(f"{head}.") or (name in found and differs(value.shape, found[name].shape))
+    ]
 
 
 def _check(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
     linear = [name for name, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     head = f"{linear[-1]}.weight" if linear else ""
-    if head in found:
+    if head in found and head in expected:
         (theirs, *width), (ours, *wanted) = found[head].shape, expected[head].shape
         if theirs != ours and width == wanted:
-            raise CurationError(
+            raise OtherClasses(
                 f"weights file {path} is of a model with {theirs} classes, the data has {ours}; "
                 "use weights trained on these classes"
             )

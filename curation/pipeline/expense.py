@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curation.models.architectures import Form
 from curation.recipe import Recipe
 from curation.storage.sample_header import SHARD_BYTES
 from curation.training.settings import Training
@@ -43,7 +44,7 @@ class Speed:
 class Scale:
     """What the work of a recipe is counted in, measured on a few images of the source.
 
-    samples, classes, shape: of the source; read_s: seconds to read an image; networks: by architecture, those that the
+    samples, classes, shape: of the source; read_s: seconds to read an image; networks: by form, those that the
     recipe uses; corrupt_s: seconds to corrupt an image, by kind; exported_bytes: of an image with its label in the
     recipe's format.
     """
@@ -52,7 +53,7 @@ class Scale:
     classes: int
     shape: tuple[int, int, int]
     read_s: float
-    networks: Mapping[str, Speed]
+    networks: Mapping[Form, Speed]
     corrupt_s: Mapping[str, float]
     exported_bytes: float
 
@@ -83,8 +84,8 @@ class Scale:
         kinds = len(asked.corruption.members()) if asked.corruption else 0
         return {"clean": self.samples, "corruption": kinds * varied, "adversarial": len(asked.adversarial) * varied}
 
-    def training_s(self, train: Training, architecture: str, *, images: int) -> float:
+    def training_s(self, train: Training, network: Speed, *, images: int) -> float:
         """Return the seconds of one training on so many images: methods that perturb them step back and forth more."""
-        how, step_s = train.how(), self.networks[architecture].step_s
-        more = getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0
-        return train.epochs * images * (how.replays + more) * step_s
+        methods = [train.how().at(epoch) for epoch in range(train.epochs)]
+        more = [getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0 for how in methods]
+        return images * sum(how.replays + steps for how, steps in zip(methods, more, strict=True)) * network.step_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from curation.errors import CurationError
-from curation.models.architectures import build
+from curation.models.architectures import Form, build
 from curation.models.ensemble import Ensemble
 from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
@@ -35,6 +35,7 @@ def fit(
     labels: np.ndarray,
     *,
     weights: np.ndarray | None = None,
+    rates: Mapping[str, float] | None = None,
     settings: Training,
     seed: int,
     device: str,
@@ -58,6 +59,7 @@ def fit(
         images,
         labels,
         weights=weights,
+        rates=rates,
         settings=settings,
         seed=seed,
         device=device,
@@ -90,16 +92,19 @@ def load(kept: KeptModel, *, epoch: int | None = None, missing: str) -> nn.Modul
     if about is None:
         raise CurationError(missing)
     shape, members = tuple(about["shape"]), about.get("members", 1)
-    network = network_of(about["architecture"], classes=about["classes"], shape=shape, members=members)
+    form = Form(about["architecture"], about.get("input_px"), about.get("published", False))
+    network = network_of(form, classes=about["classes"], shape=shape, members=members)
     load_weights(network, kept.weights_at(epoch))
     return folded(network)
 
 
-def network_of(
-    architecture: str, *, classes: int, shape: tuple[int, int, int], members: int = 1, seed: int = 0
-) -> nn.Module:
+def network_of(form: Form, *, classes: int, shape: tuple[int, int, int], members: int = 1, seed: int = 0) -> nn.Module:
     """Return a network of fresh weights, or several that answer together; arguments as ``build`` has them."""
-    networks = [build(architecture, classes=classes, shape=shape, seed=seed + index) for index in range(members)]
+    name, input_px, published = form
+    networks = [
+        build(name, classes=classes, shape=shape, seed=seed + index, input_px=input_px, published=published)
+        for index in range(members)
+    ]
     return networks[0] if members == 1 else Ensemble(networks)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.model_ref import NOT_READY, ModelRef
+from curation.pipeline.starting import digest_of, identity, start_identity
 from curation.plugin import fingerprint
 from curation.recipe import Recipe, member_seed
 from curation.sampling import VERSION as SAMPLING_VERSION
@@ -151,20 +151,15 @@ class Plan:
         goal = self.recipe.goal_model
         samples = self.samples
         if goal.checkpoint is not None:
-            try:
-                weights = digest(Path(goal.checkpoint).read_bytes())
-            except OSError:
-                raise UsageError(
-                    f"goal_model.checkpoint: there is no readable file {goal.checkpoint}; give a safetensors file or "
-                    "a state dict, or leave it out to train a goal model"
-                ) from None
+            weights = digest_of(goal.checkpoint, field="checkpoint", instead="leave it out to train a goal model")
             several = [goal.members] if goal.members > 1 else []
-            about = [goal.architecture, weights, samples.classes, samples.shape, samples.digest, *several]
+            about = [goal.architecture, weights, samples.classes, samples.shape, samples.digest, *several, *identity(goal)]
             return fingerprint(["loaded 3", *about, SAMPLING_VERSION])
         if goal.members > 1:
             return fingerprint(["together", [member.model_key for member in self.members()]])
         settings = goal.train.model_dump(mode="json", exclude={"preset", "seed"})
-        about = [goal.architecture, settings, self.training_seed, samples.digest, *goal.train.versions]
+        start = [*identity(goal), *start_identity(goal.start_from, goal.architecture)]
+        about = [goal.architecture, settings, self.training_seed, samples.digest, *goal.train.versions, *start]
         return fingerprint(["trained", *about, SAMPLING_VERSION])
 
     def members(self) -> list[Plan]:

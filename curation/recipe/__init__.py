@@ -7,6 +7,7 @@ from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.recipe import LONGEST_NAME, Recipe
 from curation.recipe.source import LabelNoise, Source
+from curation.recipe.start_from import StartFrom
 from curation.recipe.variants import CorruptedCopies, CorruptionSet, Variants
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Recipe",
     "Slice",
     "Source",
+    "StartFrom",
     "Variants",
     "differences",
     "in_words",

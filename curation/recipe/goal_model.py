@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
+from curation.models.architectures import Form
 from curation.plugin import Settings
+from curation.recipe.start_from import StartFrom
 from curation.training.settings import Training
 
 KEPT_EPOCHS = 12
@@ -67,6 +69,19 @@ class GoalModel(Settings):
         description="a file of weights (safetensors or a state dict), relative to "
         "the recipe's folder or the working directory; None: train",
     )
+    start_from: StartFrom | None = Field(
+        None,
+        description="weights that its training starts from (fine-tuning); None: fresh ones",
+        exclude_if=lambda value: value is None,  # recipes and keys from before it was a field stay what they were
+    )
+    input_px: int | None = Field(
+        None,
+        ge=16,
+        le=1024,
+        description="side in pixels that images are resized to inside the network; None: what the published weights "
+        "of a torchvision or timm model that starts from some were trained for, else images as they are",
+        exclude_if=lambda value: value is None,
+    )
     train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
     members: int = Field(
         1,
@@ -79,6 +94,17 @@ class GoalModel(Settings):
     )
     dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
 
+    @field_validator("start_from")
+    @classmethod
+    def _published(cls, start: StartFrom | None, info: ValidationInfo) -> StartFrom | None:
+        name = info.data.get("architecture", "")
+        if start is not None and start.file is None and "/" not in name:
+            raise ValueError(
+                f"no weights of {name} are published; name a file of weights, or choose torchvision/<name> or "
+                f"timm/<name>, got {start.weights!r}"
+            )
+        return start
+
     @field_validator("train")
     @classmethod
     def _of_architecture(cls, train: Training, info: ValidationInfo) -> Training:
@@ -90,3 +116,9 @@ class GoalModel(Settings):
         if epoch is not None and "train" in info.data:
             require_epoch(epoch, checkpoint=info.data["checkpoint"], train=info.data["train"])
         return epoch
+
+    @property
+    def form(self) -> Form:
+        """Its network, before it has weights: a library's, where it starts from some, in the form of published ones."""
+        of_library = "/" in self.architecture
+        return Form(self.architecture, self.input_px, published=of_library and self.start_from is not None)

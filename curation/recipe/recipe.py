@@ -95,7 +95,7 @@ class Recipe(Settings):
 
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
-        """Return the recipe in a file; a checkpoint may be named as seen from the file's folder. Raises: UsageError."""
+        """Return the recipe in a file; files of weights may be named as seen from its folder. Raises: UsageError."""
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8")
@@ -104,10 +104,14 @@ class Recipe(Settings):
         except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
             raise UsageError(f"recipe {path} cannot be read as a text file ({type(error).__name__})") from None
         recipe = cls.from_yaml(text, where=str(path))
-        checkpoint = recipe.goal_model.checkpoint
-        if checkpoint is None or not (path.parent / checkpoint).is_file():
+        goal = recipe.goal_model
+        if goal.start_from is not None and goal.start_from.file and (path.parent / goal.start_from.file).is_file():
+            weights = str((path.parent / goal.start_from.file).resolve())
+            start = goal.start_from.model_copy(update={"weights": weights})
+            recipe = recipe.model_copy(update={"goal_model": goal.model_copy(update={"start_from": start})})
+        if goal.checkpoint is None or not (path.parent / goal.checkpoint).is_file():
             return recipe
-        return recipe.with_checkpoint(str((path.parent / checkpoint).resolve()))
+        return recipe.with_checkpoint(str((path.parent / goal.checkpoint).resolve()))
 
     def with_checkpoint(self, checkpoint: str) -> Recipe:
         """Return the recipe guided by the weights in a file; how they were trained is still told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -35,19 +35,33 @@ class Learned(NamedTuple):
 class Learner:
     """One network under training on one device."""
 
-    def __init__(self, model: nn.Module, settings: Training, device: torch.device) -> None:
+    def __init__(
+        self, model: nn.Module, settings: Training, device: torch.device, rates: Mapping[str, float] | None = None
+    ) -> None:
+        """Args: rates: see ``train``."""
         self.model, self.settings, self.device = model.to(device), settings, device
-        self.method = settings.how()
+        self.method = self._now = settings.how()
+        self._frozen = _freeze(model, rates or {})
         if device.type == "cuda":  # on a CPU, oneDNN lays weights out as it likes best
             model.to(memory_format=torch.channels_last)
         self._network: Callable[[Tensor], Tensor] = torch.compile(model) if settings.compile else model
         self._dtype = dtype(settings.precision, device)
         self._named = {name: value for name, value in model.named_parameters() if value.requires_grad}
-        self._optimizer = _optimizer(list(self._named.values()), settings, device)
+        self._optimizer = _optimizer(self._named, rates or {}, settings, device)
         self._average = {name: value.clone() for name, value in model.state_dict().items()} if settings.average else {}
         self._change: Tensor | None = None
         self._at_once = Fitting(settings.batch_size, device=device, smallest=FEWEST_AT_ONCE)
         self.steps = 0
+
+    def begin(self, epoch: int) -> None:
+        """Take up an epoch, counted from 0: the method's phase, the model in training mode but for what is frozen."""
+        self._now = self.method.at(epoch)
+        self._train()
+
+    def _train(self) -> None:
+        self.model.train()
+        for layer in self._frozen:
+            layer.eval()
 
     @contextmanager
     def dropping(self) -> Iterator[None]:
@@ -67,7 +81,7 @@ class Learner:
         change = self._first_change(batch, draws)
         for _ in range(self.method.replays):
             for group in self._optimizer.param_groups:
-                group["lr"] = rate(self.steps)
+                group["lr"] = rate(self.steps) * group["share"]
             learned = self._fitting(batch, change)
             self._optimizer.step()
             self._follow()
@@ -78,7 +92,7 @@ class Learner:
         if self._change is not None:
             # The last batches of an epoch may be one image smaller than the first.
             return self._change[: len(batch)]
-        change = self.method.start(batch.images, draws)
+        change = self._now.start(batch.images, draws)
         if change is None:
             return None
         change = change.to(self.device)
@@ -109,7 +123,7 @@ class Learner:
         for rows in np.array_split(np.arange(len(batch)), parts):
             part = slice(int(rows[0]), int(rows[-1]) + 1)
             images, targets = batch.images[part], batch.targets[part]
-            losses, logits = self.method.losses(self, images, targets, None if change is None else change[part])
+            losses, logits = self._now.losses(self, images, targets, None if change is None else change[part])
             share = weighted_mean(losses, batch.weights[part], total=total)
             share.backward()
             classes = targets.argmax(1) if targets.ndim == 2 else targets
@@ -137,7 +151,7 @@ class Learner:
         try:
             yield
         finally:
-            self.model.train()
+            self._train()
 
     @contextmanager
     def statistics_kept(self) -> Iterator[None]:
@@ -204,12 +218,27 @@ class Learner:
         self.model.eval()
 
 
-def _optimizer(parameters: list[nn.Parameter], settings: Training, device: torch.device) -> torch.optim.SGD:
-    decayed = [value for value in parameters if value.ndim > 1 or settings.decay_norms]
-    spared = [value for value in parameters if value.ndim <= 1 and not settings.decay_norms]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+def _freeze(model: nn.Module, rates: Mapping[str, float]) -> list[nn.Module]:
+    """Let the parameters whose rate is 0 take no gradient, and return the layers that have no others."""
+    for name, value in model.named_parameters():
+        if name in rates:
+            value.requires_grad_(rates[name] > 0)
+    layers = [(layer, list(layer.parameters())) for layer in model.modules()] if rates else []
+    return [layer for layer, own in layers if own and not any(value.requires_grad for value in own)]
+
+
+def _optimizer(
+    named: Mapping[str, nn.Parameter], rates: Mapping[str, float], settings: Training, device: torch.device
+) -> torch.optim.SGD:
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, value in named.items():
+        spared = value.ndim <= 1 and not settings.decay_norms
+        groups.setdefault((rates.get(name, 1.0), spared), []).append(value)
     return torch.optim.SGD(
-        [group for group in groups if group["params"]],
+        [
+            {"params": values, "share": share, **({"weight_decay": 0.0} if spared else {})}
+            for (share, spared), values in groups.items()
+        ],
         lr=settings.learning_rate,
         momentum=settings.momentum,
         nesterov=settings.nesterov and settings.momentum > 0,

@@ -1,10 +1,10 @@
-"""Training a classifier from scratch, epoch by epoch, resumable to the bit."""
+"""Training a classifier, from scratch or from the weights that it has, epoch by epoch, resumable to the bit."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -62,6 +62,7 @@ def train(
     settings: Training,
     seed: int,
     weights: np.ndarray | None = None,
+    rates: Mapping[str, float] | None = None,
     device: str | torch.device = "cpu",
     resume: dict[str, Any] | None = None,
     on_step: OnStep | None = None,
@@ -78,6 +79,8 @@ def train(
             from it and the epoch's number: going on from a ``state`` gives the same weights, to the bit on the same
             kind of processor, as never having stopped.
         weights: floats N ≥ 0: how much each sample counts; a batch's loss is the weighted mean. None: all the same.
+        rates: each parameter's share of the learning rate, by name. Those of 0 are frozen: they take no gradient, and
+            a layer all of whose parameters are frozen is in evaluation mode, its statistics as they are. None: 1 each.
         resume: the ``state`` of an earlier epoch; after the last one its weights are loaded and nothing is yielded.
 
     A batch that does not fit into memory is split, its gradients added up. The global random state is left as it was.
@@ -89,7 +92,7 @@ def train(
     with enough_memory(TOO_LITTLE.format("training")):
         classes = _check(model, images, labels, weights, device)
         batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
-        learner = Learner(model, settings, device)
+        learner = Learner(model, settings, device, rates)
         first = _restore(learner, resume) if resume else 0
     threads = settings.threads if device.type == "cpu" else None
     rate = partial(_rate, settings, len(batches) * learner.method.replays)
@@ -126,7 +129,7 @@ def _epoch(
     on_step: OnStep | None,
 ) -> tuple[float, float, np.ndarray]:
     """Learn from every image once; return mean loss, accuracy and every image's margin."""
-    learner.model.train()
+    learner.begin(epoch)
     seed = epoch_seed(seed, epoch)
     draws = torch.Generator().manual_seed(seed)
     losses: list[Tensor] = []

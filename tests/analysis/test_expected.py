@@ -11,6 +11,7 @@ import pytest
 
 from curation.analysis.expected import Expected, expected, exported
 from curation.exporters import EXPORTERS
+from curation.models.architectures import Form
 from curation.pipeline import Pipeline
 from curation.pipeline.expense import Expense, Scale, Speed
 from curation.pipeline.stages import in_order
@@ -24,7 +25,7 @@ def scale_of(pipeline: Pipeline) -> Scale:
     recipe, samples = pipeline.recipe, pipeline.samples
     kinds = recipe.variants.corruption.kinds if recipe.variants.corruption else []
     speed = Speed(pass_s=0.001, step_s=0.003, parameters=1000, features=64)
-    networks = {recipe.goal_model.architecture: speed}
+    networks = {recipe.goal_model.form: speed}
     return Scale(len(samples), len(samples.classes), samples.shape, 0.001, networks, dict.fromkeys(kinds, 0.002), 784)
 
 
@@ -53,7 +54,7 @@ def measured(pipeline: Pipeline) -> Scale:
     parameters = sum(part.numel() for part in plan.model.load().parameters())
     speed = Speed(0.001, 0.003, parameters, plan.features().whole_array().shape[1])
     exported = pipeline.recipe.export.bytes_of(pipeline.samples.images(np.arange(16)), len(pipeline.samples.classes))
-    return replace(scale_of(pipeline), networks={"tiny_resnet": speed}, exported_bytes=exported)
+    return replace(scale_of(pipeline), networks={Form("tiny_resnet"): speed}, exported_bytes=exported)
 
 
 RARE: dict[str, dict[str, Any]] = {
@@ -117,7 +118,9 @@ def test_twice_as_many_images_take_twice_the_time_and_disk(computed: Pipeline) -
 def test_adversarial_training_takes_its_steps_more(computed: Pipeline) -> None:
     scale, goal = scale_of(computed), computed.recipe.goal_model
     plain, robust = (
-        scale.training_s(goal.train.model_copy(update={"method": method, "steps": 4}), goal.architecture, images=100)
+        scale.training_s(
+            goal.train.model_copy(update={"method": method, "steps": 4}), scale.networks[goal.form], images=100
+        )
         for method in ("plain", "adversarial")
     )
     assert robust == pytest.approx(5 * plain)

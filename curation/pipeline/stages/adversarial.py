@@ -59,7 +59,7 @@ class AttackSamples(Stage):
         """See ``Stage.expected``: at most, for many samples are done earlier."""
         images, attacks = scale.varied(recipe), recipe.variants.adversarial
         passes = sum(attack.most_passes(scale.classes) for attack in attacks)
-        seconds = images * passes * scale.networks[recipe.goal_model.architecture].pass_s * recipe.goal_model.members
+        seconds = images * passes * scale.networks[recipe.goal_model.form].pass_s * recipe.goal_model.members
         return Expense(seconds, images * len(attacks) * scale.image_bytes)
 
     def run(self, execution: Execution) -> None:

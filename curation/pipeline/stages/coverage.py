@@ -64,7 +64,7 @@ class Cover(Stage):
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: where the candidates lie; choosing among them is not counted in time."""
-        network, asked = scale.networks[recipe.goal_model.architecture], recipe.selection.coverage
+        network, asked = scale.networks[recipe.goal_model.form], recipe.selection.coverage
         width, epochs = width_of(asked.space, features=network.features, classes=scale.classes), len(asked.epochs)
         counts = scale.candidates(recipe)
         images = sum(counts[family] for family in families_measured(recipe))

@@ -40,7 +40,7 @@ class Embed(Stage):
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: the features are in memory while clusters are found."""
-        network = scale.networks[recipe.goal_model.architecture]
+        network = scale.networks[recipe.goal_model.form]
         size = scale.samples * network.features * 4
         return Expense(scale.samples * network.pass_s, size, 2 * size)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from curation.pipeline.fitting import History, fit, network_of, serialized
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.score import ranks
+from curation.pipeline.starting import identity, loaded, size_remark, started
 from curation.pipeline.trust import tell as tell_doubts
 from curation.readers.class_names import number_order_remark
 from curation.recipe import Recipe, kept_epochs
@@ -37,6 +37,9 @@ from curation.training.trainer import Epoch
 
 MEASURED = 2000
 """Accuracies are measured on at most this many images, each class by its share."""
+
+SETTINGS = {"architecture", "checkpoint", "start_from", "input_px", "train", "members"}
+"""Fields of a recipe's goal model that its description keeps."""
 
 MEASURED_EARLIER = 500
 """As ``MEASURED``, after each kept epoch before the last, for it takes time from the training."""
@@ -80,11 +83,12 @@ class MakeGoalModel(Stage):
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: images are held in memory up to a size; the optimizer has as much as the weights."""
         goal = recipe.goal_model
-        weights = 4 * scale.networks[goal.architecture].parameters * goal.members
+        network = scale.networks[goal.form]
+        weights = 4 * network.parameters * goal.members
         if goal.checkpoint is not None:
             return Expense(0.0, weights, weights)
         images = min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES)
-        seconds = goal.members * scale.training_s(goal.train, goal.architecture, images=scale.samples)
+        seconds = goal.members * scale.training_s(goal.train, network, images=scale.samples)
         return Expense(seconds, weights * len(kept_epochs(goal.train.epochs)), images + 4 * weights)
 
     def run(self, execution: Execution) -> None:
@@ -111,13 +115,14 @@ def make_goal_model(plan: Plan, tell: Tell) -> int:
     """Train or load a goal model, of several members one, and keep it; an ``engine.Task`` that counts images."""
     goal, history = plan.recipe.goal_model, History()
     kept, network = plan.workspace.model(plan.model_key), _network(plan)
-    remarks: list[str] = []
     if goal.checkpoint is not None:
         order = number_order_remark(plan.samples.classes)
-        remarks = [*load_weights(network, Path(goal.checkpoint)), *([order] if order else [])]
+        remarks = [*loaded(network, goal.checkpoint), *([order] if order else [])]
         network.to(plan.device)
     else:
-        history = _train(plan, network, kept, tell)
+        rates, remarks = started(network, goal)
+        history = _train(plan, network, kept, tell, rates)
+    remarks += size_remark(goal, plan.samples.shape)
     weights = serialized(network.eval())
     measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
     history[-1:] = [row | measured for row in history[-1:]]
@@ -130,10 +135,11 @@ def _about(plan: Plan, measured: dict[str, Any], history: History) -> dict[str, 
     goal = plan.recipe.goal_model
     return {
         "architecture": goal.architecture,
+        **({"input_px": goal.form.side_px, "published": goal.form.published} if identity(goal) else {}),
         "members": goal.members,
         "classes": len(plan.samples.classes),
         "shape": list(plan.samples.shape),
-        "settings": goal.model_dump(mode="json", include={"architecture", "checkpoint", "train", "members"}),
+        "settings": goal.model_dump(mode="json", include=SETTINGS),
         "seed": plan.training_seed,
         "role": plan.role,
         "samples": None if goal.checkpoint is not None else plan.samples.digest,
@@ -166,14 +172,15 @@ def join_members(plan: Plan, tell: Tell) -> int:
                 kept.write_weights(epoch, weights)
         history.append(row)
         tell(epoch, epochs, "members answer together")
-    kept.finish(weights, _about(plan, measured, history))
+    remarks = (parts[0].about or {}).get("remarks", [])
+    kept.finish(weights, _about(plan, measured, history) | {"remarks": remarks})
     return epochs
 
 
 def _network(plan: Plan) -> nn.Module:
     samples, goal = plan.samples, plan.recipe.goal_model
     return network_of(
-        goal.architecture,
+        goal.form,
         classes=len(samples.classes),
         shape=samples.shape,
         members=goal.members,
@@ -181,7 +188,7 @@ def _network(plan: Plan) -> nn.Module:
     )
 
 
-def _train(plan: Plan, network: nn.Module, kept: KeptModel, tell: Tell) -> History:
+def _train(plan: Plan, network: nn.Module, kept: KeptModel, tell: Tell, rates: dict[str, float]) -> History:
     settings, samples = plan.recipe.goal_model.train, plan.samples
     earlier = kept_epochs(settings.epochs)[:-1]
     accuracies, twin = _Accuracies(plan, MEASURED_EARLIER), _network(plan).to(plan.device)
@@ -198,6 +205,7 @@ def _train(plan: Plan, network: nn.Module, kept: KeptModel, tell: Tell) -> Histo
         kept,
         samples.array(),
         samples.labels,
+        rates=rates,
         settings=settings,
         seed=plan.training_seed,
         device=plan.device,

@@ -15,7 +15,7 @@ from curation.label_errors import LABEL_SCORES
 from curation.label_errors.base import Evidence
 from curation.label_errors.cross_fit import CrossFit, Fold, fit_fold, folds_of, joined, learned_in_all, softmax
 from curation.label_errors.suspects import suspects
-from curation.models.architectures import build
+from curation.models.architectures import Form, build
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
@@ -63,9 +63,9 @@ class CheckLabels(Stage):
         check = recipe.label_errors
         if check is None:
             return Expense()
-        learned = scale.samples * (check.folds - 1)
-        seconds = scale.training_s(check.train, check.architecture, images=learned)
-        seconds += scale.samples * scale.networks[check.architecture].pass_s
+        learned, network = scale.samples * (check.folds - 1), scale.networks[Form(check.architecture)]
+        seconds = scale.training_s(check.train, network, images=learned)
+        seconds += scale.samples * network.pass_s
         disk = 4 * (scale.samples * (scale.classes + len(LABEL_SCORES) + RANKED) + 2 * learned)
         return Expense(seconds, disk, min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES))
 

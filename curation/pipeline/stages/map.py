@@ -48,7 +48,7 @@ class DrawMap(Stage):
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: UMAP's own time apart."""
-        network = scale.networks[recipe.goal_model.architecture]
+        network = scale.networks[recipe.goal_model.form]
         copies = len(recipe.map.copies) * scale.varied(recipe)
         disk = scale.samples * PLACE_BYTES + copies * (PLACE_BYTES + 4 * network.features)
         return Expense(copies * network.pass_s, disk, 2 * 4 * scale.samples * network.features)

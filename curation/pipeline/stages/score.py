@@ -56,7 +56,7 @@ class Score(Stage):
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``."""
         images = sum(scale.candidates(recipe).values())
-        seconds = images * scale.networks[recipe.goal_model.architecture].pass_s * recipe.goal_model.members
+        seconds = images * scale.networks[recipe.goal_model.form].pass_s * recipe.goal_model.members
         corruption, memory = recipe.variants.corruption, 0
         if corruption and corruption.keep == "none":  # they are made where they are scored
             seconds, memory = seconds + scale.corrupting_s(recipe), scale.corrupting_bytes

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curation.engine import Tell
+from curation.models.architectures import Form
 from curation.pipeline.answers import features
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
@@ -57,8 +58,10 @@ class SelfCorrect(Stage):
             settings.initial_share + (1 - settings.initial_share) * at / settings.rounds
             for at in range(settings.rounds)
         ]
-        images, network = sum(scale.candidates(recipe).values()), scale.networks[recipe.goal_model.architecture]
-        seconds = scale.training_s(settings.train, settings.architecture, images=round(sum(grown) * budget))
+        images, network = sum(scale.candidates(recipe).values()), scale.networks[recipe.goal_model.form]
+        seconds = scale.training_s(
+            settings.train, scale.networks[Form(settings.architecture)], images=round(sum(grown) * budget)
+        )
         return Expense(seconds + images * network.pass_s, KEPT_BYTES * budget, 2.0 * images * network.features)
 
     def order(self, plan: Plan) -> Shards:

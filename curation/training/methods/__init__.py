@@ -6,7 +6,8 @@ from curation.training.methods.base import Method, Network
 from curation.training.methods.free import Free
 from curation.training.methods.plain import Plain
 from curation.training.methods.trades import Trades
+from curation.training.methods.two_phase import TwoPhase
 
-METHODS: Registry[Method] = Registry("training method", (Plain, Adversarial, Trades, Free))
+METHODS: Registry[Method] = Registry("training method", (Plain, Adversarial, TwoPhase, Trades, Free))
 
 __all__ = ["METHODS", "Method", "Network"]

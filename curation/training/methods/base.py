@@ -52,8 +52,12 @@ class Method(Plugin):
 
     @property
     def replays(self) -> int:
-        """How many steps are taken on each batch."""
+        """How many steps are taken on each batch, in every phase."""
         return 1
+
+    def at(self, epoch: int) -> Method:
+        """Return the method of an epoch, counted from 0: itself, but for those that go through phases."""
+        return self
 
     def start(self, images: Tensor, draws: torch.Generator) -> Tensor | None:
         """Return first perturbations of a batch, float32 N×C×H×W, drawn on the CPU; None: none are needed."""
