@@ -31,7 +31,8 @@ def candidates(workspace: Workspace) -> pd.DataFrame:
     Columns: key (of its training), epoch and epochs (Int64, <NA> for somebody's weights), architecture, method (how it
     was trained; loaded: somebody's weights), epsilon (NaN where it was trained plainly), test_accuracy, train_accuracy
     (NaN: not measured; of earlier epochs on fewer images), seconds (of training, up to that epoch), checkpoint (the
-    file loaded, or None), samples (the digest of those it was trained on, or None).
+    file loaded, or None), start_from (the weights that its training started from, or None), samples (the digest of
+    those it was trained on, or None).
     """
     rows: list[dict[str, Any]] = []
     for key, about in workspace.models().items():
@@ -45,6 +46,7 @@ def candidates(workspace: Workspace) -> pd.DataFrame:
             "method": "loaded" if loaded else training["method"],
             "epsilon": _EPSILON.validate_python(training["epsilon"]) if perturbs else math.nan,
             "checkpoint": settings["checkpoint"],
+            "start_from": (settings.get("start_from") or {}).get("weights"),
             "samples": about.get("samples"),
         }
         history = about["history"] or [{}]
@@ -56,7 +58,7 @@ def candidates(workspace: Workspace) -> pd.DataFrame:
                 accuracies = {name: measured[name] for name in ("test_accuracy", "train_accuracy")}
                 rows.append({**shared, "epoch": row.get("epoch"), **accuracies, "seconds": float(seconds[index])})
     columns = ["key", "architecture", "epoch", "method", "epsilon", "epochs", "test_accuracy", "train_accuracy"]
-    table = pd.DataFrame(rows, columns=[*columns, "seconds", "checkpoint", "samples"])
+    table = pd.DataFrame(rows, columns=[*columns, "seconds", "checkpoint", "start_from", "samples"])
     types: dict[str, Any] = {"epoch": "Int64", "epochs": "Int64", "test_accuracy": float, "train_accuracy": float}
     return table.astype({**types, "epsilon": float, "seconds": float})
 
@@ -80,7 +82,8 @@ def named(table: pd.DataFrame) -> list[str]:
     """Return what people call each candidate: unlike any other's."""
     names = []
     for row in table.to_dict("records"):
-        words = [row["architecture"], "" if row["method"] == "plain" else row["method"]]
+        start = "fine-tuned" if isinstance(row["start_from"], str) and row["method"] != "loaded" else ""
+        words = [row["architecture"], start, "" if row["method"] == "plain" else row["method"]]
         if not math.isnan(row["epsilon"]):
             words.append(f"{row['epsilon'] * 255:.3g}/255")
         if not pd.isna(row["epoch"]):

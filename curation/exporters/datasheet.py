@@ -85,12 +85,18 @@ def _origin(about: dict[str, Any]) -> list[str]:
     goal = about.get("goal_model")
     if goal:
         lines.append(
-            f"- Goal model: {goal.get('architecture')}, "
+            f"- Goal model: {goal.get('architecture')}, {_start(goal.get('start_from'))}"
             f"accuracy {_percent(goal.get('train_accuracy'))} on the samples, "
             f"{_percent(goal.get('test_accuracy'))} on the test split, weights {goal.get('digest')}"
         )
         lines += [f"- **Warning: {doubt}**" for doubt in goal.get("doubts", [])]
     return lines
+
+
+def _start(weights: str | None) -> str:
+    if weights is None:
+        return ""
+    return f"fine-tuned from {'its published weights' if weights == 'pretrained' else weights}, "
 
 
 def _repeated(about: dict[str, Any]) -> list[str]:

@@ -30,6 +30,13 @@ COUNTERS = {"n_averaged", "num_updates", "initted", "step", "decay"}
 WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """Parts of names that compiling and sharding put in, anywhere."""
 
+FORMER = (
+    (re.compile(r"(\bdenselayer\d+\.(?:norm|conv))\.([12]\.)"), r"\1\2"),
+    (re.compile(r"(\bencoder_layer_\d+\.mlp)\.linear_1\."), r"\1.0."),
+    (re.compile(r"(\bencoder_layer_\d+\.mlp)\.linear_2\."), r"\1.3."),
+)
+"""Names in files that torchvision publishes (DenseNet, ViT), each with the present one; it renames them likewise."""
+
 RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 """What batch norm keeps besides parameters: averages of the weights often lack it."""
 
@@ -223,8 +230,15 @@ def _nests(content: Any) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
     for path, mapping in _mappings(content):
         yield (
             path,
-            {WRAPPERS.sub("", str(name)): value for name, value in mapping.items() if isinstance(value, Tensor)},
+            {_present(str(name)): value for name, value in mapping.items() if isinstance(value, Tensor)},
         )
+
+
+def _present(name: str) -> str:
+    name = WRAPPERS.sub("", name)
+    for former, present in FORMER:
+        name = former.sub(present, name)
+    return name
 
 
 def _held(content: Any) -> str:

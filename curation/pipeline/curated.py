@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             "candidates": len(pool),
             "goal_model": {
                 **{key: about.get(key) for key in ("architecture", "train_accuracy", "test_accuracy", "digest")},
+                "start_from": recipe.goal_model.start_from and Path(recipe.goal_model.start_from.weights).name,
                 "doubts": [doubt.sentence for doubt in doubts_of(plan)],
             },
             "families": selected.summary(),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import Form, build
+from curation.models.checkpoint import read_weights
 from curation.models.classifier import Classifier
 from curation.models.fine_tuning import rates
 from curation.models.loading import OtherClasses, head_of, load_body, load_weights, save_weights
@@ -123,6 +124,19 @@ def test_published_weights_bring_their_size_and_normalization() -> None:
     model = build("torchvision/mobilenet_v2", classes=3, shape=(32, 40, 1), published=True)
     assert isinstance(model.resize, Resize)
     assert model.eval()(torch.rand(1, 1, 32, 40)).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("features.denseblock1.denselayer2.norm1.weight", "features.denseblock1.denselayer2.norm.1.weight"),
+        ("encoder.layers.encoder_layer_3.mlp.0.bias", "encoder.layers.encoder_layer_3.mlp.linear_1.bias"),
+        ("encoder.layers.encoder_layer_3.mlp.3.bias", "encoder.layers.encoder_layer_3.mlp.linear_2.bias"),
+    ],
+)
+def test_torchvision_s_former_names_are_read(now: str, then: str, tmp_path: Path) -> None:
+    torch.save({then: torch.ones(3)}, tmp_path / "old.pt")
+    assert list(read_weights(tmp_path / "old.pt", {now: torch.zeros(3)}).tensors) == [now]
 
 
 def test_published_weights_are_those_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from curation.analysis.goal_model_comparison import candidates, goal_model_of, named
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import build
 from curation.models.loading import save_weights
@@ -56,6 +57,9 @@ def test_a_frozen_body_is_theirs_and_the_head_is_for_our_classes(theirs: Path, t
     about = found.workspace.model(found.plan.model_key).about
     assert about is not None
     assert "fine-tuned from theirs.safetensors of tiny_convnet, with a new head, frozen: body" in about["remarks"]
+    *_, name = named(candidates(found.workspace))
+    assert name.startswith("tiny_convnet fine-tuned epoch 2")
+    assert goal_model_of(found.workspace, found.plan.model_key).start_from == found.recipe.goal_model.start_from
 
 
 def test_all_that_decides_a_start_is_in_the_key(theirs: Path, tmp_path: Path) -> None:
@@ -104,10 +108,14 @@ def test_an_export_of_one_is_reproduced_without_the_file(theirs: Path, tmp_path:
     network = found.plan.model.load()
     assert isinstance(network.resize, Resize)
     out = found.export(tmp_path / "out")
+    assert "tiny_convnet, fine-tuned from theirs.safetensors, accuracy" in (out / "datasheet.md").read_text()
     theirs.unlink()
     recipe = Recipe.load(out / "recipe.yaml")
     again = Pipeline(recipe, Workspace(tmp_path / "again"), device="cpu")
     again.run(FOR_SELECTION)
+    again.export(tmp_path / "out again")
+    for name in ("datasheet.md", "recipe.yaml", "data.npy"):
+        assert (tmp_path / "out again" / name).read_bytes() == (out / name).read_bytes(), name
     images = torch.rand(4, 1, 28, 28)
     assert torch.equal(again.plan.model.load()(images), network(images))
     assert (again.select().candidate_ids == found.select().candidate_ids).all()
