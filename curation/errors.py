@@ -67,6 +67,10 @@ class GoalModelWarning(UserWarning):
     """A goal model is hardly better than guessing, so that what it guides means little."""
 
 
+class EngineWarning(UserWarning):
+    """Work runs elsewhere, which needs something there."""
+
+
 class UnchangedWarning(UserWarning):
     """Copies in a curated set equal their originals."""
 
@@ -80,6 +84,7 @@ NOTES: dict[type[Warning], str] = {
     PluginWarning: "note",
     SourceWarning: "note",
     WeightsWarning: "note",
+    EngineWarning: "note",
     GoalModelWarning: "warning",
     UnchangedWarning: "warning",
     BalanceWarning: "warning",
@@ -118,6 +123,11 @@ def note_source(sentence: str) -> None:
 def note_weights(sentence: str) -> None:
     """Say how a file of weights was read, in one sentence for people."""
     warnings.warn(sentence, WeightsWarning, stacklevel=2)
+
+
+def note_engine(sentence: str) -> None:
+    """Say what the machines need on which work runs, in one sentence for people."""
+    warnings.warn(sentence, EngineWarning, stacklevel=2)
 
 
 def warn_of_goal_model(sentence: str) -> None:

@@ -1,7 +1,7 @@
 """Background jobs: detached processes that survive the page, the tab and the server, and go on where they stopped.
 
 A job is a ``storage.jobs.JobFolder`` in the workspace. Its id is the fingerprint of what it computes, so a second click
-attaches to the first.
+attaches to the first. It runs on the engine that the workspace has when it is started (``Workspace.engine``).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _start(workspace: Workspace, name: str, about: dict[str, Any]) -> str:
     with workspace.lock(f"job-{name}"):
         if status(workspace, name).active:
             return name
-        folder.begin(about)
+        folder.begin({**about, "engine": workspace.engine})
         with folder.open_log() as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "curation.jobs", str(workspace.root), name],
@@ -205,13 +205,14 @@ class _Worker:
         threading.Thread(target=self._beat, daemon=True).start()
         try:
             self.tell()
-            from curation.engine import choose
+            from curation.engine import best_device, choose
 
-            about, engine = self.folder.about, choose()
-            with self._device(engine.device):
+            about = self.folder.about
+            runs = about.get("engine", {})
+            with self._device(fingerprint(runs["address"]) if runs.get("address") else best_device()):
                 self.tell(state="running")
                 {"stages": self._stages, "evaluation": self._evaluation, "tuning": self._tuning}[about["does"]](
-                    about, engine
+                    about, choose(**runs)
                 )
             self.tell(state="done")
         except Cancelled:
@@ -256,7 +257,7 @@ class _Worker:
         resume(self.workspace, about["subject"], engine=engine, report=self.report)
 
     def _device(self, device: str) -> FileLock:
-        """One job at a time on a device: the others wait, and can be cancelled while they do."""
+        """One job at a time on a device or a cluster: the others wait, and can be cancelled while they do."""
         lock = FileLock(str(Path(tempfile.gettempdir()) / f"curation-{os.getuid()}-{device}.lock"))
         while True:
             try:

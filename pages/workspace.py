@@ -17,7 +17,7 @@ from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
 from curation.training.methods import METHODS
 from curation.training.settings import Training
-from pages.ui import new_workspace, panel, resources, session, start_from, state
+from pages.ui import new_workspace, panel, resources, runs_on, session, start_from, state
 from pages.ui.components import gallery
 from pages.ui.forms import settings_form
 from pages.ui.shell import Done
@@ -40,6 +40,7 @@ stages, data = st.columns([3, 2], gap="large")
 with stages:
     st.subheader("Stages")
     panel.stages_panel(found)
+    runs_on.choice(found)
 
 with data:
     st.subheader("Samples")

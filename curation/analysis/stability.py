@@ -33,7 +33,7 @@ def stability(pipeline: Pipeline, *, trainings: int = 2, report: Report = ignore
         )
     found, keys = [], []
     for number in range(trainings):
-        other = Pipeline(with_training(recipe, number), pipeline.workspace, device=pipeline.device)
+        other = Pipeline(with_training(recipe, number), pipeline.workspace, engine=pipeline.engine)
         other.run(FOR_SELECTION, report=report)
         selected = other.select()
         selected.require()

@@ -16,6 +16,9 @@ from curation.cli.terminal import (
     Bars,
     ChangedSource,
     Device,
+    EngineOption,
+    RayAddress,
+    RayGpus,
     WorkspaceFolder,
     console,
     finish,
@@ -73,6 +76,9 @@ def evaluate(
     changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Train target models on each recipe's set and on baselines of the same budget, and print a table of their
     robustness R.
@@ -98,9 +104,11 @@ def evaluate(
                 raise typer.Exit(1) from None
             begin(opened, asked, found, name=name, replace=True)
 
+        runs = choose(engine, device=device, address=ray_address, gpus=ray_gpus)
+
         def compute() -> Results:
             with Bars() as bars:
-                return resume(found, name, engine=choose(device=device), report=bars)
+                return resume(found, name, engine=runs, report=bars)
 
         results = settled(compute, changed_source)
         table = results.leaderboard()
@@ -113,6 +121,9 @@ def tune(
     workspace: WorkspaceFolder = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Total number of trials; raising it continues from the finished ones.")
+    ] = None,
+    together: Annotated[
+        int | None, typer.Option(min=1, help="Trials drawn at once and trained side by side, on an engine that can.")
     ] = None,
     search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
     target: Annotated[str | None, typer.Option(help="The small network trained in every trial.")] = None,
@@ -128,6 +139,9 @@ def tune(
     changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Search hardness band, mix, severities and strategy for the best robustness R on a cheap proxy, and save the best
     recipe.
@@ -144,7 +158,13 @@ def tune(
 
         asked = Recipe.load(recipe)
         found = workspace_of(asked, workspace)
-        options = {"trials": trials, "target": target, "suite_samples": samples, "search": search and _split(search)}
+        options = {
+            "trials": trials,
+            "together": together,
+            "target": target,
+            "suite_samples": samples,
+            "search": search and _split(search),
+        }
         value: dict[str, Any] = {key: option for key, option in options.items() if option is not None}
         if settings is not None:
             value["suite"] = Evaluation.load(settings).to_dict()["suite"]
@@ -153,12 +173,12 @@ def tune(
         if epochs is not None:
             value["schedule"] = {"preset": "fast", "epochs": epochs}
         tuning = Tuning.parse(value, where="options")
-        engine = choose(device=device)
+        runs = choose(engine, device=device, address=ray_address, gpus=ray_gpus)
 
         def compute() -> Study:
             with Bars() as bars:
-                Pipeline(asked, found, engine=engine).run(FOR_SELECTION, report=bars)
-                return search_for(asked, tuning, found, name=name, engine=engine, restart=restart, report=bars)
+                Pipeline(asked, found, engine=runs).run(FOR_SELECTION, report=bars)
+                return search_for(asked, tuning, found, name=name, engine=runs, restart=restart, report=bars)
 
         study = settled(compute, changed_source)
         best, table = study.best(), study.table()

@@ -14,6 +14,9 @@ from curation.cli.terminal import (
     Bars,
     ChangedSource,
     Device,
+    EngineOption,
+    RayAddress,
+    RayGpus,
     RecipeFile,
     WorkspaceFolder,
     console,
@@ -36,6 +39,9 @@ def labels(
     changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Look for wrong labels: train networks that did not learn a sample, ask its neighbors, and rank the suspects.
 
@@ -45,7 +51,7 @@ def labels(
         from curation.pipeline.stages.labels import suspects_table
         from curation.recipe import LabelErrors
 
-        pipeline = open_pipeline(recipe, workspace, device)
+        pipeline = open_pipeline(recipe, workspace, device, engine, address=ray_address, gpus=ray_gpus)
         check = pipeline.recipe.label_errors or LabelErrors()
         if folds is not None:
             check = check.model_copy(update={"folds": folds})

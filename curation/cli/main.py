@@ -25,7 +25,10 @@ from curation.cli.terminal import (
     Bars,
     ChangedSource,
     Device,
+    EngineOption,
     Overwrite,
+    RayAddress,
+    RayGpus,
     ReaderOptions,
     RecipeFile,
     WorkspaceFolder,
@@ -112,12 +115,15 @@ def run(
     changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Compute every missing stage of a recipe, then export the curated set."""
     from curation.pipeline import FOR_SELECTION
 
     with sentences():
-        pipeline = open_pipeline(recipe, workspace, device)
+        pipeline = open_pipeline(recipe, workspace, device, engine, address=ray_address, gpus=ray_gpus)
         destination = out or Path("exports") / safe_name(pipeline.recipe.name)
 
         def compute() -> dict[str, float]:
@@ -188,11 +194,15 @@ def ingest(
     option: ReaderOptions = None,
     changed_source: ChangedSource = None,
     as_json: AsJson = False,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Read a source into a workspace, and write a first recipe for it."""
     with sentences():
         from curation.analysis.conversions import conversions
         from curation.analysis.duplicates import told
+        from curation.engine import choose
         from curation.pipeline import Pipeline
         from curation.readers import recognize
         from curation.recipe import LONGEST_NAME, Recipe
@@ -203,7 +213,7 @@ def ingest(
         name = (Path(source).stem or source)[:LONGEST_NAME]
         recipe = Recipe.parse({"name": name, "source": block, "selection": {"budget": 1}})
         folder = workspace or CACHE / safe_name(Path(source).stem or source)
-        pipeline = Pipeline(recipe, Workspace(folder))
+        pipeline = Pipeline(recipe, Workspace(folder), engine=choose(engine, address=ray_address, gpus=ray_gpus))
         settled(partial(_ingested, pipeline), changed_source, unasked="read")
         samples = pipeline.samples
         recipe = recipe.with_changes(**{"selection.budget": max(1, len(samples) // 2)})
@@ -253,6 +263,9 @@ def variants(
     estimate: Annotated[bool, typer.Option(help="Only print the estimated time and disk space.")] = False,
     as_json: AsJson = False,
     device: Device = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Compute corrupted and adversarial copies into the workspace's variant database, and show what they do.
 
@@ -262,9 +275,9 @@ def variants(
     from curation.analysis import variants as database
 
     with sentences():
-        pipeline = open_pipeline(recipe, workspace, device)
+        pipeline = open_pipeline(recipe, workspace, device, engine, address=ray_address, gpus=ray_gpus)
         asked = _asked(pipeline.recipe, kind or [], severity or [], attack or [], samples)
-        pipeline = type(pipeline)(asked, pipeline.workspace, device=device)
+        pipeline = pipeline.of(asked)
         settled(partial(_ingested, pipeline), changed_source)
         _remark(pipeline)
         cost = database.estimate(pipeline.plan)

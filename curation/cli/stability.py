@@ -12,6 +12,9 @@ from curation.cli.terminal import (
     Bars,
     ChangedSource,
     Device,
+    EngineOption,
+    RayAddress,
+    RayGpus,
     RecipeFile,
     WorkspaceFolder,
     console,
@@ -31,6 +34,9 @@ def stability(
     changed_source: ChangedSource = None,
     as_json: AsJson = False,
     device: Device = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddress = None,
+    ray_gpus: RayGpus = None,
 ) -> None:
     """Estimate how many of the chosen images another training of the same goal model would choose again.
 
@@ -40,7 +46,7 @@ def stability(
     with sentences():
         from curation.analysis import stability as analysis
 
-        pipeline = open_pipeline(recipe, workspace, device)
+        pipeline = open_pipeline(recipe, workspace, device, engine, address=ray_address, gpus=ray_gpus)
 
         def compute() -> analysis.Stability:
             with Bars() as bars:

@@ -54,6 +54,19 @@ ChangedSource = Annotated[
     ),
 ]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; by default the fastest one available.")]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="Where work runs: in this process, or on a Ray cluster; the results are the same."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, host:6379 or ray://host:10001; by default that of RAY_ADDRESS, or a cluster of its own here."
+    ),
+]
+RayGpus = Annotated[
+    float | None, typer.Option(min=0.01, help="GPUs that each task asks for; by default 1, with 0.5 two share one.")
+]
 
 
 @contextmanager
@@ -114,13 +127,19 @@ class Bars:
         self._bars.update(task, completed=progress.done, total=progress.total, rate=rate, note=progress.note)
 
 
-def open_pipeline(recipe_file: Path, folder: Path | None, device: str | None = None) -> Pipeline:
-    """Return the pipeline of a recipe file, by default on the workspace that is named like its source."""
+def open_pipeline(
+    recipe_file: Path, folder: Path | None, device: str | None = None, engine: str = "local", **ray: Any
+) -> Pipeline:
+    """Return the pipeline of a recipe file, by default on the workspace that is named like its source.
+
+    Args: engine, ray: see ``engine.choose``.
+    """
+    from curation.engine import choose
     from curation.pipeline import Pipeline
     from curation.recipe import Recipe
 
     recipe = Recipe.load(recipe_file)
-    return Pipeline(recipe, workspace_of(recipe, folder), device=device)
+    return Pipeline(recipe, workspace_of(recipe, folder), engine=choose(engine, device=device, **ray))
 
 
 def settled(work: Callable[[], T], answer: Literal["read", "keep"] | None, *, unasked: str | None = None) -> T:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,18 @@ class Engine(Protocol):
     @property
     def device(self) -> str:
         """Where tasks compute: cuda, mps or cpu."""
+        ...
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether tasks compute in other processes, which must see the same files: see ``reach``."""
+        ...
+
+    def reach(self, paths: Mapping[str, Path]) -> None:
+        """Make sure, before any work, that whatever computes sees some paths; by what people call each of them.
+
+        Raises: CurationError naming who does not see what.
+        """
         ...
 
     def run(self, tasks: Sequence[Task[T]], *, relay: Relay | None = None) -> Iterator[tuple[int, T]]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 from curation.engine.base import Engine
 from curation.engine.local import LocalEngine
 from curation.errors import UsageError, unknown_name
 
-ENGINES: dict[str, Callable[[str | None], Engine]] = {"local": LocalEngine}
-"""Every engine by its name, made for a device (None: the fastest)."""
+EngineName = Literal["local", "ray"]
+ENGINES: tuple[str, ...] = get_args(EngineName)
+"""Every engine by its name: this process, or a Ray cluster."""
 
 
-def choose(name: str = "local", *, device: str | None = None) -> Engine:
-    """Return an engine. Raises: UsageError naming the nearest right name."""
+def choose(name: str = "local", *, device: str | None = None, **ray: Any) -> Engine:
+    """Return an engine. Args: device: None: the fastest; ray: address and gpus, see ``RayEngine``.
+
+    Raises: UsageError naming the nearest right name, or that the engine is not installed; CurationError: no cluster.
+    """
     if name not in ENGINES:
         raise UsageError(unknown_name("engine", name, ENGINES))
-    return ENGINES[name](device)
+    given = {option: value for option, value in ray.items() if value is not None}
+    if name == "local":
+        if given:
+            raise UsageError(f"{next(iter(given))} is of the engine ray; add --engine ray")
+        return LocalEngine(device)
+    from curation.engine.ray import RayEngine
+
+    return RayEngine(device, **given)

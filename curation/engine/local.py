@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -22,6 +23,14 @@ class LocalEngine:
     def device(self) -> str:
         """See ``Engine.device``."""
         return self._device
+
+    @property
+    def elsewhere(self) -> bool:
+        """See ``Engine.elsewhere``."""
+        return False
+
+    def reach(self, paths: Mapping[str, Path]) -> None:
+        """See ``Engine.reach``: this process sees what it sees."""
 
     def run(self, tasks: Sequence[Task[T]], *, relay: Relay | None = None) -> Iterator[tuple[int, T]]:
         """Run every task in order; see ``Engine.run``."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from curation.engine import Engine, Task, Tell
 from curation.pipeline.plan import Plan
 from curation.progress import Progress, Report
 from curation.storage.shards import Shards
+
+NOTED_S = 10.0
+"""What results cost is noted so often; a killed process loses that much of it."""
 
 
 @dataclass(frozen=True)
@@ -92,23 +96,29 @@ class Execution:
                     _ShardTask(part.task, missing[at : at + part.together])
                     for at in range(0, len(missing), part.together)
                 ]
-                start = time.monotonic()
-                for _, handled in self.engine.run(tasks):
-                    self.plan.workspace.add_seconds(result.shards, time.monotonic() - start)
+                for _, (handled, seconds) in self.engine.run(tasks):
+                    self.plan.workspace.add_seconds(result.shards, seconds)
                     done += handled
                     self.tell(min(done, total), total)
-                    start = time.monotonic()
         self.tell(total, total)
 
-    def blocks(self, results: Sequence[Result], task: Callable[[int, list[int], Tell], int], *, lock: str) -> None:
+    def blocks(
+        self,
+        results: Sequence[Result],
+        task: Callable[[int, list[int], Tell], tuple[int, Mapping[int, float]]],
+        *,
+        lock: str,
+    ) -> None:
         """Compute the missing shards of several results that are cut alike: a task for all that lack the same shard.
 
         Args:
-            task: an ``engine.Task`` once it is given the index of a shard and the places of the results that lack it.
+            task: an ``engine.Task`` once it is given the index of a shard and the places of the results that lack it;
+                returns the units done, and the seconds of each place.
             lock: that two processes with these results never compute at once.
         """
         total = sum(int(result.sizes.sum()) for result in results)
-        with self.alone(lock, total):
+        spent = _Spent(self.plan, results)
+        with self.alone(lock, total), spent:
             lacking: dict[int, list[int]] = defaultdict(list)
             left = 0
             for place, result in enumerate(results):
@@ -117,7 +127,9 @@ class Execution:
                     left += int(result.sizes[index])
             self.tell(total - left, total)
             tasks = [partial(task, index, places) for index, places in sorted(lacking.items())]
-            self.tasks(tasks, done=total - left, total=total)
+            run_tasks(
+                self.engine, tasks, self.stage, done=total - left, total=total, report=self._report, units=spent.take
+            )
         self.tell(total, total)
 
     def tasks(self, tasks: Sequence[Task[int]], *, done: int = 0, total: int | None = None) -> None:
@@ -126,11 +138,18 @@ class Execution:
 
 
 def run_tasks(
-    engine: Engine, tasks: Sequence[Task[int]], stage: str, *, done: int = 0, total: int | None = None, report: Report
+    engine: Engine,
+    tasks: Sequence[Task[Any]],
+    stage: str,
+    *,
+    done: int = 0,
+    total: int | None = None,
+    report: Report,
+    units: Callable[[Any], int] = int,
 ) -> int:
     """Run tasks that tell how far they are, and report them as one; return the units they did.
 
-    Args: done: units found done; total: units in all, None: what the tasks tell.
+    Args: done: units found done; total: units in all, None: what the tasks tell; units: takes what a task returned.
     Raises: Cancelled, when ``report`` asks to stop; what a task raised.
     """
     ended, flight = done, dict.fromkeys(range(len(tasks)), (0, 0))
@@ -140,10 +159,37 @@ def run_tasks(
         now = ended + sum(units for units, _ in flight.values())
         report(Progress(stage, now, total or max(now, ended + sum(of for _, of in flight.values())), note=words))
 
-    for index, units in engine.run(tasks, relay=relay):
+    for index, found in engine.run(tasks, relay=relay):
         del flight[index]
-        ended += units
+        ended += units(found)
     return ended - done
+
+
+class _Spent:
+    """Notes what results cost, now and then: with many workers a note a shard would take longer than the work."""
+
+    def __init__(self, plan: Plan, results: Sequence[Result]) -> None:
+        self._plan, self._results = plan, results
+        self._seconds, self._noted = dict[int, float](), time.monotonic()
+
+    def take(self, found: tuple[int, Mapping[int, float]]) -> int:
+        """Take the seconds of each place; return the units done."""
+        for place, seconds in found[1].items():
+            self._seconds[place] = self._seconds.get(place, 0.0) + seconds
+        if time.monotonic() - self._noted > NOTED_S:
+            self._note()
+        return found[0]
+
+    def _note(self) -> None:
+        for place, seconds in self._seconds.items():
+            self._plan.workspace.add_seconds(self._results[place].shards, seconds)
+        self._seconds, self._noted = {}, time.monotonic()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._note()
 
 
 @dataclass(frozen=True)
@@ -151,5 +197,7 @@ class _ShardTask:
     task: Callable[[Sequence[int]], int]
     indices: list[int]
 
-    def __call__(self, tell: Tell) -> int:
-        return self.task(self.indices)
+    def __call__(self, tell: Tell) -> tuple[int, float]:
+        """Return the units done, and the seconds that they took."""
+        start = time.monotonic()
+        return self.task(self.indices), time.monotonic() - start

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,9 @@ class Pipeline:
         Returns: the seconds each stage took.
         Raises: CurationError: one sentence; what was finished is kept.
         """
+        if self.engine.elsewhere:
+            with self.workspace.mark() as mark:
+                self.engine.reach({f"the workspace {self.workspace.root}": mark, **_files(self.recipe.to_dict())})
         seconds = {}
         for name, stage in in_order().items():
             if (only is None or name in only) and stage.asked(self.recipe):
@@ -198,3 +202,15 @@ class Pipeline:
             overwrite=overwrite,
             on_progress=lambda done: report(Progress("export", done, total)),
         )
+
+
+def _files(recipe: Any) -> dict[str, Path]:
+    """Return the files and folders that a recipe, as plain data, names and that are there, by name."""
+    found: dict[str, Path] = {}
+    for name, value in recipe.items() if isinstance(recipe, dict) else enumerate(recipe):
+        if name in ("path", "checkpoint") and isinstance(value, str):
+            if Path(value).exists():
+                found[value] = Path(value)
+        elif isinstance(value, dict | list):
+            found |= _files(value)
+    return found

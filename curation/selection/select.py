@@ -11,7 +11,7 @@ from curation.errors import UsageError
 from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
-from curation.selection.coverage import CoverageRun
+from curation.selection.coverage_run import CoverageRun
 from curation.selection.edits import find, gone, relabeled, without
 from curation.selection.family import NEVER, Family, family_of
 from curation.selection.mix import class_parts, quotas

@@ -61,5 +61,6 @@ def job_names(workspace: Workspace) -> list[str]:
     folder = Path(workspace.jobs_folder)
     if not folder.is_dir():
         return []
-    started = {path.name: JobFolder(workspace, path.name).about.get("started", 0.0) for path in folder.iterdir()}
+    names = [path.name for path in folder.iterdir() if path.is_dir()]
+    started = {name: JobFolder(workspace, name).about.get("started", 0.0) for name in names}
     return sorted(started, key=lambda name: -started[name])

@@ -21,7 +21,7 @@ from curation.storage.files import digest, write_bytes
 
 FEW_ROWS = 16
 
-_SHARD = re.compile(r"shard-(\d{5})-([0-9a-f]{16})\.(npy|parquet)")
+_SHARD = re.compile(r"shard-(\d{5,})-([0-9a-f]{16})\.(npy|parquet)")
 _verified: set[tuple[str, int, int]] = set()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,8 +141,9 @@ class Workspace:
         return Shards(self.root / "pools" / key, 1, "parquet")
 
     def add_seconds(self, result: Shards, seconds: float) -> None:
-        """Add to the compute seconds that a kept result cost; they go when its folder goes."""
-        write_json(result.folder / "cost.json", {"seconds": round(self.seconds(result) + seconds, 3)})
+        """Add to the compute seconds that a kept result cost; they go when its folder goes. Several may add at once."""
+        with self.lock(f"{result.folder.name}-cost"):
+            write_json(result.folder / "cost.json", {"seconds": round(self.seconds(result) + seconds, 3)})
 
     def seconds(self, result: Shards) -> float:
         """Return the compute seconds that a kept result cost, 0 where nothing was noted."""
@@ -246,6 +248,15 @@ class Workspace:
             return number
 
     @property
+    def engine(self) -> dict[str, Any]:
+        """Where background work of this workspace runs: as ``engine.choose`` takes it; empty: this machine."""
+        return read_json(self.root / "jobs" / "engine.json") or {}
+
+    def write_engine(self, value: dict[str, Any]) -> None:
+        """Keep where background work of this workspace runs."""
+        write_json(self.root / "jobs" / "engine.json", value)
+
+    @property
     def jobs_folder(self) -> Path:
         """The folder of background jobs."""
         return self.root / "jobs"
@@ -254,6 +265,16 @@ class Workspace:
     def studies_folder(self) -> Path:
         """The folder of tunings."""
         return self.root / "studies"
+
+    @contextmanager
+    def mark(self) -> Iterator[Path]:
+        """Keep a file of a name that is nowhere else: who sees it sees this workspace, not another at the same path."""
+        path = self.root / "locks" / f"{uuid.uuid4().hex}.seen"
+        write_bytes(path, b"")
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, name: str, *, waiting: Any = None) -> Iterator[None]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from curation.engine import Engine, Task, Tell
+from curation.engine import Engine, Tell
+from curation.errors import CurationError
 from curation.evaluation.baselines import baselines
 from curation.evaluation.measure import predictions_of
 from curation.evaluation.metrics import robustness
@@ -19,7 +21,7 @@ from curation.evaluation.training_set import TrainingSet, training_set
 from curation.models.architectures import build
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.plugin import fingerprint
-from curation.progress import Report
+from curation.progress import Cancelled, Report
 from curation.recipe import Recipe
 from curation.sampling import VERSION as SAMPLING_VERSION
 from curation.sampling import subset
@@ -37,13 +39,30 @@ from curation.tuning.space import (
     severities_of,
     space_of,
 )
-from curation.tuning.study import FIGURES
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 VERSION = 1
 """Of what a trial is and how it is measured: raise it whenever that changes, so that kept trials are made again."""
 
 CHECKS = 3
 """A training's R is taken at so many epochs, evenly spread: the last is the result, the others may end it early."""
+
+
+class Curve(NamedTuple):
+    """One training. figures: by epoch, see ``study.FIGURES``; lags: it was stopped early, below the others; seconds:
+    that it took; error: the sentence with which it ended, or nothing."""
+
+    figures: dict[int, dict[str, float]]
+    seconds: float
+    lags: bool = False
+    error: str = ""
+
+    @property
+    def last(self) -> dict[str, float]:
+        """What was measured last."""
+        return next(reversed(self.figures.values()))
 
 
 class Proxy:
@@ -100,46 +119,27 @@ class Proxy:
         selected.require()
         return training_set(self.pipeline, selected, pool=self.pool)
 
-    def figures(
-        self, data: TrainingSet, *, on_step: Callable[[], None], lags: Callable[[int, float], bool]
-    ) -> dict[str, float] | None:
-        """Train and measure, on the engine.
+    def curves(
+        self, sets: Sequence[TrainingSet], finished: Sequence[FrozenTrial], *, on_step: Callable[[], None]
+    ) -> list[list[Curve]]:
+        """Train on sets and measure, side by side where the engine can; return the trainings of each.
 
-        Args: on_step: called after every batch, may raise to stop; lags: receives intermediate values of R in the first
-            training, and returns whether to stop early.
-        Returns: the mean over trainings of each of ``FIGURES``, or None when stopped early.
+        Where the first training on a set lags behind or fails, there are no others.
+
+        Args: finished: trials that a first one is compared with; on_step: called while they train, may raise to stop.
         """
-        task: Task[dict[str, float] | None] = partial(self._measured, data, lags)
-        return next(iter(self.engine.run([task], relay=lambda *_: on_step())))[1]
+        firsts = self._trained([(data, 0, finished) for data in sets], on_step)
+        ahead = [place for place, curve in enumerate(firsts) if not (curve.lags or curve.error)]
+        numbers = range(1, self.settings.seeds)
+        others = iter(self._trained([(sets[place], number, None) for place in ahead for number in numbers], on_step))
+        return [[first, *(next(others) for _ in numbers if place in ahead)] for place, first in enumerate(firsts)]
 
-    def _measured(self, data: TrainingSet, lags: Callable[[int, float], bool], tell: Tell) -> dict[str, float] | None:
-        results = []
-        for number in range(self.settings.seeds):
-            for epoch, figures in self._curve(data, number, tell):
-                if not number and epoch < self.settings.schedule.epochs and lags(epoch, figures["R"]):
-                    return None
-            results.append(figures)
-        return {name: float(np.mean([figures[name] for figures in results])) for name in FIGURES}
-
-    def _curve(self, data: TrainingSet, number: int, tell: Tell) -> Iterator[tuple[int, dict[str, float]]]:
-        """Train once; yield epoch and figures at each check. Every trial is trained with the same seeds."""
-        schedule = self.settings.schedule
-        seed = (self.settings.seed if schedule.seed is None else schedule.seed) + number
-        network = build(self.settings.target, classes=len(data.classes), shape=data.images.shape[1:], seed=seed)
-        checks = CHECKS if self.settings.pruning else 1
-        epochs = {-(-schedule.epochs * check // checks) for check in range(1, checks + 1)}
-        for epoch in train(
-            network,
-            data.images,
-            data.labels,
-            weights=data.weights,
-            settings=schedule.model_copy(update={"seed": seed}),
-            seed=seed,
-            device=self.engine.device,
-            on_step=lambda done, total: tell(done, total, ""),
-        ):
-            if epoch.epoch in epochs:
-                yield epoch.epoch, robustness(predictions_of(network, self.suite, device=self.engine.device))
+    def _trained(
+        self, asked: Sequence[tuple[TrainingSet, int, Sequence[FrozenTrial] | None]], on_step: Callable[[], None]
+    ) -> list[Curve]:
+        tasks = [partial(train_proxy, self.suite, self.settings, *one, self.engine.device) for one in asked]
+        found = dict(self.engine.run(tasks, relay=lambda *_: on_step()))
+        return [found[index] for index in range(len(tasks))]
 
     def _select(self, recipe: Recipe) -> Selected:
         """Return what a recipe chooses, in rows of this pool."""
@@ -150,6 +150,64 @@ class Proxy:
 
     def _counts(self, pool: pd.DataFrame) -> dict[str, int]:
         return {str(family): int(count) for family, count in pool["family"].value_counts().items()}
+
+
+def train_proxy(
+    suite: Suite,
+    settings: Tuning,
+    data: TrainingSet,
+    number: int,
+    finished: Sequence[FrozenTrial] | None,
+    device: str,
+    tell: Tell,
+) -> Curve:
+    """Train once and measure at each check; every trial is trained with the same seeds; an ``engine.Task``.
+
+    Args: number: of the training; finished: trials that it is compared with, None: it is never stopped.
+    """
+    schedule, started = settings.schedule, time.monotonic()
+    seed = (settings.seed if schedule.seed is None else schedule.seed) + number
+    network = build(settings.target, classes=len(data.classes), shape=data.images.shape[1:], seed=seed)
+    checks = CHECKS if settings.pruning else 1
+    epochs = {-(-schedule.epochs * check // checks) for check in range(1, checks + 1)}
+    lags = _lags_behind(finished) if settings.pruning and finished is not None else None
+    found: dict[int, dict[str, float]] = {}
+    try:
+        for epoch in train(
+            network,
+            data.images,
+            data.labels,
+            weights=data.weights,
+            settings=schedule.model_copy(update={"seed": seed}),
+            seed=seed,
+            device=device,
+            on_step=lambda done, total: tell(done, total, ""),
+        ):
+            if epoch.epoch in epochs:
+                found[epoch.epoch] = robustness(predictions_of(network, suite, device=device))
+                if lags and epoch.epoch < schedule.epochs and lags(epoch.epoch, found[epoch.epoch]["R"]):
+                    return Curve(found, time.monotonic() - started, lags=True)
+    except Cancelled:
+        raise
+    except CurationError as error:  # one set that cannot be trained on is no reason to stop
+        return Curve(found, time.monotonic() - started, error=str(error))
+    return Curve(found, time.monotonic() - started)
+
+
+def _lags_behind(finished: Sequence[FrozenTrial]) -> Callable[[int, float], bool]:
+    """Return Optuna's median rule for one more trial, on a copy of the finished ones, wherever it is trained."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner())
+    study.add_trials(finished)
+    trial = study.ask()
+
+    def lags(epoch: int, figure: float) -> bool:
+        trial.report(figure, epoch)
+        return trial.should_prune()
+
+    return lags
 
 
 def key_of(pipeline: Pipeline, settings: Tuning, suite_key: str) -> str:

@@ -19,6 +19,13 @@ class Tuning(Settings):
     trials: int = Field(
         40, ge=1, le=10_000, description="total number of trials; raising it continues from the finished ones"
     )
+    together: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="trials drawn at once, from what all before them showed; an engine of many workers trains them "
+        "side by side, and more than one finds a little less in as many trials",
+    )
     search: tuple[Searched, ...] = Field(
         ("offset", "floor", "mix", "severity", "strategy"),
         min_length=1,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError
 from curation.evaluation.suite import check_held_out, check_surrogates, find_suite
+from curation.evaluation.training_set import TrainingSet
 from curation.pipeline import Pipeline
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
@@ -20,7 +22,7 @@ from curation.storage.workspace import Workspace
 from curation.tuning.proxy import Proxy, key_of
 from curation.tuning.settings import Tuning
 from curation.tuning.space import Span, is_banded
-from curation.tuning.study import Study, StudyFolder, counts
+from curation.tuning.study import FIGURES, Study, StudyFolder, counts
 
 if TYPE_CHECKING:
     import optuna
@@ -117,7 +119,7 @@ def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
     from optuna.trial import TrialState
 
     settings = proxy.settings
-    study = folder.open(pruner=optuna.pruners.MedianPruner() if settings.pruning else optuna.pruners.NopPruner())
+    study = folder.open()
     for trial in study.trials:
         if trial.state in (TrialState.RUNNING, TrialState.WAITING):  # its process was killed
             study.tell(trial.number, state=TrialState.FAIL)
@@ -129,26 +131,53 @@ def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
         tell()
         if len(ended) >= settings.trials:
             return
-        # A separate sampler for every trial: a resumed search draws what an uninterrupted one would.
-        draws = int(stream_seeds(settings.seed, np.array([len(ended)]), "tune")[0]) & 0x7FFFFFFF
-        study.sampler = optuna.samplers.TPESampler(seed=draws)
         started = {trial.user_attrs.get("start") for trial in ended}
-        start = next((name for name in proxy.starts if name not in started), None)
-        if start is not None:
-            study.enqueue_trial(proxy.start_parameters if start == "recipe" else {}, user_attrs={"start": start})
-        _run_trial(study, study.ask(), start, proxy, tell)
+        starts = iter([name for name in proxy.starts if name not in started])
+        begun = []
+        for number in range(len(ended), min(len(ended) + settings.together, settings.trials)):
+            # A separate sampler for every trial: a resumed search draws what an uninterrupted one would.
+            draws = int(stream_seeds(settings.seed, np.array([number]), "tune")[0]) & 0x7FFFFFFF
+            study.sampler = optuna.samplers.TPESampler(seed=draws)
+            start = next(starts, None)
+            if start is not None:
+                study.enqueue_trial(proxy.start_parameters if start == "recipe" else {}, user_attrs={"start": start})
+            begun.append(_begun(study.ask(), start, proxy))
+        try:
+            _measure(study, begun, proxy, tell)
+        except Cancelled:
+            for one in begun:
+                study.tell(one.trial, state=TrialState.FAIL)
+            raise
+        for one in begun:
+            one.tell(study)
 
 
-def _run_trial(
-    study: optuna.Study, trial: optuna.Trial, start: str | None, proxy: Proxy, on_step: Callable[[], None]
-) -> None:
-    """Run one trial and store how it ended."""
-    from optuna.trial import TrialState
+@dataclass
+class _Begun:
+    """One trial: the set that it chose, or why it has none; what was measured, None: it was stopped early."""
 
-    def lags(epoch: int, figure: float) -> bool:
-        trial.report(figure, epoch)
-        return trial.should_prune()
+    trial: optuna.Trial
+    data: TrainingSet | None
+    seconds: float
+    figures: dict[str, float] | None = None
 
+    def tell(self, study: optuna.Study) -> None:
+        """Store how it ended."""
+        from optuna.trial import TrialState
+
+        if self.data is None:
+            study.tell(self.trial, state=TrialState.FAIL)
+            return
+        self.trial.set_user_attr("seconds", round(self.seconds, 2))
+        if self.figures is None:
+            study.tell(self.trial, state=TrialState.PRUNED)
+        else:
+            self.trial.set_user_attr("figures", self.figures)
+            study.tell(self.trial, self.figures["R"])
+
+
+def _begun(trial: optuna.Trial, start: str | None, proxy: Proxy) -> _Begun:
+    """Draw a trial's parameters and choose its set."""
     clock = time.perf_counter()
     try:
         # A known point teaches the search what its parameters are worth, where it is a point of the space.
@@ -158,22 +187,38 @@ def _run_trial(
         found = recipe_differences(proxy.recipe, recipe)
         trial.set_user_attr("changes", {path: new for path, (_, new) in found.items() if path not in ("name", "note")})
         data = proxy.data(recipe)
-        known = _known(study, data.key)
         trial.set_user_attr("set", data.key)
-        figures = known or proxy.figures(data, on_step=on_step, lags=lags)
-    except Cancelled:
-        study.tell(trial, state=TrialState.FAIL)
-        raise
     except CurationError as error:  # one combination that does not work is no reason to stop
         trial.set_user_attr("error", str(error))
-        study.tell(trial, state=TrialState.FAIL)
-        return
-    trial.set_user_attr("seconds", round(time.perf_counter() - clock, 2))
-    if figures is None:
-        study.tell(trial, state=TrialState.PRUNED)
-    else:
-        trial.set_user_attr("figures", figures)
-        study.tell(trial, figures["R"])
+        return _Begun(trial, None, 0.0)
+    return _Begun(trial, data, time.perf_counter() - clock)
+
+
+def _measure(study: optuna.Study, begun: Sequence[_Begun], proxy: Proxy, on_step: Callable[[], None]) -> None:
+    """Train and measure what some trials chose: every set once, and none that an earlier trial had."""
+    from optuna.trial import TrialState
+
+    earlier = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    known = {trial.user_attrs["set"]: trial.user_attrs["figures"] for trial in earlier}
+    new = {one.data.key: one.data for one in begun if one.data is not None and one.data.key not in known}
+    curves = dict(zip(new, proxy.curves(list(new.values()), earlier, on_step=on_step), strict=True))
+    for one in begun:
+        if one.data is None:
+            continue
+        mine = curves.get(one.data.key)
+        if mine is None:
+            one.figures = known[one.data.key]
+            continue
+        one.seconds += sum(curve.seconds for curve in mine)
+        for epoch, figures in mine[0].figures.items():
+            if epoch < proxy.settings.schedule.epochs:
+                one.trial.report(figures["R"], epoch)
+        errors = [curve.error for curve in mine if curve.error]
+        if errors:
+            one.data = None
+            one.trial.set_user_attr("error", errors[0])
+        elif not mine[0].lags:
+            one.figures = {name: float(np.mean([curve.last[name] for curve in mine])) for name in FIGURES}
 
 
 def _drawn(trial: optuna.Trial, space: Mapping[str, Span], recipe: Recipe) -> dict[str, Any]:
@@ -192,8 +237,3 @@ def _draw(trial: optuna.Trial, name: str, span: Span) -> Any:
     if isinstance(low, int) and isinstance(high, int):
         return trial.suggest_int(name, low, high)
     return trial.suggest_float(name, low, high)
-
-
-def _known(study: optuna.Study, key: str) -> dict[str, float] | None:
-    """Return the figures of an earlier trial with the same set: other settings often choose the same images."""
-    return next((t.user_attrs["figures"] for t in study.trials if t.user_attrs.get("set") == key and t.values), None)

@@ -55,6 +55,9 @@ NEW_SOURCE: Entry[Mapping[str, Any]] = Entry("new-source", {})
 """What the form of a new workspace said last: name, source, and how often it was asked to look."""
 ASKED_STAGES: Entry[tuple[str, ...]] = Entry("asked-stages", ())
 """Stages that wait for an answer: whether to compute them with a doubtful goal model."""
+ENGINE: Entry[str] = Entry("engine", "local")
+RAY_ADDRESS: Entry[str] = Entry("ray-address", "")
+RAY_GPUS: Entry[float] = Entry("ray-gpus", 1.0)
 JOB_WATCHED: Entry[str] = Entry("job-watched", "")
 OFFSET_UNIT: Entry[str] = Entry("offset-unit", "rank")
 OPEN_REVISION: Entry[int] = Entry("load-revision", 0)

@@ -178,6 +178,19 @@ def test_another_goal_model_is_seen_at_once(cache: Path) -> None:
     assert any("settings changed" in element.value for element in at.caption)
 
 
+def test_the_workspace_page_chooses_where_jobs_run(cache: Path) -> None:
+    found = Workspace(cache / "small")
+    at = open_page("workspace", w="small")
+    at.segmented_control(key="engine").set_value("ray").run()
+    assert found.engine == {"name": "ray", "address": None, "gpus": 1.0}
+    at.text_input(key="ray-address").set_value(" host:6379 ").run()
+    at.number_input(key="ray-gpus").set_value(0.5).run()
+    assert found.engine == {"name": "ray", "address": "host:6379", "gpus": 0.5}
+    at.segmented_control(key="engine").set_value("local").run()
+    assert found.engine == {"name": "local"}
+    assert not at.exception
+
+
 def test_a_page_offers_to_compute_what_it_lacks(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr("curation.jobs.submit", lambda *words, **_: asked.append(words[2]))

@@ -5,6 +5,7 @@ Rows lie in ``inputs_*.py``, a file a subject; ``test_inputs.py`` joins them to 
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +67,8 @@ class Input:
         return READERS.build(about.pop("reader"), {**about, "split": split, **self.parameters}).open()
 
     def read(self, folder: Path, split: str) -> tuple[list[str], Chunk]:
-        """Open one split, and read it whole."""
-        source = self.open(folder, split)
+        """Open one split, and read it whole as a worker does: from a source that another process opened."""
+        source: Source = pickle.loads(pickle.dumps(self.open(folder, split)))
         return list(source.classes), source.read(0, len(source))
 
 

@@ -17,7 +17,8 @@ from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.pipeline.stages.coverage import coverage_of
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
-from curation.selection.coverage import CoverageRun, CoverageSettings, fitting_radius
+from curation.selection.coverage import CoverageSettings
+from curation.selection.coverage_run import CoverageRun, fitting_radius
 from curation.selection.family import NEVER
 from curation.selection.pool import CODE_BITS
 from curation.selection.select import select

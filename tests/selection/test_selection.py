@@ -17,7 +17,7 @@ from curation.plugin import explain
 from curation.selection import SELECTORS
 from curation.selection.band import ranking
 from curation.selection.base import Group
-from curation.selection.coverage import CoverageRun
+from curation.selection.coverage_run import CoverageRun
 from curation.selection.family import family_of
 from curation.selection.mix import class_parts, quotas
 from curation.selection.order import hardest_first

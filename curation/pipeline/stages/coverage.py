@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from curation.embedding.spaces import concatenated, width_of
-from curation.engine import Tell
 from curation.errors import CurationError
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
@@ -20,7 +18,7 @@ from curation.pipeline.stages.embed import embedding
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
-from curation.selection.coverage import CoverageRun, GroupCoverage
+from curation.selection.coverage_run import CoverageRun, GroupCoverage
 from curation.selection.edits import without
 from curation.selection.family import family_of
 from curation.selection.pool import CODE_BITS, FAMILIES
@@ -93,7 +91,7 @@ class Cover(Stage):
                     ]
                 )
                 with execution.timed(out):
-                    execution.tasks([partial(choose, plan, out)])
+                    choose(execution, out)
         execution.tell(budget, budget)
 
 
@@ -135,12 +133,13 @@ def families_measured(recipe: Recipe) -> list[str]:
     ]
 
 
-def choose(plan: Plan, out: Shards, tell: Tell) -> int:
-    """Select with the coverage strategy, weigh what is chosen and keep both; an ``engine.Task`` that counts choices.
+def choose(execution: Execution, out: Shards) -> None:
+    """Select with the coverage strategy, class by class on the engine, weigh what is chosen and keep both.
 
     Kept are candidate_id int64, order uint32 (of choice, ``NEVER`` where the strategy has none), weight float32 and
     cluster int32 (−1: none), and plain data of each ``GroupCoverage``.
     """
+    plan = execution.plan
     recipe, selection, pool = plan.recipe, plan.recipe.selection, pool_of(plan)
     points = _Points(plan, pool)
     coverage_run = CoverageRun(
@@ -148,7 +147,8 @@ def choose(plan: Plan, out: Shards, tell: Tell) -> int:
         selection.coverage,
         total=selection.budget,
         device=plan.device,
-        on_progress=lambda done, total: tell(done, total, ""),
+        on_progress=execution.tell,
+        run=execution.engine.run,
     )
     selected = select(pool, selection, seed=recipe.seed, classes=len(plan.samples.classes), coverage_run=coverage_run)
     order = coverage_run.order_of(selected.candidate_ids)
@@ -158,7 +158,6 @@ def choose(plan: Plan, out: Shards, tell: Tell) -> int:
         0,
         pd.DataFrame({"candidate_id": selected.candidate_ids, "order": order, "weight": weights, "cluster": clusters}),
     )
-    return selection.budget
 
 
 class _Points:

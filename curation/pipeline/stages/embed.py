@@ -12,6 +12,7 @@ import pandas as pd
 from curation.embedding import clusters, project
 from curation.embedding.clusters import dense_clusters
 from curation.embedding.spaces import SpaceName, space
+from curation.engine import Tell
 from curation.pipeline.answers import features_and_logits
 from curation.pipeline.execution import Execution, Result, Work, each
 from curation.pipeline.expense import Expense, Scale
@@ -48,16 +49,22 @@ class Embed(Stage):
         """See ``Stage.run``."""
         plan = execution.plan
         execution.shards([embedding(plan, plan.clean, "features", plan.epoch)])
-        table, drawn = plan.map_table("pca"), plan.recipe.map
+        table = plan.map_table("pca")
         if table.missing(verify=True):
             with execution.timed(table):
-                features = plan.features().whole_array()
-                xy = project(features, method="pca", seed=plan.recipe.seed)
-                if drawn.cluster_by == "hdbscan":
-                    groups = dense_clusters(xy, smallest=drawn.min_cluster_size)
-                else:
-                    groups = clusters(features, count=drawn.clusters, seed=plan.recipe.seed)
-                table.write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
+                execution.tasks([partial(group, plan)], total=len(plan.samples))
+
+
+def group(plan: Plan, tell: Tell) -> int:
+    """Find the samples' clusters and first two principal components; an ``engine.Task`` that counts samples."""
+    features, drawn = plan.features().whole_array(), plan.recipe.map
+    xy = project(features, method="pca", seed=plan.recipe.seed)
+    if drawn.cluster_by == "hdbscan":
+        groups = dense_clusters(xy, smallest=drawn.min_cluster_size)
+    else:
+        groups = clusters(features, count=drawn.clusters, seed=plan.recipe.seed)
+    plan.map_table("pca").write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
+    return len(features)
 
 
 def embedding(plan: Plan, images: ImageSet, of: SpaceName, epoch: int | None) -> Work:

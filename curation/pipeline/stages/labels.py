@@ -87,7 +87,7 @@ class CheckLabels(Stage):
             out = suspects_table(plan, check)
             if out.missing(verify=True):
                 execution.tell(whole, whole, note="neighbors and ranking")
-                out.write(0, _suspects(plan, check, joined([_fold(folds, at) for at in range(check.folds)], fold_of)))
+                execution.tasks([partial(rank, plan, check)], total=whole)
         execution.tell(whole, whole)
 
 
@@ -134,6 +134,14 @@ def check_fold(plan: Plan, check: LabelErrors, fold: int, tell: Tell) -> int:
     folds.write(fold, _table(found, len(samples)))
     plan.workspace.add_seconds(folds, time.monotonic() - started)
     return int((fold_of != fold).sum()) * check.train.epochs
+
+
+def rank(plan: Plan, check: LabelErrors, tell: Tell) -> int:
+    """Rank the suspects by what the folds found, and keep them; an ``engine.Task`` that counts samples."""
+    folds = folds_table(plan, check)
+    found = joined([_fold(folds, at) for at in range(check.folds)], _fold_of(plan, check))
+    suspects_table(plan, check).write(0, _suspects(plan, check, found))
+    return len(plan.samples)
 
 
 def held_out_probabilities(plan: Plan, check: LabelErrors) -> np.ndarray:

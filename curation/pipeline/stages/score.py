@@ -26,7 +26,6 @@ from curation.selection import SELECTORS
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
-from curation.storage.workspace import Workspace
 
 
 class Score(Stage):
@@ -71,7 +70,7 @@ class Score(Stage):
         outs = [plan.scores(images) for images in sets]
         results = [Result(out, plan.score_sizes(images)) for images, out in zip(sets, outs, strict=True)]
         parts = [(images.frozen(), out) for images, out in zip(sets, outs, strict=True)]
-        task = partial(score_block, plan.workspace, plan.samples, parts, plan.model, plan.dropout)
+        task = partial(score_block, plan.samples, parts, plan.model, plan.dropout)
         execution.blocks(results, task, lock=f"score-{plan.model_digest}")
 
 
@@ -83,7 +82,6 @@ def ranks(recipe: Recipe) -> bool:
 
 
 def score_block(
-    workspace: Workspace,
     samples: Samples,
     parts: Sequence[tuple[ImageSet, Shards]],
     model: ModelRef,
@@ -91,26 +89,27 @@ def score_block(
     index: int,
     places: Sequence[int],
     tell: Tell,
-) -> int:
+) -> tuple[int, dict[int, float]]:
     """Score the images that some sets have of one shard of samples, and say how much they differ from them.
 
     The samples are read and go to the device once; each set's scores are kept as soon as they are there.
     Args: parts: sets and where their scores are kept; places: of those that lack this shard.
+    Returns: images scored, and the seconds of each place.
     """
     network, wanted = model.load(), [parts[place][0].of_samples(samples, index) for place in places]
     read = np.unique(np.concatenate(wanted))
     originals = torch.from_numpy(np.array(samples.images(read))).to(model.device)
-    done, total = 0, sum(map(len, wanted))
+    done, total, spent = 0, sum(map(len, wanted)), dict[int, float]()
     for place, rows in zip(places, wanted, strict=True):
         start, (images, out) = time.monotonic(), parts[place]
         before = originals if len(rows) == len(read) else originals[np.searchsorted(read, rows)]
         levels = levels_of(images, before, rows, index)
         scores = score_images(network, levels, samples.labels_with(images.relabel)[rows], model.device, dropout)
         out.write(index, pd.concat([scores, change_sizes(before, levels)], axis=1))
-        workspace.add_seconds(out, time.monotonic() - start)
+        spent[place] = time.monotonic() - start
         done += len(rows)
         tell(done, total, "")
-    return done
+    return done, spent
 
 
 def levels_of(images: ImageSet, before: Tensor, rows: np.ndarray, index: int) -> Tensor:
