@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from curation.errors import CurationError
 from curation.pipeline import Pipeline
+from curation.pipeline.curated import weights_of
 from curation.pipeline.plan import Plan
-from curation.pipeline.stages.coverage import Cover
 from curation.plugin import fingerprint
 from curation.selection.select import Selected
 from curation.storage.image_set import ImageSet
@@ -56,7 +55,9 @@ def changes(before: Chosen, after: Chosen) -> Changes:
     return Changes(
         enter=new["row"].to_numpy()[~stay[1]],
         leave=old["row"].to_numpy()[~stay[0]],
-        relabeled=int((both["label_old"] != both["label_new"]).sum()),
+        relabeled=int(
+            ((both["label_old"] != both["label_new"]) | (both["overruled_old"] != both["overruled_new"])).sum()
+        ),
         reweighted=int((both["weight_old"] != both["weight_new"]).sum()),
         written=_written(before.pipeline, after.pipeline),
     )
@@ -87,7 +88,7 @@ def in_words(found: Changes) -> list[str]:
 
 
 def _table(it: Chosen) -> pd.DataFrame:
-    """Return row, candidate_id, made (what made its pixels), label and weight of each image of a set."""
+    """Return row, candidate_id, made (what made its pixels), label, overruled and weight of each image of a set."""
     plan, pool = it.pipeline.plan, it.pool.iloc[it.selected.pool_rows]
     return pd.DataFrame(
         {
@@ -95,7 +96,8 @@ def _table(it: Chosen) -> pd.DataFrame:
             "candidate_id": it.selected.candidate_ids,
             "made": _made(plan, pool),
             "label": it.selected.labels,
-            "weight": _weights(plan, it.selected),
+            "overruled": _overruled(plan, plan.samples.rows(pool["sample_id"].to_numpy())),
+            "weight": weights_of(plan, it.selected),
         }
     )
 
@@ -117,6 +119,17 @@ def _made(plan: Plan, pool: pd.DataFrame) -> np.ndarray:
     return made
 
 
+def _overruled(plan: Plan, rows: np.ndarray) -> np.ndarray:
+    """Return which samples, by rows, have the label that a person decided on where the goal model writes the others."""
+    if plan.recipe.labels.mode != "goal_model":
+        return np.zeros(len(rows), bool)
+    edits = plan.recipe.selection.edits
+    decided, _ = plan.samples.known([*edits.relabel, *edits.confirmed])
+    said = plan.scores(plan.clean).whole_table()["prediction"].to_numpy()
+    found: np.ndarray = np.isin(rows, decided) & (said[rows] != plan.labels[rows])
+    return found
+
+
 def _maker(plan: Plan, images: ImageSet) -> str:
     source = plan.recipe.source.reader.identity()
     if images.family == "clean":
@@ -125,17 +138,6 @@ def _maker(plan: Plan, images: ImageSet) -> str:
     if images.family == "adversarial":
         about += [plan.model_digest, [column.tolist() for column in plan.donors(images.plugin)]]
     return fingerprint(about)
-
-
-def _weights(plan: Plan, selected: Selected) -> np.ndarray:
-    """Return the weights of the chosen images, float32. Raises: CurationError: they are not computed."""
-    if not plan.recipe.weights.asked:
-        return np.ones(len(selected.pool_rows), np.float32)
-    order = Cover().order(plan)
-    if not order.complete():
-        raise CurationError("its weights are not computed")
-    weights = order.table(0).set_index("candidate_id")["weight"].reindex(selected.candidate_ids)
-    return weights.to_numpy(np.float32)
 
 
 def _written(before: Pipeline, after: Pipeline) -> str:

@@ -13,8 +13,9 @@ ALPHA = 0.01
 WEAK = 0.25
 """Weak: the classifier gets less than this share of the way from guessing to being always right (Cohen's kappa)."""
 
-REORDERED = 0.25
-"""Classes in another order: matching them raises the accuracy by at least this much."""
+REORDERED, SWAPPED = 0.25, 0.5
+"""Classes in another order: matching them raises the accuracy by at least this much, over all images, or over those of
+the classes that are matched to others, however few these are."""
 
 LISTED = 20
 """So many classes' accuracies are written out, the worst first where there are more."""
@@ -119,4 +120,8 @@ def _matched(counts: np.ndarray, accuracy: float) -> float | None:
     guessing = _guessing(matched)
     sure = (found - guessing) / max(1 - guessing, 1e-9) >= 2 * WEAK
     enough = counts.sum() >= 5 * len(counts)
-    return found if sure and enough and found - accuracy >= REORDERED else None
+    moved = ours != theirs
+    of = counts[moved].sum(1)
+    gained = float((np.diagonal(matched) - np.diagonal(counts))[moved].sum()) / max(int(of.sum()), 1)
+    swapped = gained >= SWAPPED and bool((of >= 5).all())
+    return found if sure and enough and (swapped or found - accuracy >= REORDERED) else None

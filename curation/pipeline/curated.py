@@ -30,17 +30,10 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
     manifest["label"] = selected.labels
     manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]
-    own = samples.weights
-    manifest["weight"] = np.float32(1) if own is None else own[samples.rows(chosen["sample_id"].to_numpy())]
-    coverage = None
-    cover = Cover()
-    if cover.asked(recipe):
-        coverage = coverage_of(plan)
-        around = cover.order(plan).table(0).set_index("candidate_id").loc[selected.candidate_ids]
-        if recipe.weights.by != "none":
-            manifest["weight"] = around["weight"].to_numpy(np.float32)
-        if plan.recipe.weights.radius is not None:
-            manifest["cluster"] = around["cluster"].to_numpy(np.int32)
+    coverage = coverage_of(plan) if Cover().asked(recipe) else None
+    manifest["weight"] = weights_of(plan, selected)
+    if recipe.weights.radius is not None:
+        manifest["cluster"] = _around(plan, selected)["cluster"].to_numpy(np.int32)
     told = unchanged(chosen)
     for sentence in told:
         warn_of_unchanged(sentence)
@@ -77,6 +70,27 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             "self_corrected": recipe.selection.strategy == "self_correction",
         },
     )
+
+
+def weights_of(plan: Plan, selected: Selected) -> np.ndarray:
+    """Return how much each chosen image counts, float32 N: as the recipe weighs them, else as the source does.
+
+    Raises: CurationError: they are not computed.
+    """
+    if plan.recipe.weights.by != "none":
+        return _around(plan, selected)["weight"].to_numpy(np.float32)
+    own, samples = plan.samples.weights, plan.samples
+    if own is None:
+        return np.ones(len(selected.candidate_ids), np.float32)
+    return own[samples.rows(selected.candidate_ids >> CODE_BITS)]
+
+
+def _around(plan: Plan, selected: Selected) -> pd.DataFrame:
+    """Return the table of weights and clusters of the chosen images. Raises: CurationError: it is not computed."""
+    order = Cover().order(plan)
+    if not order.complete():
+        raise CurationError("its weights are not computed")
+    return order.table(0).set_index("candidate_id").loc[selected.candidate_ids]
 
 
 def unchanged(chosen: pd.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ from curation.errors import CurationError
 from curation.pipeline import Pipeline
 from curation.pipeline.plan import Plan
 from curation.plugin import fingerprint
+from curation.readers.files import stamp
 from curation.readers.preview import Preview, inspect
 from curation.recipe import Recipe, Source
 from curation.selection.select import Selected
@@ -31,8 +32,11 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
     """Any recipe's pipeline on the session's workspace, kept likewise."""
     found = state.workspace()
     assert found is not None
-    # The keys change when the source is read again or a goal model is made again.
-    keys = [Plan(recipe, found, device="cpu").samples_key, *found.models()]
+    # The keys change when the source is read again, a goal model is made again or a file of weights is another.
+    borrowed = [one for attack in recipe.variants.adversarial for one in getattr(attack, "surrogates", ())]
+    goal = recipe.goal_model
+    files = [goal.checkpoint, goal.start_from and goal.start_from.file, *(one.checkpoint for one in borrowed)]
+    keys = [Plan(recipe, found, device="cpu").samples_key, *found.models(), *(stamp(path) for path in files if path)]
     return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).of(recipe)
 
 

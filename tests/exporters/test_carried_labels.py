@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from curation import load
+from curation.analysis.changes import Chosen, changes
 from curation.errors import CurationError
 from curation.evaluation.training_set import training_set
 from curation.exporters import EXPORTERS
@@ -84,11 +85,12 @@ def test_a_part_of_it_its_copies_and_a_coverage_strategy_have_those_of_their_sam
 
 
 def test_weights_that_the_recipe_measures_go_before_carried_ones(tmp_path: Path) -> None:
-    before(tmp_path / "first")
-    again = read_again(
-        run(tmp_path / "first", tmp_path / "w", weights={"by": "cluster_size", "radius": 0.5}).export(tmp_path / "out"),
-        check=True,
-    )
+    own = before(tmp_path / "first").manifest["weight"]
+    measured = run(tmp_path / "first", tmp_path / "w", weights={"by": "cluster_size", "radius": 0.5})
+    again = read_again(measured.export(tmp_path / "out"), check=True)
+    plain = run(tmp_path / "first", tmp_path / "w")
+    found = changes(*(Chosen(one, one.pool(), one.select()) for one in (plain, measured)))
+    assert found.reweighted == int((again.manifest["weight"].to_numpy() != own).sum())
     assert not np.isin(np.linspace(0.5, 3, COUNT, dtype=np.float32)[1:-1], again.manifest["weight"]).all()
 
 

@@ -90,6 +90,17 @@ def test_other_candidates_of_a_sample_have_its_new_label(
     assert shown["labels"].tolist() == [label, label]
 
 
+def test_other_weights_in_the_same_file_are_seen(cache: Path, made: Pipeline) -> None:
+    path = Path(str(made.recipe.goal_model.checkpoint))
+    before = path.read_bytes()
+    open_there("boundary")
+    save_weights(solved(1), path)
+    try:
+        assert "not computed yet" in words(open_there("boundary"))
+    finally:
+        path.write_bytes(before)
+
+
 def live(at: AppTest) -> str:
     at.segmented_control(key="view").set_value("Live attack").run()
     assert not at.exception

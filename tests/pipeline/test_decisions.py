@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from curation.analysis import effects, variants
+from curation.analysis.changes import Chosen, changes
 from curation.analysis.duplicates import contradictory, told
 from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.training_set import training_set
@@ -111,6 +112,10 @@ def test_a_soft_label_never_says_another_class_than_a_person(
         kept = found.label_rows[(found.manifest["sample_id"] == right[0]).to_numpy()]
         assert (sure.max(1) == 1).all()
         assert (kept.max(1) < 1).all(), "where the goal model agrees, its softmax stays"
+        open_ones = {"confirmed": [], "include": edits["include"]}
+        before = of(workspace, small, open_ones, **{"labels.mode": "goal_model"})
+        chosen = [Chosen(one, pool, one.select(pool)) for one in (before, pipeline)]
+        assert changes(*chosen).relabeled == len(sure), "a label that replaces a softmax is another one"
 
 
 def test_gradients_are_of_the_new_label(relabeled: Pipeline) -> None:

@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -17,6 +19,9 @@ from curation.corruptions.weather import Snow
 from curation.errors import RenamedWarning, UsageError, notes_told
 from curation.plugin import Registry
 from curation.recipe import Recipe
+from curation.selection import SELECTORS
+from curation.selection.pool import Part, build_pool
+from curation.selection.select import select
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 SHIPPED = sorted(RECIPES.glob("*.yaml"))
@@ -185,6 +190,28 @@ def test_the_random_split_asks_for_the_published_fourteen() -> None:
     assert corruption is not None
     assert {member.name for member in corruption.members()} == {kind.name for kind in kinds_of("imgaug")}
     assert len(corruption.members()) == 14
+
+
+@pytest.mark.parametrize("path", [path for path in SHIPPED if path.stem != "demo"], ids=lambda path: path.stem)
+def test_shipped_recipes_fill_their_budget_though_some_images_repeat_others(path: Path) -> None:
+    """On CIFAR-10, a fiftieth of it: its training images have near-duplicates."""
+    recipe, count = Recipe.load(path), 1000
+    draws, ids = np.random.default_rng(0), np.arange(count)
+    members = recipe.variants.corruption.members() if recipe.variants.corruption else []
+    names = [attack.name for attack in recipe.variants.adversarial]
+    parts = [("clean", "clean", 0), *(("corruption", one.name, one.severity) for one in members)]
+    parts += [("adversarial", name, names[:at].count(name)) for at, name in enumerate(names)]
+    scores = [pd.DataFrame({"gini": (values := draws.random(count)), "entropy": values}) for _ in parts]
+    same_as = np.where(ids % 100 == 99, ids - 1, ids)
+    found = [Part(*part, table) for part, table in zip(parts, scores, strict=True)]
+    pool = build_pool(ids, ids % 10, found, same_as=same_as)
+    changes: dict[str, Any] = {"selection.budget": recipe.selection.budget * count // 50_000}
+    if SELECTORS[recipe.selection.strategy].by_coverage:  # another choice from the same candidates
+        changes |= {"selection.strategy": "random"}
+    asked = recipe.with_changes(**changes)
+    chosen = select(pool, asked.selection, seed=0, classes=10)
+    assert [shortage.sentence for shortage in chosen.shortages] == []
+    assert len(chosen.pool_rows) == asked.selection.budget
 
 
 def test_variants_are_added_to_a_recipe_and_never_replaced() -> None:

@@ -171,7 +171,8 @@ def _settings(found: Workspace) -> Evaluation:
             help="Each target itself is also attacked on this many images, with the test suite's ε; not part of R. 0: "
             "none.",
         )
-    first: dict[str, Any] = next((attack for attack in suite["adversarial"] if "epsilon" in attack), {})
+    of_linf = (attack for attack in suite["adversarial"] if "epsilon" in attack and attack.get("norm") == "linf")
+    first: dict[str, Any] = next(of_linf, {})
     schedule = {"preset": preset, "epochs": epochs, "flip": flip}
     strength = {"epsilon": first["epsilon"]} if first else {}
     return Evaluation.parse(
