@@ -9,6 +9,7 @@ import streamlit as st
 from curation.analysis import fine_tuning
 from curation.errors import CurationError
 from curation.pipeline.plan import Plan
+from curation.plugin import fingerprint
 from curation.recipe import StartFrom
 from curation.recipe.start_from import PRETRAINED
 from pages.ui import state
@@ -23,18 +24,16 @@ def draw(chosen: StartFrom | None) -> dict[str, Any] | None:
         value=chosen.weights if chosen else "",
         placeholder="pretrained, or path of a file of weights; empty: fresh weights",
         help=f"Fine-tuning, where Weights is empty. {fields['weights'].description}",
-        key="start-weights",
     )
     freeze = st.text_input(
         "Freeze",
         value=", ".join(chosen.freeze) if chosen else "",
         placeholder="body, or names of layers; empty: none",
         help=fields["freeze"].description,
-        key="start-freeze",
     )
-    rest = settings_form(
-        StartFrom, chosen.model_dump(mode="json") if chosen else {}, key="start", leave_out=("weights",)
-    )
+    values = chosen.model_dump(mode="json") if chosen else {}
+    # A widget with a key keeps its value: another start, from an offer or by undo, has others.
+    rest = settings_form(StartFrom, values, key=f"start-{fingerprint(values)}", leave_out=("weights",))
     return {"weights": weights.strip(), "freeze": freeze, **rest} if weights.strip() else None
 
 

@@ -114,20 +114,24 @@ def test_the_goal_models_form_keeps_what_it_does_not_change(cache: Path) -> None
     assert (goal.epoch, goal.members) == (1, 2)
 
 
+def field(at: Any, label: str) -> Any:
+    return next(one for one in at.text_input if one.label == label)
+
+
 def test_the_goal_models_form_starts_from_weights(cache: Path, tmp_path: Path) -> None:
     save_weights(build("tiny_resnet", classes=7, shape=(28, 28, 1)), tmp_path / "seven.safetensors")
     at = changed("workspace")
-    at.text_input(key="start-weights").set_value(str(tmp_path / "seven.safetensors"))
-    at.text_input(key="start-freeze").set_value("stem, blocks.0")
-    at.text_input(key="start-body_rate").set_value("0.5")
+    field(at, "Start from").set_value(str(tmp_path / "seven.safetensors"))
+    field(at, "Freeze").set_value("stem, blocks.0")
+    field(at, "Body rate").set_value("0.5")
     next(button for button in at.button if button.label == "Use these settings").click().run()
     assert not at.exception
     start = recipe_of(at, cache).goal_model.start_from
     assert start == StartFrom(weights=str(tmp_path / "seven.safetensors"), freeze=("stem", "blocks.0"), body_rate=0.5)
-    at.text_input(key="start-weights").set_value("gone.pt")
+    field(at, "Start from").set_value("gone.pt")
     next(button for button in at.button if button.label == "Use these settings").click().run()
     assert "There is no file gone.pt" in words(at)
-    at.text_input(key="start-weights").set_value("")
+    field(at, "Start from").set_value("")
     next(button for button in at.button if button.label == "Use these settings").click().run()
     assert recipe_of(at, cache).goal_model.start_from is None
 
@@ -140,7 +144,7 @@ def test_a_checkpoint_of_other_classes_is_offered_for_fine_tuning(cache: Path, t
     at.button(key="fine-tune").click().run()
     goal = recipe_of(at, cache).goal_model
     assert (goal.checkpoint, goal.start_from) == (None, StartFrom(weights=theirs))
-    assert at.text_input(key="start-weights").value == theirs
+    assert field(at, "Start from").value == theirs
     assert not at.warning
     save_weights(build("tiny_resnet", classes=10, shape=(28, 28, 1)), theirs)
     fits = changed("workspace", **{"goal_model.checkpoint": theirs})
