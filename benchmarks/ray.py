@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from curation.engine import Engine, Tell, choose
+from curation.engine.ray import RayEngine
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.progress import Progress
 from curation.recipe import Recipe
@@ -107,7 +108,7 @@ def killed(scratch: Path, images: int) -> None:
     here = computed(choose(device="cpu"), recipe, scratch / "here")
     print(f"local: {time.perf_counter() - started:.0f} s, {len(here[1])} shards")
     with cluster(3) as nodes:
-        engine = choose("ray", device="cpu", address=nodes.address)
+        engine = RayEngine("cpu", address=nodes.address)
         done: list[str] = []
 
         def report(progress: Progress) -> None:
@@ -123,7 +124,7 @@ def killed(scratch: Path, images: int) -> None:
         started = time.perf_counter()
         there = computed(engine, recipe, scratch / "there", report)
         print(f"ray, 3 nodes, {len(done)} killed: {time.perf_counter() - started:.0f} s, {len(there[1])} shards")
-        engine.close()  # type: ignore[attr-defined]
+        engine.close()
     print(f"SHA256SUMS identical: {here[0] == there[0]}; all shards identical: {here[1] == there[1]}\n")
 
 
@@ -138,7 +139,7 @@ def overhead(scratch: Path, images: int, repeats: int, cores: int) -> None:
     torch.set_num_threads(cores)
     Pipeline(recipe, Workspace(scratch / "0"), device="cpu").run(("ingest", "duplicates", "goal_model"))
     started = time.perf_counter()
-    engines = {"local": choose(device="cpu"), "ray": choose("ray", device="cpu", address="local")}
+    engines: dict[str, Engine] = {"local": choose(device="cpu"), "ray": RayEngine("cpu", address="local")}
     list(engines["ray"].run([nothing] * 2 * cores))
     print(f"Ray and its workers started: {time.perf_counter() - started:.1f} s")
     print("| engine | " + " | ".join(f"{name}, s" for name in SPREAD) + " | together, s | workers busy |")

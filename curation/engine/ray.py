@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import socket
 import warnings
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,8 +85,8 @@ class RayEngine:
         nodes = {node: have for node, have in self._nodes().items() if (node, *paths) not in self._reached}
         if not nodes:
             return
-        if not self._reached:
-            note_engine(f"{len(nodes)} Ray node{'s' * (len(nodes) > 1)} must reach {', '.join(paths)}")
+        if not self._reached and len(nodes) > 1:
+            note_engine(f"{len(nodes)} Ray nodes must reach {', '.join(paths)}")
         by_node = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         look = self._ray.remote(seen)
         for node in nodes:
@@ -210,7 +211,10 @@ def _imported() -> Any:
 def _connect(ray: Any, address: str) -> None:
     """Start a cluster on this machine (local), or attach to the one at an address. Raises: CurationError."""
     more = {"include_dashboard": False} if address == "local" else {}
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
+        if host:  # Ray itself would try for minutes
+            socket.create_connection((host, int(port)), timeout=ANSWER_S / 10).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **more)
     except (OSError, RuntimeError, ValueError, AssertionError, ImportError) as error:
         what = "cannot be started on this machine" if address == "local" else f"does not answer at {address}"

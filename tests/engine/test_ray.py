@@ -113,34 +113,45 @@ def wait_for_file(name: Path, index: int, tell: Tell) -> int:
     with (name / f"begun-{index}").open("a") as file:
         print(ray.get_runtime_context().get_node_id(), file=file)
     while not (name / "go").exists():
+        (name / f"alive-{index}").touch()
         tell(0, 1, f"task {index}")
         time.sleep(0.05)
-        (name / f"alive-{index}").touch()
     return index
+
+
+def still(*paths: Path) -> bool:
+    """Whether nobody has touched some files for a second."""
+    before = [path.stat().st_mtime_ns for path in paths]
+    time.sleep(1)
+    return before == [path.stat().st_mtime_ns for path in paths]
 
 
 def test_the_tasks_of_a_lost_node_run_again(engine: RayEngine, cluster: Cluster, tmp_path: Path) -> None:
     third = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    killed = False
+    lost: list[Path] = []
 
     def relay(index: int, done: int, total: int, words: str) -> None:
-        nonlocal killed
-        on = {path: path.read_text().split() for path in tmp_path.glob("begun-*")}
-        if not killed and any(third.node_id in nodes for nodes in on.values()):
+        mine = [path for path in tmp_path.glob("begun-*") if third.node_id in path.read_text().split()]
+        if mine and not lost:
+            lost.extend(mine)
             cluster.remove_node(third, allow_graceful=False)
-            killed = True
-        if killed and any(len(nodes) > 1 for nodes in on.values()):
+            wait_for(partial(still, mine[0].with_name(mine[0].name.replace("begun", "alive"))))  # its worker goes, too
             (tmp_path / "go").touch()
 
     found = dict(engine.run([partial(wait_for_file, tmp_path, index) for index in range(3)], relay=relay))
-    assert killed
     assert found == {0: 0, 1: 1, 2: 2}
+    assert len(lost[0].read_text().split()) == 2
 
 
 def die(tell: Tell) -> int:
     """End the worker."""
     os._exit(1)
+
+
+def refrain(tell: Tell) -> int:
+    """Do nothing."""
+    return 1
 
 
 def refuse(tell: Tell) -> int:
@@ -157,7 +168,7 @@ def remark(tell: Tell) -> int:
 def test_a_task_that_ends_its_workers_ends_in_a_sentence(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curation.engine.ray.RETRIES", 1)
     with pytest.raises(CurationError, match=r"^task 2 of 2 \(die\) ended its worker 2 times"):
-        list(engine.run([remark, die]))
+        list(engine.run([refrain, die]))
 
 
 def test_what_a_task_says_and_raises_is_as_it_would_be_here(engine: RayEngine) -> None:
@@ -174,15 +185,9 @@ def test_cancelling_stops_the_tasks_in_flight(engine: RayEngine, tmp_path: Path)
 
     with pytest.raises(Cancelled):
         list(engine.run([partial(wait_for_file, tmp_path, index) for index in range(8)], relay=relay))
-    seen = list(tmp_path.glob("begun-*"))
+    seen = list(tmp_path.glob("alive-*"))
     assert 1 <= len(seen) <= 2
-
-    def still() -> bool:
-        before = [path.stat().st_mtime_ns for path in tmp_path.glob("alive-*")]
-        time.sleep(1)
-        return before == [path.stat().st_mtime_ns for path in tmp_path.glob("alive-*")]
-
-    wait_for(still)
+    wait_for(partial(still, *seen))
 
 
 def test_a_path_that_a_node_does_not_see_is_named_before_any_work(engine: RayEngine, tmp_path: Path) -> None:
@@ -206,5 +211,5 @@ def test_a_cluster_that_was_attached_to_goes_on(cluster: Cluster, connected: Ray
     with pytest.raises(CurationError, match=r"^Ray does not answer at 127\.0\.0\.1:1: "):
         RayEngine("cpu", address="127.0.0.1:1")
     again = RayEngine("cpu", address=cluster.address)
-    assert list(again.run([remark])) == [(0, 1)]
+    assert list(again.run([refrain])) == [(0, 1)]
     again.close()
