@@ -35,7 +35,8 @@ class Group:
 def described_groups(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.ndarray | None = None) -> list[Group]:
     """Return the groups of ``near_duplicates``: those whose labels differ first, then the largest.
 
-    Args: labels: int64, of all images; dropped: int64, rows of those whose labels do not count any more.
+    Args: labels: int64, of all images; dropped: int64, rows of those whose labels do not count any more: their groups
+        keep their place all the same.
     """
     counts = np.ones(len(labels), bool)
     counts[dropped if dropped is not None else []] = False
@@ -49,7 +50,7 @@ def described_groups(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.n
         )
         for rows in groups(repeats, len(labels))
     ]
-    return sorted(made, key=lambda group: not group.disagree)
+    return sorted(made, key=lambda group: len(np.unique(labels[group.rows])) == 1)
 
 
 def to_drop(every: Sequence[Group], left: Sequence[np.ndarray], *, disagree: bool) -> np.ndarray:

@@ -153,15 +153,8 @@ class Plan:
         if goal.checkpoint is not None:
             weights = digest_of(goal.checkpoint, field="checkpoint", instead="leave it out to train a goal model")
             several = [goal.members] if goal.members > 1 else []
-            about = [
-                goal.architecture,
-                weights,
-                samples.classes,
-                samples.shape,
-                samples.digest,
-                *several,
-                *identity(goal),
-            ]
+            seen = [samples.classes, samples.shape, samples.digest]
+            about = [goal.architecture, weights, *seen, *several, *identity(goal)]
             return fingerprint(["loaded 3", *about, SAMPLING_VERSION])
         if goal.members > 1:
             return fingerprint(["together", [member.model_key for member in self.members()]])

@@ -96,7 +96,7 @@ def test_other_weights_in_the_same_file_are_seen(cache: Path, made: Pipeline) ->
     open_there("boundary")
     save_weights(solved(1), path)
     try:
-        assert "not computed yet" in words(open_there("boundary"))
+        assert "Not computed yet: goal model" in words(open_there("boundary"))
     finally:
         path.write_bytes(before)
 
