@@ -94,7 +94,7 @@ class Frost(Corruption):
 
     name = "frost"
     title = "Frost"
-    version = 3
+    version = 4
     group = "weather"
     table = Table.of_package(
         cifar=((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),

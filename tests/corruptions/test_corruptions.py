@@ -357,9 +357,12 @@ def test_random_kinds_have_the_statistics_of_the_reference(
     name: str, severity: int, first_thousand: np.ndarray
 ) -> None:
     """Mean (to half a level), spread and spectrum of the change over 1,000 images, each within 5 % of the reference's
-    one draw; ours are two."""
+    one draw; ours are two, of frost, whose textures differ most, four."""
     expected = json.loads((SHARED / "golden" / "corruptions.json").read_text())[f"{name}_{severity}"]
-    draws = [as_reference(name, severity, first_thousand, draw=draw) - first_thousand for draw in range(2)]
+    draws = [
+        as_reference(name, severity, first_thousand, draw=draw) - first_thousand
+        for draw in range(4 if name == "frost" else 2)
+    ]
     changes = [draw.astype(np.float32) / 255 for draw in draws]
     assert np.mean(changes) == pytest.approx(expected["mean_change"], rel=0.05, abs=0.6 / 255)
     assert np.abs(changes).mean() == pytest.approx(expected["mean_abs_change"], rel=0.05)
