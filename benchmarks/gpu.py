@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from benchmarks.photographs import photographs
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS, Constants, Corruption, kinds_of
+from curation.corruptions.levels import to_levels
 from curation.coverage.facility_location import facility_location
 from curation.engine import best_device
 from curation.models.architectures import build
@@ -144,10 +145,11 @@ def parity(size: Size, device: torch.device) -> None:
     """Print in what the device's results differ from the CPU's: pixels of copies, attacks, scores."""
     head("what", "the same", "largest difference")
     images = pictures(16, 32, torch.device("cpu"))
+    pixels = to_levels(images)
     for kind in CORRUPTIONS:
         corruption = kind(severity=3)
-        here = levels(corruption(images, seeds=seeds(16)))
-        there = levels(corruption(images.to(device), seeds=seeds(16))).cpu()
+        here = corruption.levels(pixels, seeds=seeds(16))
+        there = corruption.levels(pixels.to(device), seeds=seeds(16)).cpu()
         apart = (here.int() - there.int()).abs()
         row(kind.title, f"{(apart == 0).float().mean():.2%}", f"{apart.max()} levels")
     model = network("tiny_resnet", 32, torch.device("cpu"))
@@ -155,7 +157,7 @@ def parity(size: Size, device: torch.device) -> None:
     attack = ATTACKS.build("pgd", {"loss": "dlr", "epsilon": EPSILON, "steps": 10})
     here = attack(model, images, labels, seeds=seeds(16), batch_size=16)
     there = attack(model.to(device), images.to(device), labels.to(device), seeds=seeds(16), batch_size=16).cpu()
-    apart = (levels(here).int() - levels(there).int()).abs()
+    apart = (to_levels(here).int() - to_levels(there).int()).abs()
     row("PGD with the DLR loss, 10 steps", f"{(apart == 0).float().mean():.2%}", f"{apart.max()} levels")
     logits = torch.randn(4096, CLASSES, generator=torch.Generator().manual_seed(0)) * 4
     for score in scores_of(passes=False):
@@ -163,25 +165,20 @@ def parity(size: Size, device: torch.device) -> None:
         row(score.title, "", f"{off:.1e}")
 
 
-def levels(images: Tensor) -> Tensor:
-    """Return float images in [0, 1] as uint8."""
-    return (images * 255).round_().to(torch.uint8)
-
-
 def corruptions(size: Size, device: torch.device) -> None:
     """Print images a second by kind and side, and how many times one thread of the CPU's that is."""
     head("kind", "32 px, images/s", "against the CPU", "224 px, images/s", "against the CPU")
     own: list[tuple[int, int, Constants]] = [(32, size.images, "cifar"), (224, size.large_images, "imagenet")]
-    batches = {side_px: pictures(number, side_px, device) for side_px, number, _ in own}
+    batches = {side_px: to_levels(pictures(number, side_px, device)) for side_px, number, _ in own}
     ratios: dict[int, list[float]] = {side_px: [] for side_px, _, _ in own}
     for name in [kind.name for kind in kinds_of("cifar")]:
         cells: list[str] = []
         for side_px, number, constants in own:
             corruption, batch = CORRUPTIONS.build(name, {"severity": 3, "constants": constants}), batches[side_px]
             few = max(number // size.cpu_share, 1)
-            fast = seconds(partial(corruption, batch, seeds=seeds(number)), device) / number
+            fast = seconds(partial(corruption.levels, batch, seeds=seeds(number)), device) / number
             part = batch[:few].cpu()
-            slow = seconds(partial(corruption, part, seeds=seeds(few)), part.device, runs=1) / few
+            slow = seconds(partial(corruption.levels, part, seeds=seeds(few)), part.device, runs=1) / few
             ratios[side_px].append(slow / fast)
             cells += [f"{1 / fast:,.0f}", f"{slow / fast:.1f}×"]
         row(CORRUPTIONS[name].title, *cells)
@@ -193,7 +190,7 @@ def attacks(size: Size, device: torch.device) -> None:
     """Print milliseconds an image of attacks, of torchattacks' where it is, and of the network's bare gradients."""
     steps, images = 20, pictures(size.attacked, 32, device)
     model = folded(network(size.network, 32, device))
-    labels = predict(model, (images.permute(0, 2, 3, 1) * 255).to(torch.uint8), device=device).argmax(1).to(device)
+    labels = predict(model, to_levels(images), device=device).argmax(1).to(device)
     chunks = list(zip(images.split(size.batch), labels.split(size.batch), strict=True))
 
     def gradients() -> None:
@@ -227,29 +224,26 @@ def scores(size: Size, device: torch.device) -> None:
         (224, size.large_images, "imagenet", size.large_network),
     ]
     for side_px, number, constants, name in own:
-        model, images = network(name, side_px, device), pictures(number, side_px, device)
+        model, pixels = network(name, side_px, device), to_levels(pictures(number, side_px, device))
         kinds = [CORRUPTIONS.build(k.name, {"severity": 3, "constants": constants}) for k in kinds_of(constants)]
-        fused = seconds(partial(made_and_scored, model, images, kinds), device, runs=1)
-        alone = seconds(partial(bare_passes, model, images, len(kinds)), device, runs=1)
+        fused = seconds(partial(made_and_scored, model, pixels, kinds), device, runs=1)
+        alone = seconds(partial(bare_passes, model, pixels, len(kinds)), device, runs=1)
         total = len(kinds) * number
         row(f"{side_px} px", name, f"{total / fused:,.0f}", f"{total / alone:,.0f}", f"{fused / alone:.2f}×")
 
 
-def made_and_scored(model: nn.Module, images: Tensor, kinds: list[Corruption]) -> None:
+def made_and_scored(model: nn.Module, pixels: Tensor, kinds: list[Corruption]) -> None:
     """Make the copies of each kind, score them, drop them."""
     for kind in kinds:
-        logits = predict(
-            model, levels(kind(images, seeds=seeds(len(images)))).permute(0, 2, 3, 1), device=images.device
-        )
+        logits = predict(model, kind.levels(pixels, seeds=seeds(len(pixels))), device=pixels.device)
         for score in scores_of(passes=False):
             score()(logits)
 
 
-def bare_passes(model: nn.Module, images: Tensor, times: int) -> None:
+def bare_passes(model: nn.Module, pixels: Tensor, times: int) -> None:
     """Predict images that are there already, so many times."""
-    there = levels(images).permute(0, 2, 3, 1)
     for _ in range(times):
-        predict(model, there, device=images.device)
+        predict(model, pixels, device=pixels.device)
 
 
 def coverage(size: Size, device: torch.device) -> None:
