@@ -72,6 +72,12 @@ def digest(content: bytes | memoryview) -> str:
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
+def digest_of_file(path: Path) -> str:
+    """Return ``digest`` of a file's contents, which need not fit in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
 def local_or_remote(root: str | os.PathLike[str]) -> Path:
     """Return a path object for a local folder or an fsspec address such as ``s3://bucket/folder``."""
     return cast(Path, UPath(root))
