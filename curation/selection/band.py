@@ -7,7 +7,7 @@ import pandas as pd
 
 from curation.selection.edits import left_out
 from curation.selection.family import Family, family_of
-from curation.selection.order import first, hardest_first, hardness_at, keys, least_of_each_sample, positions
+from curation.selection.order import first, hardest_first, hardness_at, keys, least_of_each_sample, positions, ranked
 from curation.selection.settings import Selection
 
 
@@ -52,10 +52,10 @@ def between(order: np.ndarray, start: int, stop: int) -> np.ndarray | slice:
         return slice(None)
     if start <= 0:
         return first(order, stop)
-    harder = first(order, start)
     if stop >= len(order):
+        harder = first(order, start)
         return np.logical_not(harder, out=harder)
-    return first(order, stop) & ~harder
+    return ranked(order, start, stop)
 
 
 def widest_offset(order: np.ndarray, eligible: np.ndarray, need: int, settings: Selection) -> float | None:

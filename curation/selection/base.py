@@ -63,6 +63,9 @@ class Selector(Plugin):
     follows: ClassVar[str | None] = None
     """A stage, and the column of the pool with the order it computes, uint32: ``NEVER`` for what is not chosen."""
 
+    takes_hardest: ClassVar[bool] = False
+    """In a band without a floor it takes the hardest, so that the others need not be known."""
+
     by_coverage: ClassVar[bool] = False
     """It chooses by how well the chosen cover the others; see ``selection.coverage``."""
 

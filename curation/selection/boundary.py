@@ -19,6 +19,7 @@ class Boundary(Selector):
 
     name: ClassVar[str] = "boundary"
     title: ClassVar[str] = "Boundary samples below the offset"
+    takes_hardest: ClassVar[bool] = True
 
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Return the order of hardness, or a random one when the band has a floor."""

@@ -7,6 +7,8 @@ import numpy as np
 from curation.selection.pool import CODE_BITS
 
 _HALF = np.uint64(32)
+_AT_ONCE = 1 << 17
+_MANY = 1 << 18
 
 
 def hardest_first(hardness: np.ndarray) -> np.ndarray:
@@ -25,12 +27,50 @@ def hardness_at(order: np.ndarray | np.uint32) -> float:
     return float((bits ^ (~(bits >> 31) & 0x7FFFFFFF)).view(np.float32)[0])
 
 
+def upper_counts(order: np.ndarray) -> np.ndarray:
+    """Return how many values of uint32 N have each upper half, int64 65,536."""
+    counts = np.zeros(1 << 16, dtype=np.int64)
+    for start in range(0, len(order), _AT_ONCE):
+        counts += np.bincount(order[start : start + _AT_ONCE] >> np.uint32(16), minlength=1 << 16)
+    return counts
+
+
+def at_ranks(order: np.ndarray, ranks: list[int]) -> list[np.uint32]:
+    """Return the values of uint32 N at some ranks, counted from 0.
+
+    Of many values it is faster to count their upper halves, and to look only at those that share one, than to part all.
+    """
+    if len(order) < _MANY:
+        parted = np.partition(order, ranks)
+        return [parted[rank] for rank in ranks]
+    ends = np.cumsum(upper_counts(order))
+    found = []
+    for rank in ranks:
+        upper = int(np.searchsorted(ends, rank, side="right"))
+        inside = order[order - np.uint32(upper << 16) < 1 << 16]
+        place = rank - (int(ends[upper - 1]) if upper else 0)
+        found.append(np.partition(inside, place)[place])
+    return found
+
+
 def first(order: np.ndarray, count: int) -> np.ndarray:
     """Return bool N, the ``count`` smallest; of equal ones the earlier."""
     if count <= 0 or count >= len(order):
         return np.full(len(order), count > 0)
-    edge = np.partition(order, count - 1)[count - 1]
-    mask = order < edge
+    return _up_to(order, at_ranks(order, [count - 1])[0], count)
+
+
+def ranked(order: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Return bool N, those of rank start … stop − 1, 0 < start < stop < N; of equal ones the earlier rank first."""
+    low, high = at_ranks(order, [start - 1, stop - 1])
+    mask = _up_to(order, high, stop)
+    mask &= ~_up_to(order, low, start)
+    return mask
+
+
+def _up_to(order: np.ndarray, edge: np.uint32, count: int) -> np.ndarray:
+    """Return bool N, the ``count`` smallest, of which the last has the value ``edge``."""
+    mask: np.ndarray = order < edge
     tied = np.flatnonzero(order == edge)
     mask[tied[: count - np.count_nonzero(mask)]] = True
     return mask

@@ -57,7 +57,7 @@ def select(
                 f"edits.include holds {len(forced[name]):,} {name} candidates but their quota is {quota:,}; remove "
                 "some, or raise the budget or the family's part of the mix"
             )
-        fill = _Fill(family, quota, settings, selectors[name], forced[name], seed, classes, coverage_run)
+        fill = Fill(family, quota, settings, selectors[name], forced[name], seed, classes, coverage_run)
         fill.repeated = len(excluded[name]) - len(gone(family, settings))
         fill.run(*candidates(family, settings, excluded[name]), taken)
         filled[name] = fill
@@ -68,12 +68,12 @@ def select(
         candidate_ids=np.concatenate([fill.family.candidate_ids[fill.chosen] for fill in fills]),
         labels=np.concatenate([fill.family.labels[fill.chosen] for fill in fills]).astype(np.int64),
         families={fill.family.name: fill.summary() for fill in fills},
-        shortages=_shortages(fills, settings),
+        shortages=shortages_of(fills, settings),
     )
 
 
 @dataclass
-class _Fill:
+class Fill:
     """The filling of one family's quota, group by group: all of it, or class by class."""
 
     family: Family
@@ -114,8 +114,9 @@ class _Fill:
     def run(self, at: np.ndarray, order: np.ndarray, taken: list[np.ndarray]) -> None:
         """Choose among candidates (see ``candidates``); ``taken`` are the samples that have an image in the set."""
         self.candidates = len(at)
-        there = np.concatenate([self.family.labels[at], self.family.labels[self.forced]])
-        self.among = np.bincount(there, minlength=self.classes) > 0 if len(there) else np.ones(self.classes, bool)
+        if self.balanced:
+            there = np.concatenate([self.family.labels[at], self.family.labels[self.forced]])
+            self.among = np.bincount(there, minlength=self.classes) > 0 if len(there) else np.ones(self.classes, bool)
         if not self.quota:
             self.available = [0] * len(self.parts(0))
             return
@@ -141,13 +142,16 @@ class _Fill:
         banded, forced = settings.within_of(name) == "boundary", len(given)
         start, stop = edges(order, settings, name) if banded else (0, len(order))
         bounded = banded and settings.floor.of(name) is not None
-        inside = between(order, start, stop)
+        # Nothing after the hardest that are needed is looked at, where nothing hinders taking them.
+        hardest = self.selector.takes_hardest and not (bounded or self.one_per_sample or blocked is not None)
+        inside = between(order, start, min(stop, start + part - forced) if hardest else stop)
         group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample, given, self.coverage_run)
         if blocked is not None:
             free = ~blocked[group.positions]
             group = replace(group, positions=group.positions[free], order=group.order[free])
         picked = self.selector(group, part - forced, seed=self.seed)
         there = len(sample_starts(group.candidate_ids)) if self.one_per_sample else len(group.positions)
+        there = max(0, stop - start) if hardest else there
         self.available.append(forced + there)
         self.passed_over += min(start, len(order))
         if banded and len(picked):
@@ -210,7 +214,7 @@ class _Fill:
         )
 
 
-def _shortages(fills: list[_Fill], settings: Selection) -> list[Shortage]:
+def shortages_of(fills: list[Fill], settings: Selection) -> list[Shortage]:
     short = [fill for fill in fills if len(fill.chosen) < fill.quota]
     if not short:
         return []
@@ -242,7 +246,7 @@ def _shortages(fills: list[_Fill], settings: Selection) -> list[Shortage]:
     return found
 
 
-def _fitting_budget(fills: list[_Fill], settings: Selection) -> int | None:
+def _fitting_budget(fills: list[Fill], settings: Selection) -> int | None:
     """Return the largest budget that every family can fill with offsets, floors and mix as they are, or None."""
 
     def enough(budget: int) -> bool:
