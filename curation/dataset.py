@@ -92,13 +92,13 @@ def load(
     """Open an exported set of any format.
 
     Args:
-        path: the export's folder.
+        path: the export's folder, or its fsspec address.
         transform: applied to every image.
         check: compare every file with its checksum first.
 
     Raises: CurationError: not an export, or damaged.
     """
-    found = read_again(Path(path), check=check)
+    found = read_again(path if isinstance(path, str) else Path(path), check=check)
     try:
         return CuratedDataset(found.images, found.manifest, found.classes, transform)
     except (ValueError, KeyError) as error:

@@ -7,6 +7,7 @@ attaches to the first. It runs on the engine that the workspace has when it is s
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from filelock import FileLock, Timeout
 from curation.errors import CurationError, notes_told
 from curation.plugin import fingerprint
 from curation.progress import Cancelled, Meter, Progress
+from curation.storage.addresses import refusal
 from curation.storage.jobs import JobFolder, job_names
 from curation.storage.workspace import Workspace
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_S = 1.0
 START_S = 30.0
+HOST = socket.gethostname()
 State = Literal["starting", "queued", "running", "done", "failed", "cancelled", "lost"]
 Does = Literal["stages", "evaluation", "tuning"]
 
@@ -130,7 +133,7 @@ def status(workspace: Workspace, name: str) -> JobStatus:
     found, about = folder.status, folder.about
     state: State = found.get("state", "lost")
     starting = state == "starting" and time.time() - about.get("started", 0.0) < START_S
-    if state in ("starting", "queued", "running") and not starting and not _alive(int(found["pid"])):
+    if state in ("starting", "queued", "running") and not starting and not _alive(found):
         state = "lost"
     progress = found.get("progress")
     return JobStatus(
@@ -156,9 +159,11 @@ def log(workspace: Workspace, name: str) -> str:
     return JobFolder(workspace, name).log(20_000)
 
 
-def _alive(pid: int) -> bool:
+def _alive(found: dict[str, Any]) -> bool:
+    if found.get("host", HOST) != HOST:  # on another machine, which writes into the same workspace
+        return time.time() - float(found.get("heartbeat", 0.0)) < START_S
     try:
-        process = psutil.Process(pid)
+        process = psutil.Process(int(found["pid"]))
         return process.status() != psutil.STATUS_ZOMBIE and "curation.jobs" in process.cmdline()
     except psutil.Error:
         return False
@@ -170,7 +175,7 @@ class _Worker:
     def __init__(self, root: str, name: str) -> None:
         self.workspace = Workspace(root)
         self.folder = JobFolder(self.workspace, name)
-        self._state: dict[str, Any] = {"state": "starting", "pid": os.getpid(), "seconds": {}}
+        self._state: dict[str, Any] = {"state": "starting", "pid": os.getpid(), "host": HOST, "seconds": {}}
         self._guard = threading.Lock()
         self._meter = Meter()
         self._written = 0.0
@@ -222,8 +227,10 @@ class _Worker:
         except Exception as error:
             from curation.memory import out_of_memory
 
+            words = refusal(error)
             if out_of_memory(error):
                 words = "memory ran out; close other programs, or use a smaller set (source.limit)"
+            if words is not None:
                 self.tell(state="failed", error=words)
                 return
             self.tell(state="failed", error=f"an unexpected error ({type(error).__name__}: {error}); see the job's log")
@@ -244,7 +251,7 @@ class _Worker:
                 require_trust(pipeline.plan)
         self.tell(seconds=seconds | pipeline.run(stages, report=self.report))
         if about["destination"]:
-            pipeline.export(Path(about["destination"]), overwrite=True, report=self.report)
+            pipeline.export(about["destination"], overwrite=True, report=self.report)
 
     def _evaluation(self, about: dict[str, Any], engine: Engine) -> None:
         from curation.evaluation.evaluate import resume

@@ -1,12 +1,11 @@
 """The curated set as files: format, destination, progress, download, and how to load it."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from curation import jobs
 from curation.exporters import EXPORTERS
 from curation.figures.curation import FAMILY_WORDS
+from curation.storage.addresses import is_address, local_or_remote
 from pages.ui import panel, session, state
 from pages.ui.downloads import offer
 from pages.ui.fields import bound
@@ -54,7 +53,7 @@ with controls:
         "Destination",
         value=str(default),
         key=typed.key,
-        help="A folder on the machine that runs this server.",
+        help="A folder on the machine that runs this server, or an address: s3://bucket/folder.",
     )
 
 total = len(opened.selected.pool_rows)
@@ -101,10 +100,11 @@ with result:
         )
     if job.state == "failed":
         st.error(job.error, icon=":material/error:")
-    folder = Path(destination)
+    folder = local_or_remote(destination)
     if job.state == "done" and (folder / "SHA256SUMS").exists():
         st.success(f"Written to {folder}", icon=":material/check_circle:")
-        st.link_button("Download as zip", offer(folder), icon=":material/folder_zip:")
+        if not is_address(destination):
+            st.link_button("Download as zip", offer(folder), icon=":material/folder_zip:")
         with st.expander("Datasheet"):
             st.markdown((folder / "datasheet.md").read_text())
         with st.expander("Checksums"):
@@ -112,4 +112,5 @@ with result:
     st.markdown("**Load it in Python**")
     st.code(EXPORTERS[recipe.export.name].snippet(str(folder)), language="python")
     st.markdown("**The same set without the dashboard**")
-    st.code(f"curation export recipe.yaml --workspace {found.root} --out {folder.name}", language="bash")
+    out = destination if is_address(destination) else folder.name
+    st.code(f"curation export recipe.yaml --workspace {found.root} --out {out}", language="bash")

@@ -50,7 +50,7 @@ ROOMS: dict[str, Room] = {
     "curation.embedding": Room("spaces, neighbors, clusters, projection", "models"),
     "curation.selection": Room("pool, band, mix, selectors", "coverage embedding models scores training"),
     "curation.training": Room("training methods, schedules, batches, the loop", "attacks models"),
-    "curation.readers": Room("one source format each", "exporters"),
+    "curation.readers": Room("one source format each", "exporters storage"),
     "curation.exporters": Room(
         "one file format each, manifest, datasheet, sums, environment", "selection storage training"
     ),
@@ -59,7 +59,7 @@ ROOMS: dict[str, Room] = {
         f"{COMPUTE} readers exporters",
     ),
     "curation.storage": Room(
-        "shards, workspace, models, jobs, studies: the only one that knows file names", "selection"
+        "shards, workspace, models, jobs, studies, addresses: the only one that knows file names", "selection"
     ),
     "curation.engine": Room("where work runs; one way in"),
     "curation.pipeline": Room("stages, their keys, what is missing; select and export", f"{INNER} engine"),

@@ -34,7 +34,6 @@ LIBRARIES = {
     "pydantic",
     "pydantic_core",
     "timm",
-    "open_clip",
     "huggingface_hub",
     "sklearn",
     "umap",
@@ -85,7 +84,7 @@ def test_compute_packages_import_without_the_product() -> None:
     blocked = (
         "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm huggingface_hub safetensors"
     )
-    blocked += " numba faiss cleanlab open_clip"
+    blocked += " numba faiss cleanlab"
     code = f"""
 import sys
 for name in {blocked.split()!r}: sys.modules[name] = None

@@ -109,7 +109,9 @@ def _show_coverage(pipeline: Pipeline) -> None:
 def run(
     recipe: RecipeFile,
     workspace: WorkspaceFolder = None,
-    out: Annotated[Path | None, typer.Option(help="Where to export; by default exports/<recipe name>.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Folder, or address, to write; by default exports/<recipe name>.")
+    ] = None,
     map: Annotated[bool, typer.Option(help="Also compute the map for the dashboard, after the export.")] = True,
     overwrite: Overwrite = False,
     changed_source: ChangedSource = None,
@@ -169,7 +171,7 @@ def select(recipe: RecipeFile, workspace: WorkspaceFolder = None, as_json: AsJso
 @app.command()
 def export(
     recipe: RecipeFile,
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[str, typer.Option(metavar="PATH", help="The folder, or address (s3://bucket/folder), to write.")],
     workspace: WorkspaceFolder = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -210,9 +212,9 @@ def ingest(
 
         chosen = parameters_in(option or [], usage=OPTION_USAGE)
         block = {**recognize(source, reader=chosen.get("reader")), **chosen, "split": split, "limit": limit}
-        name = (Path(source).stem or source)[:LONGEST_NAME]
-        recipe = Recipe.parse({"name": name, "source": block, "selection": {"budget": 1}})
-        folder = workspace or CACHE / safe_name(Path(source).stem or source)
+        called = Path(source).stem or source
+        recipe = Recipe.parse({"name": called[:LONGEST_NAME], "source": block, "selection": {"budget": 1}})
+        folder = workspace or CACHE / safe_name(called)
         pipeline = Pipeline(recipe, Workspace(folder), engine=choose(engine, address=ray_address, gpus=ray_gpus))
         settled(partial(_ingested, pipeline), changed_source, unasked="read")
         samples = pipeline.samples
@@ -473,7 +475,7 @@ def demo(
             launch(folder, port=port, browser=browser)
 
 
-def launch(workspace: Path | None, *, port: int | None, browser: bool) -> None:
+def launch(workspace: str | Path | None, *, port: int | None, browser: bool) -> None:
     """Run the dashboard's server in this process. Raises: CurationError when the port is taken."""
     import importlib
     import runpy

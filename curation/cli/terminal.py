@@ -19,6 +19,7 @@ from rich.progress import Progress as RichBars
 
 from curation.errors import CurationError, UsageError, notes_told
 from curation.progress import WORDS, Meter, Progress
+from curation.storage.addresses import refusal
 
 if TYPE_CHECKING:
     from curation.pipeline import Pipeline
@@ -32,8 +33,13 @@ console = Console(stderr=True)
 CACHE = Path(os.environ.get("CURATION_CACHE", "cache"))
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe file (YAML); shipped ones are in recipes/.")]
 WorkspaceFolder = Annotated[
-    Path | None,
-    typer.Option("--workspace", "-w", help="Folder where everything computed is stored; by default cache/<source>."),
+    str | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="PATH",
+        help="Folder, or address (s3://bucket/folder), where everything computed is stored; by default cache/<source>.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON summary as the last line.")]
 ReaderOptions = Annotated[
@@ -84,6 +90,12 @@ def sentences() -> Iterator[None]:
     except KeyboardInterrupt:
         console.print("stopped; everything finished so far is kept, run the same command again to resume")
         raise typer.Exit(1) from None
+    except Exception as error:
+        words = refusal(error)
+        if words is None:
+            raise
+        console.print(f"[bold red]error:[/] {escape(words)}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
 
 
 def _note(word: str, sentence: str) -> None:
@@ -128,7 +140,7 @@ class Bars:
 
 
 def open_pipeline(
-    recipe_file: Path, folder: Path | None, device: str | None = None, engine: str = "local", **ray: Any
+    recipe_file: Path, folder: str | Path | None, device: str | None = None, engine: str = "local", **ray: Any
 ) -> Pipeline:
     """Return the pipeline of a recipe file, by default on the workspace that is named like its source.
 
@@ -183,7 +195,7 @@ def warn_of_change(pipeline: Pipeline) -> None:
         note_change(pipeline.plan, report=bars)
 
 
-def workspace_of(recipe: Recipe, folder: Path | None) -> Workspace:
+def workspace_of(recipe: Recipe, folder: str | Path | None) -> Workspace:
     """Return the workspace in a folder, new or not; None: the one in the cache that is named like the source."""
     from curation.storage.workspace import Workspace
 
@@ -207,7 +219,7 @@ def finish(summary: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(summary))
 
 
-def open_workspace(folder: Path | None) -> Workspace:
+def open_workspace(folder: str | Path | None) -> Workspace:
     """Return an existing workspace; None: the only one in the cache. Raises: UsageError."""
     from curation.storage.workspace import Workspace, workspaces
 

@@ -15,7 +15,7 @@ COLORS = {"equal": "green", "differs": "red", "unknown": "yellow"}
 
 
 def verify(
-    export: Annotated[Path, typer.Argument(help="The folder of an export.")],
+    export: Annotated[str, typer.Argument(help="The folder of an export, or its address.")],
     workspace: WorkspaceFolder = None,
     as_json: AsJson = False,
     device: Device = None,
@@ -29,9 +29,11 @@ def verify(
         from curation.engine.local import best_device
         from curation.exporters.environment import environment
         from curation.exporters.verification import verification
+        from curation.storage.addresses import fetched
 
-        samples = None if workspace is None else _samples(export, workspace)
-        checks = verification(export, samples=samples, here=environment(device or best_device()))
+        folder = fetched(export)
+        samples = None if workspace is None else _samples(folder, workspace)
+        checks = verification(folder, samples=samples, here=environment(device or best_device()))
     for check in checks:
         color = COLORS[check.state]
         words = f"[{color}]{check.of}[/] {escape(check.words)}"
@@ -42,7 +44,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _samples(export: Path, folder: Path) -> str | None:
+def _samples(export: Path, folder: str) -> str | None:
     """Return the digest of the samples that a workspace has of an export's recipe, or None. Raises: UsageError."""
     from curation.errors import CurationError
     from curation.pipeline import Pipeline

@@ -25,6 +25,7 @@ from curation.pipeline import FOR_SELECTION, Pipeline, in_order
 from curation.pipeline.execution import run_tasks
 from curation.progress import Report, ignore
 from curation.recipe import Recipe, differences, in_words
+from curation.storage.addresses import is_address
 from curation.storage.workspace import Workspace
 
 
@@ -164,7 +165,7 @@ def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
         if "/" not in name and name not in ARCHITECTURES:
             raise UsageError(unknown_name("architecture", name, ARCHITECTURES))
     path = evaluation.suite.path
-    if path is not None and not Path(path).exists():
+    if path is not None and not is_address(path) and not Path(path).exists():
         raise UsageError(f"suite.path: {path} does not exist; give a folder or .npz with the parts of the test suite")
     for recipe in recipes.values():
         check_surrogates(evaluation.suite, recipe.goal_model.architecture, evaluation.targets)

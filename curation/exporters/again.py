@@ -13,6 +13,7 @@ from curation.exporters import EXPORTERS
 from curation.exporters.base import Images
 from curation.exporters.export import SUMS, verify
 from curation.selection.pool import candidate_name
+from curation.storage.addresses import fetched
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Again:
         return [candidate_name(int(one), str(kind), int(level)) for one, kind, level in zip(*columns, strict=True)]
 
 
-def read_again(folder: Path, *, check: bool) -> Again:
+def read_again(folder: Path | str, *, check: bool) -> Again:
     """Open an exported set of any format.
 
-    Args: check: compare every file with its checksum first.
+    Args: folder: a folder, or an fsspec address, of which a local copy is read; check: compare every file with its
+        checksum first.
     Raises: CurationError: not an export, or damaged.
     """
+    folder = fetched(folder)
     if not (folder / SUMS).exists():
         raise CurationError(
             f"{folder} is not an export: it has no {SUMS}; give the folder that `curation export` wrote"

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from curation.errors import CurationError
 from curation.exporters.base import CuratedSet, Exporter, OnProgress
 from curation.exporters.datasheet import datasheet
 from curation.exporters.environment import ENVIRONMENT
+from curation.exporters.remote import SUMS, check_address, put
+from curation.storage.addresses import is_remote, local_or_remote
 from curation.storage.files import clear_write_errors, read_json
 
-SUMS = "SHA256SUMS"
 PROVENANCE = "provenance.json"
 """Which samples and which goal model an export was made from, by their digests."""
 
@@ -31,7 +33,7 @@ def provenance(folder: Path) -> dict[str, Any]:
 def export(
     curated: CuratedSet,
     exporter: Exporter,
-    destination: Path,
+    destination: Path | str,
     *,
     overwrite: bool = False,
     on_progress: OnProgress = lambda done: None,
@@ -39,24 +41,29 @@ def export(
     """Write a curated set; the same set gives the same bytes.
 
     Args:
-        destination: the folder to make; its parents are made too.
-        overwrite: replace an earlier export there, as a whole.
+        destination: the folder to make; its parents are made too. At an fsspec address its checksums appear last.
+        overwrite: replace an earlier export there, as a whole; at an address it is removed before the new one is whole.
         on_progress: told how many images are written; may raise to stop.
 
     Returns: destination.
     Raises: CurationError: nothing to write, the folder is in use, the disk is full or refuses; no half export is left.
     """
-    destination = Path(destination)
+    destination = local_or_remote(destination)
     curated.check()
+    remote = is_remote(destination)
     partial = destination.with_name(f".{destination.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
     try:
         with clear_write_errors(destination):
-            _check_place(destination, overwrite)
-            partial.mkdir(parents=True)
+            if remote:
+                check_address(destination, overwrite)
+                partial = Path(tempfile.mkdtemp(prefix="curation-export-"))
+            else:
+                _check_place(destination, overwrite)
+                partial.mkdir(parents=True)
             exporter.write(curated, partial, on_progress=on_progress)
             _write_about(curated, exporter, partial)
             _write_sums(partial)
-            _swap(partial, destination)
+            put(partial, destination) if remote else _swap(partial, destination)
     except OSError as error:
         raise CurationError(f"cannot write {destination}: {error}; nothing was left behind") from error
     finally:

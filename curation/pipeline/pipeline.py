@@ -26,6 +26,7 @@ from curation.recipe import Recipe
 from curation.selection import SELECTORS
 from curation.selection.family import NEVER
 from curation.selection.select import Selected, select
+from curation.storage.addresses import fetched, is_address
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
 from curation.storage.workspace import Workspace
@@ -187,7 +188,7 @@ class Pipeline:
         """Return the curated set, ready for an exporter. Raises: CurationError when a family is short."""
         return curated(self.plan, pool, selected)
 
-    def export(self, destination: Path, *, overwrite: bool = False, report: Report = ignore) -> Path:
+    def export(self, destination: Path | str, *, overwrite: bool = False, report: Report = ignore) -> Path:
         """Select and write the curated set; return its folder. Raises: CurationError; never half an export."""
         pool = self.pool()
         found = self.curated(pool, self.select(pool))
@@ -208,8 +209,10 @@ def _files(recipe: Any) -> dict[str, Path]:
     """Return the files and folders that a recipe, as plain data, names and that are there, by name."""
     found: dict[str, Path] = {}
     for name, value in recipe.items() if isinstance(recipe, dict) else enumerate(recipe):
-        if name in ("path", "checkpoint", "weights", "vectors") and isinstance(value, str):
-            if Path(value).exists():
+        if name in ("path", "checkpoint") and isinstance(value, str):
+            if name == "path" and is_address(value):
+                found[f"the copy of {value}"] = fetched(value)
+            elif Path(value).exists():
                 found[value] = Path(value)
         elif isinstance(value, dict | list):
             found |= _files(value)

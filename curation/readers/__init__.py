@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from curation.errors import UsageError, unknown_name
 from curation.plugin import Registry
 from curation.readers.base import Chunk, Reader, Skipped, Source
@@ -16,6 +14,7 @@ from curation.readers.folder import Folder, has_class_folders
 from curation.readers.npy_folder import NpyFolder
 from curation.readers.npz import Npz
 from curation.readers.parquet import Parquet
+from curation.storage.addresses import fetched, is_address
 
 READERS: Registry[Reader] = Registry(
     "reader", (Digits, FashionMnist, Cifar10, Cifar100, Export, Npz, NpyFolder, Parquet, Folder)
@@ -57,7 +56,7 @@ def readable_as(source: str) -> list[dict[str, str]]:
     for name in alone:
         if name.replace("_", "") == spelled:
             return [{"reader": name}]
-    path = Path(source).expanduser()
+    path = fetched(source).expanduser()
     if not path.exists():
         if path.suffix or len(path.parts) > 1:
             raise UsageError(f"{source} does not exist; check the spelling, or name a data set: {', '.join(alone)}")
@@ -71,4 +70,4 @@ def readable_as(source: str) -> list[dict[str, str]]:
     if found[0] is Export or not path.is_dir():
         found = found[:1]
     named = [reader.name for reader in found if reader is found[0] or reader is not Folder or has_class_folders(path)]
-    return [{"reader": name, "path": str(path)} for name in named]
+    return [{"reader": name, "path": source if is_address(source) else str(path)} for name in named]

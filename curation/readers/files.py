@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from curation.errors import CurationError
+from curation.storage.addresses import below, fetched, is_address, local_or_remote
 
 _SYSTEM = frozenset(
     "thumbs.db ehthumbs.db desktop.ini icon\r @eadir #recycle $recycle.bin lost+found __macosx __pycache__".split(" ")
@@ -39,11 +40,11 @@ def is_folder(entry: os.DirEntry[str], *, follow_symlinks: bool = True) -> bool:
 
 
 def existing(path: str | Path, kind: Literal["file", "folder", "any"]) -> Path:
-    """Return ``path`` with ``~`` resolved.
+    """Return ``path`` with ``~`` resolved; of what is at an fsspec address, the local copy, brought up to date.
 
     Raises: CurationError when it does not exist, is not of the kind, or may not be read.
     """
-    found = Path(path).expanduser()
+    found = fetched(path).expanduser()
     if not found.exists():
         parent = found.absolute().parent
         hint = "check the spelling" if parent.is_dir() else f"its folder {parent} does not exist either"
@@ -86,7 +87,13 @@ class Stat(Protocol):
 
 
 def stamp(path: str | Path) -> str | None:
-    """Return ``files_fingerprint`` of a file, or of all below a folder that may be read; None: nothing is there."""
+    """Return ``files_fingerprint`` of a file, or of all below a folder that may be read; None: nothing is there.
+
+    Raises: CurationError: an address that cannot be reached.
+    """
+    if is_address(path):
+        found = below(local_or_remote(path))
+        return files_fingerprint(found.items()) if found else None
     root = Path(path).expanduser()
     if root.is_file():
         return files_fingerprint([("", root.stat())])

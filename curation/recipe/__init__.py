@@ -7,7 +7,6 @@ from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.recipe import LONGEST_NAME, Recipe
 from curation.recipe.source import LabelNoise, Source
-from curation.recipe.space import Space, space_in_words
 from curation.recipe.start_from import StartFrom
 from curation.recipe.variants import CorruptedCopies, CorruptionSet, Variants
 
@@ -24,7 +23,6 @@ __all__ = [
     "Recipe",
     "Slice",
     "Source",
-    "Space",
     "StartFrom",
     "Variants",
     "differences",
@@ -32,5 +30,4 @@ __all__ = [
     "kept_epochs",
     "member_seed",
     "recipe_differences",
-    "space_in_words",
 ]

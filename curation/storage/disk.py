@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curation.storage.addresses import below, is_remote
 from curation.storage.files import read_json
 from curation.storage.workspace import PARTS, Workspace
 
@@ -83,8 +84,8 @@ def _images(about: dict[str, Any] | None) -> str:
 
 def _files(folder: Path) -> list[tuple[Path, int]]:
     """Return every file below a folder and its size; none where there is no folder, or it went meanwhile."""
-    if not isinstance(folder, os.PathLike):
-        return [(path, path.stat().st_size) for path in folder.rglob("*") if path.is_file()]
+    if is_remote(folder):
+        return [(folder / name, stat.st_size) for name, stat in below(folder).items()]
     found = []
     for where, _, names in os.walk(folder):
         for name in names:

@@ -10,11 +10,10 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
-
-from upath import UPath
+from typing import Any
 
 from curation.errors import CurationError
+from curation.storage.addresses import is_remote, reachable, store
 
 
 @contextlib.contextmanager
@@ -36,11 +35,13 @@ def clear_write_errors(path: Path) -> Iterator[None]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that it exists whole or not at all, whatever happens. Raises: CurationError."""
+    if is_remote(path):
+        files, name = store(path)
+        with reachable(path):
+            files.pipe_file(name, content)  # object stores put a whole object or nothing
+        return
     with clear_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not isinstance(path, os.PathLike):
-            path.write_bytes(content)  # object stores put a whole object or nothing
-            return
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
         try:
             with partial.open("wb") as file:
@@ -59,10 +60,20 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content; a remote one in one request. Raises: FileNotFoundError, NotADirectoryError."""
+    if not is_remote(path):
+        return path.read_bytes()
+    files, name = store(path)
+    with reachable(path):
+        content: bytes = files.cat_file(name)
+        return content
+
+
 def read_json(path: Path) -> Any | None:
     """Return the JSON in a file, or None where there is none or it is broken."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_bytes(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
@@ -70,14 +81,3 @@ def read_json(path: Path) -> Any | None:
 def digest(content: bytes | memoryview) -> str:
     """Return 16 hexadecimal digits (64 bits of BLAKE2b) of some bytes."""
     return hashlib.blake2b(content, digest_size=8).hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    """Return ``digest`` of a file's contents, which need not fit in memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
-
-
-def local_or_remote(root: str | os.PathLike[str]) -> Path:
-    """Return a path object for a local folder or an fsspec address such as ``s3://bucket/folder``."""
-    return cast(Path, UPath(root))

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from curation.plugin import fingerprint
+from curation.storage.addresses import copies_folder, is_remote
 from curation.storage.files import read_json, write_bytes, write_json
 from curation.storage.workspace import Workspace
 
@@ -15,7 +17,8 @@ class JobFolder:
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         """Args: name: the job's id."""
-        self._folder = Path(workspace.jobs_folder) / name
+        self._folder = workspace.jobs_folder / name
+        self._log = _log_file(self._folder)
 
     @property
     def about(self) -> dict[str, Any]:
@@ -48,19 +51,23 @@ class JobFolder:
 
     def open_log(self) -> IO[bytes]:
         """Open what the job prints, to add to it."""
-        return (self._folder / "log.txt").open("ab")
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        return self._log.open("ab")
 
     def log(self, most: int) -> str:
         """Return the last so many characters that the job printed."""
-        path = self._folder / "log.txt"
-        return path.read_text(errors="replace")[-most:] if path.exists() else ""
+        return self._log.read_text(errors="replace")[-most:] if self._log.exists() else ""
+
+
+def _log_file(folder: Path) -> Path:
+    """Return where a job's log lies: of a remote workspace on the machine that runs it, for a process prints to it."""
+    if not is_remote(folder):
+        return folder / "log.txt"
+    return copies_folder() / "logs" / f"{fingerprint([str(folder)])}.txt"
 
 
 def job_names(workspace: Workspace) -> list[str]:
     """Return the ids of all jobs of a workspace, the newest first."""
-    folder = Path(workspace.jobs_folder)
-    if not folder.is_dir():
-        return []
-    names = [path.name for path in folder.iterdir() if path.is_dir()]
+    names = workspace.kept("jobs")
     started = {name: JobFolder(workspace, name).about.get("started", 0.0) for name in names}
     return sorted(started, key=lambda name: -started[name])

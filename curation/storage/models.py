@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from curation.storage.files import digest, read_json, write_bytes, write_json
+from curation.errors import CurationError
+from curation.storage.addresses import is_remote
+from curation.storage.copies import copy_of
+from curation.storage.files import digest, read_bytes, read_json, write_bytes, write_json
 
 
 class KeptModel:
@@ -24,7 +27,20 @@ class KeptModel:
         return self.weights_at(None)
 
     def weights_at(self, epoch: int | None) -> Path:
-        """Return the file of the weights as they were after an earlier epoch, or (None) of the last ones."""
+        """Return the file of the weights as they were after an earlier epoch, or (None) of the last ones.
+
+        It is on the local disk: of a finished model in a remote workspace, a copy. Raises: CurationError.
+        """
+        path = self._weights(epoch)
+        about = self.about_at(epoch) if is_remote(path) else None
+        if about is None:
+            return path
+        try:
+            return copy_of(path, about["digest"])
+        except (ValueError, FileNotFoundError) as error:
+            raise CurationError(f"{path} is missing or damaged; run the recipe again to train it anew") from error
+
+    def _weights(self, epoch: int | None) -> Path:
         return self._folder / ("model.safetensors" if epoch is None else f"epoch-{epoch:04d}.safetensors")
 
     @property
@@ -55,14 +71,14 @@ class KeptModel:
 
     def ready(self, epoch: int | None = None, *, verify: bool = False) -> bool:
         """Whether it is finished and an epoch's weights are there; with ``verify`` damaged ones are noticed."""
-        about, weights = self.about_at(epoch), self.weights_at(epoch)
+        about, weights = self.about_at(epoch), self._weights(epoch)
         if not about or not weights.exists():
             return False
-        return not verify or digest(weights.read_bytes()) == about["digest"]
+        return not verify or digest(read_bytes(weights)) == about["digest"]
 
     def checkpoint(self) -> bytes | None:
         """Return the last epoch's checkpoint, or None."""
-        return (self._folder / "checkpoint.pt").read_bytes() if self.started else None
+        return read_bytes(self._folder / "checkpoint.pt") if self.started else None
 
     def write_checkpoint(self, content: bytes) -> None:
         """Keep an epoch's checkpoint instead of the one before."""
@@ -74,10 +90,10 @@ class KeptModel:
 
     def write_weights(self, epoch: int, content: bytes) -> None:
         """Keep an epoch's weights beside those of others."""
-        write_bytes(self.weights_at(epoch), content)
+        write_bytes(self._weights(epoch), content)
 
     def finish(self, weights: bytes, about: dict[str, Any]) -> None:
         """Keep the finished model and drop the checkpoint."""
-        write_bytes(self.weights, weights)
+        write_bytes(self._weights(None), weights)
         write_json(self._folder / "model.json", about)
         (self._folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -17,6 +17,8 @@ from pyarrow import parquet
 
 from curation.errors import CurationError
 from curation.plugin import fingerprint
+from curation.storage.addresses import entries, is_remote
+from curation.storage.copies import copied_size, copy_of, keep_copy
 from curation.storage.files import digest, write_bytes
 
 FEW_ROWS = 16
@@ -52,9 +54,11 @@ class Shards:
         """Return the indices still to be computed; with ``verify`` a shard whose bytes do not match is removed."""
         present = self.present()
         if verify:
+            sizes = {entry.name: entry.stat.st_size for entry in entries(self.folder)} if is_remote(self.folder) else {}
             for name in present.values():
-                if not _intact(self.folder / name):
-                    (self.folder / name).unlink(missing_ok=True)
+                path = self.folder / name
+                if not (_intact_there(path, sizes[name]) if name in sizes else _intact(path)):
+                    path.unlink(missing_ok=True)
             present = self.present()
         return [index for index in range(self.count) if index not in present]
 
@@ -74,16 +78,17 @@ class Shards:
             value.to_parquet(buffer, index=False)
         else:
             np.save(buffer, value, allow_pickle=False)
-        content = buffer.getbuffer()
-        write_bytes(self.folder / f"shard-{index:05d}-{digest(content)}.{self.kind}", bytes(content))
+        content = buffer.getvalue()
+        path = self.folder / f"shard-{index:05d}-{digest(content)}.{self.kind}"
+        write_bytes(path, content)
+        if is_remote(path):
+            keep_copy(path, digest(content), content)  # it will soon be read
 
     def array(self, index: int) -> np.ndarray:
-        """Return a shard's array, memory-mapped where the folder is local. Raises: CurationError."""
+        """Return a shard's array, memory-mapped. Raises: CurationError."""
         path = self._path(index)
         try:
-            if isinstance(path, os.PathLike):
-                return np.load(path, mmap_mode="r", allow_pickle=False)
-            return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+            return np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise self._damaged(path) from error
 
@@ -133,7 +138,7 @@ class Shards:
     def _rows(self, index: int, rows: np.ndarray) -> np.ndarray:
         """Return some rows of a shard; a few are read one by one, for mapping a file costs more than they do."""
         path = self._path(index)
-        if len(rows) > FEW_ROWS or not isinstance(path, os.PathLike):
+        if len(rows) > FEW_ROWS:
             return self.array(index)[rows]
         try:
             with path.open("rb") as file:
@@ -150,7 +155,14 @@ class Shards:
             raise self._damaged(path) from error
 
     def _path(self, index: int) -> Path:
-        return self.folder / self._name(index)
+        """Return where a shard lies on the local disk: itself, or the copy of a remote one."""
+        path = self.folder / self._name(index)
+        if not is_remote(path):
+            return path
+        try:
+            return copy_of(path, _digest_in(path))
+        except (ValueError, OSError) as error:
+            raise self._damaged(path) from error
 
     def _name(self, index: int) -> str:
         name = (self.present() if self._known is None else self._known).get(index)
@@ -198,10 +210,28 @@ class Rows:
 
 def _names(folder: Path) -> list[str]:
     """Return the names of the files in a folder, none where there is none."""
+    if is_remote(folder):
+        return [entry.name for entry in entries(folder)]
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        # A thousand path objects take longer to make than their names to list.
-        return os.listdir(folder) if isinstance(folder, os.PathLike) else [path.name for path in folder.iterdir()]  # noqa: PTH208
+        return os.listdir(folder)  # noqa: PTH208  a thousand path objects take longer to make than their names to list
     return []
+
+
+def _digest_in(path: Path) -> str:
+    match = _SHARD.fullmatch(path.name)
+    assert match is not None
+    return match[2]
+
+
+def _intact_there(path: Path, size: int) -> bool:
+    """Whether a remote shard is what its name says: read once, and then as long as there is a copy of its size."""
+    of = _digest_in(path)
+    if copied_size(path, of) == size:
+        return True
+    try:
+        return copied_size(path, of) is None and copy_of(path, of).stat().st_size == size
+    except (ValueError, FileNotFoundError):
+        return False
 
 
 def _intact(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from curation.errors import UsageError
-from curation.storage.files import clear_write_errors, local_or_remote, read_json, write_bytes, write_json
+from curation.storage.addresses import entries, is_address, is_remote, local_or_remote, reachable
+from curation.storage.files import clear_write_errors, read_bytes, read_json, write_bytes, write_json
+from curation.storage.lease import Lease
 from curation.storage.models import KeptModel as KeptModel
 from curation.storage.sample_header import SampleHeader
 from curation.storage.shards import Shards
@@ -29,14 +32,20 @@ class Workspace:
     """A folder under ``cache/`` (or an fsspec address) that keeps everything computed for one source."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        """Args: root: need not exist yet. Raises: UsageError when it exists and is something else."""
+        """Args: root: need not exist yet.
+
+        Raises: UsageError when it exists and is something else; CurationError when an address cannot be reached.
+        """
         self.root: Path = local_or_remote(root)
-        if self.root.is_file():
-            raise UsageError(f"workspace {self.root} is a file, not a folder; choose another name")
-        if self.exists and read_json(self.root / "workspace.json") is None:
-            raise UsageError(f"{self.root}/workspace.json is damaged; restore it or start a new workspace")
-        if not self.exists and self.root.is_dir() and any(map(_strange, self.root.iterdir())):
-            raise UsageError(f"{self.root} is not a workspace and not empty; choose a new folder, e.g. cache/mine")
+        if self.about:
+            return
+        with reachable(self.root):
+            if self.root.is_file():
+                raise UsageError(f"workspace {self.root} is a file, not a folder; choose another name")
+            if self.exists:
+                raise UsageError(f"{self.root}/workspace.json is damaged; restore it or start a new workspace")
+            if self.root.is_dir() and any(map(_strange, self.root.iterdir())):
+                raise UsageError(f"{self.root} is not a workspace and not empty; choose a new folder, e.g. cache/mine")
 
     def __reduce__(self) -> tuple[type[Workspace], tuple[str]]:
         return Workspace, (str(self.root),)
@@ -58,7 +67,7 @@ class Workspace:
 
     def claim(self, source: dict[str, Any]) -> None:
         """Tie the workspace to a source (reader and path). Raises: UsageError when it belongs to another one."""
-        if source.get("path"):
+        if source.get("path") and not is_address(source["path"]):
             source = {**source, "path": str(Path(source["path"]).expanduser().resolve())}
         about = self.about
         if not about:
@@ -168,6 +177,8 @@ class Workspace:
     def kept(self, what: str) -> list[str]:
         """Return the keys kept under images, scores, models, features, map or pools."""
         folder = self.root / what
+        if is_remote(folder):
+            return [entry.name for entry in entries(folder) if entry.is_folder]
         return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
     # Goal models
@@ -206,6 +217,9 @@ class Workspace:
     def evaluations(self) -> list[str]:
         """Return the names of the kept evaluations, the newest last."""
         folder = self.root / "evaluations"
+        if is_remote(folder):
+            found = sorted(entries(folder), key=lambda entry: entry.stat.st_mtime_ns)
+            return [entry.name.removesuffix(".json") for entry in found if entry.name.endswith(".json")]
         files = [path for path in folder.iterdir() if path.suffix == ".json"] if folder.is_dir() else []
         return [path.stem for path in sorted(files, key=lambda path: path.stat().st_mtime)]
 
@@ -230,12 +244,12 @@ class Workspace:
     def revisions(self) -> list[int]:
         """Return the numbers of the saved recipe revisions, rising."""
         folder = self.root / "recipes"
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        names = _names_in(folder)
         return sorted(int(name[:4]) for name in names if re.fullmatch(r"\d{4}\.yaml", name))
 
     def revision(self, number: int) -> str:
         """Return a saved recipe's YAML."""
-        return (self.root / "recipes" / f"{number:04d}.yaml").read_text()
+        return read_bytes(self.root / "recipes" / f"{number:04d}.yaml").decode()
 
     def save_revision(self, text: str) -> int:
         """Keep a recipe as the newest revision, unless it equals the newest; return its number."""
@@ -278,14 +292,23 @@ class Workspace:
 
     @contextmanager
     def lock(self, name: str, *, waiting: Any = None) -> Iterator[None]:
-        """Hold a named lock between processes on a local workspace; ``waiting()`` is called while another holds it.
+        """Hold a named lock between processes; ``waiting()`` is called while another holds it.
 
-        On object storage there is none: shards are idempotent, so two writers only cost time.
+        On object storage it is a lease that a killed process loses after ``lease.EXPIRES_S``. Shards are written whole
+        and the same whoever writes them, so where a lease is lost two writers only cost time.
         """
-        if not isinstance(self.root, os.PathLike):
-            yield
-            return
         folder = self.root / "locks"
+        if is_remote(folder):
+            lease = Lease(folder / f"{name}.lease")
+            while not lease.acquire():
+                time.sleep(0.5)
+                if waiting is not None:
+                    waiting()
+            try:
+                yield
+            finally:
+                lease.release()
+            return
         with clear_write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(folder / f"{name}.lock"))
@@ -302,6 +325,12 @@ class Workspace:
             lock.release()
 
 
+def _names_in(folder: Path) -> list[str]:
+    if is_remote(folder):
+        return [entry.name for entry in entries(folder)]
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+
+
 def _strange(path: Path) -> bool:
     """Whether a workspace would not hold this; another process may be writing ``workspace.json`` just now."""
     return path.name not in PARTS and "workspace.json" not in path.name
@@ -313,7 +342,7 @@ def _spell(source: dict[str, Any]) -> str:
 
 
 def workspaces(cache: Path) -> list[Path]:
-    """Return the workspaces in a cache folder, by name."""
+    """Return the workspaces in a local cache folder, by name."""
     if not cache.is_dir():
         return []
     return sorted(path for path in cache.iterdir() if (path / "workspace.json").exists())

@@ -33,9 +33,9 @@ def cache_folder() -> Path:
 
 def workspace_names() -> list[str]:
     """Names of all workspaces, the one given on the command line first."""
-    names = [path.name for path in workspaces(cache_folder())]
     given = os.environ.get("CURATION_WORKSPACE")
     first = Path(given).name if given else "demo"
+    names = {path.name for path in workspaces(cache_folder())} | ({first} if given else set())
     return sorted(names, key=lambda name: (name != first, name))
 
 

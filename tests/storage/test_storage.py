@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.errors import CurationError
-from curation.storage.files import local_or_remote, write_bytes
+from curation.storage.addresses import local_or_remote
+from curation.storage.files import write_bytes
 from curation.storage.shards import Shards
 
 
