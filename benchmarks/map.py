@@ -55,7 +55,7 @@ LASSO = """() => new Promise((done) => {
 def colorful(picture: bytes) -> bool:
     """Whether a picture shows more than axes and a toolbar."""
     pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
-    return bool(((pixels.max(-1) - pixels.min(-1)) > 40).mean() > 0.02)
+    return bool(((pixels.max(-1) - pixels.min(-1)) > 40).mean() > 0.002)
 
 
 def painted(page: Any, selector: str) -> bool:

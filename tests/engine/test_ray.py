@@ -191,7 +191,8 @@ def test_cancelling_stops_the_tasks_in_flight(engine: RayEngine, tmp_path: Path)
 
 
 def test_a_path_that_a_node_does_not_see_is_named_before_any_work(engine: RayEngine, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"2 Ray nodes must reach the images"):
+    # A lost node is noticed after a while.
+    with pytest.warns(UserWarning, match=r"[23] Ray nodes must reach the images"):
         engine.reach({"the images": tmp_path})
     name = f"Ray node {socket.gethostname()}"
     with pytest.raises(CurationError, match=f"^{name} does not see the weights; put it on a file system"):
