@@ -34,6 +34,7 @@ LIBRARIES = {
     "pydantic",
     "pydantic_core",
     "timm",
+    "open_clip",
     "huggingface_hub",
     "sklearn",
     "umap",
@@ -84,7 +85,7 @@ def test_compute_packages_import_without_the_product() -> None:
     blocked = (
         "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm huggingface_hub safetensors"
     )
-    blocked += " numba faiss cleanlab"
+    blocked += " numba faiss cleanlab open_clip"
     code = f"""
 import sys
 for name in {blocked.split()!r}: sys.modules[name] = None

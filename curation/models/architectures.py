@@ -137,7 +137,7 @@ ARCHITECTURES: Mapping[str, Callable[[int, int], Classifier]] = {
         resnet4b,
     )
 }
-"""Name → maker(classes, channels). ``build`` also takes ``torchvision/<name>`` and ``timm/<name>``."""
+"""Name → maker(classes, channels). ``build`` also takes names of libraries: ``torchvision/<name>``, …"""
 
 
 class Form(NamedTuple):
@@ -166,7 +166,8 @@ def build(
     """Return a classifier with fresh weights, on the CPU, in training mode.
 
     Args:
-        name: one of ``ARCHITECTURES``, or ``torchvision/<name>``, or ``timm/<name>`` where timm is installed.
+        name: one of ``ARCHITECTURES``, or ``torchvision/<name>``, or ``timm/<name>`` or ``open_clip/<name>`` where
+            these are installed.
         classes: K ≥ 2.
         shape: (height, width, channels) of the images; at least 16 pixels a side; 1 or 3 channels.
         seed: of the weights. The global random state is left as it was.
@@ -203,7 +204,7 @@ def _make(name: str, classes: int, shape: tuple[int, int, int], *, input_px: int
         model = ARCHITECTURES[name](classes, channels)
     else:
         known = unknown_name("architecture", name, ARCHITECTURES)
-        raise UsageError(f"{known}; or torchvision/<name>, or timm/<name> where timm is installed")
+        raise UsageError(f"{known}; or torchvision/<name>, or timm/<name> or open_clip/<name> where installed")
     if side_px is not None and taken != shape:
         model.resize = Resize(height=height, width=width, side_px=side_px)
     return model

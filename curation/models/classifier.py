@@ -17,6 +17,9 @@ CIFAR10: Statistics = ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616))
 IMAGENET: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Of ImageNet, which most published weights expect."""
 
+CLIP: Statistics = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+"""Of the images that CLIP was trained on, and most of open_clip's networks."""
+
 RAW: Statistics = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """No normalization."""
 

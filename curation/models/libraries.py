@@ -1,4 +1,4 @@
-"""Architectures of torchvision and timm, with fresh weights: as small images need them, or as published weights do."""
+"""Architectures of libraries, with fresh weights: as small images need them, or as published weights do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 
 from curation.errors import CurationError, UsageError
+from curation.models import image_text
 from curation.models.classifier import IMAGENET, Classifier, classifier
 from curation.models.members import known_member
 from curation.models.published import published
@@ -52,9 +53,24 @@ def timm(member: str, classes: int, shape: tuple[int, int, int], as_published: b
     return _checked(f"timm/{member}", make, classes, shape)
 
 
+def open_clip(member: str, classes: int, shape: tuple[int, int, int], as_published: bool) -> Classifier:
+    """Return the half of an open_clip model that sees images, under a head. Raises: UsageError, as ``build`` does."""
+    known_member(image_text.LIBRARY, member)
+    weights = published(f"{image_text.LIBRARY}/{member}")
+    assert weights is not None
+    mean, std = weights.statistics
+    return _checked(
+        f"{image_text.LIBRARY}/{member}",
+        lambda: Classifier(image_text.Tower(member, classes), mean=mean, std=std, copies=3 if shape[2] == 1 else 1),
+        classes,
+        shape,
+    )
+
+
 MAKERS: Mapping[str, Callable[[str, int, tuple[int, int, int], bool], Classifier]] = {
     "torchvision": torchvision,
     "timm": timm,
+    image_text.LIBRARY: open_clip,
 }
 """Library → maker(name in it, classes, shape of what the network takes, whether in the form of published weights)."""
 

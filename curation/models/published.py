@@ -1,4 +1,4 @@
-"""The weights that torchvision and timm publish: what they take, and their file, from a cache or downloaded.
+"""The weights that torchvision, timm and open_clip publish: what they take, and their file, from a cache or downloaded.
 
 Libraries read them with code of their own; here they are read as anybody's file is, see ``loading``.
 """
@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from curation.errors import CurationError, UsageError
-from curation.models.classifier import IMAGENET, Statistics
-from curation.models.members import known_member
+from curation.models import image_text
+from curation.models.classifier import CLIP, IMAGENET, Statistics
+from curation.models.members import choice_of_weights, known_member
 
 HALVES: Statistics = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """Of networks that were shown pixels in [−1, 1]."""
+
+
+NEWER = "open_clip_model.safetensors"
+
+OLDER = {NEWER: ("open_clip_pytorch_model.bin",)}
+"""Names of files that some repositories have instead."""
 
 
 class Published(NamedTuple):
@@ -60,14 +67,32 @@ def timm(member: str) -> Published | None:
     return Published(name, url, about.input_size[-1], (mean, std))
 
 
-ABOUT: Mapping[str, Callable[[str], Published | None]] = {"torchvision": torchvision, "timm": timm}
+def open_clip(member: str) -> Published:
+    """Return open_clip's weights of a model (``name.tag``); without a tag, what it takes, and no name and address."""
+    it = image_text.named(member)
+    mean, std = (tuple(it.about[part]) for part in ("mean", "std")) if it.about else CLIP
+    repository, _, file = str(it.about.get("hf_hub", "")).rpartition("/")
+    if not it.tag:
+        return Published("", "", it.side_px, (mean, std))
+    if not repository:
+        return Published(str(it.about["url"]).rpartition("/")[2], str(it.about["url"]), it.side_px, (mean, std))
+    name = f"{repository}/{file or NEWER}"
+    url = f"https://huggingface.co/{repository}/resolve/main/{name.rpartition('/')[2]}"
+    return Published(name, url, it.side_px, (mean, std))
+
+
+ABOUT: Mapping[str, Callable[[str], Published | None]] = {
+    "torchvision": torchvision,
+    "timm": timm,
+    image_text.LIBRARY: open_clip,
+}
 """Library → what it publishes of a model."""
 
 
 def published(name: str) -> Published | None:
-    """Return what a library publishes of ``torchvision/<name>`` or ``timm/<name>``; None: nothing, or it is of none.
+    """Return what a library publishes of ``torchvision/<name>``, …; None: nothing, or it is of none.
 
-    Raises: UsageError: the library has no such model, or timm is absent.
+    Raises: UsageError: the library has no such model, or the package is absent.
     """
     library, _, member = name.rpartition("/")
     if library not in ABOUT:
@@ -79,11 +104,9 @@ def published(name: str) -> Published | None:
 def require_published(name: str) -> Published:
     """Return ``published``. Raises: UsageError, too, where there is nothing."""
     found = published(name)
-    if found is None:
-        raise UsageError(
-            f"no weights of {name} are published; name a file of weights, or choose an architecture torchvision/<name> "
-            "or timm/<name> that has some"
-        )
+    if found is None or not found.url:
+        which = "no weights of" if found is None else "no one file of weights of"
+        raise UsageError(f"{which} {name} {'are' if found is None else 'is'} published; {choice_of_weights(name)}")
     return found
 
 
@@ -113,13 +136,15 @@ def published_file(name: str) -> Path:
 
 def _from_hub(name: str, weights: Published) -> Path:
     repository, _, file = weights.name.rpartition("/")
-    try:
-        from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    for one in (file, *OLDER.get(file, ())):
+        try:
+            from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-        found = try_to_load_from_cache(repository, file)
-        return Path(found if isinstance(found, str) else hf_hub_download(repository, file))
-    except Exception:  # the client raises errors of its own and of the packages that it connects with
-        raise CurationError(
-            f"the published weights of {name} are not on this machine and could not be downloaded; download "
-            f"{weights.url} elsewhere and name that file instead of pretrained"
-        ) from None
+            found = try_to_load_from_cache(repository, one)
+            return Path(found if isinstance(found, str) else hf_hub_download(repository, one))
+        except Exception:  # the client raises errors of its own and of the packages that it connects with
+            continue
+    raise CurationError(
+        f"the published weights of {name} are not on this machine and could not be downloaded; download "
+        f"{weights.url} elsewhere and name that file instead of pretrained"
+    )
