@@ -1,4 +1,4 @@
-"""The samples as the goal model sees them: the map, its clusters, similar samples and duplicates."""
+"""The samples in the recipe's space: the map, its clusters, similar samples and duplicates."""
 
 from pages.ui import session, views
 from pages.ui.map import clusters, doubles, similar, view

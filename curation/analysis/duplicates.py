@@ -17,8 +17,9 @@ from curation.pipeline.plan import Plan
 class Group:
     """Images that are the same.
 
-    rows: int64, of the samples, rising, the kept one first; farthest: distance from it, pixels in [0, 1]; mirrored:
-    whether one is the same only mirrored; disagree: whether their labels differ, without those that were dropped.
+    rows: int64, of the samples, rising, the kept one first; farthest: distance from it, pixels in [0, 1], or 1 − cosine
+    in a space; mirrored: whether one is the same only mirrored; disagree: whether their labels differ, without those
+    that were dropped.
     """
 
     rows: np.ndarray
@@ -33,14 +34,15 @@ class Group:
 
 
 def described_groups(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.ndarray | None = None) -> list[Group]:
-    """Return the groups of ``near_duplicates``: those whose labels differ first, then the largest.
+    """Return the groups of ``near_duplicates`` or ``alike``: those whose labels differ first, then the largest.
 
     Args: labels: int64, of all images; dropped: int64, rows of those whose labels do not count any more: their groups
         keep their place all the same.
     """
     counts = np.ones(len(labels), bool)
     counts[dropped if dropped is not None else []] = False
-    about = repeats.groupby("row").agg({"distance": "max", "mirrored": "any"})
+    turned = repeats.get("mirrored", False)
+    about = repeats.assign(mirrored=turned).groupby("row").agg({"distance": "max", "mirrored": "any"})
     made = [
         Group(
             rows,

@@ -102,6 +102,8 @@ def _forms(recipe: Recipe) -> list[Form]:
         found.append(Form(recipe.label_errors.architecture))
     if recipe.selection.strategy == "self_correction":
         found.append(Form(recipe.self_correction.architecture))
+    if recipe.space is not None and recipe.space.form is not None:
+        found.append(recipe.space.form)
     return list(dict.fromkeys(found))
 
 

@@ -17,7 +17,7 @@ from curation.evaluation.metrics import APART, PARTS, by_class, by_severity, con
 from curation.evaluation.suite import Part, Suite
 from curation.models.prediction import predict
 from curation.pipeline import Pipeline
-from curation.pipeline.answers import features
+from curation.pipeline.stages.embed import embed
 
 COLUMNS = ["part", "kind", "severity", "sample_id", "label"]
 
@@ -217,15 +217,15 @@ def says(network: torch.nn.Module, image: np.ndarray, *, device: str) -> np.ndar
 
 
 def nearest_samples(pipeline: Pipeline, image: np.ndarray, *, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the training images that the goal model sees as most like one image.
+    """Return the training images that are most like one image in the recipe's space.
 
     Args: image: uint8 H×W×C.
     Returns: rows of the samples, int64, the nearest first, at most ``count``; cosines of the features, float32.
-    Raises: CurationError when the samples' features are not computed.
+    Raises: CurationError when the samples' features are not computed, or the space has none of other images.
     """
     if not pipeline.plan.features().complete():
         raise CurationError("the features of the training images are not computed yet; run “Features and clusters”")
     seen = pipeline.plan.features().whole_array()
-    own = features(image[None], pipeline.plan.model)
+    own = embed(pipeline.plan, image[None])
     near = nearest_neighbors(seen, queries=own, count=min(count, len(seen)), metric="cosine", device=pipeline.device)
     return near.index[0], 1 - near.distance[0]

@@ -1,4 +1,4 @@
-"""What is compared with the samples: an uploaded picture as the goal model sees it, and how far is unusually far."""
+"""What is compared with the samples: a picture from outside, words, and how far is unusually far."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import torch
 from PIL import Image, ImageOps
 
 from curation.embedding.neighbors import Metric, nearest_neighbors
+from curation.errors import UsageError
+from curation.pipeline.plan import Plan
+from curation.pipeline.space import NO_READER
+from curation.pipeline.stages.embed import backbone_of
 from curation.readers.pixels import decode
 from curation.sampling import subset
 
@@ -74,6 +78,18 @@ def usual_distance(features: np.ndarray, sample_ids: np.ndarray, *, metric: Metr
         device=device,
     )
     return float(np.quantile(found.distance, USUAL))
+
+
+def by_words(plan: Plan, text: str) -> np.ndarray:
+    """Return where a text lies in the recipe's space, float32 D, to be compared with the samples by cosine.
+
+    Raises: UsageError: the space has no backbone that reads, or its package is absent. CurationError: its weights
+        cannot be had, or have not what reads.
+    """
+    network = backbone_of(plan)
+    if network is None:
+        raise UsageError(NO_READER)
+    return network.read(text)
 
 
 def label_counts(labels: np.ndarray) -> list[tuple[int, int]]:

@@ -36,7 +36,7 @@ class Suspects:
     ) -> None:
         """Read the check of a pipeline's samples.
 
-        Args: features: returns the goal model's features, float32 N×D, where they are kept elsewhere already.
+        Args: features: returns where samples lie in the recipe's space, float32 N×D, where that is kept already.
         Raises: CurationError: the check is not computed.
         """
         shards = suspects_table(pipeline.plan, check)
@@ -105,7 +105,7 @@ class Suspects:
         return counts
 
     def nearest(self, rows: np.ndarray, *, ahead: np.ndarray) -> np.ndarray:
-        """Return the rows nearest to some rows in the goal model's features, int64 M×k.
+        """Return the rows nearest to some rows in the recipe's space, int64 M×k.
 
         Args: ahead: rows that will be asked for next: they cost little in the same go, and much in one of their own.
         """

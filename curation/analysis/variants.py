@@ -238,7 +238,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     missing = {
         images.plugin: int(images.sizes[images.pixels.missing()].sum())
         if images.family in files
-        else int(plan.score_sizes(images)[plan.scores(images).missing()].sum())
+        else int(images.sizes_of_samples(plan.samples)[plan.scores(images).missing()].sum())
         for images in there
         if images.family in files or ready
     }

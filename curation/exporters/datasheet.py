@@ -28,7 +28,7 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
     if remark:
         parts.append(f"{remark}\n")
     parts += ["## Source\n", *_origin(about), "", *_families(curated)]
-    parts += _coverage(about.get("coverage") or [], curated.classes)
+    parts += _coverage(about.get("coverage") or [], curated.classes, about.get("space"))
     if "entropy" in manifest:
         parts += ["", "| entropy (nats) | lowest | 25 % | median | 75 % | highest |", "|---|---|---|---|---|---|"]
         for family, rows in manifest.groupby("family", observed=True):
@@ -71,6 +71,11 @@ def _again(curated: CuratedSet) -> list[str]:
         ]
     else:
         lines = [f"- `recipe.yaml` trains the goal model again; it, and with it this set, is {trained}."]
+    if curated.about.get("space"):
+        lines.append(
+            f"- Coverage was measured in {curated.about['space']}, which are not beside this set: `recipe.yaml` needs "
+            "that file as well."
+        )
     if curated.about.get("self_corrected"):
         lines.append(f"- The strategy trains networks of its own; what those choose is {trained}.")
     return lines
@@ -141,13 +146,13 @@ def _families(curated: CuratedSet) -> list[str]:
     return lines
 
 
-def _coverage(groups: list[dict[str, Any]], classes: list[str]) -> list[str]:
+def _coverage(groups: list[dict[str, Any]], classes: list[str], space: str | None) -> list[str]:
     """Return how well the chosen cover the candidates; groups as ``Pipeline.coverage`` has them."""
     if not groups:
         return []
     lines = [
         "",
-        f"Chosen for coverage, {groups[0]['guarantee']}:",
+        f"Chosen for coverage{f' in {space}' if space else ''}, {groups[0]['guarantee']}:",
         "",
         "| family | class | chosen | of | within the radius of a chosen one | at random | radius |",
         "|---|---|---|---|---|---|---|",

@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from curation.memory import TOO_LITTLE, Fitting, enough_memory
 from curation.models.dropout import dropout_logits
 from curation.models.features import logits_and_features
 from curation.models.prediction import predict, to_device
-from curation.pipeline.model_ref import ModelRef
+from curation.pipeline.model_ref import NetworkRef
 from curation.pipeline.pixels import BATCH
 from curation.scores import scores_of
 
@@ -73,18 +74,25 @@ def change_sizes(originals: np.ndarray | Tensor, images: np.ndarray | Tensor) ->
     return pd.DataFrame({"linf": linf.astype(np.float32), "l2": l2.astype(np.float32)})
 
 
-def features(images: np.ndarray, model: ModelRef) -> np.ndarray:
-    """Return the goal model's penultimate-layer features, float32 N×D, of uint8 images N×H×W×C."""
+def features(images: np.ndarray, model: NetworkRef) -> np.ndarray:
+    """Return a network's penultimate-layer features, float32 N×D, of uint8 images N×H×W×C."""
     return features_and_logits(images, model)[0]
 
 
 @torch.inference_mode()
-def features_and_logits(images: np.ndarray, model: ModelRef) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``features`` and the logits, float32 N×K, that the goal model makes of them."""
-    network = model.load()
-    found = [
-        logits_and_features(network, to_device(images[at : at + BATCH], model.device))
-        for at in range(0, max(len(images), 1), BATCH)
-    ]
-    logits, seen = (torch.cat(parts).float().cpu().numpy() for parts in zip(*found, strict=True))
-    return seen, logits
+def features_and_logits(images: np.ndarray, model: NetworkRef) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``features`` and the logits, float32 N×K, that the network makes of them.
+
+    A batch that does not fit into memory is halved. Raises: CurationError: not even one image fits.
+    """
+    network, fitting, found = model.load(), Fitting(BATCH, device=model.device), list[tuple[Tensor, Tensor]]()
+    done = 0
+    with enough_memory(TOO_LITTLE.format("an embedding")):
+        while done < len(images) or not found:
+            with fitting.attempt(len(images) - done):
+                batch = to_device(images[done : done + fitting.size], model.device)
+                logits, seen = logits_and_features(network, batch)
+                found.append((seen.float().cpu(), logits.float().cpu()))
+                done += len(batch)
+    seen, logits = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return seen.numpy(), logits.numpy()

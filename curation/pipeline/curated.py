@@ -16,6 +16,7 @@ from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_images
 from curation.pipeline.stages.coverage import Cover, coverage_of
 from curation.pipeline.trust import doubts_of
+from curation.recipe import space_in_words
 from curation.scores import scores_of
 from curation.selection.pool import CODE_BITS
 from curation.selection.select import Selected
@@ -65,11 +66,19 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
             "families": selected.summary(),
             "warnings": [*told, *lacking],
             "coverage": coverage,
+            "space": _space_measured(plan),
             "stability": stable.sentence if stable else None,
             **_about_decisions(plan, selected),
             "self_corrected": recipe.selection.strategy == "self_correction",
         },
     )
+
+
+def _space_measured(plan: Plan) -> str | None:
+    """Return in what space of its own the recipe measured coverage or weights; None: it did not."""
+    if plan.space_key is None or not (plan.recipe.covers_in_space and Cover().asked(plan.recipe)):
+        return None
+    return f"{space_in_words(plan.recipe.space)} ({plan.space_key[-1]})"
 
 
 def weights_of(plan: Plan, selected: Selected) -> np.ndarray:

@@ -67,6 +67,18 @@ class Scale:
         """Bytes of memory that take the images of a shard while they are corrupted: a few float copies of them."""
         return SHARD_BYTES * _FLOAT_COPIES * 4
 
+    def embedding(self, recipe: Recipe) -> tuple[float, int]:
+        """Return the seconds to find where an image lies in the recipe's space, and the numbers that say it.
+
+        Those of vectors from a file are not known before it is read: counted are as many as the goal model's.
+        """
+        space, goal = recipe.space, self.networks[recipe.goal_model.form]
+        if space is None:
+            return goal.pass_s, goal.features
+        if space.form is None:
+            return 0.0, goal.features
+        return self.networks[space.form].pass_s, self.networks[space.form].features
+
     def corrupting_s(self, recipe: Recipe) -> float:
         """Return the seconds to make every corrupted copy of the recipe once."""
         asked = recipe.variants.corruption

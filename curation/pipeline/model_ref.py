@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -13,6 +13,17 @@ from curation.storage.workspace import Workspace
 
 NOT_READY = "the goal model is not ready yet; run the goal-model stage first"
 """Said wherever a goal model is needed and missing."""
+
+
+class NetworkRef(Protocol):
+    """A network by reference: what ``load`` returns is on ``device``, ready to classify."""
+
+    @property
+    def device(self) -> str:
+        """Cuda, mps or cpu."""
+
+    def load(self) -> nn.Module:
+        """Return the network. Raises: CurationError when it cannot be had."""
 
 
 class ModelRef(NamedTuple):

@@ -209,7 +209,7 @@ def _files(recipe: Any) -> dict[str, Path]:
     """Return the files and folders that a recipe, as plain data, names and that are there, by name."""
     found: dict[str, Path] = {}
     for name, value in recipe.items() if isinstance(recipe, dict) else enumerate(recipe):
-        if name in ("path", "checkpoint") and isinstance(value, str):
+        if name in ("path", "checkpoint", "weights", "vectors") and isinstance(value, str):
             if name == "path" and is_address(value):
                 found[f"the copy of {value}"] = fetched(value)
             elif Path(value).exists():

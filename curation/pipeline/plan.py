@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError, UsageError
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.model_ref import NOT_READY, ModelRef
+from curation.pipeline.space import space_key
 from curation.pipeline.starting import digest_of, identity, start_identity
 from curation.plugin import fingerprint
 from curation.recipe import Recipe, member_seed
@@ -58,13 +59,13 @@ class Plan:
         self.role: Role = role
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _plan, (self.recipe, self.workspace, self.device, self.role)
+        return partial(Plan, device=self.device, role=self.role), (self.recipe, self.workspace)
 
     def of(self, recipe: Recipe) -> Plan:
         """Return the plan of another recipe here; what both have in common is read once."""
         other = Plan(recipe, self.workspace, device=self.device, role=self.role)
         if recipe.candidates() == self.recipe.candidates():
-            shared: tuple[str, ...] = ("samples", "model_key", "model_digest", "variant_rows")
+            shared: tuple[str, ...] = ("samples", "model_key", "model_digest", "variant_rows", "space_key")
             if other.attacked_for == self.attacked_for:
                 shared += ("candidates_key",)
         elif other.source_spec == self.source_spec:
@@ -374,13 +375,20 @@ class Plan:
         key = fingerprint([*about, self.digest_at(epoch), images.digest()])
         return self.workspace.features(key, images.pixels.count)
 
-    def score_sizes(self, images: ImageSet) -> np.ndarray:
-        """Images of a set in each shard of its scores, int64."""
-        return np.diff(np.searchsorted(images.sample_rows, self.samples.starts))
+    @cached_property
+    def space_key(self) -> list[Any] | None:
+        """What decides where images lie in the recipe's space; None: it is the goal model's. See ``space_key``."""
+        return space_key(self.recipe.space, self.samples) if self.recipe.space else None
+
+    def embedded(self, images: ImageSet) -> Shards:
+        """Where an image set lies in the recipe's space, float32, a shard for a shard; without one, its features."""
+        if self.space_key is None:
+            return self.points(images, epoch=self.epoch)
+        return self.workspace.features(fingerprint([*self.space_key, images.digest()]), images.pixels.count)
 
     def features(self) -> Shards:
-        """The clean samples' features."""
-        return self.points(self.clean, epoch=self.epoch)
+        """Where the clean samples lie in the recipe's space."""
+        return self.embedded(self.clean)
 
     def map_table(self, method: Literal["pca", "umap"]) -> Shards:
         """The table of x, y and cluster for the clean samples, one row a sample."""
@@ -390,7 +398,3 @@ class Plan:
             settings |= {"neighbors": drawn.neighbors, "min_dist": drawn.min_dist}
         key = fingerprint(["map", method, settings, self.recipe.seed, self.features().digest()])
         return self.workspace.map(key)
-
-
-def _plan(recipe: Recipe, workspace: Workspace, device: str, role: Role) -> Plan:
-    return Plan(recipe, workspace, device=device, role=role)

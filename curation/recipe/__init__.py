@@ -7,6 +7,7 @@ from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.recipe import LONGEST_NAME, Recipe
 from curation.recipe.source import LabelNoise, Source
+from curation.recipe.space import Space, space_in_words
 from curation.recipe.start_from import StartFrom
 from curation.recipe.variants import CorruptedCopies, CorruptionSet, Variants
 
@@ -23,6 +24,7 @@ __all__ = [
     "Recipe",
     "Slice",
     "Source",
+    "Space",
     "StartFrom",
     "Variants",
     "differences",
@@ -30,4 +32,5 @@ __all__ = [
     "kept_epochs",
     "member_seed",
     "recipe_differences",
+    "space_in_words",
 ]

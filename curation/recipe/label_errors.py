@@ -21,7 +21,7 @@ class LabelErrors(Settings):
         default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
         description="how each network is trained, from scratch",
     )
-    neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the goal model's features, that vote")
+    neighbors: int = Field(50, ge=1, le=500, description="nearest samples, in the recipe's space, that vote")
 
     @field_validator("train")
     @classmethod

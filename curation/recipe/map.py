@@ -14,7 +14,7 @@ class MapSettings(Settings):
 
     neighbors: int = Field(15, ge=2, le=200, description="UMAP's neighborhood: small shows detail, large shows shape")
     min_dist: float = Field(0.1, ge=0, lt=1, description="UMAP's smallest distance between points")
-    clusters: int = Field(20, ge=2, le=20_000, description="number of k-means clusters in feature space")
+    clusters: int = Field(20, ge=2, le=20_000, description="number of k-means clusters in the recipe's space")
     cluster_by: Literal["k_means", "hdbscan"] = Field(
         "k_means", description="k_means: of the features; hdbscan: dense regions of the plane, whatever their number"
     )

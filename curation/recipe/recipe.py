@@ -16,9 +16,11 @@ from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
 from curation.recipe.source import Source
+from curation.recipe.space import Space
 from curation.recipe.variants import Variants
 from curation.scores import SCORES, scores_of
 from curation.selection import SELECTORS
+from curation.selection.pool import FAMILIES
 from curation.selection.self_correction import SelfCorrection
 from curation.selection.settings import Selection
 from curation.selection.weights import Weights
@@ -46,6 +48,11 @@ class Recipe(Settings):
     source: Source
     goal_model: GoalModel = Field(default_factory=GoalModel)
     variants: Variants = Field(default_factory=Variants)
+    space: Space | None = Field(
+        None,
+        description="where samples lie on the map, in clusters and for coverage; None: in the goal model's features",
+        exclude_if=lambda value: value is None,  # recipes and keys from before it was a field stay what they were
+    )
     selection: Selection
     self_correction: SelfCorrection = Field(default_factory=SelfCorrection)
     weights: Weights = Field(default_factory=Weights)
@@ -70,6 +77,11 @@ class Recipe(Settings):
         if goal:
             for epoch in selection.coverage.epochs:
                 require_epoch(epoch, checkpoint=goal.checkpoint, train=goal.train)
+        if info.data.get("space") and selection.coverage.epochs and selection.coverage.space == "features":
+            raise ValueError(
+                "coverage.epochs are the goal model's, and features are those of the recipe's space; leave epochs out, "
+                f"leave space out, or choose one of the gradients, got {selection.coverage.epochs}"
+            )
         return selection
 
     @field_validator("weights")
@@ -81,7 +93,30 @@ class Recipe(Settings):
                 "strategy self_correction has no weights and clusters; set weights.by to none and weights.radius to "
                 "null, or choose another strategy"
             )
+        if selection:
+            _require_vectors(info.data.get("space"), selection, weights)
         return weights
+
+    @field_validator("map")
+    @classmethod
+    def _placed(cls, drawn: MapSettings, info: ValidationInfo) -> MapSettings:
+        space = info.data.get("space")
+        if drawn.copies and space and space.vectors:
+            raise ValueError(
+                "a file of vectors has none of corrupted and adversarial copies, so they have no place on the map; set "
+                f"copies to [], or name space.backbone instead of space.vectors, got {drawn.copies}"
+            )
+        return drawn
+
+    @property
+    def families_measured(self) -> list[str]:
+        """The families of which it must be known where their candidates lie, to cover or to weigh them."""
+        return families_measured(self.selection, self.weights)
+
+    @property
+    def covers_in_space(self) -> bool:
+        """Whether coverage and weights are measured in its ``space`` instead of one of the goal model's."""
+        return self.space is not None and self.selection.coverage.space == "features"
 
     @classmethod
     def from_yaml(cls, text: str, *, where: str = "recipe") -> Recipe:
@@ -104,14 +139,20 @@ class Recipe(Settings):
         except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
             raise UsageError(f"recipe {path} cannot be read as a text file ({type(error).__name__})") from None
         recipe = cls.from_yaml(text, where=str(path))
-        goal = recipe.goal_model
-        if goal.start_from is not None and goal.start_from.file and (path.parent / goal.start_from.file).is_file():
-            weights = str((path.parent / goal.start_from.file).resolve())
-            start = goal.start_from.model_copy(update={"weights": weights})
-            recipe = recipe.model_copy(update={"goal_model": goal.model_copy(update={"start_from": start})})
+        goal, space, changes = recipe.goal_model, recipe.space, dict[str, Any]()
+        if goal.start_from is not None and goal.start_from.file:
+            weights = _beside(path, goal.start_from.weights)
+            changes["goal_model"] = goal.model_copy(
+                update={"start_from": goal.start_from.model_copy(update={"weights": weights})}
+            )
+        if space is not None:
+            files = {"vectors": space.vectors, "weights": space.file and str(space.file)}
+            found = {name: _beside(path, file) for name, file in files.items() if file}
+            changes["space"] = space.model_copy(update=found)
+        recipe = recipe.model_copy(update=changes)
         if goal.checkpoint is None or not (path.parent / goal.checkpoint).is_file():
             return recipe
-        return recipe.with_checkpoint(str((path.parent / goal.checkpoint).resolve()))
+        return recipe.with_checkpoint(_beside(path, goal.checkpoint))
 
     def with_checkpoint(self, checkpoint: str) -> Recipe:
         """Return the recipe guided by the weights in a file; how they were trained is still told."""
@@ -168,7 +209,8 @@ class Recipe(Settings):
         """Return the parts, as plain data, that determine the candidates and the map."""
         value = self.keeping_none().to_dict()
         del value["map"]["names"]
-        return {key: value[key] for key in ("seed", "source", "goal_model", "variants", "map", "label_errors")}
+        parts = ("seed", "source", "goal_model", "variants", "space", "map", "label_errors")
+        return {key: value[key] for key in parts if key in value}
 
     def computed(self) -> dict[str, Any]:
         """Return the parts, as plain data, on which stages depend; the others only select and export."""
@@ -194,3 +236,33 @@ class Recipe(Settings):
             return self
         variants = self.variants.model_copy(update={"corruption": corruption.model_copy(update={"keep": "none"})})
         return self.model_copy(update={"variants": variants})
+
+
+def families_measured(selection: Selection, weights: Weights) -> list[str]:
+    """See ``Recipe.families_measured``."""
+    return [
+        family
+        for family in FAMILIES
+        if selection.mix.of(family) and (weights.asked or SELECTORS[selection.strategy_of(family)].by_coverage)
+    ]
+
+
+def _require_vectors(space: Space | None, selection: Selection, weights: Weights) -> None:
+    """Raises: ValueError: coverage or weights ask where copies lie in a space that knows of none."""
+    copies = [family for family in families_measured(selection, weights) if family != "clean"]
+    if copies and space and space.vectors and selection.coverage.space == "features":
+        what = "weights" if weights.asked else f"strategy {selection.strategy}"
+        way = (
+            "weights.by to none and weights.radius to null"
+            if weights.asked
+            else "selection.coverage.families to [clean]"
+        )
+        raise ValueError(
+            f"{what} must know where the candidates of {' and '.join(copies)} lie, and a file of vectors has none of "
+            f"copies; set {way} or selection.coverage.space to a gradient of the goal model, or name space.backbone"
+        )
+
+
+def _beside(recipe: Path, file: str) -> str:
+    """Return the path of a file that a recipe names: as seen from the recipe's folder where it is there."""
+    return str((recipe.parent / file).resolve()) if (recipe.parent / file).is_file() else file

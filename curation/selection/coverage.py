@@ -34,7 +34,8 @@ class CoverageSettings(Settings):
     )
     space: SpaceName = Field(
         "features",
-        description="embedding space: features (penultimate layer), softmax_gradient (p − y), last_layer_gradient",
+        description="embedding space: features (the recipe's space; without one, the goal model's penultimate layer), "
+        "softmax_gradient (p − y) or last_layer_gradient of the goal model",
     )
     epochs: list[int] = Field(
         [], description="kept epochs of the goal model whose embeddings are concatenated; empty: the epoch in use"

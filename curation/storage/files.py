@@ -81,3 +81,9 @@ def read_json(path: Path) -> Any | None:
 def digest(content: bytes | memoryview) -> str:
     """Return 16 hexadecimal digits (64 bits of BLAKE2b) of some bytes."""
     return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """Return ``digest`` of a file's contents, which need not fit in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()

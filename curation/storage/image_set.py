@@ -89,6 +89,10 @@ class ImageSet:
         low, high = np.searchsorted(self.sample_rows, samples.starts[index : index + 2])
         return self.sample_rows[low:high]
 
+    def sizes_of_samples(self, samples: Samples) -> np.ndarray:
+        """Return how many of its images each shard of ``of_samples`` has, int64."""
+        return np.diff(np.searchsorted(self.sample_rows, samples.starts))
+
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return pixels, uint8 M×H×W×C, of some of its samples by their rows, in any order: what is kept, or made."""
         places = np.searchsorted(self.sample_rows, rows)

@@ -142,13 +142,17 @@ class Samples:
         found: np.ndarray = self.images(np.array([row]))[0]
         return found
 
+    def row_of(self, sample_id: int) -> int:
+        """Return the row of one sample. Raises: CurationError: it is not here."""
+        return int(self.rows(np.array([sample_id]))[0])
+
     def image_of(self, sample_id: int) -> np.ndarray:
         """Return the pixels, uint8 H×W×C, of one sample. Raises: CurationError: it is not here."""
-        return self.image(int(self.rows(np.array([sample_id]))[0]))
+        return self.image(self.row_of(sample_id))
 
     def label_of(self, sample_id: int) -> int:
         """Return the label of one sample. Raises: CurationError: it is not here."""
-        return int(self.labels[self.rows(np.array([sample_id]))[0]])
+        return int(self.labels[self.row_of(sample_id)])
 
     def shard_images(self, index: int) -> np.ndarray:
         """Return the pixels, uint8 M×H×W×C, of one shard."""

@@ -12,6 +12,7 @@ from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import FOR_SELECTION
 from curation.pipeline.stages.coverage import Cover, coverage_of
+from curation.recipe import space_in_words
 from curation.selection import SELECTORS
 from curation.selection.settings import Selection
 from pages.ui import panel, state
@@ -95,7 +96,7 @@ def _settings(name: str) -> None:
     )
     left, right = st.columns(2)
     with left:
-        bound(st.selectbox, "Space", list(SPACES), path="selection.coverage.space", format_func=SPACES.__getitem__)
+        bound(st.selectbox, "Space", list(SPACES), path="selection.coverage.space", format_func=_space_title)
     with right:
         bound(
             st.selectbox,
@@ -124,6 +125,11 @@ def _settings(name: str) -> None:
             format_func={"lazy": "Exact (lazy)", "stochastic": "Faster (stochastic)"}.get,
         )
     bound(st.toggle, "Each class separately", path="selection.coverage.classwise")
+
+
+def _space_title(name: str) -> str:
+    space = state.recipe().space
+    return f"Of the map: {space_in_words(space)}" if space and name == "features" else SPACES[name]
 
 
 def weights(selection: Selection) -> None:

@@ -34,8 +34,9 @@ def pipeline_of(recipe: Recipe) -> Pipeline:
     assert found is not None
     # The keys change when the source is read again, a goal model is made again or a file of weights is another.
     borrowed = [one for attack in recipe.variants.adversarial for one in getattr(attack, "surrogates", ())]
-    goal = recipe.goal_model
+    goal, space = recipe.goal_model, recipe.space
     files = [goal.checkpoint, goal.start_from and goal.start_from.file, *(one.checkpoint for one in borrowed)]
+    files += [space.vectors, space.file] if space else []
     keys = [Plan(recipe, found, device="cpu").samples_key, *found.models(), *(stamp(path) for path in files if path)]
     return _pipeline(str(found.root), fingerprint([recipe.candidates(), keys]), recipe).of(recipe)
 
@@ -73,7 +74,7 @@ def selected(recipe: Recipe, opened: Pipeline, table: Table, pool_key: str) -> S
 
 
 def features(of: Pipeline) -> Array:
-    """Return the clean samples' features, float32 N×D; treat as read-only. Raises: CurationError."""
+    """Return where the clean samples lie in the recipe's space, float32 N×D, read-only. Raises: CurationError."""
     return _features(f"{of.plan.features().folder.name} {of.samples.digest}", of)
 
 

@@ -75,7 +75,7 @@ MAP_OPEN: Entry[int] = Entry("map-open", -1)
 """Candidate id of the point that was clicked last."""
 MAP_CHANGED: Entry[bool] = Entry("map-changed", False)
 """Whether the page has to follow what was done on the map."""
-MAP_TYPED = ("nearest-", "doubles-")
+MAP_TYPED = ("nearest-", "doubles-", "similar-words-typed")
 """What the keys of the fields of the views begin with."""
 CLUSTER_SHOW: Entry[Mapping[str, int]] = Entry("cluster-show", {})
 SLICE_NAME: Entry[str] = Entry("slice-name", "")
@@ -85,10 +85,13 @@ SIMILAR_SAMPLE: Entry[int] = Entry("similar-sample", 0)
 SIMILAR_VARIANT: Entry[str] = Entry("similar-variant", "clean")
 NEAREST_METRIC: Entry[str] = Entry("nearest-metric", "l2")
 NEAREST_COUNT: Entry[int] = Entry("nearest-count", 24)
+SIMILAR_WORDS: Entry[str] = Entry("similar-words-typed", "")
 UPLOAD_NUMBER: Entry[int] = Entry("upload-number", 0)
 """Counts uploaded pictures that were removed: an upload field is emptied by another key."""
 DOUBLES_SHOW: Entry[str] = Entry("doubles-show", "open")
 DOUBLES_MIRRORED: Entry[bool] = Entry("doubles-mirrored", False)
+DOUBLES_BY: Entry[str] = Entry("doubles-by", "pixels")
+DOUBLES_SIMILARITY: Entry[float] = Entry("doubles-similarity", 0.97)
 
 
 # The Evaluate page and its views.

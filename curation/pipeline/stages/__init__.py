@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from curation.errors import note_plugin
+from curation.errors import UsageError, note_plugin
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.adversarial import AttackSamples
 from curation.pipeline.stages.base import Stage, State, Status
@@ -97,5 +97,15 @@ def statuses(plan: Plan, *, verify: bool = False) -> list[Status]:
         elif any(found[need].state not in ("done", "off") for need in stage.needs):
             found[name] = Status(name, "waiting", unit=stage.unit)
         else:
-            found[name] = stage.status(plan, verify=verify)
+            found[name] = _status(stage, plan, verify=verify)
     return list(found.values())
+
+
+def _status(stage: Stage, plan: Plan, *, verify: bool) -> Status:
+    """Return how far a stage is; where it needs a file that is gone and only views need the stage, that is a note."""
+    try:
+        return stage.status(plan, verify=verify)
+    except UsageError as error:
+        if stage.makes != "views":
+            raise
+        return Status(stage.name, "missing", unit=stage.unit, note=str(error))

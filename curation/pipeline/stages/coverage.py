@@ -9,12 +9,12 @@ import pandas as pd
 
 from curation.embedding.spaces import concatenated, width_of
 from curation.errors import CurationError
-from curation.pipeline.execution import Execution, Result
+from curation.pipeline.execution import Execution, Result, Work
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_of, several_times
 from curation.pipeline.stages.base import Stage
-from curation.pipeline.stages.embed import embedding
+from curation.pipeline.stages.embed import embedding, placing
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
@@ -24,6 +24,7 @@ from curation.selection.family import family_of
 from curation.selection.pool import CODE_BITS, FAMILIES
 from curation.selection.select import Selected, select
 from curation.selection.weights import weigh
+from curation.storage.image_set import ImageSet
 from curation.storage.shards import Shards
 
 KEPT_BYTES = 20
@@ -55,7 +56,8 @@ class Cover(Stage):
         recipe = plan.recipe
         selection = recipe.selection.model_dump(mode="json")
         selection["edits"] |= _label_edits(plan)
-        digests = [plan.digest_at(epoch) for epoch in plan.space_epochs]
+        in_space = recipe.covers_in_space
+        digests = [plan.space_key] if in_space else [plan.digest_at(epoch) for epoch in plan.space_epochs]
         return plan.workspace.order(
             fingerprint([selection, recipe.weights.model_dump(), recipe.seed, plan.candidates_key, digests])
         )
@@ -64,12 +66,14 @@ class Cover(Stage):
         """See ``Stage.expected``: where the candidates lie; choosing among them is not counted in time."""
         network, asked = scale.networks[recipe.goal_model.form], recipe.selection.coverage
         width, epochs = width_of(asked.space, features=network.features, classes=scale.classes), len(asked.epochs)
-        counts = scale.candidates(recipe)
-        images = sum(counts[family] for family in families_measured(recipe))
+        pass_s, counts = network.pass_s, scale.candidates(recipe)
+        if recipe.covers_in_space:
+            pass_s, width = scale.embedding(recipe)
+        images = sum(counts[family] for family in recipe.families_measured)
         known = counts["clean"] if asked.space == "features" and not epochs else 0  # the stage embed has these
-        placed = max(0, images - known if "clean" in families_measured(recipe) else images) * max(1, epochs)
+        placed = max(0, images - known if "clean" in recipe.families_measured else images) * max(1, epochs)
         memory = 4.0 * images * width * max(1, epochs)
-        return Expense(placed * network.pass_s, 4.0 * placed * width + KEPT_BYTES * recipe.selection.budget, memory)
+        return Expense(placed * pass_s, 4.0 * placed * width + KEPT_BYTES * recipe.selection.budget, memory)
 
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``."""
@@ -81,18 +85,25 @@ class Cover(Stage):
         out = self.order(plan)
         if out.missing(verify=True):
             with execution.alone(out.folder.name, budget):
-                space = plan.recipe.selection.coverage.space
                 execution.shards(
                     [
-                        embedding(plan, images.frozen(), space, epoch)
+                        work
                         for images in plan.image_sets()
-                        if images.family in families_measured(plan.recipe)
-                        for epoch in plan.space_epochs
+                        if images.family in plan.recipe.families_measured
+                        for work in _placing(plan, images.frozen())
                     ]
                 )
                 with execution.timed(out):
                     choose(execution, out)
         execution.tell(budget, budget)
+
+
+def _placing(plan: Plan, images: ImageSet) -> list[Work]:
+    """Return the work that finds where a finished image set lies: the spaces that are to be joined."""
+    if plan.recipe.covers_in_space:
+        return [placing(plan, images)]
+    space = plan.recipe.selection.coverage.space
+    return [embedding(plan, images, space, epoch) for epoch in plan.space_epochs]
 
 
 def _label_edits(plan: Plan) -> dict[str, Any]:
@@ -121,16 +132,6 @@ def coverage_of(plan: Plan) -> list[dict[str, Any]]:
     if not out.complete():
         raise CurationError("coverage and weights are not computed for these settings yet; run the recipe first")
     return list(plan.workspace.rounds(out) or [])
-
-
-def families_measured(recipe: Recipe) -> list[str]:
-    """Return the families of which it must be known where their candidates lie."""
-    selection = recipe.selection
-    return [
-        family
-        for family in FAMILIES
-        if selection.mix.of(family) and (recipe.weights.asked or SELECTORS[selection.strategy_of(family)].by_coverage)
-    ]
 
 
 def choose(execution: Execution, out: Shards) -> None:
@@ -167,10 +168,9 @@ class _Points:
         self.kinds = pool["kind"].astype(str).to_numpy()
         self.severities = pool["severity"].to_numpy()
         self.sample_rows = plan.samples.rows(pool["sample_id"].to_numpy())
-        space = plan.recipe.selection.coverage.space
-        families = families_measured(plan.recipe)
+        families = plan.recipe.families_measured
         self.sets = [
-            (images, [plan.points(images, of=space, epoch=epoch).freeze() for epoch in plan.space_epochs])
+            (images, [work.result.shards.freeze() for work in _placing(plan, images)])
             for images in plan.image_sets()
             if images.family in families
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -13,20 +13,28 @@ from curation.embedding import clusters, project
 from curation.embedding.clusters import dense_clusters
 from curation.embedding.spaces import SpaceName, space
 from curation.engine import Tell
-from curation.pipeline.answers import features_and_logits
+from curation.errors import CurationError
+from curation.pipeline.answers import features, features_and_logits
 from curation.pipeline.execution import Execution, Result, Work, each
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
 from curation.pipeline.plan import Plan
+from curation.pipeline.space import Backbone, backbone
 from curation.pipeline.stages.base import Stage
-from curation.recipe import Recipe
+from curation.readers.vectors import read_vectors
+from curation.recipe import Recipe, Space
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
 
+NO_VECTOR = (
+    "a file of vectors (space.vectors) has one for each image of the source, and none for {}; name space.backbone "
+    "instead, or leave space out"
+)
+
 
 class Embed(Stage):
-    """The clean samples' features, their clusters and their first two principal components."""
+    """Where the clean samples lie in the recipe's space, their clusters and their first two principal components."""
 
     name = "embed"
     title = "Features and clusters"
@@ -35,20 +43,20 @@ class Embed(Stage):
 
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``: the table of clusters, once there are features, counts no images of its own."""
-        features = plan.features()
-        found = [Result(features, plan.clean.sizes)]
-        return [*found, Result(plan.map_table("pca"), np.zeros(1, dtype=np.int64))] if features.complete() else found
+        placed = plan.features()
+        found = [Result(placed, plan.clean.sizes)]
+        return [*found, Result(plan.map_table("pca"), np.zeros(1, dtype=np.int64))] if placed.complete() else found
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: the features are in memory while clusters are found."""
-        network = scale.networks[recipe.goal_model.form]
-        size = scale.samples * network.features * 4
-        return Expense(scale.samples * network.pass_s, size, 2 * size)
+        pass_s, width = scale.embedding(recipe)
+        size = scale.samples * width * 4
+        return Expense(scale.samples * pass_s, size, 2 * size)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""
         plan = execution.plan
-        execution.shards([embedding(plan, plan.clean, "features", plan.epoch)])
+        execution.shards([placing(plan, plan.clean)])
         table = plan.map_table("pca")
         if table.missing(verify=True):
             with execution.timed(table):
@@ -57,14 +65,64 @@ class Embed(Stage):
 
 def group(plan: Plan, tell: Tell) -> int:
     """Find the samples' clusters and first two principal components; an ``engine.Task`` that counts samples."""
-    features, drawn = plan.features().whole_array(), plan.recipe.map
-    xy = project(features, method="pca", seed=plan.recipe.seed)
+    points, drawn = plan.features().whole_array(), plan.recipe.map
+    xy = project(points, method="pca", seed=plan.recipe.seed)
     if drawn.cluster_by == "hdbscan":
         groups = dense_clusters(xy, smallest=drawn.min_cluster_size)
     else:
-        groups = clusters(features, count=drawn.clusters, seed=plan.recipe.seed)
+        groups = clusters(points, count=drawn.clusters, seed=plan.recipe.seed)
     plan.map_table("pca").write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
-    return len(features)
+    return len(points)
+
+
+def placing(plan: Plan, images: ImageSet) -> Work:
+    """Return the work that finds where a finished image set lies in the recipe's space.
+
+    Raises: CurationError: the space is a file of vectors, and the images are copies.
+    """
+    out, space, network = plan.embedded(images), plan.recipe.space, backbone_of(plan)
+    if space is None:
+        return embedding(plan, images, "features", plan.epoch)
+    if network is not None:
+        return Work(Result(out, images.sizes), partial(each, partial(place_shard, images, out, network)))
+    if images.family != "clean":
+        raise CurationError(NO_VECTOR.format(images.name))
+    return Work(Result(out, images.sizes), partial(take_vectors, plan.samples, space, out), together=out.count)
+
+
+def place_shard(images: ImageSet, out: Shards, network: Backbone, index: int) -> int:
+    """Keep a backbone's features of one shard of an image set, float32."""
+    pixels = images.gather(images.rows_of(index))
+    out.write(index, features(pixels, network))
+    return len(pixels)
+
+
+def take_vectors(samples: Samples, space: Space, out: Shards, indices: Sequence[int]) -> int:
+    """Keep the samples' vectors, float32, of some shards from the file that has them."""
+    rows = [np.arange(*samples.starts[index : index + 2]) for index in indices]
+    wanted = samples.sample_ids[np.concatenate(rows)]
+    found = read_vectors(str(space.vectors), space.column, positions=wanted, count=samples.header.positions)
+    parts = np.split(found, np.cumsum([len(mine) for mine in rows])[:-1])
+    for index, part in zip(indices, parts, strict=True):
+        out.write(index, part)
+    return len(found)
+
+
+def embed(plan: Plan, pictures: np.ndarray) -> np.ndarray:
+    """Return where any pictures, uint8 N×H×W×C, lie in the recipe's space, float32 N×D.
+
+    Raises: CurationError: the space is a file of vectors, which has none of other pictures.
+    """
+    network = backbone_of(plan)
+    if plan.recipe.space is not None and network is None:
+        raise CurationError(NO_VECTOR.format("other pictures"))
+    return features(pictures, network or plan.model)
+
+
+def backbone_of(plan: Plan) -> Backbone | None:
+    """Return the network of the recipe's space, None where it has none of its own. Raises: UsageError: no weights."""
+    space = plan.recipe.space
+    return None if space is None or space.form is None else backbone(space, plan.samples, plan.device)
 
 
 def embedding(plan: Plan, images: ImageSet, of: SpaceName, epoch: int | None) -> Work:

@@ -16,7 +16,7 @@ from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
-from curation.pipeline.stages.embed import embedding
+from curation.pipeline.stages.embed import placing
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
@@ -48,10 +48,10 @@ class DrawMap(Stage):
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: UMAP's own time apart."""
-        network = scale.networks[recipe.goal_model.form]
+        pass_s, width = scale.embedding(recipe)
         copies = len(recipe.map.copies) * scale.varied(recipe)
-        disk = scale.samples * PLACE_BYTES + copies * (PLACE_BYTES + 4 * network.features)
-        return Expense(copies * network.pass_s, disk, 2 * 4 * scale.samples * network.features)
+        disk = scale.samples * PLACE_BYTES + copies * (PLACE_BYTES + 4 * width)
+        return Expense(copies * pass_s, disk, 2 * 4 * scale.samples * width)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``. Raises: UsageError naming one of ``map.copies`` that the recipe does not make."""
@@ -64,7 +64,7 @@ class DrawMap(Stage):
                     execution.tasks([partial(draw, plan)], total=total)
         require_copies(plan)
         missing = [images.frozen() for images in mapped_copies(plan) if not has_landed(plan, images)]
-        execution.shards([embedding(plan, images, "features", plan.epoch) for images in missing])
+        execution.shards([placing(plan, images) for images in missing])
         for images in missing:
             execution.tell(0, len(images.sample_rows), note=f"where {images.kind} copies land")
             with execution.timed(copies_table(plan, images)):
@@ -95,7 +95,7 @@ def land(plan: Plan, images: ImageSet, tell: Tell) -> int:
     """Find and keep where a set of copies lands on the UMAP map; an ``engine.Task`` that counts copies."""
     drawn = plan.recipe.map
     xy = project_onto(
-        plan.points(images, epoch=plan.epoch).whole_array(),
+        plan.embedded(images).whole_array(),
         reference=plan.features().whole_array(),
         plane=plan.map_table("umap").table(0)[["x", "y"]].to_numpy(np.float32),
         method="umap",
@@ -124,12 +124,12 @@ def require_copies(plan: Plan) -> None:
 
 def has_landed(plan: Plan, images: ImageSet) -> bool:
     """Whether it is known where a finished set of variants lands on the UMAP map."""
-    return plan.points(images, epoch=plan.epoch).complete() and copies_table(plan, images).complete()
+    return plan.embedded(images).complete() and copies_table(plan, images).complete()
 
 
 def copies_table(plan: Plan, images: ImageSet) -> Shards:
     """Return the table of x and y where a set of variants lands on the UMAP map, one row an image of the set."""
-    points = plan.points(images, epoch=plan.epoch).digest()
+    points = plan.embedded(images).digest()
     return plan.workspace.map(fingerprint(["copies", plan.map_table("umap").digest(), points]))
 
 

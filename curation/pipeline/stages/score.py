@@ -44,7 +44,7 @@ class Score(Stage):
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``: of the sets of images that can be read."""
         ready = (images for images in plan.image_sets() if images.ready())
-        return [Result(plan.scores(images), plan.score_sizes(images)) for images in ready]
+        return [Result(plan.scores(images), images.sizes_of_samples(plan.samples)) for images in ready]
 
     def status(self, plan: Plan, *, verify: bool = False) -> Status:
         """See ``Stage.status``: out of all candidates, made or not."""
@@ -68,7 +68,7 @@ class Score(Stage):
             plan.describe(images)
         sets = plan.image_sets()
         outs = [plan.scores(images) for images in sets]
-        results = [Result(out, plan.score_sizes(images)) for images, out in zip(sets, outs, strict=True)]
+        results = [Result(out, images.sizes_of_samples(plan.samples)) for images, out in zip(sets, outs, strict=True)]
         parts = [(images.frozen(), out) for images, out in zip(sets, outs, strict=True)]
         task = partial(score_block, plan.samples, parts, plan.model, plan.dropout)
         execution.blocks(results, task, lock=f"score-{plan.model_digest}")

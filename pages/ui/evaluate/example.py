@@ -14,6 +14,7 @@ from curation.evaluation.suite import Suite
 from curation.evaluation.trials import load_target
 from curation.figures.evaluation import PART_WORDS
 from curation.plugin import fingerprint, plain_name
+from curation.recipe import space_in_words
 from curation.storage.workspace import Workspace
 from pages.ui import resources, session
 from pages.ui.components import gallery
@@ -94,7 +95,7 @@ def _said(key: str, _network: Any, _image: np.ndarray) -> np.ndarray:
 
 
 def _nearest(it: Looked, image: np.ndarray) -> None:
-    """Draw the training images that the goal model sees as most like it, with a way to their variants."""
+    """Draw the training images that are most like it in the recipe's space, with a way to their variants."""
     recipe = next(iter(it.results.recipes.values()))
     pipeline = resources.pipeline_of(recipe)
     try:
@@ -105,7 +106,7 @@ def _nearest(it: Looked, image: np.ndarray) -> None:
         return
     samples = pipeline.samples
     st.caption(
-        "Nearest training images in the goal model's features (cosine similarity); click one to see its variants"
+        f"Nearest training images in {space_in_words(recipe.space)} (cosine similarity); click one to see its variants"
     )
     opened = gallery(
         resources.thumbnails(f"nearest-{samples.digest}-{rows.tolist()}", lambda: samples.images(rows)),

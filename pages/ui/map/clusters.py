@@ -11,7 +11,7 @@ from curation.embedding.clusters import cluster_table
 from curation.plugin import fingerprint
 from pages.ui import resources, session, state, thumbnails
 from pages.ui.map import part
-from pages.ui.map.drawn import Drawn, cluster_name, required
+from pages.ui.map.drawn import Drawn, cluster_name, required, say_space
 from pages.ui.prepared import Opened
 
 STRIP = 6
@@ -27,6 +27,7 @@ SHARES = {
 
 def draw(opened: Opened) -> None:
     """Draw the view."""
+    say_space(opened)
     drawn = required(opened)
     table = found(drawn)
     _summary(drawn, table)

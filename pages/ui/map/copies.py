@@ -40,7 +40,9 @@ class Placed:
 
 def choose(opened: Opened) -> None:
     """Draw the choice of the copies that are drawn."""
-    pipeline = opened.pipeline
+    pipeline, space = opened.pipeline, opened.recipe.space
+    if space is not None and space.vectors:
+        return  # none of copies
     made = {images.name: images for images in [*pipeline.plan.attacked(), *pipeline.plan.corrupted()]}
     if not made:
         return

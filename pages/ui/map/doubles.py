@@ -1,4 +1,4 @@
-"""Duplicates: groups of images that are the same, exactly or nearly, and which of them to keep."""
+"""Duplicates: groups of images that are the same, exactly or nearly, or alike in a space; which of them to keep."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections.abc import Collection
 
 import streamlit as st
 
+from curation import embedding
 from curation.analysis.arrays import Array, Table
 from curation.analysis.duplicates import Group, described_groups, to_drop
 from curation.duplicates import near_duplicates
+from curation.errors import CurationError
 from curation.plugin import fingerprint
 from curation.progress import Meter, Progress
+from curation.recipe import space_in_words
 from pages.ui import edits, panel, resources, session
 from pages.ui.components import gallery
 from pages.ui.fields import kept
 from pages.ui.map import query
-from pages.ui.map.drawn import clean_rows, labels_of
+from pages.ui.map.drawn import clean_rows, labels_of, missing
 from pages.ui.prepared import Opened
 from pages.ui.turn import turn
 
@@ -23,23 +26,32 @@ AT_ONCE = 10_000
 """So many samples are compared without being asked: about a second of one core."""
 
 PAGE, MOST_SHOWN = 12, 24
+WAYS = {"pixels": "Same picture", "space": "Alike"}
 SHOWN = {"open": "Open", "disagree": "Labels disagree", "all": "All"}
 
 
 def draw(opened: Opened) -> None:
     """Draw the view."""
-    pairs = _pairs(opened)
+    mirrored, similarity = _way(opened)
+    if similarity is not None and not opened.pipeline.plan.features().complete():
+        missing(opened, "The embedding is not computed yet.", stages=("embed",), words="Compute")
+        return
+    try:
+        pairs = _pairs(opened, mirrored, similarity)
+    except CurationError as error:
+        st.error(f"Not compared: {error}.", icon=":material/error:")
+        return
     if pairs is None:
         return
     samples, dropped = opened.pipeline.samples, opened.recipe.selection.edits.dropped
     every = described_groups(pairs, labels_of(opened), dropped=samples.known(dropped)[0])
     ids = samples.sample_ids
     if not every:
-        st.success(
-            f"No duplicates among the {len(ids):,} samples, exact or near (also brighter or darker).",
-            icon=":material/check_circle:",
-        )
-        _tested(opened)
+        none = "No duplicates" if similarity is None else f"No two with a cosine similarity of {similarity:g}"
+        more = "exact or near (also brighter or darker)" if similarity is None else "lower it to find some"
+        st.success(f"{none} among the {len(ids):,} samples; {more}.", icon=":material/check_circle:")
+        if similarity is None:
+            _tested(opened)
         return
     split = [group.split(ids, dropped) for group in every]
     left = [mine for mine, _ in split]
@@ -47,10 +59,11 @@ def draw(opened: Opened) -> None:
     images = sum(len(group.rows) for group in every)
     differ = sum(group.disagree for group in every)
     st.markdown(
-        f"**{images:,}** of {len(ids):,} samples are in **{len(every):,}** groups of duplicates, exact or near; "
+        f"**{images:,}** of {len(ids):,} samples are in **{len(every):,}** groups {_of(opened, similarity)}; "
         f"**{differ:,}** of these with more than one label, **{is_open.count(True):,}** open"
     )
-    _tested(opened)
+    if similarity is None:
+        _tested(opened)
     _at_once(opened, every, left)
     show = kept(
         st.segmented_control, "Show", list(SHOWN), key=session.DOUBLES_SHOW.key,
@@ -72,17 +85,47 @@ def draw(opened: Opened) -> None:
     columns = st.columns(2, gap="medium")
     for place, index in enumerate(wanted[(page - 1) * PAGE : page * PAGE]):
         with columns[place % 2]:
-            _group(opened, every[index], *split[index], key=f"double-{index}")
+            _group(opened, every[index], *split[index], key=f"double-{index}", alike=similarity is not None)
 
 
-def _pairs(opened: Opened) -> Table | None:
-    """Return the pairs; while there are none, compare, where that takes long only once asked to."""
+def _of(opened: Opened, similarity: float | None) -> str:
+    if similarity is None:
+        return "of duplicates, exact or near"
+    return f"that are alike: a cosine similarity of {similarity:g} or more in {space_in_words(opened.recipe.space)}"
+
+
+def _way(opened: Opened) -> tuple[bool, float | None]:
+    """Draw how images are compared; return whether mirrored too, and from what similarity in a space (None: pixels)."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = kept(
+            st.segmented_control, "Compare", list(WAYS), key=session.DOUBLES_BY.key,
+            default=session.DOUBLES_BY.default, format_func=WAYS.__getitem__, required=True,
+            help="Same picture: by pixels, exactly or nearly. Alike: by the direction of their vectors in "
+            f"{space_in_words(opened.recipe.space)}; not the same picture, but what a model sees as such.",
+        )  # fmt: skip
+        if by == "space":
+            similarity = kept(
+                st.number_input, "Cosine similarity from", key=session.DOUBLES_SIMILARITY.key,
+                default=session.DOUBLES_SIMILARITY.default, min_value=0.5, max_value=0.9999, step=0.005,
+                format="%.4g", width=190,
+            )  # fmt: skip
+            return False, float(similarity)
+        mirrored = kept(
+            st.toggle, "Mirrored too", key=session.DOUBLES_MIRRORED.key, default=session.DOUBLES_MIRRORED.default,
+            help="Counts an image and its mirror image as the same: right for photographs, wrong for digits and "
+            "letters.",
+        )  # fmt: skip
+    return mirrored, None
+
+
+def _pairs(opened: Opened, mirrored: bool, similarity: float | None) -> Table | None:
+    """Return the pairs; while there are none, compare, where that takes long only once asked to.
+
+    Raises: CurationError: too many are alike.
+    """
     pipeline, samples = opened.pipeline, opened.pipeline.samples
-    mirrored = kept(
-        st.toggle, "Mirrored too", key=session.DOUBLES_MIRRORED.key, default=session.DOUBLES_MIRRORED.default,
-        help="Counts an image and its mirror image as the same: right for photographs, wrong for digits and letters.",
-    )  # fmt: skip
-    found = _compared(f"{samples.digest} {mirrored}")
+    way = mirrored if similarity is None else f"{pipeline.plan.features().folder.name} {similarity}"
+    found = _compared(f"{samples.digest} {way}")
     if "pairs" not in found:
         if len(samples) > AT_ONCE and not st.button(
             f"Compare {len(samples):,} images", type="primary", icon=":material/play_arrow:", key="double-compare",
@@ -96,9 +139,13 @@ def _pairs(opened: Opened) -> Table | None:
             words = panel.progress_text(meter(Progress("duplicates", done, total)))
             bar.progress(done / max(total, 1), text=f"{words}; any other click cancels")
 
-        found["pairs"] = near_duplicates(
-            samples.array(), mirrored=mirrored, device=pipeline.device, on_progress=on_progress
-        )
+        device = pipeline.device
+        if similarity is None:
+            pairs = near_duplicates(samples.array(), mirrored=mirrored, device=device, on_progress=on_progress)
+        else:
+            points = resources.features(pipeline)
+            pairs = embedding.alike(points, similarity=similarity, device=device, on_progress=on_progress)
+        found["pairs"] = pairs
         bar.empty()
     return found["pairs"]
 
@@ -139,11 +186,13 @@ def _take_back(sample_ids: Collection[int]) -> None:
     edits.decide_labels((one, None) for one in sample_ids)
 
 
-def _group(opened: Opened, group: Group, left: Array, gone: Array, *, key: str) -> None:
+def _group(opened: Opened, group: Group, left: Array, gone: Array, *, key: str, alike: bool) -> None:
     samples, pool = opened.pipeline.samples, opened.pool
     shown = group.rows[:MOST_SHOWN]
     rows = clean_rows(opened)[shown]
     exact = "exact copies" if not group.farthest else f"up to {255 * group.farthest:.1f}/255 from the first"
+    if alike:
+        exact = f"cosine {1 - group.farthest:.3f} or more with the first"
     words = [f"**{len(group.rows):,}** images", f"mirrored, {exact}" if group.mirrored else exact]
     if len(group.rows) > len(shown):
         words.append(f"the first {len(shown)} are shown")

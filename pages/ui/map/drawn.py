@@ -13,6 +13,7 @@ from curation.analysis.arrays import Array, Table
 from curation.analysis.slices import Corners, Members, members, points_in_polygon
 from curation.errors import CurationError
 from curation.plugin import fingerprint
+from curation.recipe import space_in_words
 from pages.ui import panel
 from pages.ui.prepared import Opened
 from pages.ui.shell import Done
@@ -59,6 +60,12 @@ def _inside(key: str, _xy: Array, _polygon: Corners | None) -> Array:
 def cluster_name(opened: Opened, number: int) -> str:
     """Return what people call a cluster; a negative number is none."""
     return "No cluster" if number < 0 else opened.recipe.map.names.get(number) or f"Cluster {number}"
+
+
+def say_space(opened: Opened) -> None:
+    """Say by what samples are near each other, where it is not the goal model's features."""
+    if opened.recipe.space is not None:
+        st.caption(f":material/hub: Samples lie by {space_in_words(opened.recipe.space)}.")
 
 
 def ready(opened: Opened, layout: Layout) -> bool:

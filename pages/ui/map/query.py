@@ -9,11 +9,13 @@ import streamlit as st
 from curation.analysis import similar
 from curation.analysis.arrays import Array
 from curation.analysis.candidates import just, variants_of_sample
+from curation.errors import CurationError
 from curation.pipeline.answers import features_and_logits
+from curation.pipeline.stages.embed import embed
 from curation.plugin import fingerprint
 from curation.readers.pixels import Unreadable
 from curation.storage.files import digest
-from pages.ui import session, state
+from pages.ui import resources, session, state
 from pages.ui.prepared import Opened
 
 FORMATS = ["png", "jpg", "jpeg", "webp", "tif", "tiff"]
@@ -24,8 +26,9 @@ CLEAN = "clean"
 class Query:
     """What is compared with the samples.
 
-    key: changes with the picture; title, note: for people; image: uint8 H×W×C; features: float32 D; probabilities:
-    float32 K; row: in the pool, None: it is none of them; owner: its sample id; label: its class, None: unknown.
+    key: changes with the picture; title, note: for people; image: uint8 H×W×C; features: float32 D, in the recipe's
+    space; probabilities: float32 K, the goal model's; row: in the pool, None: it is none of them; owner: its sample
+    id; label: its class, None: unknown.
     """
 
     key: str
@@ -80,7 +83,8 @@ def look_at(sample_id: int, variant: str) -> None:
 
 
 def take_away() -> None:
-    """Forget the picture that was uploaded; for callbacks."""
+    """Forget the picture that was uploaded, and the words; for callbacks."""
+    session.SIMILAR_WORDS.set("")
     session.UPLOAD_NUMBER.set(session.UPLOAD_NUMBER.get() + 1)
 
 
@@ -94,7 +98,12 @@ def candidate(opened: Opened, sample_id: int, variant: str) -> Query | None:
         return None
     row = mine[variant]
     image = opened.pipeline.images(pool, just(row))[0]
-    seen, probabilities = _seen(fingerprint([opened.pool_key, row]), opened, image)
+    own = samples.row_of(sample_id) if variant == CLEAN else None
+    try:
+        seen, probabilities = _seen(_key(opened, row), opened, image, own)
+    except CurationError as error:
+        st.info(f"Nothing to compare {sample_id}/{variant} by: {error}.", icon=":material/search_off:")
+        return None
     label = opened.recipe.selection.edits.relabel.get(sample_id, int(pool["label"].iloc[row]))
     return Query(
         f"candidate {row}", str(sample_id), "", image, seen, probabilities,
@@ -119,12 +128,27 @@ def uploaded(opened: Opened) -> Query | None:
         st.error(f"{file.name} cannot be compared: {error}.", icon=":material/error:")
         return None
     key = digest(content)
-    seen, probabilities = _seen(fingerprint([opened.pool_key, key]), opened, image)
+    try:
+        seen, probabilities = _seen(_key(opened, key), opened, image, None)
+    except CurationError as error:
+        st.error(f"{file.name} cannot be compared: {error}.", icon=":material/error:")
+        return None
     return Query(f"upload {key}", file.name, "; ".join(notes), image, seen, probabilities)
 
 
+def _key(opened: Opened, picture: int | str) -> str:
+    return fingerprint([opened.pool_key, opened.pipeline.plan.features().folder.name, picture])
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _seen(key: str, _opened: Opened, _image: Array) -> tuple[Array, Array]:
-    """Return the goal model's features of one picture, float32 D, and its probabilities, float32 K."""
-    seen, logits = features_and_logits(_image[None], _opened.pipeline.plan.model)
+def _seen(key: str, _opened: Opened, _image: Array, own: int | None) -> tuple[Array, Array]:
+    """Return where one picture lies in the recipe's space, float32 D, and the goal model's probabilities, float32 K.
+
+    Args: own: the row of the sample that it is, None: it is none of them.
+    Raises: CurationError: the space has none of other pictures.
+    """
+    plan = _opened.pipeline.plan
+    seen, logits = features_and_logits(_image[None], plan.model)
+    if plan.recipe.space is not None:
+        seen = embed(plan, _image[None]) if own is None else resources.features(_opened.pipeline)[own : own + 1]
     return seen[0], similar.probabilities(logits[0])

@@ -1,4 +1,4 @@
-"""Similar samples: those nearest to any candidate, or to an uploaded picture, in the goal model's features."""
+"""Similar samples: those nearest to any candidate, an uploaded picture or some words, in the recipe's space."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import streamlit as st
 from curation.analysis.arrays import Array
 from curation.analysis.candidates import described, just, most_probable
 from curation.analysis.inspection import enlarged
-from curation.analysis.similar import label_counts, usual_distance
+from curation.analysis.similar import by_words, label_counts, usual_distance
 from curation.embedding.neighbors import Metric, Neighbors, nearest_neighbors
+from curation.errors import CurationError
+from curation.pipeline.space import NO_READER
 from curation.plugin import fingerprint
+from curation.recipe import space_in_words
 from curation.selection.pool import CODE_BITS
 from pages.ui import detail, edits, resources, session
 from pages.ui.components import gallery
@@ -46,6 +49,11 @@ def draw(opened: Opened) -> None:
         )
         with st.popover("Upload a picture", icon=":material/upload:", key="similar-upload-open"):
             uploaded = query.uploaded(opened)
+        with st.popover("Search by words", icon=":material/text_fields:", key="similar-words-open"):
+            text = _words(opened)
+    if text:
+        _by_words(opened, text, int(number))
+        return
     it = uploaded or query.candidate(opened, sample_id, variant)
     if it is None:
         return
@@ -62,7 +70,7 @@ def draw(opened: Opened) -> None:
 def _neighbors(opened: Opened, it: Query, metric: Metric, number: int) -> None:
     samples = opened.pipeline.samples
     number = min(number, len(samples) - (it.owner is not None))
-    found = _nearest(fingerprint([opened.pool_key, it.key, metric, number]), opened, it, metric, number)
+    found = _nearest(fingerprint([_space(opened), it.key, metric, number]), opened, it, metric, number)
     near, apart = found.index[0], found.distance[0]
     near, apart = near[near >= 0], apart[near >= 0]
     labels, classes = labels_of(opened)[near], samples.classes
@@ -71,9 +79,59 @@ def _neighbors(opened: Opened, it: Query, metric: Metric, number: int) -> None:
         st.markdown(_agreement(labels, it.label, classes))
     if it.row is None and len(apart):
         _warn_of_unlike(opened, metric, float(apart[0]))
-    rows = clean_rows(opened)[near]
-    pool = opened.pool
-    shown = described(pool, rows, class_count=len(classes))
+    _gallery(opened, near, notes=[f"{distance:.3g}" for distance in apart])
+    st.caption(
+        f"Nearest first in {space_in_words(opened.recipe.space)}, with the distance; the sample's own images are left "
+        f"out. {_KEYS}"
+    )
+
+
+def _words(opened: Opened) -> str:
+    """Draw the field for words, or what it needs; return what stands there."""
+    space = opened.recipe.space
+    if space is None or not space.reads:
+        st.markdown(f"{NO_READER[:1].upper()}{NO_READER[1:]}. The space is under *Settings* on the map.")
+        return ""
+    text = kept(
+        st.text_input, "What is in the picture", key=session.SIMILAR_WORDS.key, default=session.SIMILAR_WORDS.default,
+        placeholder="a photo of a dog on grass",
+    )  # fmt: skip
+    return str(text).strip()
+
+
+def _by_words(opened: Opened, text: str, number: int) -> None:
+    """Draw the samples that fit some words best."""
+    samples = opened.pipeline.samples
+    try:
+        found = _fitting(fingerprint([_space(opened), text, number]), opened, text, min(number, len(samples)))
+    except CurationError as error:
+        st.error(f"Not searched: {error}.", icon=":material/error:")
+        return
+    near = found.index[0]
+    st.markdown(f"**“{text}”** · {_agreement(labels_of(opened)[near], None, samples.classes)}")
+    _gallery(opened, near, notes=[f"{1 - distance:.3f}" for distance in found.distance[0]])
+    st.caption(f"Best fit first, with the cosine similarity of words and image. {_KEYS}")
+
+
+@st.cache_resource(max_entries=64, show_spinner="Reading …")
+def _fitting(key: str, _opened: Opened, _text: str, count: int) -> Neighbors:
+    pipeline = _opened.pipeline
+    return nearest_neighbors(
+        resources.features(pipeline),
+        queries=by_words(pipeline.plan, _text)[None],
+        count=count,
+        metric="cosine",
+        device=pipeline.device,
+    )
+
+
+_KEYS = "Click one for its neighbors · **i** include · **x** exclude · digits relabel"
+
+
+def _gallery(opened: Opened, near: Array, *, notes: list[str]) -> None:
+    """Draw samples by their rows, each with a note."""
+    samples, pool, rows = opened.pipeline.samples, opened.pool, clean_rows(opened)[near]
+    shown = described(pool, rows, class_count=len(samples.classes))
 
     def opening(candidate_id: int) -> None:
         query.look_at(candidate_id >> CODE_BITS, query.CLEAN)
@@ -82,19 +140,20 @@ def _neighbors(opened: Opened, it: Query, metric: Metric, number: int) -> None:
         resources.thumbnails(fingerprint([opened.pool_key, rows.tolist()]), lambda: samples.images(near)),
         key="similar-grid",
         ids=shown.ids,
-        labels=labels,
-        class_names=classes,
+        labels=labels_of(opened)[near],
+        class_names=samples.classes,
         predictions=shown.predictions,
         states=edits.states(pool, rows),
-        notes=[f"{distance:.3g}" for distance in apart],
+        notes=notes,
         names=shown.names,
         on_open=opening,
         on_edit=lambda decisions: edits.apply(pool, decisions),
     )
-    st.caption(
-        "Nearest first, with the distance; the sample's own images are left out. Click one for its "
-        "neighbors · **i** include · **x** exclude · digits relabel"
-    )
+
+
+def _space(opened: Opened) -> list[str]:
+    """Return what a distance depends on."""
+    return [opened.pool_key, opened.pipeline.plan.features().folder.name]
 
 
 @st.cache_resource(max_entries=64, show_spinner="Searching for similar samples …")
@@ -113,7 +172,7 @@ def _nearest(key: str, _opened: Opened, _it: Query, _metric: Metric, count: int)
 
 
 def _warn_of_unlike(opened: Opened, metric: Metric, nearest: float) -> None:
-    usual = _usual(fingerprint([opened.pool_key, metric]), opened, metric)
+    usual = _usual(fingerprint([_space(opened), metric]), opened, metric)
     if nearest > usual:
         st.warning(
             f"Unlike the samples, so the goal model's prediction is not reliable: the nearest sample is at "

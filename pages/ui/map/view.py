@@ -16,7 +16,7 @@ from curation.selection import SELECTORS
 from pages.ui import edits, panel, session, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.map import colors, copies, part, settings, slices
-from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required
+from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required, say_space
 from pages.ui.prepared import Opened
 
 HEIGHT_PX = 560
@@ -29,6 +29,7 @@ def draw(opened: Opened) -> None:
         copies.choose(opened)
         st.space("stretch")
         settings.form(opened)
+    say_space(opened)
     drawn = open_drawn(opened, wanted) if ready(opened, wanted) else required(opened)
     _wait(opened, drawn, wanted)
     polygon = state.polygon() if drawn.layout == wanted else None
