@@ -27,8 +27,8 @@ def form(opened: Opened) -> None:
         asked = settings_form(MapSettings, now, key=f"map-form-{key}", leave_out=_OF_THEIR_OWN)
         st.markdown("**Space**")
         st.caption(
-            "Samples lie where the goal model's features are, or where those of a backbone or your own vectors are: on "
-            "the map, in clusters, for similar samples and coverage. Fill in a backbone or a file of vectors."
+            "What is near what, on the map, in clusters, for similar samples and coverage: the goal model's features, "
+            "or instead those of a backbone (such as torchvision/resnet50), or your own vectors (.npy or .parquet)."
         )
         other = settings_form(Space, space, key=f"map-space-{key}")
         notes = ["Runs in the background; results for other settings are kept."]
