@@ -1,0 +1,84 @@
+"""How small attacked images become without loss: as they are, and as their difference to the original.
+
+DLR-PGD of several steps on a CIFAR-10 network that is published, and on photographs with a network of random weights,
+whose differences within ±ε are as many and as unordered. Zstandard is pyarrow's, at three levels; ``packed`` is the
+difference in as few bits as 2ε·255 + 1 values need, without a compressor. The time is that of reading back, by image.
+Run: python -m benchmarks.residuals [--photographs imagenette-224-mini.tar] [--data ../shared/data] [--images 256]
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import torch
+from torch import nn
+
+from benchmarks.attack_libraries import DATA, network, test_images
+from curation.attacks import ATTACKS
+from curation.models.architectures import build
+from curation.randomness import stream_seeds
+from curation.readers import READERS, recognize
+
+LEVELS = (1, 9, 19)
+EPSILON = 8
+
+
+def attacked(model: nn.Module, images: np.ndarray, labels: np.ndarray, *, steps: int) -> np.ndarray:
+    """Return what DLR-PGD makes of uint8 N×H×W×C within 8/255."""
+    attack = ATTACKS.build("pgd", {"loss": "dlr", "epsilon": EPSILON / 255, "steps": steps})
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    found = attack(model, pixels, torch.from_numpy(labels), seeds=stream_seeds(0, np.arange(len(images))))
+    return (found * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+
+
+def table(words: str, originals: np.ndarray, copies: np.ndarray) -> None:
+    """Print the sizes of the copies as shares of their pixels."""
+    difference = copies - originals  # modulo 256
+    assert np.array_equal(originals + difference, copies)
+    print(f"{words}: {copies.nbytes / len(copies) / 1000:.1f} kB an image as pixels")
+    print(f"  packed {8 / math.ceil(math.log2(2 * EPSILON + 1)):.2f}×")
+    for name, values in (("pixels", copies), ("difference", difference)):
+        for level in LEVELS:
+            codec = pyarrow.Codec("zstd", compression_level=level)
+            start = time.perf_counter()
+            small = [codec.compress(image.tobytes(), asbytes=True) for image in values]
+            wrote = time.perf_counter() - start
+            start = time.perf_counter()
+            for image, part in zip(values, small, strict=True):
+                codec.decompress(part, decompressed_size=image.nbytes)
+            read = time.perf_counter() - start
+            print(
+                f"  {name}, zstd level {level}: {values.nbytes / sum(map(len, small)):.2f}×, written in "
+                f"{wrote / len(values) * 1e3:.2f} ms an image, read in {read / len(values) * 1e3:.3f} ms"
+            )
+
+
+def main() -> None:
+    """Print a table for small images and one for photographs."""
+    parser = argparse.ArgumentParser(description="Attacked images, compressed without loss.")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with cifar10/ and weights/")
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=10)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pixels, labels = test_images(options.images, options.data)
+    small = (pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+    made = attacked(network("resnet20", options.data), small, labels.numpy(), steps=options.steps)
+    table(f"{len(small)} CIFAR-10 images, ResNet-20", small, made)
+    if options.photographs:
+        about = recognize(str(options.photographs))
+        opened = READERS.build(about.pop("reader"), {**about, "side_px": 224}).open()
+        chunk = opened.read(0, options.images // 8)
+        drawn = build("torchvision/resnet18", classes=10, shape=chunk.images.shape[1:]).eval().requires_grad_(False)
+        made = attacked(drawn, chunk.images, chunk.labels, steps=options.steps)
+        table(f"{len(chunk.images)} photographs of 224 px, ResNet-18", chunk.images, made)
+
+
+if __name__ == "__main__":
+    main()
