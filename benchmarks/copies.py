@@ -1,7 +1,9 @@
 """What corrupted copies cost that no file keeps: scores against bare forward passes, disk, memory, a page of copies.
 
 The copies of every image are made and scored in one pass; then the goal model sees as many images that are there
-already, in equal batches, in the same process. The goal model's weights are drawn at random: it takes as long.
+already, in equal batches, in the same process (not with ``--no-bare``). The goal model's weights are drawn at random:
+it takes as long. Where more images are asked for than there are photographs, these are drawn again, shifted, mirrored
+and of another brightness.
 Run: python -m benchmarks.copies [--photographs imagenette-224-mini.tar] [--side 224] [--images 64] [--severities 3]
 """
 
@@ -22,7 +24,7 @@ from curation.corruptions import kinds_of
 from curation.models.architectures import build
 from curation.models.prediction import predict
 from curation.pipeline import Pipeline
-from curation.readers import recognize
+from curation.readers import READERS, recognize
 from curation.recipe import Recipe
 from curation.storage.disk import parts
 from curation.storage.workspace import Workspace
@@ -32,11 +34,27 @@ PAGE = 60
 
 def source(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Return the source block: photographs of an archive, or smooth pictures."""
+    images, labels = photographs(options.images, options.side), np.arange(options.images) % 10
     if options.photographs:
-        return {**recognize(str(options.photographs)), "side_px": options.side, "limit": options.images}
-    labels = np.arange(options.images) % 10
-    np.savez(folder / "set.npz", images=photographs(options.images, options.side), labels=labels)
+        about = {**recognize(str(options.photographs)), "side_px": options.side}
+        opened = READERS.build(
+            about["reader"], {name: value for name, value in about.items() if name != "reader"}
+        ).open()
+        if len(opened) >= options.images:
+            return {**about, "limit": options.images}
+        chunk = opened.read(0, len(opened))
+        images, labels = jittered(chunk.images, options.images), chunk.labels[np.arange(options.images) % len(opened)]
+    np.savez(folder / "set.npz", images=images, labels=labels)
     return {"reader": "npz", "path": str(folder / "set.npz")}
+
+
+def jittered(images: np.ndarray, number: int) -> np.ndarray:
+    """Return uint8 number×H×W×C: images drawn in turn, shifted by up to 16 px, mirrored, lighter or darker."""
+    random, out = np.random.default_rng(0), np.empty((number, *images.shape[1:]), np.uint8)
+    for row in range(number):
+        image = np.roll(images[row % len(images)], random.integers(-16, 17, 2), axis=(0, 1))
+        out[row] = np.clip(image[:, :: random.choice([-1, 1])] * random.uniform(0.8, 1.2), 0, 255)
+    return out
 
 
 def prepared(options: argparse.Namespace, folder: Path) -> Pipeline:
@@ -45,7 +63,7 @@ def prepared(options: argparse.Namespace, folder: Path) -> Pipeline:
     recipe = Recipe.parse(
         {
             "source": source(options, folder),
-            "goal_model": {"architecture": options.architecture, "train": {"epochs": 1}},
+            "goal_model": {"architecture": options.architecture, "input_px": options.input_px, "train": {"epochs": 1}},
             "variants": {"corruption": asked, "adversarial": None},
             "selection": {"budget": 1},
         }
@@ -53,7 +71,7 @@ def prepared(options: argparse.Namespace, folder: Path) -> Pipeline:
     pipeline = Pipeline(recipe, Workspace(folder / "workspace"), device="cpu")
     pipeline.run(("ingest", "duplicates"))
     samples = pipeline.samples
-    network = build(options.architecture, classes=len(samples.classes), shape=samples.shape)
+    network = build(options.architecture, classes=len(samples.classes), shape=samples.shape, input_px=options.input_px)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, folder / "drawn.safetensors")
     pipeline = pipeline.of(recipe.with_checkpoint(str(folder / "drawn.safetensors")))
     pipeline.run(("goal_model",))
@@ -69,6 +87,8 @@ def main() -> None:
     parser.add_argument("--severities", type=int, nargs="*", default=[3])
     parser.add_argument("--constants", choices=["cifar", "imagenet"], default="imagenet")
     parser.add_argument("--architecture", default="torchvision/resnet18")
+    parser.add_argument("--input-px", type=int, help="images are resized to this side in the network")
+    parser.add_argument("--bare", action=argparse.BooleanOptionalAction, default=True, help="bare forward passes, too")
     parser.add_argument("--keep", choices=["none", "all"], default="none")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="curation-copies-") as name:
@@ -81,7 +101,7 @@ def main() -> None:
         beyond_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         network, sets = plan.model.load(), len(plan.image_sets())
         start = time.perf_counter()
-        for index in range(samples.header.shards):
+        for index in range(samples.header.shards if options.bare else 0):
             block = np.array(samples.shard_images(index))
             for _ in range(sets):
                 predict(network, block)
@@ -89,8 +109,9 @@ def main() -> None:
         print(
             f"{len(samples)} images of {options.side} px, {len(kinds_of(options.constants))} kinds × "
             f"{len(options.severities)}: {len(samples) * sets:,} images made and scored by {options.architecture} in "
-            f"{made_s:.1f} s, bare forward passes {bare_s:.1f} s: {made_s / bare_s:.2f}×; "
-            f"peak memory +{beyond_mb:.0f} MB"
+            f"{made_s:.1f} s, "
+            + (f"bare forward passes {bare_s:.1f} s: {made_s / bare_s:.2f}×; " if options.bare else "")
+            + f"peak memory +{beyond_mb:.0f} MB"
         )
         own = int(np.prod(samples.shape)) * len(samples)
         print(f"the samples' pixels {size(own)}, the copies' would be {size(own * (sets - 1))}; on disk:")
