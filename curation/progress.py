@@ -39,6 +39,15 @@ class Progress:
     rate: float | None = None
     eta_s: float | None = None
 
+    @property
+    def speed(self) -> str:
+        """The rate as people say it, "1,200 images/s" or, of slow work, "40 s each"; empty where it is unknown."""
+        if not self.rate:
+            return ""
+        if self.rate < 1:
+            return f"{duration(1 / self.rate)} each"
+        return f"{self.rate:,.1f} {self.unit}/s" if self.rate < 10 else f"{self.rate:,.0f} {self.unit}/s"
+
 
 Report = Callable[[Progress], None]
 """Receives progress; may raise ``Cancelled`` to stop the work at the next safe place."""

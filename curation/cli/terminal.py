@@ -134,9 +134,13 @@ class Bars:
         if progress.stage not in self._tasks:
             title = self._titles[progress.stage]
             self._tasks[progress.stage] = self._bars.add_task(title, total=progress.total, rate="", note="")
-        rate = f"{measured.rate:,.0f} {progress.unit}/s" if measured.rate else ""
-        task = self._tasks[progress.stage]
-        self._bars.update(task, completed=progress.done, total=progress.total, rate=rate, note=progress.note)
+        self._bars.update(
+            self._tasks[progress.stage],
+            completed=progress.done,
+            total=progress.total,
+            rate=measured.speed,
+            note=progress.note,
+        )
 
 
 def open_pipeline(

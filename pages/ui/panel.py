@@ -30,8 +30,8 @@ def progress_text(progress: Progress) -> str:
     parts = [f"{progress.done:,} of {progress.total:,} {progress.unit}"]
     if progress.done >= progress.total:
         return " · ".join([*parts, progress.note or "finishing …"])
-    if progress.rate:
-        parts.append(f"{progress.rate:,.0f}/s")
+    if progress.speed:
+        parts.append(progress.speed)
     if progress.eta_s is not None:
         parts.append(f"{duration(progress.eta_s)} left")
     return " · ".join([*parts, *([progress.note] if progress.note else [])])
