@@ -18,6 +18,7 @@ from PIL import Image
 from curation.errors import CurationError
 from curation.plugin import Plugin
 from curation.selection.pool import candidate_name
+from curation.storage.addresses import is_address
 
 CHUNK_BYTES = 16 * 2**20
 """Pixels read and written at a time."""
@@ -156,8 +157,10 @@ class Exporter(Plugin):
 
     @classmethod
     def snippet(cls, path: str) -> str:
-        """Return Python that loads an export, with this library and with others."""
+        """Return Python that loads an export, with this library and, from a local disk, with others."""
         ours = f'from curation import load\n\ndataset = load("{path}")   # float32 C×H×W in [0, 1], label\n'
+        if is_address(path):
+            return ours
         return ours + "\n# or without curation:\n" + cls.native.replace("{path}", path)
 
     @abstractmethod

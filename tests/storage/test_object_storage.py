@@ -17,6 +17,7 @@ from PIL import Image
 
 import curation
 from curation.errors import CurationError
+from curation.exporters import EXPORTERS
 from curation.exporters.remote import UNFINISHED
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.readers import READERS, recognize
@@ -285,3 +286,9 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3")
     with pytest.raises(CurationError, match=r"pip install 'curation\[s3\]'"):
         Workspace("s3://other-bucket/w")
+
+
+def test_python_that_loads_an_export_from_an_address_is_ours_alone() -> None:
+    for exporter in EXPORTERS:
+        assert "without curation" in exporter.snippet("exports/a")
+        assert "without curation" not in exporter.snippet("s3://bucket/a")
