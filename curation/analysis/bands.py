@@ -102,7 +102,8 @@ def among(pool: pd.DataFrame, it: Ranked, family: str, rows: np.ndarray) -> np.n
     mask = np.zeros(len(pool), bool)
     mask[rows] = True
     mine = it.pool_rows[mask[it.pool_rows]]
-    others = np.setdiff1d(np.flatnonzero(mask & (pool["family"] == family).to_numpy()), mine)
+    mask[mine] = False
+    others = np.flatnonzero(mask & (pool["family"] == family).to_numpy())
     return np.concatenate([mine, others])
 
 

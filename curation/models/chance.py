@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import bdtrc
 
 ALPHA = 0.01
 """At chance: a guess with the classifier's own frequencies is right as often with at least this probability."""
@@ -91,10 +92,9 @@ def doubts(
 
 def at_chance(tallied: Mapping[str, Any]) -> bool:
     """Whether a guess would be right as often: a binomial test of the right answers against ``guessing``."""
-    from scipy.stats import binom  # here, for it takes long to import
-
     right, total = sum(tallied["right"]), sum(tallied["of"])
-    return float(binom.sf(right - 1, total, min(tallied["guessing"], 1.0))) > ALPHA
+    # As scipy.stats has it, which takes a second to import.
+    return float(bdtrc(right - 1, total, min(tallied["guessing"], 1.0))) > ALPHA
 
 
 def by_class(tallied: Mapping[str, Any], classes: Sequence[str]) -> str:

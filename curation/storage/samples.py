@@ -54,9 +54,8 @@ class Samples:
     @cached_property
     def starts(self) -> np.ndarray:
         """First row of each shard, and the number of rows; int64 shards + 1."""
-        tables = self._tables.freeze()
-        rows = [int(tables.table(index)["read"].sum()) for index in range(self.header.shards)]
-        return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+        ends = np.cumsum(self.header.positions_per_shard)
+        return np.concatenate([[0], np.cumsum(self.positions["read"].to_numpy(bool))])[np.concatenate([[0], ends])]
 
     @cached_property
     def digest(self) -> str:

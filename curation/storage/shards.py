@@ -109,7 +109,8 @@ class Shards:
     def _table(self, index: int) -> pyarrow.Table:
         path = self._path(index)
         try:
-            return parquet.read_table(pyarrow.BufferReader(path.read_bytes()))
+            # A third of the time of parquet.read_table, which prepares for many files.
+            return parquet.ParquetFile(pyarrow.BufferReader(path.read_bytes())).read(use_threads=False)
         except (ValueError, OSError) as error:
             raise self._damaged(path) from error
 
