@@ -27,6 +27,7 @@ from curation.pipeline.pixels import variant_seeds
 from curation.pipeline.plan import Plan
 from curation.plugin import Plugin, plain_name
 from curation.recipe import Recipe
+from curation.storage.differences import TIMES_SMALLER
 from curation.storage.image_set import ImageSet
 
 PROBE = 32
@@ -244,6 +245,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
     }
     wholes = {images.plugin: plan.whole(images) for images in there}
     rows, each_mb = [], float(np.prod(samples.shape)) / 1e6
+    kept_mb = {"corruption": each_mb, "adversarial": each_mb / TIMES_SMALLER}
     for family, plugin, making_s in costs:
         left = missing.get(plugin, total)
         whole = wholes.get(plugin)
@@ -257,7 +259,7 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
                 "parameters": parameters(plugin),
                 "images": total,
                 "missing": left,
-                "megabytes": left * each_mb if family in files else 0.0,
+                "megabytes": left * kept_mb[family] if family in files else 0.0,
                 "seconds": left * (making_s + pass_s),
             }
         )

@@ -260,7 +260,7 @@ class Plan:
         some = [] if len(rows) == len(samples) else [rows.tolist()]
         given = [sorted(relabel.items())] if relabel else []
         key = fingerprint([*identity, *some, *given, self.recipe.seed, samples.digest])
-        pixels = self.workspace.pixels(key, len(starts) - 1)
+        pixels = self.workspace.copies(key, rows, starts, originals=None if make else samples.images)
         return ImageSet(family, plugin.name, severity, plugin, pixels, rows, starts, relabel or {}, make)
 
     def whole(self, images: ImageSet) -> ImageSet | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import math
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -23,15 +25,18 @@ from curation.storage.files import digest, write_bytes
 
 FEW_ROWS = 16
 
-_SHARD = re.compile(r"shard-(\d{5,})-([0-9a-f]{16})\.(npy|parquet)")
+_SHARD = re.compile(r"shard-(\d{5,})-(?:[0-9a-f]{16}-)?([0-9a-f]{16})\.(npy|parquet|zst)")
 _verified: set[tuple[str, int, int]] = set()
 
 
 class Shards:
     """The shards of one result: ``shard-00017-<digest>.npy`` or ``.parquet``, ``count`` of them in one folder."""
 
+    earlier: ClassVar[tuple[str, ...]] = ()
+    """Kinds as which earlier versions kept the same."""
+
     def __init__(self, folder: Path, count: int, kind: str) -> None:
-        """Args: folder: theirs alone, may not exist yet; count: how many make the whole; kind: npy or parquet."""
+        """Args: folder: theirs alone, may not exist yet; count: how many make the whole; kind: npy, parquet or zst."""
         self.folder = folder
         self.count = count
         self.kind = kind
@@ -42,7 +47,7 @@ class Shards:
         found: dict[int, str] = {}
         for name in sorted(_names(self.folder)):
             match = _SHARD.fullmatch(name)
-            if match and match[3] == self.kind and int(match[1]) < self.count:
+            if match and match[3] in (self.kind, *self.earlier) and int(match[1]) < self.count:
                 found.setdefault(int(match[1]), name)
         return found
 
@@ -78,8 +83,10 @@ class Shards:
             value.to_parquet(buffer, index=False)
         else:
             np.save(buffer, value, allow_pickle=False)
-        content = buffer.getvalue()
-        path = self.folder / f"shard-{index:05d}-{digest(content)}.{self.kind}"
+        self._keep(f"shard-{index:05d}", buffer.getvalue())
+
+    def _keep(self, name: str, content: bytes) -> None:
+        path = self.folder / f"{name}-{digest(content)}.{self.kind}"
         write_bytes(path, content)
         if is_remote(path):
             keep_copy(path, digest(content), content)  # it will soon be read
@@ -171,9 +178,9 @@ class Shards:
             raise CurationError(f"{self.folder} lacks shard {index}; run the recipe again to compute it")
         return name
 
-    def freeze(self) -> Shards:
+    def freeze(self) -> Self:
         """Return the same shards with their file names looked up once, for many reads of a finished result."""
-        frozen = Shards(self.folder, self.count, self.kind)
+        frozen = copy.copy(self)
         frozen._known = self.present()
         return frozen
 

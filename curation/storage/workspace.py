@@ -6,15 +6,17 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from curation.errors import UsageError
 from curation.storage.addresses import entries, is_address, is_remote, local_or_remote, reachable
+from curation.storage.differences import Differences
 from curation.storage.files import clear_write_errors, read_bytes, read_json, write_bytes, write_json
 from curation.storage.lease import Lease
 from curation.storage.models import KeptModel as KeptModel
@@ -116,8 +118,16 @@ class Workspace:
     # Results
 
     def pixels(self, key: str, shards: int) -> Shards:
-        """Return the pixel shards of the samples or of one set of variants."""
+        """Return the pixel shards of the samples."""
         return Shards(self.root / "images" / key, shards, "npy")
+
+    def copies(
+        self, key: str, rows: np.ndarray, starts: np.ndarray, *, originals: Callable[[np.ndarray], np.ndarray] | None
+    ) -> Shards:
+        """Return the shards of one set of variants; with ``originals`` as ``Differences`` to them, which see."""
+        if originals is None:
+            return self.pixels(key, len(starts) - 1)
+        return Differences(self.root / "images" / key, originals, rows, starts)
 
     def describe_pixels(self, key: str, about: dict[str, Any]) -> None:
         """Keep what a set of variants is: see ``described_pixels``."""

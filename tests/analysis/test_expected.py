@@ -31,17 +31,18 @@ def scale_of(pipeline: Pipeline) -> Scale:
 
 def test_the_disk_that_is_expected_is_what_is_kept(computed: Pipeline) -> None:
     scale = scale_of(computed)
-    for name in ("ingest", "adversarial", "embed"):
+    for name, within in (("ingest", 0.03), ("adversarial", 0.3), ("embed", 0.03)):
         stage = in_order()[name]
         kept = sum(
             file.stat().st_size
             for result in stage.results(computed.plan)
-            for file in result.shards.folder.rglob("*.npy")
+            for file in result.shards.folder.iterdir()
+            if file.suffix in (".npy", ".zst")
         )
         features = computed.plan.features().whole_array().shape[1] if name == "embed" else 64
         networks = {key: replace(speed, features=features) for key, speed in scale.networks.items()}
         found = stage.expected(computed.recipe, replace(scale, networks=networks))
-        assert found.disk_bytes == pytest.approx(kept, rel=0.03)
+        assert found.disk_bytes == pytest.approx(kept, rel=within)
 
 
 def on_disk(folder: Path) -> int:

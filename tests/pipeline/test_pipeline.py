@@ -22,6 +22,7 @@ from curation.pipeline.stages.map import mapped_copies, require_copies
 from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe
 from curation.storage.files import read_json
+from curation.storage.shards import Shards
 from curation.storage.workspace import Workspace
 from tests.patience import wait_for
 
@@ -113,6 +114,26 @@ def test_a_damaged_shard_is_made_anew_and_only_that(
     again.run(FOR_SELECTION)
     after = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
     assert {path for path in after if before.get(path) != after[path]} == {Path(target)}
+    assert sums(again.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
+
+
+def test_adversarial_copies_of_earlier_versions_stay_as_they_are(
+    computed: Pipeline, tmp_path: Path, copy_workspace: Callable[[], Pipeline]
+) -> None:
+    pipeline = copy_workspace()
+    (images,) = pipeline.plan.attacked()
+    earlier = Shards(images.pixels.folder, images.pixels.count, "npy")
+    for index, name in images.pixels.present().items():
+        earlier.write(index, images.gather(images.rows_of(index)))
+        (images.pixels.folder / name).unlink()
+    (images.pixels.folder / earlier.present()[2]).unlink()
+    before = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
+    again = Pipeline(pipeline.recipe, pipeline.workspace, device="cpu")
+    again.run(FOR_SELECTION)
+    after = {path: path.stat().st_mtime_ns for path in Path(pipeline.workspace.root).rglob("shard-*")}
+    (made,) = {path for path in after if before.get(path) != after[path]}
+    assert made.name == images.pixels.present()[2]
+    assert made.suffix == ".zst"
     assert sums(again.export(tmp_path / "a")) == sums(computed.export(tmp_path / "b"))
 
 

@@ -19,6 +19,7 @@ from curation.pipeline.plan import Donors, Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
+from curation.storage.differences import TIMES_SMALLER
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 
@@ -60,7 +61,7 @@ class AttackSamples(Stage):
         images, attacks = scale.varied(recipe), recipe.variants.adversarial
         passes = sum(attack.most_passes(scale.classes) for attack in attacks)
         seconds = images * passes * scale.networks[recipe.goal_model.form].pass_s * recipe.goal_model.members
-        return Expense(seconds, images * len(attacks) * scale.image_bytes)
+        return Expense(seconds, images * len(attacks) * scale.image_bytes / TIMES_SMALLER)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""
