@@ -81,12 +81,15 @@ def levelled(images: np.ndarray) -> Tensor:
 def coarse(images: Images, *, mirror: bool = False) -> Tensor:
     """Return the block means on the grid, float32 N×D, so scaled that distances are at most those of the images."""
     each = int(np.prod(images.shape[1:]))
-    together, parts = max(1, VALUES // each), []
+    together, means = max(1, VALUES // each), torch.empty(0, 1)
     for start in range(0, len(images), together):
         values = levelled(images[start : start + together])
         values = values.flip(2) if mirror else values
-        parts.append(_blocks(_blocks(values, 1), 2).flatten(1) / each**0.5)
-    return torch.cat(parts) if parts else torch.empty(0, 1)
+        part = _blocks(_blocks(values, 1), 2).flatten(1) / each**0.5
+        if not start:
+            means = torch.empty(len(images), part.shape[1])
+        means[start : start + together] = part
+    return means
 
 
 def _blocks(values: Tensor, axis: int) -> Tensor:

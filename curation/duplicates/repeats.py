@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from curation.duplicates import near
-from curation.duplicates.near import Images, apart, coarse, is_near
+from curation.duplicates.candidates import finder
+from curation.duplicates.near import Images, apart, is_near
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same images give another result."""
 
 OnProgress = Callable[[int, int], object]
@@ -25,7 +25,6 @@ def near_duplicates(
     images: Images,
     *,
     mirrored: bool = False,
-    exact: bool = False,
     device: str = "cpu",
     on_progress: OnProgress = lambda done, total: None,
 ) -> pd.DataFrame:
@@ -35,8 +34,7 @@ def near_duplicates(
     So no two that are kept are near each other, and what repeats one is near that one: nothing hangs together by a
     chain. Given originals alone, no image is compared with its own variants.
 
-    Args: images: uint8 N×H×W×C; mirrored: whether a mirror image is the same, as it is not for digits and letters;
-        exact: find copies only, in no time.
+    Args: images: uint8 N×H×W×C; mirrored: whether a mirror image is the same, as it is not for digits and letters.
     Returns: row (the one that is kept) and other (int64, row < other), distance (float64, pixels in [0, 1], 0 for
         copies), mirrored (bool), by row and other; each image is ``other`` at most once.
     """
@@ -44,27 +42,19 @@ def near_duplicates(
     first = _first_copies(images, on_progress)
     distinct = np.flatnonzero(first == np.arange(count))
     keeper, distance, turned = np.arange(count), np.zeros(count), np.zeros(count, bool)
-    if count and not exact:
+    if count:
         bound = near.near(images)
-        ways = {False: coarse(images).to(device)}
-        middle = ways[False].mean(0)
-        if mirrored:
-            ways[True] = coarse(images, mirror=True).to(device) - middle
-        ways[False] = ways[False] - middle
+        find = finder(images, bound, mirrored=mirrored, device=device)
         left = distinct
         while len(left):
-            # Only with those after it and not taken: what is left shrinks, so more are taken at once.
-            block = left[: max(1, near.VALUES // len(left))]
-            may = {turn: _may_be_near(mine[block], ways[False][left], bound) for turn, mine in ways.items()}
-            for at, row in enumerate(block):
-                if keeper[row] != row:
-                    continue
-                for turn, candidates in may.items():
-                    others = left[candidates[at]]
+            # Only with those after it and not taken: what is left shrinks.
+            done, may_be_near = find(left)
+            for row, turn, others in may_be_near:
+                if keeper[row] == row:
                     others = others[(others > row) & (keeper[others] == others)]
-                    closer, far = _near_to(images, int(row), others, bound, mirror=turn)
+                    closer, far = _near_to(images, row, others, bound, mirror=turn)
                     keeper[closer], distance[closer], turned[closer] = row, far, turn
-            left = left[len(block) :]
+            left = left[done:]
             left = left[keeper[left] == left]
             on_progress(count - len(left), count)
     copies = np.flatnonzero(first != np.arange(count))
@@ -133,12 +123,6 @@ def _first_copies(images: Images, on_progress: OnProgress) -> np.ndarray:
         for at, image in enumerate(images[start : start + together], start):
             first[at] = seen.setdefault(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), at)
     return first
-
-
-def _may_be_near(mine: Tensor, others: Tensor, bound: float) -> np.ndarray:
-    """Return bool N×M: which may be near enough, by their distance on the grid."""
-    squared = torch.addmm(others.square().sum(1), mine, others.T, alpha=-2) + mine.square().sum(1)[:, None]
-    return (squared <= bound**2 + near.ROUNDING).cpu().numpy()
 
 
 def _near_to(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from curation.duplicates import NEAR, duplicates, groups, near, near_duplicates
+from curation.duplicates import NEAR, candidates, duplicates, groups, near, near_duplicates, sieve
 from curation.duplicates.near import BRIGHTNESS, OF_CONTRAST
 
 
@@ -141,6 +141,38 @@ def test_it_does_not_depend_on_how_many_are_compared_at_once(monkeypatch: pytest
     assert told[0] == (0, 150)
     assert told[-1] == (150, 150)
     assert len(told) > 10
+
+
+def photographs(count: int) -> np.ndarray:
+    """Smooth fields of color, every third one an earlier one with noise, some of these mirrored; and dark ones."""
+    draws = np.random.default_rng(1)
+    images = np.repeat(np.repeat(draws.integers(0, 256, (count, 4, 4, 3)), 3, 1), 3, 2)
+    again = np.arange(2, count, 3)
+    images[again] = images[draws.integers(0, again)] + draws.integers(-9, 10, (len(again), 12, 12, 3))
+    images[again[::4]] = images[again[::4]][:, :, ::-1]
+    images[: count // 10] = draws.integers(0, 6, (count // 10, 12, 12, 3))
+    return images.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("room", [40, sieve.FOUND])
+def test_a_tree_misses_nothing(monkeypatch: pytest.MonkeyPatch, mirrored: bool, room: int) -> None:
+    images = photographs(1500)
+    by_products = near_duplicates(images, mirrored=mirrored)
+    assert len(by_products) > 300
+    monkeypatch.setattr(candidates, "SIEVED", 1)
+    monkeypatch.setattr(sieve, "FOUND", room)
+    pd.testing.assert_frame_equal(near_duplicates(images, mirrored=mirrored), by_products, check_exact=True)
+
+
+def test_a_tree_takes_images_smaller_than_its_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = np.random.default_rng(0)
+    images = draws.integers(20, 236, (40, 2, 3, 1))[draws.integers(0, 40, 300)]
+    images = (images + draws.integers(-8, 9, images.shape)).astype(np.uint8)
+    by_products = near_duplicates(images)
+    assert len(by_products) > 200
+    monkeypatch.setattr(candidates, "SIEVED", 1)
+    pd.testing.assert_frame_equal(near_duplicates(images), by_products, check_exact=True)
 
 
 def test_groups_come_the_largest_first() -> None:

@@ -17,9 +17,6 @@ from curation.pipeline.stages.base import Stage, Status
 from curation.recipe import Recipe
 from curation.storage.samples import IN_MEMORY_BYTES
 
-NEAR_UP_TO = 300_000
-"""Of more samples only exact copies are looked for: comparing a million pair by pair takes hours."""
-
 
 class FindDuplicates(Stage):
     """Which samples repeat an earlier one, exactly or nearly; mirror images are pictures of their own."""
@@ -59,7 +56,6 @@ def find(plan: Plan, tell: Tell) -> int:
     samples = plan.samples
     found = near_duplicates(
         samples.array(),
-        exact=len(samples) > NEAR_UP_TO,
         device=plan.device,
         on_progress=lambda done, total: tell(done, total, ""),
     )
