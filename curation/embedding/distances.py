@@ -8,9 +8,10 @@ apart and the order is right. Where the bounds cannot tell (many points about as
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -32,16 +33,9 @@ _EXACT_SHARE = 64
 """Exact distances are made in blocks smaller by so much, which a processor's cache holds."""
 
 
-@dataclass(frozen=True)
-class Distances:
-    """Queries against points; the matrices of the bounds are centered, with norms of at most 1."""
+class _Centered(NamedTuple):
+    """What the bounds are made from: matrices that are centered, with norms of at most 1."""
 
-    points: Tensor
-    """float32 N×D; for cosine unit vectors, as are the queries."""
-    queries: Tensor
-    """float32 M×D."""
-    owners: Owners
-    metric: Metric
     scale: float
     """What the bounds' distances are multiplied with."""
     right: Tensor
@@ -52,6 +46,40 @@ class Distances:
     query_squares: Tensor
     error: float
     """Bound of the rounding errors of a squared distance, as a share of the sum of the two squared norms."""
+
+    @classmethod
+    def between(cls, ours: Tensor, asked: Tensor | None, device: torch.device) -> _Centered:
+        """Put them on a device. Args: points and queries, None: the points, on the CPU."""
+        mean = ours.mean(0)
+        near = ours - mean
+        far = near if asked is None else asked - mean
+        scale = max(float(torch.linalg.vector_norm(side, dim=1, dtype=torch.float64).max()) for side in (near, far))
+        scale = scale or 1.0
+        near, far = (near / scale).to(device), (far / scale).to(device)
+        error = 2 * (near.shape[1] + 16) * 2.0**-24
+        squares = near.square().sum(1)
+        return cls(
+            scale=scale,
+            right=torch.cat([near.T, squares[None] * (1 - error)]),
+            left=torch.cat([-2 * far, torch.ones_like(far[:, :1])], dim=1),
+            squares=squares,
+            query_squares=far.square().sum(1),
+            error=error,
+        )
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Queries against points."""
+
+    points: Tensor
+    """float32 N×D; for cosine unit vectors, as are the queries."""
+    queries: Tensor
+    """float32 M×D."""
+    owners: Owners
+    metric: Metric
+    center: Callable[[], _Centered]
+    """Makes what the bounds are made from: another way to the nearest points needs none of it."""
 
     @classmethod
     def between(
@@ -81,25 +109,13 @@ class Distances:
             bare = not (ours.any(1).all() and asked.any(1).all())
             ours = _directions(ours, bare)
             asked = ours if queries is None else _directions(asked, bare)
-        mean = ours.mean(0)
-        near = ours - mean
-        far = near if queries is None else asked - mean
-        scale = max(float(torch.linalg.vector_norm(side, dim=1, dtype=torch.float64).max()) for side in (near, far))
-        scale = scale or 1.0
-        near, far = (near / scale).to(device), (far / scale).to(device)
-        error = 2 * (near.shape[1] + 16) * 2.0**-24
-        squares = near.square().sum(1)
+        here = ours.to(device)
         return cls(
-            points=ours.to(device),
-            queries=asked.to(device),
+            points=here,
+            queries=here if queries is None else asked.to(device),
             owners=pairs,
             metric=metric,
-            scale=scale,
-            right=torch.cat([near.T, squares[None] * (1 - error)]),
-            left=torch.cat([-2 * far, torch.ones_like(far[:, :1])], dim=1),
-            squares=squares,
-            query_squares=far.square().sum(1),
-            error=error,
+            center=partial(_Centered.between, ours, None if queries is None else asked, device),
         )
 
     @property
@@ -122,16 +138,16 @@ class Distances:
         index, distance = self.ranked(rows, columns, kept.isinf(), count)
         if keep == len(self.points):
             return index, distance, torch.ones(len(rows), dtype=torch.bool, device=self.device)
-        reached = self._squared(distance[:, -1]) - self.query_squares[rows] * (1 - self.error)
+        reached = self._squared(distance[:, -1]) - self._centered.query_squares[rows] * (1 - self._centered.error)
         return index, distance, (last > reached) | last.isinf()
 
     def within(self, rows: Tensor, radius: float) -> tuple[Tensor, Tensor]:
         """Return the pairs within a radius: positions in ``rows`` and of points, int64, by row and rising."""
         bounds = self._bounds(rows)
         bounds[torch.arange(len(rows), device=self.device), rows] = -math.inf
-        limit, own = self._squared(torch.tensor(radius, device=self.device)), self.query_squares[rows]
-        at, columns = (bounds <= (limit - own * (1 - self.error))[:, None]).nonzero(as_tuple=True)
-        largest = bounds[at, columns] + own[at] + 2 * self.error * (own[at] + self.squares[columns])
+        limit, own = self._squared(torch.tensor(radius, device=self.device)), self._centered.query_squares[rows]
+        at, columns = (bounds <= (limit - own * (1 - self._centered.error))[:, None]).nonzero(as_tuple=True)
+        largest = bounds[at, columns] + own[at] + 2 * self._centered.error * (own[at] + self._centered.squares[columns])
         unclear = (largest > limit * (1 - 1e-5)).nonzero()[:, 0]
         inside = torch.ones_like(at, dtype=torch.bool)
         inside[unclear] = self._exact(rows[at[unclear]], columns[unclear]) <= radius
@@ -149,14 +165,14 @@ class Distances:
     def _bounds(self, rows: Tensor) -> Tensor:
         """Return lower bounds of squared distances less the query's own part, rows×N; inf for points of its owner."""
         bounds = self._buffer[: len(rows) * len(self.points)].view(len(rows), -1)
-        torch.mm(self.left.index_select(0, rows), self.right, out=bounds)
+        torch.mm(self._centered.left.index_select(0, rows), self._centered.right, out=bounds)
         bounds[self.owners.pairs(rows)] = math.inf
         return bounds
 
     def _squared(self, distance: Tensor) -> Tensor:
         """Return what squared distance of the bounds a distance may have been, at most."""
         squared = 2 * distance if self.metric == "cosine" else distance.square()
-        return squared / self.scale**2 * (1 + 1e-6)
+        return squared / self._centered.scale**2 * (1 + 1e-6)
 
     def _exact(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the distances of pairs, float32; the squares of the differences are summed in float64."""
@@ -168,6 +184,10 @@ class Distances:
             squares = torch.linalg.vecdot(change, change)
             parts.append((squares / 2 if self.metric == "cosine" else squares.sqrt()).float())
         return torch.cat(parts)
+
+    @cached_property
+    def _centered(self) -> _Centered:
+        return self.center()
 
     @cached_property
     def _buffer(self) -> Tensor:

@@ -77,12 +77,12 @@ def nearest_neighbors(
         fix = f"ask for at most {most:,} or take more samples" if most else "take more samples"
         raise CurationError(f"{count:,} neighbors of each are wanted, but there are only {size:,} points; {fix}")
     index, distance = np.empty((total, count), np.int64), np.empty((total, count), np.float32)
+    on_progress(0, total)
     if distances.device.type == "cpu" and total * size > EXACT_POINTS**2:
         find = _lists(distances)
     else:
         find = distances.nearest
     pending, keep, done = torch.arange(total), min(size, count + 8), 0
-    on_progress(0, total)
     while len(pending):
         unclear = []
         for rows in pending.split(distances.together(keep)):
