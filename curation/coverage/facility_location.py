@@ -6,7 +6,6 @@ import time
 from typing import Literal
 
 import numpy as np
-import scipy.sparse
 import torch
 
 from curation.coverage.greedy import Greedy
@@ -40,8 +39,8 @@ def facility_location(
     served by itself and its nearest neighbors alone, anything else adds nothing to it, and c is the largest distance
     of a neighbor. The value's share is that of what all points chosen together would reach, N·c.
 
-    Memory: as ``greedy.GRAPH_PAIRS`` says and a few copies of the points, whatever N; time grows with N² · D, with
-    ``neighbors`` with the neighbors found.
+    Memory: as ``greedy.GRAPH_PAIRS`` says and a few copies of the points, whatever N; time grows with N² · D. With
+    ``neighbors`` 20 bytes for each, and time grows with their search: progress counts the points searched for first.
 
     Args:
         points: float32 N×D.
@@ -73,7 +72,8 @@ def facility_location(
         graph = None
     else:
         if isinstance(neighbors, int):
-            neighbors = nearest_neighbors(points, count=neighbors, metric=metric, device=device)
+            search, on_progress = _in_two(on_progress, values.size, count)
+            neighbors = nearest_neighbors(points, count=neighbors, metric=metric, device=device, on_progress=search)
         graph, widest = _of_neighbors(neighbors, values.size)
         reach = np.full(values.size, widest, np.float32)
     greedy = Greedy(values, choice, reach, count=count, counting=False, on_progress=on_progress, graph=graph)
@@ -108,6 +108,9 @@ def facility_location(
     )
 
 
+_ROWS = 1 << 16
+"""Of so many points neighbors are counted at once."""
+
 _ROUNDING = 1 + 1e-6
 """A matrix product may round otherwise in another block."""
 
@@ -117,19 +120,27 @@ _GUARANTEES = {
 }
 
 
+def _in_two(on_progress: OnProgress, first: int, second: int) -> tuple[OnProgress, OnProgress]:
+    """Return what tells of the first and what of the second of two parts of the work, so many steps each."""
+    whole = first + second
+    return lambda done, _: on_progress(done, whole), lambda done, _: on_progress(first + done, whole)
+
+
 def _of_neighbors(neighbors: Neighbors, size: int) -> tuple[Graph, float]:
     """Return the graph of whom each may serve, itself included, and the largest distance in it."""
     if len(neighbors.index) != size:
         raise CurationError(
             f"there are neighbors of {len(neighbors.index):,} points, but {size:,} points; find them for these points"
         )
-    itself = np.arange(size, dtype=np.int32)[:, None]
-    by = np.hstack([itself, neighbors.index.astype(np.int32)])
-    apart = np.hstack([np.zeros((size, 1), np.float32), neighbors.distance])
-    known = by >= 0
-    served = np.broadcast_to(itself, by.shape)[known]
-    table = scipy.sparse.coo_array((apart[known], (by[known], served)), shape=(size, size)).tocsr()
-    start = table.indptr.astype(np.int64)
-    return Graph(start[:-1], start[1:], table.indices.astype(np.int32, copy=False), table.data), float(
-        apart[known].max()
-    )
+    from curation.coverage import graph_kernels  # compiles
+
+    counts, widest = np.ones(size, np.int64), np.float32(0)
+    for first in range(0, size, _ROWS):
+        index, distance = (side[first : first + _ROWS] for side in (neighbors.index, neighbors.distance))
+        known = index >= 0
+        counts += np.bincount(index[known], minlength=size)
+        widest = max(widest, distance[known].max(initial=0))
+    stop = counts.cumsum()
+    served, apart = np.empty(stop[-1], np.int32), np.empty(stop[-1], np.float32)
+    graph_kernels.served_by(neighbors.index, neighbors.distance, stop - counts, served, apart)
+    return Graph(stop - counts, stop, served, apart), float(widest)

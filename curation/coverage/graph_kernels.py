@@ -141,3 +141,22 @@ def stochastic(
         chosen[done], added[done] = best, most
         done += 1
     return done
+
+
+@compiled()
+def served_by(
+    index: np.ndarray, distance: np.ndarray, begins: np.ndarray, served: np.ndarray, apart: np.ndarray
+) -> None:
+    """Write for each point whom it may serve, rising, and how far they are: itself, and those whose neighbor it is.
+
+    Args: index, distance: N×k, each one's neighbors, −1 where there is none; begins: int64 N, where each point's part
+        begins, moved to its end.
+    """
+    for i in range(len(index)):
+        served[begins[i]], apart[begins[i]] = i, 0
+        begins[i] += 1
+        for j in range(index.shape[1]):
+            by = index[i, j]
+            if by >= 0:
+                served[begins[by]], apart[begins[by]] = i, distance[i, j]
+                begins[by] += 1

@@ -10,7 +10,7 @@ import numpy as np
 from curation.errors import CurationError
 
 OnProgress = Callable[[int, int], object]
-"""Is told how many points are chosen, of how many; may raise to stop."""
+"""Is told how far the choice is: steps done, of how many, mostly points chosen; may raise to stop."""
 
 
 @dataclass(frozen=True)
