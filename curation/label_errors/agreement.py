@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
 from curation.label_errors.base import Evidence, LabelScore
 
+_VALUES = 2**24
+"""Probabilities of neighbors that are looked at together."""
 
-def votes(evidence: Evidence) -> np.ndarray:
-    """Return what share of its neighbors' say each sample has for every class, float32 N×K, rows sum to 1.
+
+def votes(evidence: Evidence, rows: slice = slice(None)) -> np.ndarray:
+    """Return what share of their neighbors' say some samples have for every class, float32 M×K, rows sum to 1.
 
     A sample without neighbors is spoken for by its probabilities.
     """
     assert evidence.neighbors is not None
-    count, classes = evidence.probabilities.shape
-    weights = _weights(evidence)
-    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbors]
+    own = evidence.probabilities[rows]
+    count, classes = own.shape
+    weights = _weights(evidence, rows)
+    at = np.arange(count)[:, None] * classes + evidence.labels[evidence.neighbors[rows]]
     found = np.bincount(at.ravel(), weights=weights.ravel(), minlength=count * classes).reshape(count, classes)
     total = weights.sum(1, keepdims=True)
-    return np.where(total > 0, found / np.where(total > 0, total, 1), evidence.probabilities).astype(np.float32)
+    return np.where(total > 0, found / np.where(total > 0, total, 1), own).astype(np.float32)
 
 
-def _weights(evidence: Evidence, rows: slice = slice(None)) -> np.ndarray:
+def blocks(evidence: Evidence) -> Iterator[slice]:
+    """Yield the samples in parts of which all probabilities of all neighbors are held at once."""
+    width = 1 if evidence.neighbors is None else evidence.neighbors.shape[1]
+    together = max(1, _VALUES // (width * evidence.probabilities.shape[1]))
+    for at in range(0, len(evidence.labels), together):
+        yield slice(at, at + together)
+
+
+def _weights(evidence: Evidence, rows: slice) -> np.ndarray:
     """Return the say of each neighbor of some samples, float32 M×k, 0 where there is none.
 
     Where distances are known, a neighbor at distance d has the say exp(−(d / r)²), r being the farthest one's.
@@ -62,7 +75,9 @@ class NeighborDisagreement(LabelScore):
 
     def measure(self, evidence: Evidence) -> np.ndarray:
         """Return the share of the votes for other classes."""
-        return 1 - votes(evidence)[np.arange(len(evidence.labels)), evidence.labels]
+        labels = evidence.labels
+        agreeing = [np.take_along_axis(votes(evidence, rows), labels[rows, None], 1)[:, 0] for rows in blocks(evidence)]
+        return 1 - np.concatenate(agreeing)
 
 
 class NeighborConfidence(LabelScore):
@@ -78,11 +93,15 @@ class NeighborConfidence(LabelScore):
 
     def measure(self, evidence: Evidence) -> np.ndarray:
         """Return the probability of all other classes together, over the neighbors."""
+        return np.concatenate([self._of(evidence, rows) for rows in blocks(evidence)])
+
+    def _of(self, evidence: Evidence, rows: slice) -> np.ndarray:
         assert evidence.neighbors is not None
-        weights = _weights(evidence).astype(np.float64)
+        labels = evidence.labels[rows, None]
+        weights = _weights(evidence, rows).astype(np.float64)
         total = weights.sum(1)
-        found = (weights * evidence.probabilities[evidence.neighbors, evidence.labels[:, None]]).sum(1)
-        own = evidence.probabilities[np.arange(len(evidence.labels)), evidence.labels]
+        found = (weights * evidence.probabilities[evidence.neighbors[rows], labels]).sum(1)
+        own = np.take_along_axis(evidence.probabilities[rows], labels, 1)[:, 0]
         return 1 - np.where(total > 0, found / np.where(total > 0, total, 1), own)
 
 
@@ -100,8 +119,9 @@ class ClusterDisagreement(LabelScore):
         """Return the share of others in the cluster with another label."""
         assert evidence.clusters is not None
         _, cluster = np.unique(evidence.clusters, return_inverse=True)
-        _, same = np.unique(np.stack([cluster, evidence.labels]), axis=1, return_inverse=True)
-        size, agreeing = (np.bincount(groups)[groups] for groups in (cluster, same.ravel()))
+        pairs = cluster * (int(evidence.labels.max()) + 1) + evidence.labels
+        _, same = np.unique(pairs, return_inverse=True)
+        size, agreeing = (np.bincount(groups)[groups] for groups in (cluster, same))
         told = (evidence.clusters >= 0) & (size > 1)
         shares = (size - agreeing) / np.maximum(size - 1, 1)
         return np.where(told, shares, shares[told].mean() if told.any() else 0.0)

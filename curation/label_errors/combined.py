@@ -6,13 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from curation.label_errors.agreement import neighbors_probabilities
+from curation.label_errors.agreement import blocks, neighbors_probabilities
 from curation.label_errors.base import Evidence, LabelScore
 from curation.label_errors.learning import AreaUnderMargin
 from curation.label_errors.mistakes import mistakes, odds
-
-_VALUES = 2**24
-"""Probabilities of neighbors that are looked at together."""
 
 
 class Combined(LabelScore):
@@ -47,10 +44,7 @@ def _odds(evidence: Evidence) -> tuple[np.ndarray, np.ndarray | None]:
     ways = mistakes(labels, probabilities)
     own = np.empty(len(labels))
     near = np.empty(len(labels)) if evidence.neighbors is not None else None
-    width = 1 if evidence.neighbors is None else evidence.neighbors.shape[1]
-    together = max(1, _VALUES // (width * probabilities.shape[1]))
-    for at in range(0, len(labels), together):
-        rows = slice(at, at + together)
+    for rows in blocks(evidence):
         own[rows] = odds(labels[rows], probabilities[rows].astype(np.float64), ways)
         if near is not None:
             near[rows] = odds(labels[rows], neighbors_probabilities(evidence, rows), ways)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -87,7 +88,7 @@ class CheckLabels(Stage):
             out = suspects_table(plan, check)
             if out.missing(verify=True):
                 execution.tell(whole, whole, note="neighbors and ranking")
-                execution.tasks([partial(rank, plan, check)], total=whole)
+                execution.tasks([partial(rank, plan, check)])  # counts samples, from none on
         execution.tell(whole, whole)
 
 
@@ -140,7 +141,8 @@ def rank(plan: Plan, check: LabelErrors, tell: Tell) -> int:
     """Rank the suspects by what the folds found, and keep them; an ``engine.Task`` that counts samples."""
     folds = folds_table(plan, check)
     found = joined([_fold(folds, at) for at in range(check.folds)], _fold_of(plan, check))
-    suspects_table(plan, check).write(0, _suspects(plan, check, found))
+    table = _suspects(plan, check, found, lambda done, total: tell(done, total, "neighbors and ranking"))
+    suspects_table(plan, check).write(0, table)
     return len(plan.samples)
 
 
@@ -166,12 +168,18 @@ def _ranked_from(plan: Plan) -> bool:
     return plan.features().complete() and plan.map_table("pca").complete()
 
 
-def _suspects(plan: Plan, check: LabelErrors, found: CrossFit) -> pd.DataFrame:
+def _suspects(
+    plan: Plan, check: LabelErrors, found: CrossFit, on_progress: Callable[[int, int], object]
+) -> pd.DataFrame:
     samples = plan.samples
     rows = np.flatnonzero(found.folds >= 0)
     features = plan.features().whole_array()[rows]
     near = nearest_neighbors(
-        features, count=min(check.neighbors, len(features) - 1), metric="cosine", device=plan.device
+        features,
+        count=min(check.neighbors, len(features) - 1),
+        metric="cosine",
+        device=plan.device,
+        on_progress=on_progress,
     )
     table = suspects(
         Evidence(
