@@ -28,11 +28,12 @@ Find = Callable[[np.ndarray], tuple[int, Found]]
 """Given the rows that are left, rising, says of how many, the first ones, it found those that may be near them."""
 
 
-def finder(images: Images, bound: float, *, mirrored: bool, device: str) -> Find:
-    """Return what finds images that are near enough on the grid, all of them and some more."""
-    ways = {False: coarse(images)}
-    if mirrored:
-        ways[True] = coarse(images, mirror=True)
+def finder(images: Images, bound: float, *, mirrored: bool, device: str, told: Callable[[], object]) -> Find:
+    """Return what finds images that are near enough on the grid, all of them and some more.
+
+    Args: told: called while images are read; may raise to stop.
+    """
+    ways = {turn: coarse(images, mirror=turn, told=told) for turn in ((False, True) if mirrored else (False,))}
     if len(images) > SIEVED and runs_compiled(torch.device(device)):
         return _by_sieve({turn: mine.numpy() for turn, mine in ways.items()}, bound)
     ways = {turn: mine.to(device) for turn, mine in ways.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -78,8 +79,11 @@ def levelled(images: np.ndarray) -> Tensor:
     return values - (1 - BRIGHTNESS) * values.mean((1, 2, 3), keepdim=True)
 
 
-def coarse(images: Images, *, mirror: bool = False) -> Tensor:
-    """Return the block means on the grid, float32 N×D, so scaled that distances are at most those of the images."""
+def coarse(images: Images, *, mirror: bool = False, told: Callable[[], object] = lambda: None) -> Tensor:
+    """Return the block means on the grid, float32 N×D, so scaled that distances are at most those of the images.
+
+    Args: told: called now and then; may raise to stop.
+    """
     each = int(np.prod(images.shape[1:]))
     together, means = max(1, VALUES // each), torch.empty(0, 1)
     for start in range(0, len(images), together):
@@ -89,6 +93,7 @@ def coarse(images: Images, *, mirror: bool = False) -> Tensor:
         if not start:
             means = torch.empty(len(images), part.shape[1])
         means[start : start + together] = part
+        told()
     return means
 
 

@@ -33,6 +33,8 @@ def near_duplicates(
     From the first to the last, an image that repeats none is kept, and all later ones near it repeat it, and no other.
     So no two that are kept are near each other, and what repeats one is near that one: nothing hangs together by a
     chain. Given originals alone, no image is compared with its own variants.
+    However many images there are, every pair is ruled out or compared; in memory are their means on a grid, with
+    ``mirrored`` twice.
 
     Args: images: uint8 N×H×W×C; mirrored: whether a mirror image is the same, as it is not for digits and letters.
     Returns: row (the one that is kept) and other (int64, row < other), distance (float64, pixels in [0, 1], 0 for
@@ -44,7 +46,7 @@ def near_duplicates(
     keeper, distance, turned = np.arange(count), np.zeros(count), np.zeros(count, bool)
     if count:
         bound = near.near(images)
-        find = finder(images, bound, mirrored=mirrored, device=device)
+        find = finder(images, bound, mirrored=mirrored, device=device, told=lambda: on_progress(0, count))
         left = distinct
         while len(left):
             # Only with those after it and not taken: what is left shrinks.
