@@ -101,7 +101,7 @@ def test_so_is_that_of_the_export(format_name: str, mode: str, computed: Pipelin
 
 def test_repeated_images_take_memory_alone(computed: Pipeline) -> None:
     found = in_order()["duplicates"].expected(computed.recipe, scale_of(computed))
-    assert found == Expense(memory_bytes=1300 * 784)
+    assert found == Expense(memory_bytes=1300 * (784 + 4 * 64))
 
 
 def test_twice_as_many_images_take_twice_the_time_and_disk(computed: Pipeline) -> None:

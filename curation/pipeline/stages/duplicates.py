@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from curation.duplicates import near_duplicates
+from curation.duplicates.near import GRID
 from curation.duplicates.repeats import in_words
 from curation.engine import Tell
 from curation.pipeline.execution import Execution, Result
@@ -36,8 +37,13 @@ class FindDuplicates(Stage):
         return replace(found, note=in_words(plan.repeated)) if found.state == "done" else found
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
-        """See ``Stage.expected``: only repeated images are kept, a few bytes each; the time depends on the contents."""
-        return Expense(memory_bytes=min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES))
+        """See ``Stage.expected``: only repeated images are kept, a few bytes each; the time depends on the contents.
+
+        In memory are the images and their means on the grid.
+        """
+        height, width, channels = scale.shape
+        means = 4 * scale.samples * min(GRID, height) * min(GRID, width) * channels
+        return Expense(memory_bytes=min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES) + means)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""
