@@ -40,8 +40,9 @@ def stability(
 ) -> None:
     """Estimate how many of the chosen images another training of the same goal model would choose again.
 
-    Each training costs as much as the recipe did: the goal model, its adversarial copies and all scores are computed
-    again. The result is stored: the Boundary page and the datasheets of exports show it.
+    Each training costs about as much as the recipe did: the goal model, its adversarial copies and all scores are
+    computed again; only corrupted copies are made once for all that lack their scores. The result is stored: the
+    Boundary page and the datasheets of exports show it.
     """
     with sentences():
         from curation.analysis import stability as analysis

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -107,18 +107,21 @@ class Execution:
         results: Sequence[Result],
         task: Callable[[int, list[int], Tell], tuple[int, Mapping[int, float]]],
         *,
-        lock: str,
+        locks: Iterable[str],
     ) -> None:
         """Compute the missing shards of several results that are cut alike: a task for all that lack the same shard.
 
         Args:
             task: an ``engine.Task`` once it is given the index of a shard and the places of the results that lack it;
                 returns the units done, and the seconds of each place.
-            lock: that two processes with these results never compute at once.
+            locks: that two processes with some of these results never compute at once.
         """
         total = sum(int(result.sizes.sum()) for result in results)
         spent = _Spent(self.plan, results)
-        with self.alone(lock, total), spent:
+        with ExitStack() as held:
+            for lock in sorted({*locks}):  # in one order, so that two never wait for each other
+                held.enter_context(self.alone(lock, total))
+            held.enter_context(spent)
             lacking: dict[int, list[int]] = defaultdict(list)
             left = 0
             for place, result in enumerate(results):

@@ -14,6 +14,9 @@ from curation.storage.workspace import Workspace
 NOT_READY = "the goal model is not ready yet; run the goal-model stage first"
 """Said wherever a goal model is needed and missing."""
 
+MODELS_HELD = 4
+"""Goal models that a process holds at once."""
+
 
 class NetworkRef(Protocol):
     """A network by reference: what ``load`` returns is on ``device``, ready to classify."""
@@ -42,7 +45,7 @@ class ModelRef(NamedTuple):
         return _loaded(self)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=MODELS_HELD)
 @torch.inference_mode(False)  # it is kept for attacks, too, whoever asks first
 def _loaded(ref: ModelRef) -> nn.Module:
     return load(Workspace(ref.root).model(ref.key), epoch=ref.epoch, missing=NOT_READY).to(ref.device)

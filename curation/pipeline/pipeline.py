@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from curation.pipeline.execution import Execution
 from curation.pipeline.plan import Plan, Role
 from curation.pipeline.pool import pool_images, pool_of
 from curation.pipeline.stages import FOR_POOL, FOR_SELECTION, STAGES, Status, in_order, statuses, titles
+from curation.pipeline.stages.score import score_all
 from curation.progress import Progress, Report, ignore
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
@@ -217,3 +219,17 @@ def _files(recipe: Any) -> dict[str, Path]:
         elif isinstance(value, dict | list):
             found |= _files(value)
     return found
+
+
+def run_together(pipelines: Sequence[Pipeline], only: Sequence[str], *, report: Report = ignore) -> None:
+    """Run pipelines of the same samples and engine that differ in their goal models; see ``Pipeline.run``.
+
+    Their candidates are scored in one pass: copies that are made where they are scored are made once for all.
+    """
+    before = list(takewhile(lambda name: name != "score", only))
+    for pipeline in pipelines:
+        pipeline.run(before, report=report)
+    first = pipelines[0]
+    score_all(Execution("score", first.plan, first.engine, report), [pipeline.plan for pipeline in pipelines])
+    for pipeline in pipelines:
+        pipeline.run(only, report=report)

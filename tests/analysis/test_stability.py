@@ -13,6 +13,7 @@ from curation.analysis.stability import stability, with_training
 from curation.cli import app
 from curation.errors import UsageError
 from curation.pipeline import FOR_SELECTION, Pipeline, stability_of
+from curation.pipeline.copies import Corrupted
 from curation.recipe import Recipe
 from curation.selection.agreement import Agreement, Stability
 from curation.storage.workspace import Workspace
@@ -51,6 +52,22 @@ def test_trainings_are_kept_and_compared(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert json.loads(result.stdout.splitlines()[-1])["again"] == shared
     assert "would be chosen again by another training" in result.stderr
+
+
+def test_copies_are_made_once_for_all_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    of = Corrupted.of
+    monkeypatch.setattr(Corrupted, "of", lambda self, pixels, rows: [made.append(len(rows)), of(self, pixels, rows)][1])
+    pipeline = Pipeline(Recipe.parse(RECIPE), Workspace(tmp_path / "together"), device="cpu")
+    stability(pipeline, trainings=3)
+    assert made == [120]
+    for number in range(3):
+        recipe = with_training(pipeline.recipe, number)
+        together, alone = (Pipeline(recipe, Workspace(tmp_path / name), device="cpu") for name in ("together", "alone"))
+        alone.run(FOR_SELECTION)
+        assert together.pool_key == alone.pool_key, "the same scores to the byte, under the same keys"
+        assert together.cost()["score"] > 0
+    assert made == [120] * 4
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from curation.pipeline.answers import change_sizes, score_images
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
-from curation.pipeline.model_ref import ModelRef
+from curation.pipeline.model_ref import MODELS_HELD, ModelRef
 from curation.pipeline.plan import SCORE_COLUMNS, Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.recipe import Recipe
@@ -63,15 +64,34 @@ class Score(Stage):
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``: one pass over the samples, in which every copy is made or read, scored and dropped."""
-        plan = execution.plan
-        for images in plan.corrupted():
-            plan.describe(images)
-        sets = plan.image_sets()
-        outs = [plan.scores(images) for images in sets]
-        results = [Result(out, images.sizes_of_samples(plan.samples)) for images, out in zip(sets, outs, strict=True)]
-        parts = [(images.frozen(), out) for images, out in zip(sets, outs, strict=True)]
-        task = partial(score_block, plan.samples, parts, plan.model, plan.dropout)
-        execution.blocks(results, task, lock=f"score-{plan.model_digest}")
+        score_all(execution, [execution.plan])
+
+
+class Part(NamedTuple):
+    """A set of images, where its scores are kept, and under which goal model; dropout: as ``answers`` has it."""
+
+    images: ImageSet
+    out: Shards
+    model: ModelRef
+    dropout: Mapping[str, Any] | None
+
+
+def score_all(execution: Execution, plans: Sequence[Plan]) -> None:
+    """Score the candidates of plans on the same samples: what several goal models see is made once for all of them.
+
+    More models than are held at once take a pass each so many.
+    """
+    for at in range(0, len(plans), MODELS_HELD):
+        parts, samples = dict[str, Part](), execution.plan.samples
+        for plan in plans[at : at + MODELS_HELD]:
+            for images in plan.corrupted():
+                plan.describe(images)
+            for images in plan.image_sets():
+                out = plan.scores(images)
+                parts[out.folder.name] = Part(images.frozen(), out, plan.model, plan.dropout)
+        results = [Result(part.out, part.images.sizes_of_samples(samples)) for part in parts.values()]
+        locks = [f"score-{plan.model_digest}" for plan in plans[at : at + MODELS_HELD]]
+        execution.blocks(results, partial(score_block, samples, list(parts.values())), locks=locks)
 
 
 def ranks(recipe: Recipe) -> bool:
@@ -82,33 +102,35 @@ def ranks(recipe: Recipe) -> bool:
 
 
 def score_block(
-    samples: Samples,
-    parts: Sequence[tuple[ImageSet, Shards]],
-    model: ModelRef,
-    dropout: Mapping[str, Any] | None,
-    index: int,
-    places: Sequence[int],
-    tell: Tell,
+    samples: Samples, parts: Sequence[Part], index: int, places: Sequence[int], tell: Tell
 ) -> tuple[int, dict[int, float]]:
     """Score the images that some sets have of one shard of samples, and say how much they differ from them.
 
-    The samples are read and go to the device once; each set's scores are kept as soon as they are there.
-    Args: parts: sets and where their scores are kept; places: of those that lack this shard.
-    Returns: images scored, and the seconds of each place.
+    The samples are read and go to the device once, and so does a set under however many models; scores are kept as
+    soon as they are there.
+    Args: places: of those parts that lack this shard.
+    Returns: images scored, and the seconds of each place; those of making a set are shared.
     """
-    network, wanted = model.load(), [parts[place][0].of_samples(samples, index) for place in places]
-    read = np.unique(np.concatenate(wanted))
-    originals = torch.from_numpy(np.array(samples.images(read))).to(model.device)
-    done, total, spent = 0, sum(map(len, wanted)), dict[int, float]()
-    for place, rows in zip(places, wanted, strict=True):
-        start, (images, out) = time.monotonic(), parts[place]
+    wanted = {place: parts[place].images.of_samples(samples, index) for place in places}
+    read, sets = np.unique(np.concatenate(list(wanted.values()))), defaultdict[str, list[int]](list)
+    networks = {model: model.load() for model in {parts[place].model for place in places}}
+    originals = torch.from_numpy(np.array(samples.images(read))).to(parts[0].model.device)
+    done, total, spent = 0, sum(map(len, wanted.values())), dict[int, float]()
+    for place in places:
+        sets[parts[place].images.key].append(place)
+    for together in sets.values():
+        start, images, rows = time.monotonic(), parts[together[0]].images, wanted[together[0]]
         before = originals if len(rows) == len(read) else originals[np.searchsorted(read, rows)]
-        levels = levels_of(images, before, rows, index)
-        scores = score_images(network, levels, samples.labels_with(images.relabel)[rows], model.device, dropout)
-        out.write(index, pd.concat([scores, change_sizes(before, levels)], axis=1))
-        spent[place] = time.monotonic() - start
-        done += len(rows)
-        tell(done, total, "")
+        levels, labels = levels_of(images, before, rows, index), samples.labels_with(images.relabel)[rows]
+        sizes = change_sizes(before, levels)
+        making_s = time.monotonic() - start
+        for place in together:
+            start, (_, out, model, dropout) = time.monotonic(), parts[place]
+            scores = score_images(networks[model], levels, labels, model.device, dropout)
+            out.write(index, pd.concat([scores, sizes], axis=1))
+            spent[place] = time.monotonic() - start + making_s / len(together)
+            done += len(rows)
+            tell(done, total, "")
     return done, spent
 
 
