@@ -21,6 +21,9 @@ _ASKED = 1 << 13
 _GROWN_THIN = 0.7
 """The tree is built again of what is left when this is a smaller share of it."""
 
+_UNCLEAR = 0.01
+"""Where a larger share of pairs passes the tree, as of noise, products of matrices are faster."""
+
 Found = Iterator[tuple[int, bool, np.ndarray]]
 """A row, whether it is mirrored, and the rows, rising, that may be near it; by row, those not mirrored first."""
 
@@ -35,7 +38,13 @@ def finder(images: Images, bound: float, *, mirrored: bool, device: str, told: C
     """
     ways = {turn: coarse(images, mirror=turn, told=told) for turn in ((False, True) if mirrored else (False,))}
     if len(images) > SIEVED and runs_compiled(torch.device(device)):
-        return _by_sieve({turn: mine.numpy() for turn, mine in ways.items()}, bound)
+        from curation.duplicates.sieve import Turn, unclear  # compiles
+
+        turn_to = Turn.of(ways[False].numpy())
+        points = {turn: turn_to(mine.numpy()) for turn, mine in ways.items()}
+        if unclear(points[False], bound**2) < _UNCLEAR:
+            return _by_sieve(points, bound)
+        ways = {turn: torch.from_numpy(mine) for turn, mine in points.items()}
     ways = {turn: mine.to(device) for turn, mine in ways.items()}
     middle = ways[False].mean(0)
     return _by_products({turn: mine - middle for turn, mine in ways.items()}, bound)
@@ -54,12 +63,10 @@ def _by_products(ways: dict[bool, Tensor], bound: float) -> Find:
     return find
 
 
-def _by_sieve(ways: dict[bool, np.ndarray], bound: float) -> Find:
+def _by_sieve(points: dict[bool, np.ndarray], bound: float) -> Find:
     """Compare each with those that a tree does not rule out: of many images far less work."""
-    from curation.duplicates.sieve import Sieve, Turn  # compiles
+    from curation.duplicates.sieve import Sieve  # compiles
 
-    turn_to = Turn.of(ways[False])
-    points = {turn: turn_to(mine) for turn, mine in ways.items()}
     sieve: Sieve | None = None
 
     def find(left: np.ndarray) -> tuple[int, Found]:

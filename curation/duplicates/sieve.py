@@ -26,6 +26,7 @@ FOUND = 1 << 21
 
 _AT_ONCE = 1 << 14
 _SPREAD_OF = 20_000
+_PROBED = 1000
 
 
 class Turn(NamedTuple):
@@ -49,6 +50,12 @@ class Turn(NamedTuple):
             part[:] = (part - self.center) @ self.basis
         missing = max(0, HEAD - points.shape[1])
         return np.pad(points, ((0, 0), (0, missing))) if missing else points
+
+
+def unclear(points: np.ndarray, bound: float) -> float:
+    """Return what share of pairs is within a bound, a squared distance, by the first numbers; measured on some."""
+    some = torch.from_numpy(points[subset(np.arange(len(points)), _PROBED), :HEAD])
+    return float((torch.cdist(some, some).square() <= bound).float().mean()) - 1 / len(some)
 
 
 class Sieve:

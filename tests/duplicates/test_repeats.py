@@ -154,6 +154,16 @@ def photographs(count: int) -> np.ndarray:
     return images.clip(0, 255).astype(np.uint8)
 
 
+def test_a_tree_is_asked_only_where_it_tells_images_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
+    noise[200:] = (noise[:100] // 8 * 8).clip(0, 255)
+    by_products = near_duplicates(noise)
+    assert len(by_products) == 100
+    monkeypatch.setattr(candidates, "SIEVED", 1)
+    monkeypatch.setattr(sieve, "Sieve", None)
+    pd.testing.assert_frame_equal(near_duplicates(noise), by_products, check_exact=True)
+
+
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("room", [40, sieve.FOUND])
 def test_a_tree_misses_nothing(monkeypatch: pytest.MonkeyPatch, mirrored: bool, room: int) -> None:
@@ -161,6 +171,7 @@ def test_a_tree_misses_nothing(monkeypatch: pytest.MonkeyPatch, mirrored: bool, 
     by_products = near_duplicates(images, mirrored=mirrored)
     assert len(by_products) > 300
     monkeypatch.setattr(candidates, "SIEVED", 1)
+    monkeypatch.setattr(candidates, "_UNCLEAR", 1.0)
     monkeypatch.setattr(sieve, "FOUND", room)
     pd.testing.assert_frame_equal(near_duplicates(images, mirrored=mirrored), by_products, check_exact=True)
 
@@ -172,6 +183,7 @@ def test_a_tree_takes_images_smaller_than_its_boxes(monkeypatch: pytest.MonkeyPa
     by_products = near_duplicates(images)
     assert len(by_products) > 200
     monkeypatch.setattr(candidates, "SIEVED", 1)
+    monkeypatch.setattr(candidates, "_UNCLEAR", 1.0)
     pd.testing.assert_frame_equal(near_duplicates(images), by_products, check_exact=True)
 
 
