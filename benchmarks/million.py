@@ -106,11 +106,11 @@ class Watch:
 
 
 def duplicates(size: int, *, natural: bool = True, tree: bool = True) -> None:
-    """Look for repeated images, by the tree or by products of matrices."""
+    """Look for repeated images, by the tree where it tells them apart, or by products of matrices."""
     made, watch = images(size, natural=natural), Watch()
     candidates.SIEVED = 0 if tree else size
     near_duplicates(made[:20])  # compiles
-    with watch.line(f"{'repeated images' if natural else 'noise'}, {'tree' if tree else 'products'}", size):
+    with watch.line(("repeated images" if natural else "repeated noise") + ("" if tree else ", products"), size):
         found = near_duplicates(made, on_progress=watch)
     right = (found["other"] - found["row"] == size - size // 100).sum()
     print(f"{right:,} of {size // 100:,} copies found, {len(found):,} in all", flush=True)
