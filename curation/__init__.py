@@ -1,8 +1,9 @@
 """Curation: make image training sets that give robust classifiers.
 
 ``load(path)`` opens an exported set as a torch ``Dataset``, ``ClusterSampler`` draws one image of each of its clusters
-an epoch; ``Recipe``, ``Workspace`` and ``Pipeline`` do in Python
-what the ``curation`` command does. Names are imported when first used, so that ``import curation`` stays instant.
+an epoch, ``DynamicSampler`` a clean image or a variant of each of its samples; ``Recipe``, ``Workspace`` and
+``Pipeline`` do in Python what the ``curation`` command does. Names are imported when first used, so that ``import
+curation`` stays instant.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from curation.threads import wait_passively
 
 _HOMES = {
     "ClusterSampler": "curation.dataset",
+    "DynamicSampler": "curation.dataset",
     "load": "curation.dataset",
     "Pipeline": "curation.pipeline",
     "Recipe": "curation.recipe",
     "Workspace": "curation.storage.workspace",
 }
-__all__ = ["ClusterSampler", "Pipeline", "Recipe", "Workspace", "load"]
+__all__ = ["ClusterSampler", "DynamicSampler", "Pipeline", "Recipe", "Workspace", "load"]
 
 
 wait_passively()  # here, for every entry imports this package before torch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from curation.errors import CurationError
+from curation.errors import CurationError, UsageError, unknown_name
 from curation.exporters.again import read_again
 from curation.exporters.base import Images
+from curation.training.dynamic import CLEAN, DynamicSampling
 
 
 class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -84,6 +85,50 @@ class ClusterSampler(Sampler[int]):
         self._epoch += 1
         for index in draws.permutation(len(self._members)):
             yield int(draws.choice(self._members[index]))
+
+
+class DynamicSampler(Sampler[int]):
+    """One image of each sample, its clean one or one of its variants: for ``DataLoader(dataset, sampler=…)``.
+
+    Each epoch a probability is drawn between the bounds, and with it every sample is shown as a variant, of a kind that
+    is drawn by weight from those that the set has of it. Samples without variants always give their clean image, those
+    without a clean image always a variant, those of which only kinds of weight 0 are there none.
+    Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model"; see ``training.dynamic``.
+    """
+
+    def __init__(
+        self,
+        dataset: CuratedDataset,
+        *,
+        ratio: tuple[float, float] = (0.25, 0.75),
+        weights: Mapping[str, float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Args: ratio: bounds in [0, 1]; weights: of kinds, others 1; seed: of the draws; epochs differ.
+
+        Raises: UsageError: bounds that are none, a kind that the set has not, no sample to choose an image of.
+        """
+        settings = DynamicSampling.parse({"ratio": ratio, "weights": weights or {}}, where="DynamicSampler")
+        kinds = dataset.manifest["kind"].astype(str).to_numpy()
+        known = set(kinds) - {CLEAN}
+        unknown = next((name for name in settings.weights if name not in known), None)
+        if known and unknown is not None:
+            raise UsageError(f"DynamicSampler: weights: {unknown_name('kind', unknown, known)}")
+        self._wheel = settings.wheel(dataset.manifest["sample_id"].to_numpy(np.int64), kinds)
+        self._wheel.require()
+        self._seed, self._epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be this epoch, counted from 0; without it every pass is the next one."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._wheel)
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.default_rng([self._seed, self._epoch])
+        self._epoch += 1
+        yield from random.permutation(self._wheel.draw(random)).tolist()
 
 
 def load(

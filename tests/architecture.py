@@ -70,7 +70,7 @@ ROOMS: dict[str, Room] = {
     "curation.jobs": Room("work in the background", "recipe storage engine pipeline evaluation tuning"),
     "curation.installed": Room("plug-ins of other installed packages"),
     "curation.registries": Room("every kind of plug-in by name", f"{INNER} engine pipeline evaluation"),
-    "curation.dataset": Room("an exported set in Python", "exporters"),
+    "curation.dataset": Room("an exported set in Python", "exporters training"),
     "curation.cli": Room("the command", f"{CENTER} analysis evaluation tuning jobs registries figures dataset"),
     "app": Room("the launcher", "pages"),
     "pages": Room(
