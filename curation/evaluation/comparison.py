@@ -10,7 +10,7 @@ import pandas as pd
 
 from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.metrics import Interval, gain, robustness
-from curation.evaluation.results import Results
+from curation.evaluation.results import Results, seen
 from curation.evaluation.settings import Evaluation
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
@@ -137,6 +137,6 @@ def rates(workspace: Workspace) -> dict[str, float]:
         results = Results(workspace, name)
         done = results.trials[results.trials["seconds"] > 0]
         for trial in done.itertuples():
-            images = results.sets[str(trial.set)]["images"] * results.evaluation.schedule.epochs
+            images = seen(results.sets[str(trial.set)]) * results.evaluation.schedule.epochs
             found[str(trial.target)] = images / float(str(trial.seconds))
     return found

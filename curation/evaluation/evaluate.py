@@ -15,7 +15,7 @@ from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError, unknown_name
 from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.leakage import guard
-from curation.evaluation.results import Results
+from curation.evaluation.results import Results, seen
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite, check_held_out, check_own, check_surrogates, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
@@ -117,13 +117,14 @@ def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, rep
     for title, role, recipe in _sets(recipes, evaluation):
         pipeline = Pipeline(recipe, workspace, engine=engine)
         pipeline.run(tuple(stage for stage in FOR_SELECTION if stage != "ingest"), report=report)
-        data = _filled(pipeline, role)
+        data = _filled(pipeline, role, evaluation)
         guard(pipeline.samples, np.setdiff1d(data.sample_ids, guarded), suite, device=engine.device)
         guarded = np.union1d(guarded, data.sample_ids)
         record["sets"][title] = {
             "role": role,
             "note": recipe.note,
             "images": len(data),
+            **({"seen": data.seen} if data.wheel else {}),
             "asked": recipe.selection.budget,
             "counts": data.counts,
             "curation_s": cost(pipeline),
@@ -180,17 +181,23 @@ def _sets(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> Iterator[tup
         yield name, "baseline", baseline
 
 
-def _filled(pipeline: Pipeline, role: str) -> TrainingSet:
-    """Return a set without shortage; a baseline that cannot have the budget takes the largest that it can."""
-    pool = pipeline.pool()
+def _filled(pipeline: Pipeline, role: str, evaluation: Evaluation) -> TrainingSet:
+    """Return a set without shortage; a baseline that cannot have the budget takes the largest that it can.
+
+    With sampling a recipe's set must have something to draw between; a baseline's gives what it has.
+    """
+    pool, sampling = pipeline.pool(), evaluation.schedule.sampling
     selected = pipeline.select(pool)
     if role != "baseline" or not selected.shortages:
-        return training_set(pipeline, selected, pool=pool)
+        data = training_set(pipeline, selected, pool=pool, sampling=sampling)
+        if role != "baseline" and data.wheel is not None:
+            data.wheel.require()
+        return data
     fits = selected.shortages[0].fits_budget
     if not fits:
         raise CurationError(f"baseline {pipeline.recipe.name}: {selected.shortages[0].sentence}")
     smaller = pipeline.of(pipeline.recipe.with_changes(**{"selection.budget": fits}))
-    return training_set(smaller, smaller.select(pool), pool=pool)
+    return training_set(smaller, smaller.select(pool), pool=pool, sampling=sampling)
 
 
 def _run(
@@ -207,14 +214,14 @@ def _run(
     """Train and measure, set by set, so that one set's images are in memory at a time."""
     fields = Trial.__dataclass_fields__
     trials = [Trial(**{field: row[field] for field in fields}) for row in record["trials"]]
-    size = {title: about["images"] * evaluation.schedule.epochs for title, about in record["sets"].items()}
+    size = {title: seen(about) * evaluation.schedule.epochs for title, about in record["sets"].items()}
     missing = {trial.key: trial for trial in trials if not workspace.target(trial.key).ready()}
     total, finished = sum(size[trial.set] for trial in missing.values()), 0
     for title, role, recipe in _sets(recipes, evaluation):
         mine = [trial for trial in trials if trial.set == title]
         untrained = [trial for trial in mine if not workspace.target(trial.key).ready(verify=True)]
         if untrained:
-            data = _filled(Pipeline(recipe, workspace, engine=engine), role)
+            data = _filled(Pipeline(recipe, workspace, engine=engine), role, evaluation)
             training = [partial(train_trial, workspace, trial, data, evaluation, engine.device) for trial in untrained]
             del data
             finished += run_tasks(engine, training, "train", done=finished, total=total, report=report)

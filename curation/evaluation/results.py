@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -136,3 +137,8 @@ class Results:
         if target is not None:
             rows = rows[rows["target"] == target]
         return rows.set_index(["target", "number"])["predictions"]
+
+
+def seen(about: Mapping[str, Any]) -> int:
+    """Return the number of images in an epoch of a training on a set, of its entry in ``Results.sets``."""
+    return int(about.get("seen", about["images"]))

@@ -12,11 +12,11 @@ from pydantic import Field, ValidationInfo, field_serializer, field_validator
 from curation.attacks import ATTACKS
 from curation.attacks.base import LEAST
 from curation.corruptions import CORRUPTIONS
-from curation.errors import UsageError
+from curation.errors import UsageError, unknown_name
 from curation.evaluation.baselines import BASELINES
 from curation.plugin import PixelFloat, Plugin, Settings, name_field, plugin_field
 from curation.recipe import CorruptionSet, Source
-from curation.training.settings import RATES, Training
+from curation.training.settings import RATES, Training, WholeTraining
 
 if TYPE_CHECKING:
     from curation.attacks.base import Attack
@@ -57,7 +57,7 @@ class SuiteSettings(Settings):
         min_length=1,
         description="architectures that are attacked; neither the goal model nor a target may be one of them",
     )
-    training: Training = Field(
+    training: WholeTraining = Field(
         default_factory=lambda: Training(preset="fast"), description="how the surrogates are trained"
     )
 
@@ -106,6 +106,16 @@ class Evaluation(Settings):
     )
     suite: SuiteSettings = Field(default_factory=SuiteSettings, description="the test suite")
     white_box: WhiteBox = Field(default_factory=WhiteBox, description="the white-box attack on each target")
+
+    @field_validator("schedule")
+    @classmethod
+    def _of_known_kinds(cls, schedule: Training) -> Training:
+        known = [*CORRUPTIONS.names, *ATTACKS.names]
+        weighted = schedule.sampling.weights if schedule.sampling else {}
+        unknown = next((kind for kind in weighted if kind not in known), None)
+        if unknown is not None:
+            raise ValueError(f"sampling.weights: {unknown_name('kind', unknown, known)}")
+        return schedule
 
     @field_validator("learning_rates")
     @classmethod

@@ -18,6 +18,7 @@ from curation.models.ensemble import Ensemble
 from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
 from curation.storage.workspace import KeptModel
+from curation.training.dynamic import Wheel
 from curation.training.settings import Training
 from curation.training.trainer import Epoch, train
 
@@ -36,6 +37,7 @@ def fit(
     *,
     weights: np.ndarray | None = None,
     rates: Mapping[str, float] | None = None,
+    wheel: Wheel | None = None,
     settings: Training,
     seed: int,
     device: str,
@@ -53,13 +55,15 @@ def fit(
     def on_step(done: int, total: int) -> None:
         on_fit(done, total, words(history))
 
-    on_step(len(history) * len(images), settings.epochs * len(images))  # report first what is already done
+    count = len(images if wheel is None else wheel)
+    on_step(len(history) * count, settings.epochs * count)  # report first what is already done
     for epoch in train(
         network,
         images,
         labels,
         weights=weights,
         rates=rates,
+        wheel=wheel,
         settings=settings,
         seed=seed,
         device=device,

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from curation.models.architectures import Form
 from curation.plugin import Settings
 from curation.recipe.start_from import StartFrom
-from curation.training.settings import Training
+from curation.training.settings import Training, WholeTraining
 
 KEPT_EPOCHS = 12
 """A trained goal model's weights are kept after at most so many epochs."""
@@ -82,7 +82,7 @@ class GoalModel(Settings):
         "of a torchvision or timm model that starts from some were trained for, else images as they are",
         exclude_if=lambda value: value is None,
     )
-    train: Training = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
+    train: WholeTraining = Field(default_factory=Training, description="how it is trained when there is no checkpoint")
     members: int = Field(
         1,
         ge=1,

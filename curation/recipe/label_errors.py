@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from curation.plugin import Settings
-from curation.training.settings import Training
+from curation.training.settings import Training, WholeTraining
 
 
 class LabelErrors(Settings):
@@ -17,7 +17,7 @@ class LabelErrors(Settings):
 
     folds: int = Field(4, ge=2, le=20, description="trainings; each sample is held out of one of them")
     architecture: str = Field("tiny_resnet", description="the network of every training")
-    train: Training = Field(
+    train: WholeTraining = Field(
         default_factory=lambda: Training(preset="fast", epochs=12, flip=False),
         description="how each network is trained, from scratch",
     )

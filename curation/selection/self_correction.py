@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from curation.errors import CurationError
 from curation.plugin import Settings
 from curation.selection.base import Group, Selector, Within
-from curation.training.settings import Training
+from curation.training.settings import Training, WholeTraining
 
 
 class SelfCorrection(Settings):
@@ -22,7 +22,7 @@ class SelfCorrection(Settings):
     )
     rounds: int = Field(5, ge=1, le=100, description="number of trainings; the set grows by the same number after each")
     architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
-    train: Training = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
+    train: WholeTraining = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
 
     @field_validator("train")
     @classmethod

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from curation.training.dynamic import Wheel
 from curation.training.settings import Training
 
 RESIDENT_SHARE = 0.25
@@ -48,11 +49,15 @@ class Batches:
         settings: Training,
         classes: int,
         device: torch.device,
+        wheel: Wheel | None = None,
     ) -> None:
-        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N."""
+        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N;
+        wheel: draws an epoch's images, None: all."""
         soft = labels.ndim == 2
         ones = np.ones(len(images), np.float32)
-        self._settings, self._count, self._device = settings, classes, device
+        self._settings, self._count, self._device, self._wheel = settings, classes, device, wheel
+        self.images = len(images if wheel is None else wheel)
+        """The number of images in an epoch."""
         self._images: np.ndarray | Tensor = images
         if device.type == "cuda" and images.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
             self._images = torch.from_numpy(np.array(images)).to(device)
@@ -67,7 +72,7 @@ class Batches:
     @cached_property
     def _ends(self) -> list[int]:
         """Where each batch but the last ends; each has two images at least, or norms would fail."""
-        count, size = len(self._images), self._settings.batch_size
+        count, size = self.images, self._settings.batch_size
         if self._settings.last_batch == "smaller":
             return list(range(size, count - 1, size))
         sizes = [len(part) for part in np.array_split(np.arange(count), min(math.ceil(count / size), count // 2))]
@@ -75,7 +80,9 @@ class Batches:
 
     def epoch(self, draws: torch.Generator) -> Iterator[Batch]:
         """Yield the batches of one epoch; ``draws`` (on the CPU, so the same for every device) decides all of it."""
-        order = torch.randperm(len(self._images), generator=draws)
+        order = torch.randperm(self.images, generator=draws)
+        if self._wheel is not None:
+            order = torch.from_numpy(self._wheel.draw(np.random.default_rng(draws.initial_seed())))[order]
         for rows in torch.tensor_split(order, self._ends):
             yield self._batch(rows, draws)
 

@@ -5,6 +5,7 @@ Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model".
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import numpy as np
@@ -89,8 +90,9 @@ class Wheel:
     @property
     def key(self) -> str:
         """Hash of all that decides which images are drawn, besides the random numbers."""
-        parts = (self._clean, self._first, self._last, self._variants)
-        return fingerprint([self.settings.model_dump(mode="json"), *(part.tolist() for part in parts)])
+        parts = (self._clean, self._first, self._last, self._variants, self._sums)
+        hashes = [hashlib.blake2b(part.tobytes(), digest_size=8).hexdigest() for part in parts]
+        return fingerprint([self.settings.model_dump(mode="json"), *hashes])
 
     def require(self) -> None:
         """Raises: UsageError when there is nothing to choose between."""

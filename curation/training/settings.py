@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import torch
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from curation.errors import UsageError, unknown_name
 from curation.plugin import PixelFloat, Settings, name_field
+from curation.training.dynamic import DynamicSampling
 from curation.training.methods import METHODS, Method
 from curation.training.methods.base import BETA, EPSILON, STEPS, Beta, Radius, Steps
 from curation.training.precision import Precision, resolved
@@ -79,6 +80,12 @@ class Training(Settings):
         "even",
         description="even: all batches of about one size; smaller: full batches, and the last has what remains",
         exclude_if=lambda value: value == "even",  # recipes and keys from before it was a field stay what they were
+    )
+    sampling: DynamicSampling | None = Field(
+        None,
+        description="draw each epoch one image of every sample, clean or a variant; None: all images. Of an "
+        "evaluation's schedule only, for other networks are trained on sets without variants",
+        exclude_if=lambda value: value is None,  # recipes and keys from before it was a field stay what they were
     )
     learning_rate: float = Field(0.1, gt=0, description="maximum learning rate")
     warm_up: float = Field(
@@ -177,3 +184,16 @@ class Training(Settings):
         """What keys of trained weights have beside the settings: the method's version, once it is past the first."""
         method = METHODS[self.method]
         return [method.version] if method.version > 1 else []
+
+
+def _all_images(training: Training) -> Training:
+    if training.sampling is not None:
+        raise ValueError(
+            "sampling draws among the variants of a curated set, which this network is not trained on; write it in the "
+            "schedule of an evaluation"
+        )
+    return training
+
+
+WholeTraining = Annotated[Training, AfterValidator(_all_images)]
+"""Settings of a network that is trained on all of its images: without ``sampling``."""

@@ -18,6 +18,7 @@ from curation.memory import TOO_LITTLE, enough_memory
 from curation.models.prediction import predict
 from curation.threads import torch_threads
 from curation.training.batches import Batches
+from curation.training.dynamic import Wheel
 from curation.training.learner import Learner
 from curation.training.precision import reproducible
 from curation.training.schedule import learning_rate
@@ -40,7 +41,8 @@ class Epoch:
     epoch: 1 … epochs; loss: mean, in nats; accuracy: on the images as trained on, in [0, 1]; learning_rate: of its last
     step; seconds: by the clock; margins: float32 N, in the order of the images: the logit of a sample's own label less
     the largest other one, as trained on (augmented; mixed or adversarial where asked for; a soft label counts as its
-    likeliest class), for ``Dynamics``; state: tensors and plain values on the CPU, all that ``train`` needs to go on.
+    likeliest class; NaN where sampling left an image out), for ``Dynamics``; state: tensors and plain values on the
+    CPU, all that ``train`` needs to go on.
     """
 
     epoch: int
@@ -63,6 +65,7 @@ def train(
     seed: int,
     weights: np.ndarray | None = None,
     rates: Mapping[str, float] | None = None,
+    wheel: Wheel | None = None,
     device: str | torch.device = "cpu",
     resume: dict[str, Any] | None = None,
     on_step: OnStep | None = None,
@@ -81,6 +84,8 @@ def train(
         weights: floats N ≥ 0: how much each sample counts; a batch's loss is the weighted mean. None: all the same.
         rates: each parameter's share of the learning rate, by name. Those of 0 are frozen: they take no gradient, and
             a layer all of whose parameters are frozen is in evaluation mode, its statistics as they are. None: 1 each.
+        wheel: draws each epoch's images from these, where ``settings.sampling`` is set: what its ``wheel`` makes of
+            the samples that they are of and their kinds. Then an epoch has as many images as the wheel says.
         resume: the ``state`` of an earlier epoch; after the last one its weights are loaded and nothing is yielded.
 
     A batch that does not fit into memory is split, its gradients added up. The global random state is left as it was.
@@ -91,7 +96,8 @@ def train(
     seed = seed if settings.seed is None else settings.seed
     with enough_memory(TOO_LITTLE.format("training")):
         classes = _check(model, images, labels, weights, device)
-        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
+        _check_wheel(wheel, settings, len(images))
+        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device, wheel=wheel)
         learner = Learner(model, settings, device, rates)
         first = _restore(learner, resume) if resume else 0
     threads = settings.threads if device.type == "cpu" else None
@@ -109,7 +115,7 @@ def train(
             settings.epochs,
             loss,
             accuracy,
-            len(images) / seconds,
+            batches.images / seconds,
             rate(learner.steps - 1),
             seconds,
             margins,
@@ -123,17 +129,18 @@ def _epoch(
     learner: Learner,
     batches: Batches,
     epoch: int,
-    count: int,
+    available: int,
     seed: int,
     rate: Callable[[int], float],
     on_step: OnStep | None,
 ) -> tuple[float, float, np.ndarray]:
-    """Learn from every image once; return mean loss, accuracy and every image's margin."""
+    """Learn from every image of an epoch once; return mean loss, accuracy and the margins of all that are available."""
     learner.begin(epoch)
     seed = epoch_seed(seed, epoch)
     draws = torch.Generator().manual_seed(seed)
     losses: list[Tensor] = []
-    margins = torch.empty(count, device=learner.device)
+    margins = torch.full((available,), torch.nan, device=learner.device)
+    count = batches.images
     right, done = torch.zeros((), device=learner.device), 0
     with learner.dropping():
         for index, batch in enumerate(batches.epoch(draws)):
@@ -198,6 +205,18 @@ def _check(
     if weights is not None:
         _check_weights(weights, len(images))
     return classes
+
+
+def _check_wheel(wheel: Wheel | None, settings: Training, images: int) -> None:
+    if (wheel is None) != (settings.sampling is None):
+        raise CurationError(
+            "training draws images only with both settings.sampling and a wheel: give "
+            "wheel=settings.sampling.wheel(sample_ids, kinds), or neither"
+        )
+    if wheel is not None and wheel.images != images:
+        raise CurationError(f"the wheel is of {wheel.images} images, got {images}; make it of the samples of these")
+    if wheel is not None and len(wheel) < 2:
+        raise CurationError("training needs images of 2 samples or more in an epoch; choose a set of more samples")
 
 
 def _check_soft(labels: np.ndarray, classes: int) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from curation.evaluation.settings import SuiteSettings
 from curation.plugin import Settings
-from curation.training.settings import Training
+from curation.training.settings import Training, WholeTraining
 
 Searched = Literal["offset", "floor", "mix", "severity", "strategy"]
 
@@ -33,7 +33,7 @@ class Tuning(Settings):
         "stay candidates), strategy",
     )
     target: str = Field("tiny_resnet", description="the architecture trained in every trial")
-    schedule: Training = Field(
+    schedule: WholeTraining = Field(
         default_factory=lambda: Training.model_validate({"preset": "fast", "epochs": 8}),
         description="the short schedule of every training",
     )

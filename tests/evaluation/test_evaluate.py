@@ -111,6 +111,36 @@ def test_a_stopped_evaluation_goes_on_to_the_same_weights(results: Results, comp
     assert weights(resumed) == weights(results)
 
 
+def test_targets_are_trained_with_sampling_and_go_on_to_the_same_weights(
+    results: Results, computed: Pipeline, tmp_path: Path
+) -> None:
+    """One that was stopped in its second epoch; the clean baseline has nothing to draw, and is trained all the same."""
+    schedule = {**TINY["schedule"], "sampling": {"ratio": [0.4, 0.6], "weights": {"pgd": 2}}}
+    sampled = tiny(schedule=schedule, baselines=["clean"], seeds=1, white_box={"samples": 0})
+    recipe = {"mine": computed.recipe.with_changes(**{"selection.strategy": "random"})}
+    shutil.copytree(results.workspace.root, tmp_path / "stopped")
+    whole = evaluate(recipe, sampled, results.workspace, name="sampled", engine=CPU)
+    epoch = whole.sets["mine"]["seen"]
+    assert epoch < whole.sets["mine"]["images"] == whole.sets["clean"]["seen"] == 500
+    assert not set(whole.trials["key"]) & set(results.trials["key"])
+    totals = set()
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "train":
+            totals.add(progress.total)
+            if progress.done > epoch + 100:
+                raise Cancelled
+
+    with pytest.raises(Cancelled):
+        evaluate(recipe, sampled, Workspace(tmp_path / "stopped"), name="sampled", engine=CPU, report=stop)
+    assert totals == {2 * (epoch + 500)}
+    resumed = evaluate(recipe, sampled, Workspace(tmp_path / "stopped"), name="sampled", engine=CPU)
+    assert weights(resumed) == weights(whole)
+    clean = {"plain": computed.recipe.with_changes(**{"selection.mix": [1, 0, 0]})}
+    with pytest.raises(UsageError, match="no sample of this set has both its clean image and a variant"):
+        evaluate(clean, sampled, results.workspace, name="no-variants", engine=CPU)
+
+
 def test_changed_settings_are_told_and_asked_for(results: Results, computed: Pipeline) -> None:
     with pytest.raises(UsageError, match=r"evaluation\.seeds was 2, now 3.*--replace"):
         begin({"mine": computed.recipe}, tiny(seeds=3), results.workspace, name="kept")

@@ -114,11 +114,17 @@ def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, st
     at.number_input(key="begin-epochs-fast").set_value(3).run()
     assert [metric.value for metric in at.metric][:2] == ["10", "15,000"]
     assert at.metric[2].value.endswith(("s", "min")), "the rate of kept trainings gives a time"
+    assert not at.slider
+    at.toggle(key="begin-sampling").set_value(True).run()
+    assert at.slider(key="begin-ratio").value == (0.25, 0.75)
+    at.slider(key="begin-ratio").set_range(0.5, 0.75).run()
     at.text_input(key="begin-name").set_value("third").run()
     at.button(key="start-evaluation").click().run()
     assert not at.exception
     assert submitted == [("evaluation", "third")]
-    assert kept.evaluation("third")["evaluation"]["seeds"] == 2  # type: ignore[index]
+    asked = (kept.evaluation("third") or {})["evaluation"]
+    assert asked["seeds"] == 2
+    assert asked["schedule"]["sampling"]["ratio"] == [0.5, 0.75]
     (Path(kept.root) / "evaluations" / "third.json").unlink()
 
 

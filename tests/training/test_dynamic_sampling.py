@@ -11,9 +11,18 @@ from torch.utils.data import DataLoader
 
 from curation import DynamicSampler, load
 from curation.dataset import CuratedDataset
-from curation.errors import UsageError
+from curation.errors import CurationError, UsageError
+from curation.evaluation.settings import Evaluation, SuiteSettings
+from curation.evaluation.training_set import training_set
+from curation.models.architectures import build
 from curation.pipeline import Pipeline
+from curation.recipe.goal_model import GoalModel
+from curation.recipe.label_errors import LabelErrors
+from curation.selection.self_correction import SelfCorrection
 from curation.training.dynamic import DynamicSampling, Wheel
+from curation.training.settings import Training
+from curation.training.trainer import epoch_seed, train
+from curation.tuning.settings import Tuning
 
 SAMPLES = 400
 KINDS = np.array(["clean", "fog", "pgd", "fog"])
@@ -125,3 +134,64 @@ def test_a_set_that_cannot_be_drawn_from_is_told(both: CuratedDataset, computed:
         weights.pop("clean", None)
         with pytest.raises(UsageError, match="no sample of this set has both its clean image and a variant"):
             DynamicSampler(dataset, weights=weights)
+
+
+def test_a_training_sees_exactly_what_the_wheel_drew() -> None:
+    """Images that were not drawn in an epoch have no margin."""
+    count = 40
+    images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), dtype=np.uint8)
+    labels, ids = np.arange(count) % 2, np.arange(count) // 4
+    settings = Training(epochs=2, batch_size=8, threads=1, sampling={"weights": {"pgd": 2}})
+    assert settings.sampling is not None
+    of = settings.sampling.wheel(ids, np.tile(KINDS, 10))
+    told: list[tuple[int, int]] = []
+    seen = [
+        np.flatnonzero(np.isfinite(epoch.margins)).tolist()
+        for epoch in train(
+            build("tiny_resnet", classes=2, shape=(16, 16, 1)),
+            images,
+            labels,
+            settings=settings,
+            wheel=of,
+            seed=5,
+            on_step=lambda done, total: told.append((done, total)),
+        )
+    ]
+    assert seen == [sorted(drawn(of, epoch_seed(5, epoch))) for epoch in range(2)]
+    assert seen[0] != seen[1]
+    assert told[-1] == (20, 20)
+    network = build("tiny_resnet", classes=2, shape=(16, 16, 1))
+    for wrong in (
+        {"settings": settings},
+        {"settings": Training(), "wheel": of},
+        {"settings": settings, "wheel": wheel()},
+    ):
+        with pytest.raises(CurationError, match="wheel"):
+            next(train(network, images, labels, seed=5, **wrong))  # type: ignore[arg-type]
+
+
+def test_settings_without_it_are_what_they_were_and_only_targets_may_have_it() -> None:
+    assert "sampling" not in Training().model_dump()
+    sampled = Evaluation.parse({"schedule": {"sampling": {"method": "dynamic", "ratio": [0.5, 0.5]}}})
+    assert Evaluation.parse(sampled.to_dict()) == sampled
+    with pytest.raises(UsageError, match=r"schedule: sampling\.weights: unknown kind 'fogg'; did you mean 'fog'"):
+        Evaluation.parse({"schedule": {"sampling": {"weights": {"fogg": 1}}}})
+    for settings, value in [
+        (GoalModel, {"train": {"sampling": {}}}),
+        (LabelErrors, {"train": {"sampling": {}}}),
+        (SelfCorrection, {"train": {"sampling": {}}}),
+        (SuiteSettings, {"training": {"sampling": {}}}),
+        (Tuning, {"schedule": {"sampling": {}}}),
+    ]:
+        with pytest.raises(UsageError, match="sampling draws among the variants of a curated set"):
+            settings.parse(value)  # type: ignore[attr-defined]
+
+
+def test_a_set_that_is_sampled_is_read_from_a_file_and_has_a_key_of_its_own(computed: Pipeline) -> None:
+    whole = training_set(computed)
+    even, uneven = (training_set(computed, sampling=DynamicSampling(weights=weights)) for weights in ({}, {"pgd": 2.0}))
+    assert isinstance(even.images, np.memmap)
+    assert (even.images == whole.images).all()
+    assert even.seen == len(np.unique(whole.sample_ids)) < len(even)
+    assert whole.seen == len(whole)
+    assert len({whole.key, even.key, uneven.key}) == 3

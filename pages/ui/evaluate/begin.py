@@ -18,6 +18,7 @@ from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
+from curation.training.dynamic import DynamicSampling
 from curation.training.settings import PRESETS
 from pages.ui import panel, session, state
 from pages.ui.evaluate import chosen
@@ -154,6 +155,7 @@ def _settings(found: Workspace) -> Evaluation:
             key="begin-flip",
             help="Random, during training. Not for digits and letters.",
         )
+    sampling = _sampling()
     suite = chosen.suite(found, "begin-suite")
     held_out = _held_out(usual.to_dict()["suite"]) if suite is None else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -173,7 +175,7 @@ def _settings(found: Workspace) -> Evaluation:
         )
     of_linf = (attack for attack in suite["adversarial"] if "epsilon" in attack and attack.get("norm") == "linf")
     first: dict[str, Any] = next(of_linf, {})
-    schedule = {"preset": preset, "epochs": epochs, "flip": flip}
+    schedule = {"preset": preset, "epochs": epochs, "flip": flip, "sampling": sampling}
     strength = {"epsilon": first["epsilon"]} if first else {}
     return Evaluation.parse(
         {
@@ -185,6 +187,33 @@ def _settings(found: Workspace) -> Evaluation:
             "white_box": {"samples": white_box, **strength},
         }
     )
+
+
+def _sampling() -> dict[str, Any] | None:
+    """Draw whether an epoch has all images or one of each sample, and return it as plain data."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = kept(
+            st.toggle,
+            "Dynamic sampling",
+            default=False,
+            key="begin-sampling",
+            help="Each epoch shows one image of every sample: its clean one or one of its variants in the set. For "
+            "sets that have both of some samples. Weights of kinds are set in a settings file, for the command.",
+        )
+        if not wanted:
+            return None
+        ratio = kept(
+            st.slider,
+            "Probability of a variant",
+            0.0,
+            1.0,
+            step=0.05,
+            default=DynamicSampling().ratio,
+            key="begin-ratio",
+            width=280,
+            help="Drawn anew every epoch between these bounds; constant where they are equal.",
+        )
+    return {"ratio": ratio}
 
 
 def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:
