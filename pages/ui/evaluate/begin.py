@@ -277,7 +277,7 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Finished ones are reused.")
-        middle.metric("Images seen", f"{found_cost.images:,}")
+        middle.metric("Images seen, at most", f"{found_cost.images:,}", help="Fewer with dynamic sampling.")
         right.metric(
             "Estimated training time",
             "not measured yet" if found_cost.seconds is None else duration(found_cost.seconds),
