@@ -29,7 +29,7 @@ from curation.recipe import Recipe
 from curation.storage.disk import parts
 from curation.storage.workspace import Workspace
 
-PAGE = 60
+PAGE, RANDOM = 60, 50
 
 
 def source(options: argparse.Namespace, folder: Path) -> dict[str, object]:
@@ -76,6 +76,28 @@ def prepared(options: argparse.Namespace, folder: Path) -> Pipeline:
     pipeline = pipeline.of(recipe.with_checkpoint(str(folder / "drawn.safetensors")))
     pipeline.run(("goal_model",))
     return pipeline
+
+
+def decoding(options: argparse.Namespace, pipeline: Pipeline) -> None:
+    """Print how long random samples take from their pixels, and from the files they come from, at two sizes."""
+    draws = np.random.default_rng(0)
+    about = recognize(str(options.photographs))
+    name = about.pop("reader")
+    opened = {
+        side: READERS.build(name, {**about, "side_px": side}).open() for side in (options.side, options.side // 2)
+    }
+    times_ms: dict[str, list[float]] = {"pixels": [], **{f"files at {side} px": [] for side in opened}}
+    for _ in range(5):
+        start = time.perf_counter()
+        pipeline.samples.images(draws.choice(len(pipeline.samples), RANDOM))
+        times_ms["pixels"].append((time.perf_counter() - start) * 1e3)
+        for side, source in opened.items():
+            rows = np.sort(draws.choice(len(source), RANDOM, replace=False))
+            start = time.perf_counter()
+            source.read_at(rows)
+            times_ms[f"files at {side} px"].append((time.perf_counter() - start) * 1e3)
+    medians = ", ".join(f"{what} {np.median(found):.0f} ms" for what, found in times_ms.items())
+    print(f"{RANDOM} random samples: {medians}")
 
 
 def main() -> None:
@@ -126,6 +148,8 @@ def main() -> None:
             pipeline.images(pool, rows)
             times_ms.append((time.perf_counter() - start) * 1e3)
         print(f"a page of {PAGE} random copies: median {np.median(times_ms):.0f} ms, longest {max(times_ms):.0f} ms")
+        if options.photographs:
+            decoding(options, pipeline)
 
 
 if __name__ == "__main__":

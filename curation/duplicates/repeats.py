@@ -81,11 +81,13 @@ def repeated(repeats: pd.DataFrame, labels: np.ndarray, *, dropped: np.ndarray |
     Args: labels: int64, of all; dropped: rows of those whose labels do not count any more.
     """
     row, other = repeats["row"].to_numpy(), repeats["other"].to_numpy()
-    of, members = np.concatenate([np.unique(row), row]), np.concatenate([np.unique(row), other])
+    of, members = np.concatenate([row, row]), np.concatenate([row, other])
     counted = np.full(len(members), True) if dropped is None else ~np.isin(members, dropped)
-    pairs = np.unique(np.stack([of[counted], labels[members[counted]]], axis=1), axis=0)
-    kept, several = np.unique(pairs[:, 0], return_counts=True)
-    return Repeated(other, kept[several > 1].astype(np.int64))
+    of, theirs = of[counted], labels[members[counted]]
+    least, most = np.full(len(labels), np.iinfo(np.int64).max), np.full(len(labels), -1)
+    np.minimum.at(least, of, theirs)
+    np.maximum.at(most, of, theirs)
+    return Repeated(other, np.flatnonzero(most > least))
 
 
 def in_words(found: Repeated) -> str:

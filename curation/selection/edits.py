@@ -58,9 +58,12 @@ def left_out(family: Family, settings: Selection) -> np.ndarray:
     That is what a person excluded, alone or with its whole sample, and, unless they count, what repeats another.
     """
     by_hand = gone(family, settings)
-    return (
-        np.union1d(by_hand, repeats_of(family, by_hand, settings.edits)) if settings.duplicates == "once" else by_hand
-    )
+    if settings.duplicates != "once":
+        return by_hand
+    out = np.zeros(len(family), dtype=bool)
+    out[by_hand] = True
+    out[repeats_of(family, by_hand, settings.edits)] = True
+    return np.flatnonzero(out)
 
 
 def gone(family: Family, settings: Selection) -> np.ndarray:
@@ -79,17 +82,20 @@ def repeats_of(family: Family, excluded: np.ndarray, edits: Edits) -> np.ndarray
     if family.same_as is None:
         return np.empty(0, np.int64)
     samples = family.candidate_ids >> CODE_BITS
-    leaders = np.unique(family.same_as[family.same_as != samples])
-    if not len(leaders):
-        return leaders
-    at = np.setdiff1d(np.flatnonzero(np.isin(family.same_as, leaders)), excluded, assume_unique=True)
+    repeating = family.same_as != samples
+    if not repeating.any():
+        return np.empty(0, np.int64)
+    of_several = np.isin(family.same_as, family.same_as[repeating])
+    of_several[excluded] = False
+    at = np.flatnonzero(of_several)
     mine, picture = samples[at], family.same_as[at]
     forced = [parse_candidate(name) for name in edits.include]
     by_hand = np.isin(mine, [candidate.sample_id for candidate in forced])
     decided = np.isin(mine, [*edits.relabel, *edits.confirmed])
     order = np.lexsort((mine, ~decided, ~by_hand, picture))
-    first = np.unique(picture[order], return_index=True)[1]
-    counts = mine[order][first][np.searchsorted(picture[order][first], picture)]
+    starts = np.diff(picture[order], prepend=-1) != 0
+    counts = np.empty(len(at), np.int64)
+    counts[order] = mine[order][starts][np.cumsum(starts) - 1]
     stays = (mine == counts) | np.isin(family.candidate_ids[at], [candidate.id for candidate in forced])
     return at[~stays]
 

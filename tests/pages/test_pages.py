@@ -290,7 +290,7 @@ def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
     at.multiselect(key="database-attacks").set_value(["fgsm"])
     at.number_input(key="database-samples").set_value(100).run()
     assert not at.exception
-    assert [metric.value for metric in at.metric[:2]] == ["400", "0.1 MB"]  # the attack's
+    assert [metric.value for metric in at.metric[:2]] == ["400", "41 kB"]  # the attack's
     at.button(key="database-adopt").click().run()
     assert any("unsaved change" in element.value for element in at.caption)
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from curation import jobs
 from curation.analysis import variants
+from curation.analysis.expected import size
 from curation.attacks import ATTACKS
 from curation.corruptions import CORRUPTIONS, Constants
 from curation.errors import CurationError, UsageError
@@ -102,7 +103,7 @@ def _start(prepared: Prepared, recipe: Recipe, cost: pd.DataFrame) -> None:
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Variants to compute", f"{cost['missing'].sum():,}")
-        middle.metric("On disk", f"{cost['megabytes'].sum():,.1f} MB")
+        middle.metric("On disk", size(1e6 * cost["megabytes"].sum()))
         seconds = cost["seconds"].sum()
         words = "under 15 s" if seconds < 15 else duration(seconds)
         right.metric(f"Estimated time on {prepared.pipeline.device}, at most", words)
