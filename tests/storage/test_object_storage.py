@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,13 @@ from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.exporters.remote import UNFINISHED
 from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.progress import Progress
 from curation.readers import READERS, recognize
 from curation.readers.files import stamp
 from curation.recipe import Recipe
 from curation.storage import lease
 from curation.storage.addresses import below, fetched, local_or_remote, refusal, store
-from curation.storage.files import write_bytes
+from curation.storage.files import read_json, write_bytes
 from curation.storage.lease import Lease
 from curation.storage.shards import Shards
 from curation.storage.workspace import Workspace
@@ -87,14 +90,20 @@ def test_the_copies_not_used_for_longest_make_room(copies: Path, monkeypatch: py
 
 @pytest.mark.parametrize("root", ["s3://bucket/leases", "memory://leases"])
 def test_a_lease_has_one_holder_is_renewed_and_expires(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "EXPIRES_S", 0.6)
+    now = 100.0
+    monkeypatch.setattr(lease, "EXPIRES_S", 0.3)
+    monkeypatch.setattr(lease, "time", SimpleNamespace(time=lambda: now))
     one, other = (Lease(local_or_remote(root) / "it.lease") for _ in range(2))
     assert one.acquire()
     assert not other.acquire()
-    one._renewing.join(timeout=1.0)  # type: ignore[union-attr]  # longer than it lasts unless it is renewed
+    now = 100.2
+    wait_for(lambda: read_json(one._at(1))["until"] > 100.4)  # type: ignore[index]
+    now = 100.4  # later than it would last, had it not been renewed
     assert not other.acquire()
     one._released.set()  # as if it were killed
-    wait_for(other.acquire)
+    one._renewing.join()  # type: ignore[union-attr]
+    now = 200.0
+    assert other.acquire()
     one.release()  # late, and without harm to who has it now
     assert not one.acquire()
     other.release()
@@ -149,7 +158,7 @@ def report(progress):
     if progress.stage == "goal_model" and progress.done > progress.total / 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
-lease.EXPIRES_S = 1.0
+lease.EXPIRES_S = 3600.0
 torch.set_num_threads(1)
 Pipeline(Recipe.parse(FEW), Workspace(sys.argv[1]), device="cpu").run(report=report)
 """
@@ -163,12 +172,18 @@ def finished(s3: None) -> Pipeline:
     assert killed.returncode == -signal.SIGKILL
     assert any(name.endswith("checkpoint.pt") for name in names(root))
     pipeline = Pipeline(Recipe.parse(FEW), Workspace(root), device="cpu")
-    waited: list[str] = []
+    passed_s = 0.0
+
+    def let_it_expire(progress: Progress) -> None:
+        nonlocal passed_s
+        if progress.note == "waiting for another process":
+            passed_s = 7200.0
+
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few images make a poor goal model
-        patch.setattr(lease, "EXPIRES_S", 1.0)
-        pipeline.run(FOR_SELECTION, report=lambda progress: waited.append(progress.note))
-    assert "waiting for another process" in waited
+        patch.setattr(lease, "time", SimpleNamespace(time=lambda: time.time() + passed_s))
+        pipeline.run(FOR_SELECTION, report=let_it_expire)
+    assert passed_s, "the killed process's lease was waited for"
     pipeline.workspace.save_revision(pipeline.recipe.to_yaml())
     return pipeline
 
