@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
-from benchmarks.photographs import photographs
+from benchmarks.photographs import opened, photographs
 from curation.analysis.expected import size
 from curation.corruptions import kinds_of
 from curation.models.architectures import build
 from curation.models.prediction import predict
 from curation.pipeline import Pipeline
-from curation.readers import READERS, recognize
+from curation.readers import recognize
 from curation.recipe import Recipe
 from curation.storage.disk import parts
 from curation.storage.workspace import Workspace
@@ -34,16 +34,14 @@ PAGE, RANDOM = 60, 50
 
 def source(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Return the source block: photographs of an archive, or smooth pictures."""
-    images, labels = photographs(options.images, options.side), np.arange(options.images) % 10
     if options.photographs:
-        about = {**recognize(str(options.photographs)), "side_px": options.side}
-        opened = READERS.build(
-            about["reader"], {name: value for name, value in about.items() if name != "reader"}
-        ).open()
-        if len(opened) >= options.images:
-            return {**about, "limit": options.images}
-        chunk = opened.read(0, len(opened))
-        images, labels = jittered(chunk.images, options.images), chunk.labels[np.arange(options.images) % len(opened)]
+        found = opened(options.photographs, side_px=options.side)
+        if len(found) >= options.images:
+            return {**recognize(str(options.photographs)), "side_px": options.side, "limit": options.images}
+        chunk = found.read(0, len(found))
+        images, labels = jittered(chunk.images, options.images), chunk.labels[np.arange(options.images) % len(found)]
+    else:
+        images, labels = photographs(options.images, options.side), np.arange(options.images) % 10
     np.savez(folder / "set.npz", images=images, labels=labels)
     return {"reader": "npz", "path": str(folder / "set.npz")}
 
@@ -81,17 +79,13 @@ def prepared(options: argparse.Namespace, folder: Path) -> Pipeline:
 def decoding(options: argparse.Namespace, pipeline: Pipeline) -> None:
     """Print how long random samples take from their pixels, and from the files they come from, at two sizes."""
     draws = np.random.default_rng(0)
-    about = recognize(str(options.photographs))
-    name = about.pop("reader")
-    opened = {
-        side: READERS.build(name, {**about, "side_px": side}).open() for side in (options.side, options.side // 2)
-    }
-    times_ms: dict[str, list[float]] = {"pixels": [], **{f"files at {side} px": [] for side in opened}}
+    sources = {side: opened(options.photographs, side_px=side) for side in (options.side, options.side // 2)}
+    times_ms: dict[str, list[float]] = {"pixels": [], **{f"files at {side} px": [] for side in sources}}
     for _ in range(5):
         start = time.perf_counter()
         pipeline.samples.images(draws.choice(len(pipeline.samples), RANDOM))
         times_ms["pixels"].append((time.perf_counter() - start) * 1e3)
-        for side, source in opened.items():
+        for side, source in sources.items():
             rows = np.sort(draws.choice(len(source), RANDOM, replace=False))
             start = time.perf_counter()
             source.read_at(rows)

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.photographs import opened
 from curation.models.architectures import build
 from curation.models.prediction import evaluate
 from curation.pipeline.fitting import network_of
 from curation.pipeline.starting import started
-from curation.readers import READERS, recognize
 from curation.recipe import GoalModel
 from curation.training.trainer import train
 
@@ -103,9 +103,8 @@ def lite0(folder: Path) -> Path:
 
 def load(path: str, split: str) -> Images:
     """Return a split of photographs, uint8 N×224×224×3, and their labels."""
-    about = recognize(path)
-    opened = READERS.build(about.pop("reader"), {**about, "split": split, "side_px": 224}).open()
-    chunk = opened.read(0, len(opened))
+    source = opened(path, side_px=224, split=split)
+    chunk = source.read(0, len(source))
     return chunk.images, chunk.labels
 
 

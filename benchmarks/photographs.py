@@ -1,9 +1,20 @@
-"""Smooth pictures of full contrast, where no photographs are at hand."""
+"""Photographs of a folder or archive, or smooth pictures of full contrast, where none are at hand."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
+
+from curation.readers import READERS, Source, recognize
+
+
+def opened(path: str | Path, *, side_px: int, split: str | None = None) -> Source:
+    """Open photographs at a side. Args: split: None: the one that is recognized. Raises: CurationError."""
+    about = recognize(str(path))
+    reader, own = about.pop("reader"), {} if split is None else {"split": split}
+    return READERS.build(reader, {**about, **own, "side_px": side_px}).open()
 
 
 def photographs(number: int, side_px: int) -> np.ndarray:

@@ -23,11 +23,11 @@ import torch
 from torch import nn
 
 from benchmarks.attack_libraries import DATA, network, test_images
+from benchmarks.photographs import opened
 from curation.attacks import ATTACKS
 from curation.models.architectures import build
 from curation.pipeline.plan import ATTACK_ROWS
 from curation.randomness import stream_seeds
-from curation.readers import READERS, recognize
 from curation.storage.differences import Differences
 from curation.storage.sample_header import SampleHeader
 from curation.storage.shards import Shards
@@ -117,9 +117,7 @@ def main() -> None:
     table(f"{len(small)} CIFAR-10 images, ResNet-20", small, made)
     page(small, made, count=50_000)
     if options.photographs:
-        about = recognize(str(options.photographs))
-        opened = READERS.build(about.pop("reader"), {**about, "side_px": 224}).open()
-        chunk = opened.read(0, options.images // 8)
+        chunk = opened(options.photographs, side_px=224).read(0, options.images // 8)
         drawn = build("torchvision/resnet18", classes=10, shape=chunk.images.shape[1:]).eval().requires_grad_(False)
         made = attacked(drawn, chunk.images, chunk.labels, steps=options.steps)
         table(f"{len(chunk.images)} photographs of 224 px, ResNet-18", chunk.images, made)

@@ -17,8 +17,8 @@ from curation.errors import CurationError
 from curation.exporters.base import CuratedSet, Exporter, OnProgress
 from curation.exporters.datasheet import datasheet
 from curation.exporters.environment import ENVIRONMENT
-from curation.exporters.remote import SUMS, check_address, put
-from curation.storage.addresses import is_remote, local_or_remote
+from curation.exporters.remote import SUMS, UNFINISHED, put
+from curation.storage.addresses import below, is_remote, local_or_remote
 from curation.storage.files import clear_write_errors, read_json
 
 PROVENANCE = "provenance.json"
@@ -54,11 +54,10 @@ def export(
     partial = destination.with_name(f".{destination.name[:100]}.partial-{uuid.uuid4().hex[:8]}")
     try:
         with clear_write_errors(destination):
+            _check_place(destination, overwrite)
             if remote:
-                check_address(destination, overwrite)
                 partial = Path(tempfile.mkdtemp(prefix="curation-export-"))
             else:
-                _check_place(destination, overwrite)
                 partial.mkdir(parents=True)
             exporter.write(curated, partial, on_progress=on_progress)
             _write_about(curated, exporter, partial)
@@ -72,9 +71,15 @@ def export(
 
 
 def _check_place(destination: Path, overwrite: bool) -> None:
-    if not os.path.lexists(destination) or (destination.is_dir() and not any(destination.iterdir())):
+    if is_remote(destination):
+        there = below(destination)
+        free, ours = not there or UNFINISHED in there, SUMS in there
+    else:
+        free = not os.path.lexists(destination) or (destination.is_dir() and not any(destination.iterdir()))
+        ours = (destination / SUMS).is_file()
+    if free:
         return
-    if not (destination / SUMS).is_file():
+    if not ours:
         raise CurationError(
             f"{destination} exists and is not an export; choose a new folder (this one was left unchanged)"
         )

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from curation.errors import CurationError
 from curation.storage.addresses import below, remove, upload
 from curation.storage.files import write_bytes
 
 SUMS = "SHA256SUMS"
 UNFINISHED = ".unfinished"
 """There while an export is put to an address; one that a killed process left may be replaced."""
-
-
-def check_address(destination: Path, overwrite: bool) -> None:
-    """Raises: CurationError: something else is there, or an earlier export that may not be replaced."""
-    there = below(destination)
-    if not there or UNFINISHED in there:
-        return
-    if SUMS not in there:
-        raise CurationError(
-            f"{destination} exists and is not an export; choose a new folder (this one was left unchanged)"
-        )
-    if not overwrite:
-        raise CurationError(f"{destination} holds an earlier export; choose another folder or allow overwriting it")
 
 
 def put(folder: Path, destination: Path) -> None:

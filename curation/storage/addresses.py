@@ -73,7 +73,15 @@ def store(path: Path) -> tuple[Any, str]:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Return what lies in a remote folder, by name; nothing where there is none. Raises: CurationError."""
+    """Return what lies in a folder, by name; nothing where there is none. Raises: CurationError: it is not reached."""
+    if not is_remote(folder):
+        here = []
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found_here:
+            for entry in found_here:
+                with suppress(FileNotFoundError):  # a partial file, written meanwhile
+                    about = entry.stat()
+                    here.append(Entry(entry.name, entry.is_dir(), Stat(about.st_size, about.st_mtime_ns)))
+        return sorted(here)
     files, root = store(folder)
     with reachable(folder):
         try:

@@ -186,10 +186,7 @@ class Workspace:
 
     def kept(self, what: str) -> list[str]:
         """Return the keys kept under images, scores, models, features, map or pools."""
-        folder = self.root / what
-        if is_remote(folder):
-            return [entry.name for entry in entries(folder) if entry.is_folder]
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        return [entry.name for entry in entries(self.root / what) if entry.is_folder]
 
     # Goal models
 
@@ -226,12 +223,8 @@ class Workspace:
 
     def evaluations(self) -> list[str]:
         """Return the names of the kept evaluations, the newest last."""
-        folder = self.root / "evaluations"
-        if is_remote(folder):
-            found = sorted(entries(folder), key=lambda entry: entry.stat.st_mtime_ns)
-            return [entry.name.removesuffix(".json") for entry in found if entry.name.endswith(".json")]
-        files = [path for path in folder.iterdir() if path.suffix == ".json"] if folder.is_dir() else []
-        return [path.stem for path in sorted(files, key=lambda path: path.stat().st_mtime)]
+        found = sorted(entries(self.root / "evaluations"), key=lambda entry: entry.stat.st_mtime_ns)
+        return [entry.name.removesuffix(".json") for entry in found if entry.name.endswith(".json")]
 
     def evaluation(self, name: str) -> dict[str, Any] | None:
         """Return what is kept of an evaluation, as plain data, or None."""
@@ -253,8 +246,7 @@ class Workspace:
 
     def revisions(self) -> list[int]:
         """Return the numbers of the saved recipe revisions, rising."""
-        folder = self.root / "recipes"
-        names = _names_in(folder)
+        names = [entry.name for entry in entries(self.root / "recipes")]
         return sorted(int(name[:4]) for name in names if re.fullmatch(r"\d{4}\.yaml", name))
 
     def revision(self, number: int) -> str:
@@ -333,12 +325,6 @@ class Workspace:
             yield
         finally:
             lock.release()
-
-
-def _names_in(folder: Path) -> list[str]:
-    if is_remote(folder):
-        return [entry.name for entry in entries(folder)]
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def _strange(path: Path) -> bool:

@@ -53,14 +53,6 @@ def cache(drawn: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Recipe and stages of every job that is started."""
-    asked: list[Any] = []
-    monkeypatch.setattr("curation.jobs.submit", lambda *words, **_: asked.append(words[1:]))
-    return asked
-
-
-@pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the page last gave to the map."""
     from pages.ui.map import view

@@ -36,14 +36,6 @@ def cache(own: str, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.Mo
     return use_cache(monkeypatch, tmp_path)
 
 
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Recipe and stages of every job that is started."""
-    asked: list[Any] = []
-    monkeypatch.setattr("curation.jobs.submit", lambda *words, **_: asked.append(words[1:]))
-    return asked
-
-
 def open_map(view: str = "Map", *, space: dict[str, Any] | None = None, **more: Any) -> AppTest:
     changed = json.dumps(({"space": space} if space else {}) | more.pop("changes", {}))
     return open_page("map", **{"w": "small", "map-view": view, "d": changed, "layout": "pca", **more})
