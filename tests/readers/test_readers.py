@@ -401,9 +401,12 @@ def test_the_fingerprint_changes_with_the_files(name: str, tmp_path: Path) -> No
     assert opened(recipe).fingerprint != before
 
 
-@pytest.mark.parametrize(("name", "bound_mb"), [("npz", 6), ("npy", 6), ("parquet", 32)])
+@pytest.mark.parametrize(("name", "bound_mb"), [("npz", 16), ("npy", 16), ("parquet", 48)])
 def test_memory_is_bounded_by_the_range_not_the_source(name: str, bound_mb: int, tmp_path: Path) -> None:
-    """64 MB of pixels, read 64 images of 12 kB at a time; Arrow keeps about 27 MB for a row group of any size."""
+    """64 MB of pixels, read 64 images of 12 kB at a time; Arrow keeps about 27 MB for a row group of any size.
+
+    What a first read imports, and what other threads of this process do meanwhile, may take some 10 MB.
+    """
     count, side = 5200, 64
     image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     labels = np.arange(count) % 10
@@ -420,6 +423,7 @@ def test_memory_is_bounded_by_the_range_not_the_source(name: str, bound_mb: int,
         if name == "npz":
             recipe = bad.write_npz(tmp_path, images=images, labels=labels)
         del images
+    opened(recipe).read(0, 64)
     arrow = pa.total_allocated_bytes()
     tracemalloc.start()
     source, total, highest = opened(recipe), 0, 0
