@@ -63,12 +63,13 @@ class JobStatus:
         return self.state in ("starting", "queued", "running")
 
 
-def job_id(recipe: Recipe, stages: Sequence[str], destination: str | None = None) -> str:
-    """Return the id of computing some stages of a recipe, or of exporting it to ``destination``.
+def job_id(recipe: Recipe, stages: Sequence[str], destination: str | None = None, others: Sequence[Recipe] = ()) -> str:
+    """Return the id of computing some stages of a recipe and of others, or of exporting it to ``destination``.
 
     What only selects and exports does not matter to the stages.
     """
-    return fingerprint([recipe.to_dict() if destination else recipe.computed(), list(stages), destination])
+    beside = [[other.computed() for other in others]] if others else []
+    return fingerprint([recipe.to_dict() if destination else recipe.computed(), list(stages), destination, *beside])
 
 
 def submit(
@@ -78,6 +79,7 @@ def submit(
     *,
     destination: str | None = None,
     accept_doubts: bool = False,
+    others: Sequence[Recipe] = (),
 ) -> str:
     """Start a job, or attach to it when the same one is active; return its id.
 
@@ -86,6 +88,8 @@ def submit(
         destination: when given, the curated set is exported there at the end, replacing an earlier export.
         accept_doubts: go on though the goal model turns out to be no better than guessing; otherwise the job fails
             there, with a sentence.
+        others: recipes that differ from it in their goal models only; the stages are computed for each, in one pass
+            where they can be (``pipeline.run_together``).
 
     Raises: CurationError when the folder cannot be written.
     """
@@ -93,10 +97,10 @@ def submit(
         "does": "stages",
         "stages": list(stages),
         "destination": destination,
-        "recipe": recipe.to_dict(),
+        "recipes": [one.to_dict() for one in (recipe, *others)],
         "accept_doubts": accept_doubts,
     }
-    return _start(workspace, job_id(recipe, stages, destination), about)
+    return _start(workspace, job_id(recipe, stages, destination, others), about)
 
 
 def submit_kept(workspace: Workspace, does: Does, subject: str) -> str:
@@ -237,21 +241,29 @@ class _Worker:
             raise
 
     def _stages(self, about: dict[str, Any], engine: Engine) -> None:
-        from curation.pipeline import Pipeline
+        from curation.pipeline import Pipeline, run_together
         from curation.pipeline.trust import require_trust
         from curation.recipe import Recipe
 
-        pipeline = Pipeline(Recipe.parse(about["recipe"]), self.workspace, engine=engine)
-        stages, seconds = list(about["stages"]), dict[str, float]()
+        pipelines = [Pipeline(Recipe.parse(one), self.workspace, engine=engine) for one in about["recipes"]]
+        stages, seconds, stopped = list(about["stages"]), dict[str, float](), list[CurationError]()
         if "goal_model" in stages and not about.get("accept_doubts"):
             first = stages[: stages.index("goal_model") + 1]
             stages = stages[len(first) :]
-            seconds = pipeline.run(first, report=self.report)
-            if stages:
-                require_trust(pipeline.plan)
-        self.tell(seconds=seconds | pipeline.run(stages, report=self.report))
+            seconds = run_together(pipelines, first, report=self.report)
+            for pipeline in list(pipelines) if stages else ():
+                try:
+                    require_trust(pipeline.plan)
+                except CurationError as error:
+                    stopped.append(error)
+                    pipelines.remove(pipeline)
+        if pipelines:
+            seconds |= run_together(pipelines, stages, report=self.report)
+        self.tell(seconds=seconds)
+        if stopped:
+            raise stopped[0]
         if about["destination"]:
-            pipeline.export(about["destination"], overwrite=True, report=self.report)
+            pipelines[0].export(about["destination"], overwrite=True, report=self.report)
 
     def _evaluation(self, about: dict[str, Any], engine: Engine) -> None:
         from curation.evaluation.evaluate import resume

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -221,15 +221,16 @@ def _files(recipe: Any) -> dict[str, Path]:
     return found
 
 
-def run_together(pipelines: Sequence[Pipeline], only: Sequence[str], *, report: Report = ignore) -> None:
+def run_together(pipelines: Sequence[Pipeline], only: Sequence[str], *, report: Report = ignore) -> dict[str, float]:
     """Run pipelines of the same samples and engine that differ in their goal models; see ``Pipeline.run``.
 
     Their candidates are scored in one pass: copies that are made where they are scored are made once for all.
     """
     before = list(takewhile(lambda name: name != "score", only))
-    for pipeline in pipelines:
-        pipeline.run(before, report=report)
-    first = pipelines[0]
-    score_all(Execution("score", first.plan, first.engine, report), [pipeline.plan for pipeline in pipelines])
-    for pipeline in pipelines:
-        pipeline.run(only, report=report)
+    seconds = [pipeline.run(before, report=report) for pipeline in pipelines]
+    if "score" in only:
+        first, start = pipelines[0], time.monotonic()
+        score_all(Execution("score", first.plan, first.engine, report), [pipeline.plan for pipeline in pipelines])
+        seconds.append({"score": round(time.monotonic() - start, 2)})
+        seconds += [pipeline.run(only[len(before) :], report=report) for pipeline in pipelines]
+    return {name: sum(spent.get(name, 0.0) for spent in seconds) for name in chain(*seconds)}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from curation import jobs
 from curation.analysis.stability import stability, with_training
 from curation.cli import app
-from curation.errors import UsageError
+from curation.engine import choose
+from curation.errors import CurationError, UsageError
 from curation.pipeline import FOR_SELECTION, Pipeline, stability_of
 from curation.pipeline.copies import Corrupted
+from curation.pipeline.plan import Plan
 from curation.recipe import Recipe
 from curation.selection.agreement import Agreement, Stability
+from curation.storage.jobs import JobFolder
 from curation.storage.workspace import Workspace
 
 RECIPE = {
@@ -68,6 +73,35 @@ def test_copies_are_made_once_for_all_trainings(tmp_path: Path, monkeypatch: pyt
         assert together.pool_key == alone.pool_key, "the same scores to the byte, under the same keys"
         assert together.cost()["score"] > 0
     assert made == [120] * 4
+
+
+def test_a_job_of_several_goal_models_makes_copies_once_and_leaves_out_the_doubtful(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    of = Corrupted.of
+    monkeypatch.setattr(Corrupted, "of", lambda self, pixels, rows: [made.append(len(rows)), of(self, pixels, rows)][1])
+    workspace, recipe = Workspace(tmp_path), Recipe.parse(RECIPE)
+    recipes = [with_training(recipe, number) for number in range(3)]
+    doubted = Pipeline(recipes[1], workspace, device="cpu")
+
+    def require(plan: Plan) -> None:
+        if plan.model_key == doubted.plan.model_key:
+            raise CurationError("at chance")
+
+    monkeypatch.setattr("curation.pipeline.trust.require_trust", require)
+    monkeypatch.setattr("curation.jobs._start", lambda *given: given)
+    _, name, about = cast("Any", jobs.submit(workspace, recipe, FOR_SELECTION, others=recipes[1:]))
+    assert name != jobs.job_id(recipe, FOR_SELECTION)
+    JobFolder(workspace, name).begin(about)
+    worker = jobs._Worker(str(tmp_path), name)
+    with pytest.raises(CurationError, match="at chance"):
+        worker._stages(about, choose(device="cpu"))
+    worker.tell(state="failed")
+    assert made == [120]
+    undone = [Pipeline(one, workspace, device="cpu").undone() for one in recipes]
+    assert undone == [[], ["adversarial copies", "score candidates"], []]
+    assert {*jobs.status(workspace, name).seconds} >= {"goal_model", "score"}
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:

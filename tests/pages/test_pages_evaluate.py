@@ -25,6 +25,7 @@ from curation.evaluation.metrics import Interval
 from curation.evaluation.results import Results
 from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
+from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
 from tests.pages.opened import open_page, use_cache, words
@@ -244,7 +245,7 @@ def test_a_known_point_that_wins_a_tuning_is_said_to_be_one(submitted: list[tupl
     shutil.rmtree(Path(kept.root) / "studies")
 
 
-def test_a_goal_model_is_taken(submitted: list[tuple[str, str]]) -> None:
+def test_a_goal_model_is_taken(submitted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     at = open_evaluate(look="Goal models")
     at.toggle(key="goal-epochs").set_value(True).run()
     names = at.dataframe[0].value["name"].tolist()
@@ -254,6 +255,11 @@ def test_a_goal_model_is_taken(submitted: list[tuple[str, str]]) -> None:
     at.run()
     offered = {index for index in range(len(names)) if f"goal-{index}-use" in [button.key for button in at.button]}
     assert offered == set(range(len(names))) - {used}
+    asked: list[list[Recipe]] = []
+    monkeypatch.setattr("curation.jobs.submit", lambda _, recipe, stages, *, others: asked.append([recipe, *others]))
+    at.button(key="goal-compute").click().run()
+    (together,) = asked
+    assert len(together) == len(names) - 1, "one job for all that lack something"
     at.button(key=f"goal-{min(offered)}-use").click().run()
     assert not at.exception
     assert at.dataframe[0].value["name"][min(offered)].endswith("(in use)")

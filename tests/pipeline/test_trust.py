@@ -74,7 +74,7 @@ def test_a_job_stops_after_the_goal_model_until_that_is_accepted(doubtful: Pipel
             "does": "stages",
             "stages": list(FOR_SELECTION),
             "destination": None,
-            "recipe": doubtful.recipe.to_dict(),
+            "recipes": [doubtful.recipe.to_dict()],
             "accept_doubts": accept,
         },
     )

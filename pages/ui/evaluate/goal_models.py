@@ -202,8 +202,7 @@ def _compared(found: Comparison) -> None:
 
 
 def _compute(found: Workspace, recipes: list[Recipe]) -> None:
-    for recipe in recipes:
-        jobs.submit(found, recipe, FOR_SELECTION)
+    jobs.submit(found, recipes[0], FOR_SELECTION, others=recipes[1:])
 
 
 def _training(found: Workspace) -> None:
