@@ -5,6 +5,7 @@ already, in equal batches, in the same process (not with ``--no-bare``). The goa
 it takes as long. Where more images are asked for than there are photographs, these are drawn again, shifted, mirrored
 and of another brightness.
 Run: python -m benchmarks.copies [--photographs imagenette-224-mini.tar] [--side 224] [--images 64] [--severities 3]
+or, of 32 px: python -m benchmarks.copies --cifar cifar10 --constants cifar --architecture resnet20 --images 1000
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import save_file
 
+from benchmarks import sprites
 from benchmarks.photographs import opened, photographs
 from curation.analysis.expected import size
 from curation.corruptions import kinds_of
@@ -33,8 +35,10 @@ PAGE, RANDOM = 60, 50
 
 
 def source(options: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Return the source block: photographs of an archive, or smooth pictures."""
-    if options.photographs:
+    """Return the source block: CIFAR-10, photographs of an archive, or smooth pictures."""
+    if options.cifar:
+        images, labels = sprites.read(options.cifar, "train", options.images)
+    elif options.photographs:
         found = opened(options.photographs, side_px=options.side)
         if len(found) >= options.images:
             return {**recognize(str(options.photographs)), "side_px": options.side, "limit": options.images}
@@ -98,6 +102,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description="Copies made and scored against bare forward passes.")
     parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--cifar", type=Path, help="a folder of CIFAR-10 sprites, instead of photographs")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--severities", type=int, nargs="*", default=[3])
@@ -123,7 +128,7 @@ def main() -> None:
                 predict(network, block)
         bare_s = time.perf_counter() - start
         print(
-            f"{len(samples)} images of {options.side} px, {len(kinds_of(options.constants))} kinds × "
+            f"{len(samples)} images of {samples.shape[0]} px, {len(kinds_of(options.constants))} kinds × "
             f"{len(options.severities)}: {len(samples) * sets:,} images made and scored by {options.architecture} in "
             f"{made_s:.1f} s, "
             + (f"bare forward passes {bare_s:.1f} s: {made_s / bare_s:.2f}×; " if options.bare else "")
