@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from curation.errors import CurationError, UsageError, unknown_name
 from curation.exporters.again import read_again
 from curation.exporters.base import Images
-from curation.training.dynamic import CLEAN, DynamicSampling
+from curation.training.samplers.dynamic import CLEAN, DynamicSampling, Wheel
 
 
 class CuratedDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -114,7 +114,7 @@ class DynamicSampler(Sampler[int]):
         unknown = next((name for name in settings.weights if name not in known), None)
         if known and unknown is not None:
             raise UsageError(f"DynamicSampler: weights: {unknown_name('kind', unknown, known)}")
-        self._wheel = settings.wheel(dataset.manifest["sample_id"].to_numpy(np.int64), kinds)
+        self._wheel = Wheel(dataset.manifest["sample_id"].to_numpy(np.int64), kinds, settings)
         self._wheel.require()
         self._seed, self._epoch = seed, 0
 

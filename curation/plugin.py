@@ -196,17 +196,18 @@ class Registry(Generic[P]):
             raise UsageError(explain(error, member, f"{self.what} {name}")) from None
 
 
-def plugin_field(registry: Registry[P], key: str) -> Any:
+def plugin_field(registry: Registry[P], key: str, *, usual: str | None = None) -> Any:
     """Return the annotation of a model field that holds one plug-in, written as ``{key: name, parameter: value, …}``.
 
-    The wrong name or parameter is reported with the nearest right one, as ``Registry.build`` does.
+    Without the key it is the ``usual`` one, where there is one. The wrong name or parameter is reported with the
+    nearest right one, as ``Registry.build`` does.
     """
 
     def parse(value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
         parameters = dict(value)
-        name = parameters.pop(key, None)
+        name = parameters.pop(key, usual)
         if name is None:
             raise ValueError(f"the field {key!r} is missing; known: {', '.join(registry.names)}")
         try:

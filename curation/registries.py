@@ -18,6 +18,7 @@ FAMILIES = {
     "selectors": "curation.selection:SELECTORS",
     "exporters": "curation.exporters:EXPORTERS",
     "training_methods": "curation.training.methods:METHODS",
+    "samplers": "curation.training.samplers:SAMPLERS",
     "baselines": "curation.evaluation.baselines:BASELINES",
     "stages": "curation.pipeline.stages:STAGES",
 }

@@ -19,6 +19,7 @@ NAMES = {
     "readers": "stripes",
     "exporters": "safetensors",
     "training_methods": "mirrored",
+    "samplers": "in_turn",
     "baselines": "half_and_half",
     "stages": "blank_check",
 }
@@ -98,13 +99,14 @@ from curation.cli import app
 
 recipe = Recipe.parse({
     "source": {"reader": "stripes"},
-    "goal_model": {"train": {"method": "mirrored", "strength": 3}},
+    "goal_model": {"train": {"method": "mirrored", "strength": 3, "sampling": {"method": "in_turn", "parts": 3}}},
     "variants": {"corruption": {"kinds": ["invert"]}, "adversarial": {"attack": "lucky", "tries": 4}},
     "selection": {"strategy": "newest", "score": "least_confidence"},
     "export": {"format": "safetensors"},
 })
 assert Recipe.from_yaml(recipe.to_yaml()) == recipe
 assert recipe.goal_model.train.how().strength == 3
+assert recipe.goal_model.train.sampling.parts == 3
 assert "half_and_half" not in Evaluation().baselines
 assert Evaluation.parse({"baselines": ["half_and_half"]}).baselines == ["half_and_half"]
 assert "mirrored" in Training.model_json_schema()["properties"]["method"]["enum"]

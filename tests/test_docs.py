@@ -192,6 +192,7 @@ def test_examples_pass_the_contract_tests(followed: Path, computed: Pipeline, mo
         "tests/readers/test_readers.py",
         "tests/exporters/test_exporters.py",
         "tests/training/test_methods.py",
+        "tests/training/test_samplers.py",
         "tests/evaluation/test_baselines.py",
         "tests/pipeline/test_stages.py",
     ]

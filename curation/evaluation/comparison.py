@@ -137,6 +137,6 @@ def rates(workspace: Workspace) -> dict[str, float]:
         results = Results(workspace, name)
         done = results.trials[results.trials["seconds"] > 0]
         for trial in done.itertuples():
-            images = seen(results.sets[str(trial.set)]) * results.evaluation.schedule.epochs
+            images = seen(results.sets[str(trial.set)], results.evaluation.schedule.epochs)
             found[str(trial.target)] = images / float(str(trial.seconds))
     return found

@@ -113,7 +113,7 @@ def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, rep
     for recipe in recipes.values():
         check_own(suite, recipe)
     record = {**kept, "suite": suite.key, "about_suite": suite.about, "sets": {}, "trials": []}
-    guarded = np.empty(0, dtype=np.int64)
+    guarded, epochs = np.empty(0, dtype=np.int64), evaluation.schedule.epochs
     for title, role, recipe in _sets(recipes, evaluation):
         pipeline = Pipeline(recipe, workspace, engine=engine)
         pipeline.run(tuple(stage for stage in FOR_SELECTION if stage != "ingest"), report=report)
@@ -124,7 +124,7 @@ def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, rep
             "role": role,
             "note": recipe.note,
             "images": len(data),
-            **({"seen": data.seen} if data.wheel else {}),
+            **({"seen": data.seen(epochs) / epochs} if data.showing else {}),
             "asked": recipe.selection.budget,
             "counts": data.counts,
             "curation_s": cost(pipeline),
@@ -190,8 +190,8 @@ def _filled(pipeline: Pipeline, role: str, evaluation: Evaluation) -> TrainingSe
     selected = pipeline.select(pool)
     if role != "baseline" or not selected.shortages:
         data = training_set(pipeline, selected, pool=pool, sampling=sampling)
-        if role != "baseline" and data.wheel is not None:
-            data.wheel.require()
+        if role != "baseline" and data.showing is not None:
+            data.showing.require()
         return data
     fits = selected.shortages[0].fits_budget
     if not fits:
@@ -214,7 +214,7 @@ def _run(
     """Train and measure, set by set, so that one set's images are in memory at a time."""
     fields = Trial.__dataclass_fields__
     trials = [Trial(**{field: row[field] for field in fields}) for row in record["trials"]]
-    size = {title: seen(about) * evaluation.schedule.epochs for title, about in record["sets"].items()}
+    size = {title: seen(about, evaluation.schedule.epochs) for title, about in record["sets"].items()}
     missing = {trial.key: trial for trial in trials if not workspace.target(trial.key).ready()}
     total, finished = sum(size[trial.set] for trial in missing.values()), 0
     for title, role, recipe in _sets(recipes, evaluation):

@@ -139,6 +139,6 @@ class Results:
         return rows.set_index(["target", "number"])["predictions"]
 
 
-def seen(about: Mapping[str, Any]) -> int:
-    """Return the number of images in an epoch of a training on a set, of its entry in ``Results.sets``."""
-    return int(about.get("seen", about["images"]))
+def seen(about: Mapping[str, Any], epochs: int) -> int:
+    """Return the number of images in all epochs of a training on a set, of its entry in ``Results.sets``."""
+    return round(about.get("seen", about["images"]) * epochs)

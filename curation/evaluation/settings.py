@@ -16,6 +16,7 @@ from curation.errors import UsageError, unknown_name
 from curation.evaluation.baselines import BASELINES
 from curation.plugin import PixelFloat, Plugin, Settings, name_field, plugin_field
 from curation.recipe import CorruptionSet, Source
+from curation.training.samplers.dynamic import DynamicSampling
 from curation.training.settings import RATES, Training, WholeTraining
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Evaluation(Settings):
     @classmethod
     def _of_known_kinds(cls, schedule: Training) -> Training:
         known = [*CORRUPTIONS.names, *ATTACKS.names]
-        weighted = schedule.sampling.weights if schedule.sampling else {}
+        weighted = schedule.sampling.weights if isinstance(schedule.sampling, DynamicSampling) else {}
         unknown = next((kind for kind in weighted if kind not in known), None)
         if unknown is not None:
             raise ValueError(f"sampling.weights: {unknown_name('kind', unknown, known)}")

@@ -15,7 +15,7 @@ import numpy as np
 
 from curation.plugin import fingerprint
 from curation.storage.files import clear_write_errors, digest
-from curation.training.dynamic import DynamicSampling, Wheel
+from curation.training.samplers import About, Sampler, Showing, counts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,8 @@ _ROWS = 4096
 class TrainingSet:
     """Images uint8 N×H×W×C; labels int64 N, or float32 N×K where soft; weights float32 N, None: all equal.
 
-    sample_ids: int64 N, of the source; counts: images of each family; classes: K names; wheel: draws each epoch's
-    images, None: all are in it.
+    sample_ids: int64 N, of the source; counts: images of each family; classes: K names; showing: what
+    each epoch shows of it, None: all.
     """
 
     images: np.ndarray
@@ -40,22 +40,21 @@ class TrainingSet:
     sample_ids: np.ndarray
     counts: dict[str, int]
     classes: list[str]
-    wheel: Wheel | None = None
+    showing: Showing | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
-    @property
-    def seen(self) -> int:
-        """The number of images in an epoch."""
-        return len(self if self.wheel is None else self.wheel)
+    def seen(self, epochs: int) -> int:
+        """Return the number of images in all epochs of a training of so many."""
+        return sum(counts_of(self.showing, len(self), epochs))
 
     @property
     def key(self) -> str:
         """Hash of all that a training sees, so that equal sets, however they were chosen, are trained on once."""
         weights = None if self.weights is None else digest(np.ascontiguousarray(self.weights).tobytes())
         contents = [digest(np.ascontiguousarray(part).view(np.uint8).data) for part in (self.images, self.labels)]
-        sampled = [] if self.wheel is None else [self.wheel.key]
+        sampled = [self.showing.key] if self.showing is not None and self.showing.key else []
         return fingerprint([*contents, weights, list(self.images.shape), *sampled])
 
 
@@ -64,11 +63,11 @@ def training_set(
     selected: Selected | None = None,
     *,
     pool: pd.DataFrame | None = None,
-    sampling: DynamicSampling | None = None,
+    sampling: Sampler | None = None,
 ) -> TrainingSet:
     """Return the set that a recipe selects, or that is given.
 
-    Args: pool: the recipe's, where it was read already; sampling: how a training draws from the set.
+    Args: pool: the recipe's, where it was read already; sampling: which of the images a training's epochs show.
     Raises: CurationError when a stage is missing, a family has too few candidates for its quota, or the disk is full.
     """
     pool = pipeline.pool() if pool is None else pool
@@ -77,14 +76,16 @@ def training_set(
     manifest = curated.manifest
     ids = manifest["sample_id"].to_numpy(np.int64)
     weights = manifest["weight"].to_numpy(np.float32)
+    kinds = manifest["kind"].astype(str).to_numpy()
+    varied = sampling is not None and sampling.of_variants
     return TrainingSet(
-        images=np.concatenate(list(parts)) if sampling is None else _mapped(parts, (len(curated), *curated.shape)),
+        images=_mapped(parts, (len(curated), *curated.shape)) if varied else np.concatenate(list(parts)),
         labels=curated.labels if curated.soft_labels is None else curated.label_rows,
         weights=None if (weights == 1).all() else weights,
         sample_ids=ids,
         counts={str(family): int(count) for family, count in manifest["family"].value_counts().items()},
         classes=curated.classes,
-        wheel=None if sampling is None else sampling.wheel(ids, manifest["kind"].astype(str).to_numpy()),
+        showing=None if sampling is None else sampling.of(About(curated.labels, ids, kinds)),
     )
 
 

@@ -67,7 +67,7 @@ def train_trial(
 
     Raises: CurationError; Cancelled, the epochs done are kept.
     """
-    kept, images = workspace.target(trial.key), data.seen * evaluation.schedule.epochs
+    kept, images = workspace.target(trial.key), data.seen(evaluation.schedule.epochs)
     with workspace.lock(trial.key):
         if kept.ready(verify=True):
             return images
@@ -82,7 +82,7 @@ def train_trial(
             data.images,
             data.labels,
             weights=data.weights,
-            wheel=data.wheel,
+            showing=data.showing,
             settings=evaluation.training_of(trial.target).model_copy(update={"seed": None}),
             seed=trial.seed,
             device=device,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from curation.errors import CurationError
 from curation.memory import TOO_LITTLE, Fitting, enough_memory
+from curation.models.features import logits_and_features
 
 
 def predict(
@@ -17,24 +20,40 @@ def predict(
 
     A batch that does not fit into memory is halved, down to one image. Raises: CurationError: that is too much as well.
     """
+    return _asked(model, images, lambda pixels: (model(pixels),), device, batch_size, "prediction")[0]
+
+
+def predict_with_features(
+    model: nn.Module, images: np.ndarray | Tensor, *, device: str | torch.device = "cpu", batch_size: int = 512
+) -> tuple[Tensor, Tensor]:
+    """Return logits, float32 N×K, and features of the penultimate layer, float32 N×D; see ``predict``."""
+    both = _asked(model, images, lambda pixels: logits_and_features(model, pixels), device, batch_size, "an embedding")
+    return both[0], both[1]
+
+
+def _asked(
+    model: nn.Module,
+    images: np.ndarray | Tensor,
+    ask: Callable[[Tensor], tuple[Tensor, ...]],
+    device: str | torch.device,
+    batch_size: int,
+    what: str,
+) -> list[Tensor]:
+    """Return what a model in evaluation mode answers for all images, float32 on the CPU; what: needs the memory."""
     was_training = model.training
-    parts: list[Tensor] = []
+    parts: list[list[Tensor]] = []
     done, fitting = 0, Fitting(batch_size, device=device)
-    with enough_memory(TOO_LITTLE.format("prediction")):
+    with enough_memory(TOO_LITTLE.format(what)):
         model.to(device).eval()
         try:
-            while done < len(images):
-                with fitting.attempt(len(images) - done):
-                    parts.append(_logits(model, images[done : done + fitting.size], device))
-                    done += len(parts[-1])
+            while done < len(images) or not parts:
+                with fitting.attempt(len(images) - done), torch.inference_mode():
+                    batch = to_device(images[done : done + fitting.size], device)
+                    parts.append([answer.float().cpu() for answer in ask(batch)])
+                    done += len(batch)
         finally:
             model.train(was_training)
-    return torch.cat(parts)
-
-
-@torch.inference_mode()
-def _logits(model: nn.Module, pixels: np.ndarray | Tensor, device: str | torch.device) -> Tensor:
-    return model(to_device(pixels, device)).float().cpu()
+    return [torch.cat(answers) for answers in zip(*parts, strict=True)]
 
 
 def evaluate(

@@ -10,10 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from curation.memory import TOO_LITTLE, Fitting, enough_memory
 from curation.models.dropout import dropout_logits
-from curation.models.features import logits_and_features
-from curation.models.prediction import predict, to_device
+from curation.models.prediction import predict, predict_with_features, to_device
 from curation.pipeline.model_ref import NetworkRef
 from curation.pipeline.pixels import BATCH
 from curation.scores import scores_of
@@ -79,20 +77,10 @@ def features(images: np.ndarray, model: NetworkRef) -> np.ndarray:
     return features_and_logits(images, model)[0]
 
 
-@torch.inference_mode()
 def features_and_logits(images: np.ndarray, model: NetworkRef) -> tuple[np.ndarray, np.ndarray]:
     """Return ``features`` and the logits, float32 N×K, that the network makes of them.
 
     A batch that does not fit into memory is halved. Raises: CurationError: not even one image fits.
     """
-    network, fitting, found = model.load(), Fitting(BATCH, device=model.device), list[tuple[Tensor, Tensor]]()
-    done = 0
-    with enough_memory(TOO_LITTLE.format("an embedding")):
-        while done < len(images) or not found:
-            with fitting.attempt(len(images) - done):
-                batch = to_device(images[done : done + fitting.size], model.device)
-                logits, seen = logits_and_features(network, batch)
-                found.append((seen.float().cpu(), logits.float().cpu()))
-                done += len(batch)
-    seen, logits = (torch.cat(parts) for parts in zip(*found, strict=True))
+    logits, seen = predict_with_features(model.load(), images, device=model.device, batch_size=BATCH)
     return seen.numpy(), logits.numpy()

@@ -18,12 +18,13 @@ from curation.models.ensemble import Ensemble
 from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
 from curation.storage.workspace import KeptModel
-from curation.training.dynamic import Wheel
+from curation.training.samplers import Showing, counts_of
 from curation.training.settings import Training
-from curation.training.trainer import Epoch, train
+from curation.training.trainer import Epoch, shown_of, train
 
 History = list[dict[str, Any]]
-"""One row an epoch: epoch, loss (nats), accuracy, seconds, and what ``on_epoch`` added."""
+"""One row an epoch: epoch, loss (nats), accuracy, seconds, where images are sampled shown and covered (see ``Epoch``),
+and what ``on_epoch`` added."""
 
 OnFit = Callable[[int, int, str], None]
 """Called after every batch with images done, images in all, and a few words on the last epoch; may raise to stop."""
@@ -37,7 +38,7 @@ def fit(
     *,
     weights: np.ndarray | None = None,
     rates: Mapping[str, float] | None = None,
-    wheel: Wheel | None = None,
+    showing: Showing | None = None,
     settings: Training,
     seed: int,
     device: str,
@@ -55,15 +56,16 @@ def fit(
     def on_step(done: int, total: int) -> None:
         on_fit(done, total, words(history))
 
-    count = len(images if wheel is None else wheel)
-    on_step(len(history) * count, settings.epochs * count)  # report first what is already done
+    showing = shown_of(settings, labels) if showing is None else showing
+    counts = counts_of(showing, len(images), settings.epochs)
+    on_step(sum(counts[: len(history)]), sum(counts))  # report first what is already done
     for epoch in train(
         network,
         images,
         labels,
         weights=weights,
         rates=rates,
-        wheel=wheel,
+        showing=showing,
         settings=settings,
         seed=seed,
         device=device,
@@ -71,6 +73,7 @@ def fit(
         on_step=on_step,
     ):
         row = {"epoch": epoch.epoch, "loss": epoch.loss, "accuracy": epoch.accuracy, "seconds": round(epoch.seconds, 3)}
+        row |= {} if showing is None else {"shown": epoch.shown, "covered": epoch.covered}
         history.append(row | (on_epoch(epoch) if on_epoch else {}))
         buffer = io.BytesIO()
         torch.save({"state": epoch.state, "history": history}, buffer)

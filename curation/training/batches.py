@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from curation.training.dynamic import Wheel
+from curation.training.samplers import Shown
 from curation.training.settings import Training
 
 RESIDENT_SHARE = 0.25
@@ -49,55 +48,58 @@ class Batches:
         settings: Training,
         classes: int,
         device: torch.device,
-        wheel: Wheel | None = None,
     ) -> None:
-        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N;
-        wheel: draws an epoch's images, None: all."""
+        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N."""
         soft = labels.ndim == 2
         ones = np.ones(len(images), np.float32)
-        self._settings, self._count, self._device, self._wheel = settings, classes, device, wheel
-        self.images = len(images if wheel is None else wheel)
-        """The number of images in an epoch."""
-        self._images: np.ndarray | Tensor = images
+        self._settings, self._count, self._device = settings, classes, device
+        self.images: np.ndarray | Tensor = images
+        """As given, or, where they fit, on the device."""
         if device.type == "cuda" and images.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
-            self._images = torch.from_numpy(np.array(images)).to(device)
+            self.images = torch.from_numpy(np.array(images)).to(device)
         self._labels = torch.from_numpy(np.array(labels, np.float32 if soft else np.int64)).to(device)
         self._classes = self._labels.argmax(1) if soft else self._labels
         self._weights = torch.from_numpy(np.array(ones if weights is None else weights, np.float32)).to(device)
 
-    def __len__(self) -> int:
-        """The number of batches in an epoch."""
-        return len(self._ends) + 1
+    def steps(self, count: int) -> int:
+        """Return the number of batches in an epoch of so many images."""
+        return len(self._ends(count)) + 1
 
-    @cached_property
-    def _ends(self) -> list[int]:
-        """Where each batch but the last ends; each has two images at least, or norms would fail."""
-        count, size = self.images, self._settings.batch_size
+    def _ends(self, count: int) -> list[int]:
+        """Return where each batch but the last ends; each has two images at least, or norms would fail."""
+        size = self._settings.batch_size
         if self._settings.last_batch == "smaller":
             return list(range(size, count - 1, size))
         sizes = [len(part) for part in np.array_split(np.arange(count), min(math.ceil(count / size), count // 2))]
         return np.cumsum(sizes)[:-1].tolist()
 
-    def epoch(self, draws: torch.Generator) -> Iterator[Batch]:
-        """Yield the batches of one epoch; ``draws`` (on the CPU, so the same for every device) decides all of it."""
-        order = torch.randperm(self.images, generator=draws)
-        if self._wheel is not None:
-            order = torch.from_numpy(self._wheel.draw(np.random.default_rng(draws.initial_seed())))[order]
-        for rows in torch.tensor_split(order, self._ends):
-            yield self._batch(rows, draws)
+    def epoch(self, draws: torch.Generator, shown: Shown | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch; ``draws`` (on the CPU, so the same for every device) decides all of it.
 
-    def _batch(self, rows: Tensor, draws: torch.Generator) -> Batch:
+        Args: shown: its images, None: all.
+        """
+        count = len(self.images if shown is None else shown.rows)
+        places = torch.arange(count) if shown and shown.ordered else torch.randperm(count, generator=draws)
+        rows = places if shown is None else torch.from_numpy(shown.rows)[places]
+        more = None if shown is None or shown.weights is None else torch.from_numpy(shown.weights)[places]
+        ends = self._ends(count)
+        factors = [None] * (len(ends) + 1) if more is None else torch.tensor_split(more, ends)
+        for some, factor in zip(torch.tensor_split(rows, ends), factors, strict=True):
+            yield self._batch(some, factor, draws)
+
+    def _batch(self, rows: Tensor, factor: Tensor | None, draws: torch.Generator) -> Batch:
         settings, here = self._settings, rows.to(self._device)
-        if isinstance(self._images, Tensor):
-            pixels = self._images[here]
+        if isinstance(self.images, Tensor):
+            pixels = self.images[here]
         else:
-            pixels = torch.from_numpy(np.asarray(self._images[rows.numpy()])).to(self._device)
+            pixels = torch.from_numpy(np.asarray(self.images[rows.numpy()])).to(self._device)
         if settings.augment:
             pixels = shifted(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
         if settings.cutout_px:
             pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
         floats = pixels.permute(0, 3, 1, 2).float().div_(255)
-        batch = Batch(floats, self._labels[here], self._weights[here], self._classes[here], here)
+        weights = self._weights[here] if factor is None else self._weights[here] * factor.to(self._device)
+        batch = Batch(floats, self._labels[here], weights, self._classes[here], here)
         if settings.cutmix or settings.mixup:
             batch = mixed(batch, cutmix=settings.cutmix, mixup=settings.mixup, classes=self._count, draws=draws)
         if settings.noise:

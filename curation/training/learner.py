@@ -89,7 +89,7 @@ class Learner:
         return learned
 
     def _first_change(self, batch: Batch, draws: torch.Generator) -> Tensor | None:
-        if self._change is not None:
+        if self._change is not None and len(self._change) >= len(batch):
             # The last batches of an epoch may be one image smaller than the first.
             return self._change[: len(batch)]
         change = self._now.start(batch.images, draws)

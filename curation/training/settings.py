@@ -9,16 +9,19 @@ import torch
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from curation.errors import UsageError, unknown_name
-from curation.plugin import PixelFloat, Settings, name_field
-from curation.training.dynamic import DynamicSampling
+from curation.plugin import PixelFloat, Settings, name_field, plugin_field
 from curation.training.methods import METHODS, Method
 from curation.training.methods.base import BETA, EPSILON, STEPS, Beta, Radius, Steps
 from curation.training.precision import Precision, resolved
+from curation.training.samplers import SAMPLERS
 
 if TYPE_CHECKING:
+    from curation.training.samplers import Sampler
+
     MethodName = str
 else:
     MethodName = name_field(METHODS)
+    Sampler = plugin_field(SAMPLERS, "method", usual="dynamic")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "contest": {
@@ -81,10 +84,10 @@ class Training(Settings):
         description="even: all batches of about one size; smaller: full batches, and the last has what remains",
         exclude_if=lambda value: value == "even",  # recipes and keys from before it was a field stay what they were
     )
-    sampling: DynamicSampling | None = Field(
+    sampling: Sampler | None = Field(
         None,
-        description="draw each epoch one image of every sample, clean or a variant; None: all images. Of an "
-        "evaluation's schedule only, for other networks are trained on sets without variants",
+        description="which images each epoch shows, by a sampler and its parameters; see `curation list samplers`; "
+        "None: all, shuffled",
         exclude_if=lambda value: value is None,  # recipes and keys from before it was a field stay what they were
     )
     learning_rate: float = Field(0.1, gt=0, description="maximum learning rate")
@@ -181,19 +184,20 @@ class Training(Settings):
 
     @property
     def versions(self) -> list[Any]:
-        """What keys of trained weights have beside the settings: the method's version, once it is past the first."""
+        """What keys of trained weights have beside the settings: versions of plug-ins, once they are past the first."""
         method = METHODS[self.method]
-        return [method.version] if method.version > 1 else []
+        sampler = [["sampler", self.sampling.version]] if self.sampling and self.sampling.version > 1 else []
+        return [*([method.version] if method.version > 1 else []), *sampler]
 
 
-def _all_images(training: Training) -> Training:
-    if training.sampling is not None:
+def _no_variants(training: Training) -> Training:
+    if training.sampling is not None and training.sampling.of_variants:
         raise ValueError(
-            "sampling draws among the variants of a curated set, which this network is not trained on; write it in the "
-            "schedule of an evaluation"
+            f"{training.sampling.name} sampling draws among the variants of a curated set, which this network is not "
+            "trained on; write it in the schedule of an evaluation"
         )
     return training
 
 
-WholeTraining = Annotated[Training, AfterValidator(_all_images)]
-"""Settings of a network that is trained on all of its images: without ``sampling``."""
+WholeTraining = Annotated[Training, AfterValidator(_no_variants)]
+"""Settings of a network that is trained on images without variants: no ``sampling`` among those."""

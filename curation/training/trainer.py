@@ -18,9 +18,10 @@ from curation.memory import TOO_LITTLE, enough_memory
 from curation.models.prediction import predict
 from curation.threads import torch_threads
 from curation.training.batches import Batches
-from curation.training.dynamic import Wheel
 from curation.training.learner import Learner
+from curation.training.order import Order
 from curation.training.precision import reproducible
+from curation.training.samplers import About, Showing, Shown, counts_of
 from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 
@@ -41,8 +42,9 @@ class Epoch:
     epoch: 1 … epochs; loss: mean, in nats; accuracy: on the images as trained on, in [0, 1]; learning_rate: of its last
     step; seconds: by the clock; margins: float32 N, in the order of the images: the logit of a sample's own label less
     the largest other one, as trained on (augmented; mixed or adversarial where asked for; a soft label counts as its
-    likeliest class; NaN where sampling left an image out), for ``Dynamics``; state: tensors and plain values on the
-    CPU, all that ``train`` needs to go on.
+    likeliest class; NaN where sampling left an image out), for ``Dynamics``; shown: how many images; covered: how many
+    were shown in this epoch or an earlier one; state: tensors and plain values on the CPU, all that ``train`` needs to
+    go on.
     """
 
     epoch: int
@@ -53,6 +55,8 @@ class Epoch:
     learning_rate: float
     seconds: float
     margins: np.ndarray
+    shown: int
+    covered: int
     state: dict[str, Any]
 
 
@@ -65,7 +69,7 @@ def train(
     seed: int,
     weights: np.ndarray | None = None,
     rates: Mapping[str, float] | None = None,
-    wheel: Wheel | None = None,
+    showing: Showing | None = None,
     device: str | torch.device = "cpu",
     resume: dict[str, Any] | None = None,
     on_step: OnStep | None = None,
@@ -84,8 +88,8 @@ def train(
         weights: floats N ≥ 0: how much each sample counts; a batch's loss is the weighted mean. None: all the same.
         rates: each parameter's share of the learning rate, by name. Those of 0 are frozen: they take no gradient, and
             a layer all of whose parameters are frozen is in evaluation mode, its statistics as they are. None: 1 each.
-        wheel: draws each epoch's images from these, where ``settings.sampling`` is set: what its ``wheel`` makes of
-            the samples that they are of and their kinds. Then an epoch has as many images as the wheel says.
+        showing: of these images, by ``settings.sampling``: what its ``of`` makes of all that is known of them. None:
+            with a sampler, of the labels alone; without one, every epoch shows all.
         resume: the ``state`` of an earlier epoch; after the last one its weights are loaded and nothing is yielded.
 
     A batch that does not fit into memory is split, its gradients added up. The global random state is left as it was.
@@ -96,30 +100,38 @@ def train(
     seed = seed if settings.seed is None else settings.seed
     with enough_memory(TOO_LITTLE.format("training")):
         classes = _check(model, images, labels, weights, device)
-        _check_wheel(wheel, settings, len(images))
-        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device, wheel=wheel)
+        showing = _checked(shown_of(settings, labels) if showing is None else showing, settings, len(images))
+        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
         learner = Learner(model, settings, device, rates)
-        first = _restore(learner, resume) if resume else 0
+        order = None if showing is None else Order(showing, learner.model, batches.images, device)
+        first = _restore(learner, order, resume) if resume else 0
     threads = settings.threads if device.type == "cpu" else None
-    rate = partial(_rate, settings, len(batches) * learner.method.replays)
+    counts = counts_of(showing, len(images), settings.epochs)
     for epoch in range(first, settings.epochs):
         started = time.perf_counter()
+        before, total, now = sum(counts[:epoch]), sum(counts), epoch_seed(seed, epoch)
+        steps, begun = batches.steps(counts[epoch]) * learner.method.replays, learner.steps
+        rate = partial(_rate, settings, epoch, steps, begun)
+        tell = partial(_tell, on_step, before, total)
         with enough_memory(TOO_LITTLE.format("training")), torch_threads(threads):
-            loss, accuracy, margins = _epoch(learner, batches, epoch, len(images), seed, rate, on_step)
-            state = {"epoch": epoch + 1, **learner.state()}
+            shown = None if order is None else order.next(epoch, now)
+            loss, accuracy, margins = _epoch(learner, batches, epoch, shown, len(images), now, rate, tell)
+            state = {"epoch": epoch + 1, **learner.state(), **({} if order is None else {"sampling": order.state()})}
         if epoch + 1 == settings.epochs:
             learner.finish()
         seconds = time.perf_counter() - started
         yield Epoch(
-            epoch + 1,
-            settings.epochs,
-            loss,
-            accuracy,
-            batches.images / seconds,
-            rate(learner.steps - 1),
-            seconds,
-            margins,
-            state,
+            epoch=epoch + 1,
+            epochs=settings.epochs,
+            loss=loss,
+            accuracy=accuracy,
+            images_per_s=counts[epoch] / seconds,
+            learning_rate=rate(learner.steps - 1),
+            seconds=seconds,
+            margins=margins,
+            shown=counts[epoch],
+            covered=len(images) if order is None else order.covered,
+            state=state,
         )
     if first >= settings.epochs:
         learner.finish()
@@ -129,21 +141,21 @@ def _epoch(
     learner: Learner,
     batches: Batches,
     epoch: int,
+    shown: Shown | None,
     available: int,
     seed: int,
     rate: Callable[[int], float],
-    on_step: OnStep | None,
+    tell: Callable[[int], None],
 ) -> tuple[float, float, np.ndarray]:
     """Learn from every image of an epoch once; return mean loss, accuracy and the margins of all that are available."""
     learner.begin(epoch)
-    seed = epoch_seed(seed, epoch)
     draws = torch.Generator().manual_seed(seed)
     losses: list[Tensor] = []
     margins = torch.full((available,), torch.nan, device=learner.device)
-    count = batches.images
+    count = available if shown is None else len(shown.rows)
     right, done = torch.zeros((), device=learner.device), 0
     with learner.dropping():
-        for index, batch in enumerate(batches.epoch(draws)):
+        for index, batch in enumerate(batches.epoch(draws, shown)):
             with reproducible(seed + index, learner.device):
                 learned = learner.learn(batch, rate=rate, draws=draws)
             losses.append(learned.loss * len(batch))
@@ -151,9 +163,13 @@ def _epoch(
             right, done = right + learned.right, done + len(batch)
             if learner.device.type == "cpu" or index % STEPS_UNSEEN == 0 or done == count:
                 _check_loss(float(learned.loss), epoch, learner.settings)
-            if on_step:
-                on_step(epoch * count + done, learner.settings.epochs * count)
+            tell(done)
     return float(torch.stack(losses).sum()) / count, float(right) / count, margins.cpu().numpy()
+
+
+def _tell(on_step: OnStep | None, before: int, total: int, done: int) -> None:
+    if on_step:
+        on_step(before + done, total)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
@@ -161,8 +177,9 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 2)
 
 
-def _rate(settings: Training, steps_an_epoch: int, step: int) -> float:
-    return learning_rate(settings, step=step, steps_an_epoch=steps_an_epoch)
+def _rate(settings: Training, epoch: int, steps: int, begun: int, step: int) -> float:
+    """Return the rate of a step in an epoch of so many, which may be more than in another: all epochs count alike."""
+    return learning_rate(settings, step=epoch * steps + step - begun, steps_an_epoch=steps)
 
 
 def _check_loss(loss: float, epoch: int, settings: Training) -> None:
@@ -173,10 +190,12 @@ def _check_loss(loss: float, epoch: int, settings: Training) -> None:
         )
 
 
-def _restore(learner: Learner, state: dict[str, Any]) -> int:
+def _restore(learner: Learner, order: Order | None, state: dict[str, Any]) -> int:
     """Load a state and return how many epochs it has behind it."""
     try:
         learner.restore(state)
+        if order is not None and "sampling" in state:  # states from before it was kept go on
+            order.restore(state["sampling"])
         return int(state["epoch"])
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise CurationError("the state to resume from belongs to another model or other settings; start over") from None
@@ -207,16 +226,31 @@ def _check(
     return classes
 
 
-def _check_wheel(wheel: Wheel | None, settings: Training, images: int) -> None:
-    if (wheel is None) != (settings.sampling is None):
+def shown_of(settings: Training, labels: np.ndarray) -> Showing | None:
+    """Return what the settings' sampler shows of images of which only labels are known; None: there is no sampler.
+
+    Args: labels: integers N, or soft labels N×K. Raises: UsageError: it must know more, or cannot choose of so many.
+    """
+    if settings.sampling is None:
+        return None
+    return settings.sampling.of(About(labels.argmax(1) if labels.ndim == 2 else labels))
+
+
+def _checked(showing: Showing | None, settings: Training, images: int) -> Showing | None:
+    if showing is None:
+        return None
+    if settings.sampling is None:
+        raise CurationError("images are sampled only where settings.sampling says how; set it, or give no showing")
+    if showing.images != images:
         raise CurationError(
-            "training draws images only with both settings.sampling and a wheel: give "
-            "wheel=settings.sampling.wheel(sample_ids, kinds), or neither"
+            f"what is shown is chosen from {showing.images} images, got {images}; make the showing of these"
         )
-    if wheel is not None and wheel.images != images:
-        raise CurationError(f"the wheel is of {wheel.images} images, got {images}; make it of the samples of these")
-    if wheel is not None and len(wheel) < 2:
-        raise CurationError("training needs images of 2 samples or more in an epoch; choose a set of more samples")
+    if min(map(showing.count, range(settings.epochs))) < 2:
+        raise CurationError(
+            "training needs 2 images or more in every epoch; choose a set of more samples, or sampling "
+            "that shows more of it"
+        )
+    return showing
 
 
 def _check_soft(labels: np.ndarray, classes: int) -> None:

@@ -21,13 +21,13 @@ def settings_form(schema: type[Settings], values: dict[str, Any], *, key: str, l
     Args:
         values: what the fields hold now, as in a recipe; missing ones take their default.
         key: prefix of the widgets' keys.
-        leave_out: fields not to show; lists, too, are for recipes only.
+        leave_out: fields not to show; lists and blocks of further fields, too, are for recipes only.
     """
     out: dict[str, Any] = {}
     shown = [
         (name, field)
         for name, field in schema.model_fields.items()
-        if name not in leave_out and get_origin(_kind(field.annotation)[0]) not in (tuple, list, dict)
+        if name not in leave_out and not _of_several(_kind(field.annotation)[0])
     ]
     columns = st.columns(min(3, max(1, len(shown))))
     for index, (name, field) in enumerate(shown):
@@ -75,6 +75,11 @@ def _kind(annotation: Any) -> tuple[Any, bool]:
     if get_origin(annotation) is typing.Annotated:
         return _kind(get_args(annotation)[0])
     return annotation, False
+
+
+def _of_several(kind: Any) -> bool:
+    """Whether a type has several values: a list, or a block of fields."""
+    return get_origin(kind) in (tuple, list, dict) or (isinstance(kind, type) and issubclass(kind, Settings))
 
 
 def _in_pixels(field: FieldInfo) -> bool:

@@ -19,7 +19,8 @@ from curation.pipeline import Pipeline
 from curation.recipe.goal_model import GoalModel
 from curation.recipe.label_errors import LabelErrors
 from curation.selection.self_correction import SelfCorrection
-from curation.training.dynamic import DynamicSampling, Wheel
+from curation.training.samplers import About
+from curation.training.samplers.dynamic import DynamicSampling, Wheel
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
 from curation.tuning.settings import Tuning
@@ -32,7 +33,7 @@ ROWS = np.array([*np.tile(KINDS, SAMPLES), "clean", "fog"])[::-1].copy()
 
 
 def wheel(**settings: Any) -> Wheel:
-    return DynamicSampling(**settings).wheel(SAMPLE_IDS, ROWS)
+    return Wheel(SAMPLE_IDS, ROWS, DynamicSampling(**settings))
 
 
 def drawn(of: Wheel, seed: int = 0) -> np.ndarray:
@@ -143,7 +144,8 @@ def test_a_training_sees_exactly_what_the_wheel_drew() -> None:
     labels, ids = np.arange(count) % 2, np.arange(count) // 4
     settings = Training(epochs=2, batch_size=8, threads=1, sampling={"weights": {"pgd": 2}})
     assert settings.sampling is not None
-    of = settings.sampling.wheel(ids, np.tile(KINDS, 10))
+    of = settings.sampling.of(About(labels, ids, np.tile(KINDS, 10)))
+    assert isinstance(of, Wheel)
     told: list[tuple[int, int]] = []
     seen = [
         np.flatnonzero(np.isfinite(epoch.margins)).tolist()
@@ -152,7 +154,7 @@ def test_a_training_sees_exactly_what_the_wheel_drew() -> None:
             images,
             labels,
             settings=settings,
-            wheel=of,
+            showing=of,
             seed=5,
             on_step=lambda done, total: told.append((done, total)),
         )
@@ -161,12 +163,12 @@ def test_a_training_sees_exactly_what_the_wheel_drew() -> None:
     assert seen[0] != seen[1]
     assert told[-1] == (20, 20)
     network = build("tiny_resnet", classes=2, shape=(16, 16, 1))
-    for wrong in (
-        {"settings": settings},
-        {"settings": Training(), "wheel": of},
-        {"settings": settings, "wheel": wheel()},
+    for wrong, sentence in (
+        ({"settings": settings}, "give sample_ids and kinds of each"),
+        ({"settings": Training(), "showing": of}, "only where settings.sampling says how"),
+        ({"settings": settings, "showing": wheel()}, "chosen from 1602 images, got 40"),
     ):
-        with pytest.raises(CurationError, match="wheel"):
+        with pytest.raises(CurationError, match=sentence):
             next(train(network, images, labels, seed=5, **wrong))  # type: ignore[arg-type]
 
 
@@ -183,7 +185,7 @@ def test_settings_without_it_are_what_they_were_and_only_targets_may_have_it() -
         (SuiteSettings, {"training": {"sampling": {}}}),
         (Tuning, {"schedule": {"sampling": {}}}),
     ]:
-        with pytest.raises(UsageError, match="sampling draws among the variants of a curated set"):
+        with pytest.raises(UsageError, match="dynamic sampling draws among the variants of a curated set"):
             settings.parse(value)  # type: ignore[attr-defined]
 
 
@@ -192,6 +194,6 @@ def test_a_set_that_is_sampled_is_read_from_a_file_and_has_a_key_of_its_own(comp
     even, uneven = (training_set(computed, sampling=DynamicSampling(weights=weights)) for weights in ({}, {"pgd": 2.0}))
     assert isinstance(even.images, np.memmap)
     assert (even.images == whole.images).all()
-    assert even.seen == len(np.unique(whole.sample_ids)) < len(even)
-    assert whole.seen == len(whole)
+    assert even.seen(3) == 3 * len(np.unique(whole.sample_ids)) < 3 * len(even)
+    assert whole.seen(3) == 3 * len(whole)
     assert len({whole.key, even.key, uneven.key}) == 3

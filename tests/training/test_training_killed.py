@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from curation.models.architectures import build
-from curation.training.dynamic import Wheel
+from curation.training.samplers import About, Showing
 from curation.training.settings import Training
 from curation.training.trainer import train
 from tests.patience import PATIENCE_S
@@ -54,10 +54,11 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return draws.integers(0, 256, (SAMPLES, 16, 16, 1), dtype=np.uint8), draws.integers(0, 3, SAMPLES)
 
 
-def wheel(name: str) -> Wheel | None:
+def showing(name: str) -> Showing | None:
     """Of 20 samples with a clean image and a variant each, and of one with a clean image alone."""
     sampling = settings(name).sampling
-    return sampling and sampling.wheel(np.arange(SAMPLES) // 2, np.array(["clean", "fog"])[np.arange(SAMPLES) % 2])
+    kinds = np.array(["clean", "fog"])[np.arange(SAMPLES) % 2]
+    return sampling and sampling.of(About(data()[1], np.arange(SAMPLES) // 2, kinds))
 
 
 def network() -> torch.nn.Module:
@@ -73,11 +74,11 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 def test_from_a_kept_epoch_it_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
     """A network that never saw the first epoch, from what is on disk of it."""
     whole, resumed = network(), network()
-    for expected in train(whole, *data(), settings=settings(name), wheel=wheel(name), seed=3):
+    for expected in train(whole, *data(), settings=settings(name), showing=showing(name), seed=3):
         if expected.epoch == 1:
             torch.save(expected.state, tmp_path / "kept")
     kept = torch.load(tmp_path / "kept", weights_only=True)
-    (found,) = train(resumed, *data(), settings=settings(name), wheel=wheel(name), seed=3, resume=kept)
+    (found,) = train(resumed, *data(), settings=settings(name), showing=showing(name), seed=3, resume=kept)
     assert (found.loss, found.accuracy) == (expected.loss, expected.accuracy)
     assert same(resumed, whole)
 

@@ -18,7 +18,7 @@ from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
-from curation.training.dynamic import DynamicSampling
+from curation.training.samplers.dynamic import DynamicSampling
 from curation.training.settings import PRESETS
 from pages.ui import panel, session, state
 from pages.ui.evaluate import chosen

@@ -6,27 +6,32 @@ Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model".
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 from pydantic import Field, field_validator
+from torch import Tensor
 
 from curation.errors import UsageError
-from curation.plugin import Settings, fingerprint
+from curation.plugin import fingerprint
+from curation.training.samplers.base import About, Asked, Sampler, Showing, Shown
 
 CLEAN = "clean"
 """The kind of images that are no variant."""
 
 
-class DynamicSampling(Settings):
-    """How likely a variant is, and of which kind.
+class DynamicSampling(Sampler):
+    """One image of every sample: with a probability a variant, of a kind that a wheel draws, else the clean one.
 
     The text of the source has a dynamic probability within bounds, its code a constant one and a uniform wheel: bounds
     that are equal, and no weights. The probability is drawn once an epoch: drawn anew for every image it would be the
     same as a constant one, halfway between the bounds.
     """
 
-    method: Literal["dynamic"] = Field("dynamic", description="dynamic: dynamic-probability sampling")
+    name = "dynamic"
+    title = "Dynamic-probability sampling"
+    of_variants = True
+
     ratio: tuple[float, float] = Field(
         (0.25, 0.75),
         description="bounds of the probability that a sample is shown as a variant; it is drawn every epoch, uniformly "
@@ -52,12 +57,17 @@ class DynamicSampling(Settings):
             raise ValueError(f"must be 0 or more, got {weights[wrong]:g} for {wrong}")
         return weights
 
-    def wheel(self, sample_ids: np.ndarray, kinds: np.ndarray) -> Wheel:
-        """Return what draws from images, by the samples that they are of, int64 N, and their kinds, N names."""
-        return Wheel(sample_ids, kinds, self)
+    def of(self, about: About) -> Wheel:
+        """Return what draws from these images. Raises: UsageError: their samples or kinds are not known."""
+        if about.sample_ids is None or about.kinds is None:
+            raise UsageError(
+                "dynamic sampling draws among the clean images and variants of samples, and of these images neither is "
+                "known: give sample_ids and kinds of each, or train without sampling"
+            )
+        return Wheel(about.sample_ids, about.kinds, self)
 
 
-class Wheel:
+class Wheel(Showing):
     """Draws an image of every sample.
 
     A variant's kind is drawn by weight from those that the sample has; where it has several of that kind (severities)
@@ -92,7 +102,7 @@ class Wheel:
         """Hash of all that decides which images are drawn, besides the random numbers."""
         parts = (self._clean, self._first, self._last, self._variants, self._sums)
         hashes = [hashlib.blake2b(part.tobytes(), digest_size=8).hexdigest() for part in parts]
-        return fingerprint([self.settings.model_dump(mode="json"), *hashes])
+        return fingerprint([{"method": self.settings.name, **self.settings.model_dump(mode="json")}, *hashes])
 
     def require(self) -> None:
         """Raises: UsageError when there is nothing to choose between."""
@@ -101,6 +111,14 @@ class Wheel:
                 "sampling: no sample of this set has both its clean image and a variant of a kind with a weight above "
                 "0; choose a set with clean images and their variants, or train without sampling"
             )
+
+    def count(self, epoch: int) -> int:
+        """Return the number of samples that have any image."""
+        return len(self)
+
+    def show(self, epoch: int, random: np.random.Generator, network: Asked, kept: Mapping[str, Tensor]) -> Shown:
+        """Return what is drawn, to be shuffled."""
+        return Shown(self.draw(random))
 
     def draw(self, random: np.random.Generator) -> np.ndarray:
         """Return an epoch's images, rows int64, in the order of their samples' ids."""

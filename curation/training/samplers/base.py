@@ -1,0 +1,105 @@
+"""The contract of a sampler: before each epoch, which images it shows, in which order and with which weights."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curation.plugin import Plugin
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of the images of a training, beside their pixels; of all N, None: not known.
+
+    labels: int64 N, of a soft label the likeliest class; sample_ids: int64 N, of the source; kinds: N names, ``clean``
+    or a variant's, as in an export's manifest.
+    """
+
+    labels: np.ndarray
+    sample_ids: np.ndarray | None = None
+    kinds: np.ndarray | None = None
+
+
+class Asked(Protocol):
+    """The network in training as it is before an epoch: what it says of every image as it is, not augmented.
+
+    Nothing is computed before it is asked for.
+    """
+
+    device: torch.device
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Float32 N×K."""
+
+    @property
+    def features(self) -> np.ndarray:
+        """Float32 N×D, of the penultimate layer."""
+
+
+class Shown(NamedTuple):
+    """What an epoch shows.
+
+    rows: int64 M, places among all images; ordered: whether they are shown in this order, else they are shuffled;
+    weights: float32 M, by which each image's own weight is multiplied, None: 1 each; kept: what later epochs need of
+    this one, kept with the state of the training and so of tensors on the CPU.
+    """
+
+    rows: np.ndarray
+    ordered: bool = False
+    weights: np.ndarray | None = None
+    kept: Mapping[str, Tensor] = {}
+
+
+class Showing(ABC):
+    """What a sampler shows of some images, epoch by epoch."""
+
+    images: int
+    """The number of images, N, that it chooses from."""
+
+    @abstractmethod
+    def count(self, epoch: int) -> int:
+        """Return how many images an epoch, counted from 0, shows."""
+
+    @abstractmethod
+    def show(self, epoch: int, random: np.random.Generator, network: Asked, kept: Mapping[str, Tensor]) -> Shown:
+        """Return what an epoch shows; the same arguments give the same.
+
+        Args:
+            epoch: from 0.
+            random: of this epoch alone, and the same for every device.
+            network: as it is before the epoch.
+            kept: what the epoch before kept; nothing before the first.
+        """
+
+    @property
+    def key(self) -> str:
+        """Hash of what is known of the images and decides what is shown, but for labels; empty where nothing does."""
+        return ""
+
+    def require(self) -> None:  # noqa: B027 - most can always choose
+        """Raises: UsageError where there is nothing to choose between."""
+
+
+class Sampler(Plugin):
+    """Which images each epoch shows, in which order and with which weights. A member writes ``of``."""
+
+    family = "sampler"
+    of_variants: ClassVar[bool] = False
+    """Whether it chooses among the variants of samples: then only a curated set can be trained on so."""
+
+    @abstractmethod
+    def of(self, about: About) -> Showing:
+        """Return what it shows of some images. Raises: UsageError: that cannot be, in one sentence."""
+
+
+def counts_of(showing: Showing | None, images: int, epochs: int) -> list[int]:
+    """Return how many of so many images each epoch shows; showing: None: all."""
+    return [images if showing is None else showing.count(epoch) for epoch in range(epochs)]
