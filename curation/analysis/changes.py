@@ -139,10 +139,10 @@ def _maker(plan: Plan, images: ImageSet) -> str:
     source = plan.recipe.source.reader.identity()
     if images.family == "clean":
         return fingerprint([source])
-    about = [source, images.plugin.identity(), plan.recipe.seed]
-    if images.family == "adversarial":
-        about += [plan.model_digest, [column.tolist() for column in plan.donors(images.plugin)]]
-    return fingerprint(about)
+    if images.family == "corruption":
+        return fingerprint([source, images.plugin.identity(), plan.recipe.seed])
+    about = [source, plan.equipped(images.plugin).identity(), plan.recipe.seed, plan.model_digest]
+    return fingerprint([*about, [column.tolist() for column in plan.donors(images.plugin)]])
 
 
 def _written(before: Pipeline, after: Pipeline) -> str:

@@ -98,6 +98,7 @@ def exported(recipe: Recipe, scale: Scale) -> Expense:
 def _forms(recipe: Recipe) -> list[Form]:
     """Return the networks whose speed the recipe's stages ask for."""
     found = [recipe.goal_model.form]
+    found += [Form(one.architecture) for attack in recipe.variants.adversarial for one in attack.untrained]
     if recipe.label_errors is not None:
         found.append(Form(recipe.label_errors.architecture))
     if recipe.selection.strategy == "self_correction":

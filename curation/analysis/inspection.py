@@ -158,7 +158,7 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     watched = _Watched(network, tensor[0])
     with torch_threads(1):  # for one small image, more cost more than they bring, on a busy machine ten times
         found = to_pixels(
-            prepared(attack, samples, pipeline.plan.donors(attack), device)(
+            prepared(pipeline.plan.equipped(attack), samples, pipeline.plan.donors(attack), device)(
                 watched,
                 tensor,
                 torch.tensor(labels, device=device),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -232,9 +233,11 @@ def estimate(plan: Plan, *, on_probe: Callable[[str], None] = lambda _: None) ->
         costs.append(("corruption", corruption, making_s))
     for attack in wanted.adversarial:
         costs.append(("adversarial", attack, attack.most_passes(len(samples.classes)) * pass_s))
-    # Before the goal model is there, the key of an attack is not known, and nothing of it can be kept.
     ready = plan.workspace.model(plan.model_key).ready(plan.epoch)
-    there = [*plan.corrupted(), *(plan.attacked() if ready else [])]
+    there = plan.corrupted()
+    # Before goal model and surrogates are there, the key of an attack is not known, and nothing of it can be kept.
+    with suppress(CurationError):
+        there += plan.attacked()
     files = ["adversarial"] + ["corruption"] * bool(wanted.corruption and wanted.corruption.keep == "all")
     missing = {
         images.plugin: int(images.sizes[images.pixels.missing()].sum())

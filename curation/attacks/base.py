@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from curation.attacks.ball import LEVELS, Norm, to_grid
 from curation.attacks.classify import MULTIPLE, Classify, untouched
+from curation.attacks.surrogates import Surrogate
 from curation.errors import CurationError
 from curation.memory import Fitting, enough_memory
 from curation.plugin import PixelFloat, Plugin
@@ -149,6 +150,15 @@ class Attack(Plugin):
     @abstractmethod
     def most_passes(self, classes: int) -> int:
         """Return what a sample costs at most, in forward passes (a backward pass counts as two); for K classes."""
+
+    @property
+    def untrained(self) -> tuple[Surrogate, ...]:
+        """The further networks that it uses and that have no weights yet; see ``with_weights``."""
+        return ()
+
+    def with_weights(self, files: Sequence[str]) -> Self:
+        """Return the attack with a file of weights for each of ``untrained``."""
+        return self
 
     def with_donors(self, images: Tensor, labels: Tensor) -> Self:
         """Return the same attack with other samples to borrow from: float32 M×C×H×W in [0, 1] and int64 M.

@@ -22,10 +22,14 @@ KEPT = 8
 
 
 class Surrogate(Settings):
-    """A network with trained weights, and its part in an ensemble."""
+    """A network and its part in an ensemble."""
 
     architecture: str = Field(description="an architecture's name; see `curation list models`")
-    checkpoint: str = Field(description="a file of weights (safetensors or a state dict), trained on these classes")
+    checkpoint: str | None = Field(
+        None,
+        description="a file of weights (safetensors or a state dict), trained on these classes; None: among a recipe's "
+        "variants it is trained on the recipe's samples, as goal_model.train says",
+    )
     weight: float = Field(1.0, gt=0, description="weight of its logits in the ensemble's sum")
 
     def identity(self) -> dict[str, Any]:
@@ -45,6 +49,11 @@ class Surrogate(Settings):
 
     def _stamp(self) -> tuple[str, int, int]:
         """Path, time of change in ns and size in bytes: while they stay, so do the contents."""
+        if self.checkpoint is None:
+            raise UsageError(
+                f"surrogates: {self.architecture} has no checkpoint; only those of a recipe's variants are trained by "
+                "themselves, so give it a file of weights here"
+            )
         try:
             about = Path(self.checkpoint).stat()
         except OSError:

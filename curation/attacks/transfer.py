@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -120,6 +120,25 @@ class Transfer(Attack):
         if not self.own_weight and not self.surrogates:
             raise ValueError("an own_weight of 0 needs at least one surrogate to attack")
         return self
+
+    @property
+    def untrained(self) -> tuple[Surrogate, ...]:
+        """See ``Attack.untrained``."""
+        return tuple(surrogate for surrogate in self.surrogates if surrogate.checkpoint is None)
+
+    def with_weights(self, files: Sequence[str]) -> Self:
+        """See ``Attack.with_weights``."""
+        left = iter(files)
+        return self.model_copy(
+            update={
+                "surrogates": tuple(
+                    surrogate.model_copy(update={"checkpoint": next(left)})
+                    if surrogate in self.untrained
+                    else surrogate
+                    for surrogate in self.surrogates
+                )
+            }
+        )
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the output; each surrogate by the contents of its file. Raises: UsageError."""

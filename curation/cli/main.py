@@ -19,6 +19,7 @@ from curation.cli.evaluate import evaluate, tune
 from curation.cli.inspect import labels
 from curation.cli.preview import OPTION_USAGE, inspect
 from curation.cli.stability import stability
+from curation.cli.surrogates import surrogates
 from curation.cli.terminal import (
     CACHE,
     AsJson,
@@ -368,6 +369,7 @@ app.command()(labels)
 app.command()(clean)
 app.command()(stability)
 app.command()(verify)
+app.add_typer(surrogates, name="surrogates")
 
 
 @app.command()

@@ -70,6 +70,17 @@ class SuiteSettings(Settings):
         except UsageError as error:
             raise ValueError(str(error)) from None
 
+    @field_validator("adversarial")
+    @classmethod
+    def _trained(cls, attacks: tuple[Attack, ...]) -> tuple[Attack, ...]:
+        for attack in attacks:
+            if attack.untrained:
+                raise ValueError(
+                    f"the surrogate {attack.untrained[0].architecture} of {attack.name} needs a checkpoint here; "
+                    "networks named in suite.surrogates are trained by themselves"
+                )
+        return attacks
+
     @field_validator("adversarial", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:

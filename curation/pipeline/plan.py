@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from curation.attacks.base import Attack
 from curation.duplicates.repeats import VERSION as REPEATS
 from curation.duplicates.repeats import Repeated, repeated
 from curation.embedding.spaces import SpaceName
@@ -172,19 +173,32 @@ class Plan:
         goal = self.recipe.goal_model
         if goal.members == 1 or goal.checkpoint is not None:
             return [self]
-        found = []
-        for index in range(goal.members):
-            train = goal.train.model_copy(update={"seed": member_seed(self.training_seed, index)})
-            alone = goal.model_copy(update={"members": 1, "train": train})
-            member = Plan(
-                self.recipe.model_copy(update={"goal_model": alone}),
-                self.workspace,
-                device=self.device,
-                role=self.role,
-            )
-            member.__dict__["samples"] = self.samples
-            found.append(member)
+        return [self._training({"members": 1}, index, self.role) for index in range(goal.members)]
+
+    def surrogates(self, attack: Attack) -> list[Plan]:
+        """Return the plans that train the networks an attack lacks (``Attack.untrained``), as the goal model is."""
+        found, fresh = list[Plan](), {"members": 1, "checkpoint": None, "start_from": None, "input_px": None}
+        for surrogate in attack.untrained:
+            index = 1 + [plan.recipe.goal_model.architecture for plan in found].count(surrogate.architecture)
+            form = fresh | {"architecture": surrogate.architecture, "epoch": None}
+            found.append(self._training(form, index, "surrogate"))
         return found
+
+    def equipped(self, attack: Attack) -> Attack:
+        """Return an attack with the weights of all that it lacks. Raises: CurationError: some are not trained yet."""
+        kept = [self.workspace.model(plan.model_key) for plan in self.surrogates(attack)]
+        if not all(model.ready() for model in kept):
+            raise CurationError(f"the surrogates of {attack.name} are not trained yet; run the surrogates stage first")
+        return attack.with_weights([str(model.weights) for model in kept])
+
+    def _training(self, changes: dict[str, Any], index: int, role: Role) -> Plan:
+        """Return the plan of a further training of the goal model, or of one like it, by its index."""
+        goal = self.recipe.goal_model
+        train = goal.train.model_copy(update={"seed": member_seed(self.training_seed, index)})
+        recipe = self.recipe.model_copy(update={"goal_model": goal.model_copy(update={**changes, "train": train})})
+        plan = Plan(recipe, self.workspace, device=self.device, role=role)
+        plan.__dict__["samples"] = self.samples
+        return plan
 
     @cached_property
     def model_digest(self) -> str:
@@ -256,7 +270,7 @@ class Plan:
         else:
             starts = np.append(np.arange(0, len(rows), ATTACK_ROWS), len(rows))
             lent = [column.tolist() for column in self.donors(plugin)] if plugin.donors_per_class else []
-            identity = [family, plugin.identity(), self.model_digest, ATTACK_ROWS, *lent]
+            identity = [family, self.equipped(plugin).identity(), self.model_digest, ATTACK_ROWS, *lent]
         some = [] if len(rows) == len(samples) else [rows.tolist()]
         given = [sorted(relabel.items())] if relabel else []
         key = fingerprint([*identity, *some, *given, self.recipe.seed, samples.digest])
@@ -296,20 +310,6 @@ class Plan:
             self.variant("adversarial", images.plugin, images.severity, rows=rows, relabel=relabel)
             for images in (self.attacked() if len(rows) else [])
         ]
-
-    def describe(self, images: ImageSet) -> None:
-        """Keep what a set of variants is, as plain data under its key, so that it can be found again."""
-        about = {
-            "family": images.family,
-            "kind": images.kind,
-            "severity": images.severity,
-            "parameters": images.plugin.model_dump(mode="json"),
-            "samples": self.samples.digest,
-            "rows_of": self.recipe.variants.samples,
-            "seed": self.recipe.seed,
-        }
-        suite = {} if self.role == "goal" else {"role": self.role}
-        self.workspace.describe_pixels(images.key, about | suite)
 
     def donors(self, attack: Any) -> Donors:
         """Return the samples that an attack borrows from, where it does: some of each class, drawn by a seeded hash.

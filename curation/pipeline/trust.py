@@ -50,7 +50,7 @@ def reasons(about: Mapping[str, Any], classes: Sequence[str]) -> list[Doubt]:
     """
     tallies = about.get("answers") or {}
     surrogate = about.get("role") == "surrogate"
-    who = f"the test suite's surrogate {about['architecture']}" if surrogate else "the goal model"
+    who = f"the surrogate {about['architecture']}" if surrogate else "the goal model"
     found = doubts(tallies["samples"], classes, where="the samples", who=who) if tallies.get("samples") else []
     test = tallies.get("test")
     if test and sum(test["of"]) >= 5 * len(classes):

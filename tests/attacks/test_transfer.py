@@ -312,7 +312,7 @@ def test_it_transfers_better_than_pgd_of_the_same_size(models: list[nn.Module], 
         ({"translation_kernel_px": 4}, "must be odd, such as 5, or 0 for none"),
         ({"diversity": 1.5}, "less than or equal to 1"),
         ({"steps": 0}, "greater than or equal to 1"),
-        ({"surrogates": [{"architecture": "resnet18"}]}, "surrogates.0.checkpoint: field required"),
+        ({"surrogates": [{"checkpoint": "x"}]}, "surrogates.0.architecture: field required"),
         ({"surrogates": [{"architecture": "resnet18", "checkpoint": "x", "weights": 1}]}, "did you mean 'weight'"),
     ],
 )

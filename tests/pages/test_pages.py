@@ -287,10 +287,10 @@ def test_more_variants_say_what_they_cost_first(cache: Path) -> None:
     at = open_page("variants")
     at.segmented_control(key="view").set_value("Database").run()
     at.multiselect(key="database-kinds").set_value(["snow"])
-    at.multiselect(key="database-attacks").set_value(["fgsm"])
+    at.multiselect(key="database-attacks").set_value(["fgsm", "transfer"])
     at.number_input(key="database-samples").set_value(100).run()
     assert not at.exception
-    assert [metric.value for metric in at.metric[:2]] == ["400", "41 kB"]  # the attack's
+    assert [metric.value for metric in at.metric[:2]] == ["500", "83 kB"]  # of the attacks
     at.button(key="database-adopt").click().run()
     assert any("unsaved change" in element.value for element in at.caption)
 

@@ -63,7 +63,7 @@ def test_a_fresh_workspace_computes_to_the_same_bytes(quicker: Pipeline, tmp_pat
 def test_status_tells_done_stale_waiting_and_off(computed: Pipeline, tmp_path: Path) -> None:
     assert states(computed) == {
         **dict.fromkeys(("ingest", "duplicates", "goal_model", "adversarial", "score", "embed"), "done"),
-        **dict.fromkeys(("corruption", "self_correction", "coverage", "labels"), "off"),
+        **dict.fromkeys(("surrogates", "corruption", "self_correction", "coverage", "labels"), "off"),
         "map": "missing",
     }
     longer = Pipeline(

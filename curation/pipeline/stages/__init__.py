@@ -19,6 +19,7 @@ from curation.pipeline.stages.labels import CheckLabels
 from curation.pipeline.stages.map import DrawMap
 from curation.pipeline.stages.score import Score
 from curation.pipeline.stages.self_correction import SelfCorrect
+from curation.pipeline.stages.surrogates import TrainSurrogates
 from curation.plugin import Registry
 
 __all__ = ["FOR_POOL", "FOR_SELECTION", "STAGES", "Stage", "State", "Status", "in_order", "statuses", "titles"]
@@ -29,6 +30,7 @@ STAGES: Registry[Stage] = Registry(
         Ingest,
         FindDuplicates,
         MakeGoalModel,
+        TrainSurrogates,
         Corrupt,
         AttackSamples,
         Score,

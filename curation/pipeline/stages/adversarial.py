@@ -17,6 +17,7 @@ from curation.pipeline.model_ref import ModelRef
 from curation.pipeline.pixels import to_pixels, variant_seeds
 from curation.pipeline.plan import Donors, Plan
 from curation.pipeline.stages.base import Stage, Status
+from curation.pipeline.stages.described import describe
 from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
 from curation.storage.differences import TIMES_SMALLER
@@ -32,7 +33,7 @@ class AttackSamples(Stage):
 
     name = "adversarial"
     title = "Adversarial copies"
-    needs = ("ingest", "goal_model")
+    needs = ("ingest", "goal_model", "surrogates")
     makes = "candidates"
 
     def asked(self, recipe: Recipe) -> bool:
@@ -70,9 +71,10 @@ class AttackSamples(Stage):
         work = []
         for images in [*plan.attacked(), *plan.attacked_again()]:
             if not images.relabel:  # those are known by the recipe alone
-                plan.describe(images)
+                describe(plan, images)
             donors = plan.donors(images.plugin)
-            task = partial(attack_shards, plan.samples, donors, images, plan.model, plan.recipe.seed)
+            equipped = replace(images, plugin=plan.equipped(images.plugin))
+            task = partial(attack_shards, plan.samples, donors, equipped, plan.model, plan.recipe.seed)
             work.append(Work(Result(images.pixels, images.sizes), taken(plan, images) or task, together))
         execution.shards(work)
 

@@ -8,6 +8,7 @@ from curation.pipeline.execution import Execution, Result, Work, each
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage
+from curation.pipeline.stages.described import describe
 from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
@@ -47,7 +48,7 @@ class Corrupt(Stage):
         plan = execution.plan
         work = []
         for images in plan.corrupted():
-            plan.describe(images)
+            describe(plan, images)
             make = partial(each, partial(corrupt_shard, images))
             work.append(Work(Result(images.pixels, images.sizes), taken(plan, images) or make))
         execution.shards(work)

@@ -38,7 +38,7 @@ class Embed(Stage):
 
     name = "embed"
     title = "Features and clusters"
-    needs = ("ingest", "goal_model")
+    needs = ("ingest", "goal_model", "surrogates")
     folder: ClassVar = "features"
 
     def results(self, plan: Plan) -> list[Result]:

@@ -21,6 +21,7 @@ from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import MODELS_HELD, ModelRef
 from curation.pipeline.plan import SCORE_COLUMNS, Plan
 from curation.pipeline.stages.base import Stage, Status
+from curation.pipeline.stages.described import describe
 from curation.recipe import Recipe
 from curation.scores import scores_of
 from curation.selection import SELECTORS
@@ -34,7 +35,7 @@ class Score(Stage):
 
     name = "score"
     title = "Score candidates"
-    needs = ("ingest", "goal_model")
+    needs = ("ingest", "goal_model", "surrogates")
     makes = "candidates"
     folder: ClassVar = "scores"
 
@@ -85,7 +86,7 @@ def score_all(execution: Execution, plans: Sequence[Plan]) -> None:
         parts, samples = dict[str, Part](), execution.plan.samples
         for plan in plans[at : at + MODELS_HELD]:
             for images in plan.corrupted():
-                plan.describe(images)
+                describe(plan, images)
             for images in plan.image_sets():
                 out = plan.scores(images)
                 parts[out.folder.name] = Part(images.frozen(), out, plan.model, plan.dropout)

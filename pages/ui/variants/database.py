@@ -21,11 +21,12 @@ from pages.ui import panel, state
 from pages.ui.fields import bound
 from pages.ui.forms import settings_form
 from pages.ui.prepared import Prepared
+from pages.ui.variants.surrogates import surrogates_editor
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STAGES = ("corruption", "adversarial", "score")
+STAGES = ("surrogates", "corruption", "adversarial", "score")
 
 
 def draw(prepared: Prepared) -> None:
@@ -67,7 +68,10 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
     attacks: list[dict[str, Any]] = []
     for name in names:
         with st.expander(f"{ATTACKS[name].title}: parameters"):
-            attacks.append({"attack": name, **settings_form(ATTACKS[name], {}, key=f"database-{name}")})
+            attack = {"attack": name, **settings_form(ATTACKS[name], {}, key=f"database-{name}")}
+            if "surrogates" in ATTACKS[name].model_fields:
+                attack["surrogates"] = surrogates_editor(key=f"database-{name}-surrogates")
+            attacks.append(attack)
     total = len(prepared.pipeline.samples)
     samples = st.number_input(
         "Samples", 1, total, total, step=100, key="database-samples", help="Evenly spaced over all samples.", width=200

@@ -53,7 +53,9 @@ def draw(prepared: Prepared) -> None:
     plan = prepared.pipeline.plan
     given = prepared.recipe.selection.edits.relabel.get(sample_id, plan.samples.label_of(sample_id))
     of = [plan.samples.digest, sample_id, given, [column.tolist() for column in plan.donors(attack)]]
-    key = fingerprint([plan.model_digest, prepared.recipe.seed, *of, attack.identity()])
+    key = fingerprint(
+        [plan.model_digest, prepared.recipe.seed, *of, prepared.pipeline.plan.equipped(attack).identity()]
+    )
     if cost_s > 2 * AT_ONCE_S and key not in session.ATTACKED.get():
         st.caption(f"This attack takes up to about {duration(cost_s)}.")
         if not st.button("Attack", type="primary", icon=":material/bolt:"):
