@@ -18,7 +18,7 @@ from curation.progress import duration
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
 from pages.ui import panel, state
-from pages.ui.fields import bound
+from pages.ui.fields import bound, kept
 from pages.ui.forms import settings_form
 from pages.ui.prepared import Prepared
 from pages.ui.variants.surrogates import surrogates_editor
@@ -32,17 +32,17 @@ STAGES = ("surrogates", "corruption", "adversarial", "score")
 def draw(prepared: Prepared) -> None:
     """Draw the view."""
     sets = variants.described(prepared.pipeline.plan)
-    asking, kept = st.columns([3, 2], gap="large")
+    asking, computed = st.columns([3, 2], gap="large")
     with asking:
         st.subheader("Compute more")
         panel.job_strip(prepared.workspace)
         _ask(prepared, sets)
-    with kept:
+    with computed:
         st.subheader("Computed")
         _kept(prepared, sets)
 
 
-def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
+def _ask(prepared: Prepared, sets: list[ImageSet]) -> None:
     kinds = st.multiselect(
         "Corruptions",
         CORRUPTIONS.names,
@@ -50,8 +50,8 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
         key="database-kinds",
     )
     left, right = st.columns(2)
-    severities = left.pills(
-        "Severities", [1, 2, 3, 4, 5], default=[1, 3, 5], selection_mode="multi", key="database-severities"
+    severities = kept(
+        left.pills, "Severities", [1, 2, 3, 4, 5], default=[1, 3, 5], selection_mode="multi", key="database-severities"
     )
     asked = prepared.recipe.variants.corruption
     known = get_args(Constants)
@@ -88,8 +88,8 @@ def _ask(prepared: Prepared, kept: list[ImageSet]) -> None:
             attacks=attacks,
             samples=None if samples == total else samples,
         )
-        scores = [prepared.pipeline.plan.scores(images).missing() for images in kept if images.ready()]
-        found = prepared.workspace.kept("images"), [images.pixels.missing() for images in kept], scores
+        scores = [prepared.pipeline.plan.scores(images).missing() for images in sets if images.ready()]
+        found = prepared.workspace.kept("images"), [images.pixels.missing() for images in sets], scores
         key = fingerprint([recipe.computed(), prepared.pipeline.plan.model_digest, prepared.pipeline.device, found])
         cost = _estimate(key, prepared, recipe)
     except (UsageError, CurationError) as error:
