@@ -37,6 +37,8 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
     for name in SHOWN[1:]:
         if name in table and table[name].notna().any():
             out[name] = 100 * table[name]
+    if "micro" in table and table["micro"].notna().any():
+        out["Micro"] = 100 * table["micro"]
     if table["mce"].notna().any():
         out["mCE"] = table["mce"]
     out["Curation, s"], out["What"] = table["curation_s"], table["title"]

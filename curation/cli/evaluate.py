@@ -267,7 +267,7 @@ def _names(names: str) -> list[str]:
 
 def _show(results: Results, table: pd.DataFrame) -> None:
     """Print the leaderboard: mean ± spread over trainings, and the gain with its interval."""
-    from curation.evaluation.comparison import leader
+    from curation.evaluation.comparison import contest_words, leader
 
     shown = Table(
         "set", "images", "R", "clean", "adversarial", "corrupted", "held out", "white box", "gain", "cost", box=None
@@ -299,6 +299,8 @@ def _show(results: Results, table: pd.DataFrame) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if contest := contest_words(results):
+        console.print(contest, highlight=False, soft_wrap=True)
     found = leader(results, table)
     if found and found.rival and found.over_rival:
         over = found.over_rival

@@ -25,6 +25,27 @@ PUBLISHED = (
 table 1."""
 
 
+CONTEST_SCORES = {"stage 1": (75.23, 98.96), "stage 2": (63.31, 85.19)}
+"""The contest's baseline and the third and fourth place's score, in percent. Source: Zhong et al. 2022, "Exploiting the
+Potential of Datasets"."""
+
+CIFAR = ((32, 32, 3), 10)
+"""Shape and number of classes of the contest's images."""
+
+
+def contest_words(results: Results) -> str:
+    """Return the contest's scores in a sentence where P is somebody's own and could be the contest's, else nothing."""
+    about = results.record.get("about_suite") or {}
+    shape, classes = about.get("shape"), about.get("classes")
+    if results.evaluation.suite.path is None or (tuple(shape or ()), classes) != CIFAR:
+        return ""
+    scores = "; ".join(f"{stage} {before} → {after} %" for stage, (before, after) in CONTEST_SCORES.items())
+    return (
+        f"Published contest scores, baseline → optimized set (Zhong et al. 2022): {scores}. They compare with the "
+        "micro average here, and only if this P is the contest's own test set."
+    )
+
+
 def over(results: Results, title: str, other: str, *, target: str | None = None) -> dict[str, Interval] | None:
     """Return what a set gains on another, figure by figure, over the trainings that both have; None without one."""
     mine, theirs = results.paired(title, other, target=target)

@@ -81,7 +81,13 @@ def suite_of(parts: Iterable[Part], *, classes: list[str], shape: tuple[int, int
         for part in found
     ]
     key = fingerprint([classes, shape, contents])
-    return Suite(key, classes, shape, found, {"key": key, "images": counts, **about})
+    return Suite(
+        key,
+        classes,
+        shape,
+        found,
+        {"key": key, "images": counts, "shape": list(shape), "classes": len(classes), **about},
+    )
 
 
 def _gathered(images: ImageSet, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:

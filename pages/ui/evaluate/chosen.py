@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from curation.evaluation.comparison import contest_words
 from curation.evaluation.results import Results
 from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
@@ -125,6 +126,8 @@ def explain(it: Chosen) -> None:
     if white:
         clean = int(_images(results).get("clean", white))
         told.append(f"**White box**: each target itself is attacked, on {min(white, clean):,} images; not part of R.")
+    if contest := contest_words(results):
+        told.append(contest)
     st.caption("  \n".join(told))
 
 

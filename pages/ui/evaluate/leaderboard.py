@@ -115,6 +115,12 @@ def _table(table: pd.DataFrame) -> None:
                 )
                 for name in analysis.SHOWN[1:]
             },
+            "Micro": column.NumberColumn(
+                "Micro, %",
+                format="%.1f",
+                width=70,
+                help="Accuracy over all images of P alike, however many each part has; R weighs the three parts alike.",
+            ),
             "mCE": column.NumberColumn(
                 "mCE",
                 format="%.2f",
