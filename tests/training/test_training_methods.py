@@ -19,7 +19,7 @@ from curation.models.prediction import predict
 from curation.plugin import fingerprint
 from curation.training.batches import Batches
 from curation.training.methods import METHODS, Method, Network
-from curation.training.methods.adversarial import perturbed
+from curation.training.methods.adversarial import perturbed, perturbed_by_adam
 from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
@@ -124,6 +124,39 @@ def test_perturbed_images_stay_near_and_are_worse(seed: int, epsilon: float, ste
     # On a linear loss the best point of the ball is known.
     best = (images + epsilon * plane.sign().reshape(1, 1, 4, 4)).clamp(0, 1)
     torch.testing.assert_close(losses(found), losses(best), atol=1e-5, rtol=1e-5)
+
+
+def test_the_search_by_adam_is_torchs_adam_with_a_projection() -> None:
+    draws = torch.Generator().manual_seed(0)
+    images, change = torch.rand(3, 1, 4, 4, generator=draws), torch.rand(3, 1, 4, 4, generator=draws) * 0.1 - 0.05
+    plane = torch.randn(16, 16, generator=draws)
+
+    def losses(points: Tensor) -> Tensor:
+        return (points.flatten(1) @ plane).sin().sum(1)
+
+    points = (images + change).clamp(0, 1).requires_grad_()
+    optimizer = torch.optim.Adam([points], lr=0.1, maximize=True)
+    for step in range(6):
+        optimizer.param_groups[0]["lr"] = 0.1 if step < 3 else 0.01
+        optimizer.zero_grad()
+        losses(points).sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            points.copy_((images + (points - images).clamp(-0.1, 0.1)).clamp(0, 1))
+    found = perturbed_by_adam(losses, images, change, epsilon=0.1, steps=6)
+    torch.testing.assert_close(found, points.detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_the_preset_of_robust_goal_models_is_the_published_one() -> None:
+    chosen = Training.model_validate({"preset": "rebuffi"})
+    assert chosen.method == "trades"
+    assert chosen.how().model_dump() == {"epsilon": "8/255", "steps": 10, "beta": 6.0, "search": "adam"}
+    assert round(chosen.warm_up * chosen.epochs) == 10
+    assert chosen.learning_rate == 0.1 * chosen.batch_size / 256
+    images, labels = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8), np.arange(20) % 3
+    small = Training.parse({"preset": "rebuffi", "epochs": 1, "batch_size": 10, "learning_rate": 0.004, "steps": 2})
+    (epoch,) = train(smooth(), images, labels, settings=small, seed=0)
+    assert np.isfinite(epoch.loss)
 
 
 class Narrow(nn.Module):

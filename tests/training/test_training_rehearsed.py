@@ -44,6 +44,10 @@ def test_a_step_of_a_method_stays_on_the_device(name: str) -> None:
     learned(Training.model_validate({"method": name, "batch_size": 8, "precision": "float32"}))
 
 
+def test_a_search_by_adam_stays_on_the_device() -> None:
+    learned(Training.model_validate({"preset": "rebuffi", "batch_size": 8}))
+
+
 @pytest.mark.parametrize("mixing", [{}, {"cutmix": 1.0}, {"mixup": 0.2}])
 def test_augmentation_stays_on_the_device(mixing: dict[str, float]) -> None:
     learned(Training.model_validate({"batch_size": 8, "precision": "float32", **WITH_ALL, **mixing}))

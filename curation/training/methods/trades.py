@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from curation.training.methods.adversarial import perturbed
+from curation.training.methods.adversarial import perturbed, perturbed_by_adam
 from curation.training.methods.base import BETA, EPSILON, STEPS, Beta, Method, Network, Radius, Steps
 from curation.training.objective import divergence
 
@@ -27,9 +30,17 @@ class Trades(Method):
     epsilon: Radius = EPSILON
     steps: Steps = STEPS
     beta: Beta = BETA
+    search: Literal["sign", "adam"] = Field(
+        "sign",
+        description="how the neighbor is sought; sign: steps along the gradient's sign from near the image; adam: "
+        "steps of Adam from a random point of the ball (Rebuffi et al.)",
+        exclude_if=lambda value: value == "sign",  # keys from before it was a field stay what they were
+    )
 
     def start(self, images: Tensor, draws: torch.Generator) -> Tensor:
-        """Return normal draws of σ ``NEAR``, cut to the L∞ ball of radius epsilon; see ``Method.start``."""
+        """Return draws from the L∞ ball: normal ones of σ ``NEAR``, for Adam uniform ones; see ``Method.start``."""
+        if self.search == "adam":
+            return (torch.rand(images.shape, generator=draws) * 2 - 1).mul_(self.epsilon)
         return torch.randn(images.shape, generator=draws).mul_(NEAR).clamp_(-self.epsilon, self.epsilon)
 
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -38,7 +49,7 @@ class Trades(Method):
         with network.evaluated():
             with torch.no_grad():
                 here = network.logits(images)
-            worst = perturbed(
+            worst = (perturbed_by_adam if self.search == "adam" else perturbed)(
                 lambda points: divergence(here, network.logits(points)),
                 images,
                 change,
