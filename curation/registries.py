@@ -68,7 +68,8 @@ def _default(name: str, field: FieldInfo, member: type[Plugin]) -> Any:
     """Return a parameter's default as a recipe writes it (8/255)."""
     if field.is_required():
         return "required"
-    return member.model_construct().model_dump(mode="json", include={name})[name]
+    written = member.model_construct().model_dump(mode="json", include={name})
+    return written.get(name, field.default)  # a field added later is written only where it differs from its default
 
 
 def _first_line(thing: Any) -> str:
