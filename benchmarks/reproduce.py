@@ -5,11 +5,12 @@ python -m benchmarks.reproduce --cifar10 FOLDER       # a slice of CIFAR-10 from
 python -m benchmarks.reproduce --cifar10 FOLDER --full  # 50,000 images, the six published targets: for a GPU
 python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
 python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full: of either source
+python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic: some seconds
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: after Wang & Fang 2022, table
 1, one strategy added at a time, by the paper's text and by the released code. ``--only exploiting``: after Zhong et
 al. 2022, table 1, each target on the original and on the optimized set. ``--only beyond``: what gains more here.
-``coverage``: see ``reproduce_coverage``.
+``coverage``, ``noise``: see ``reproduce_coverage``, ``reproduce_noise``.
 None of this is the published experiment: goal models, budgets and, but for ``--full``, targets are smaller, and attacks
 take fewer steps. The first two tables' figures are contest scores, or R on tests made of images that contestants could
 train on; ours are R on held-out images, attacked through surrogates that no set knows: compare signs and order only.
@@ -27,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import reproduce_coverage, sprites
+from benchmarks import reproduce_coverage, reproduce_noise, sprites
 from curation.cli.terminal import Bars
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
@@ -313,8 +314,8 @@ def coverage(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tables = ["goal_oriented", "exploiting", "beyond", "coverage"]
-    parser.add_argument("table", nargs="?", choices=tables, help="one table; by default all but coverage")
+    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise"]
+    parser.add_argument("table", nargs="?", choices=tables, help="one table; by default all but coverage and noise")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
     parser.add_argument("--only", choices=tables, help="the same")
@@ -326,6 +327,8 @@ def main() -> None:
     only = arguments.table or arguments.only
     if only == "coverage":
         return coverage(arguments)
+    if only == "noise":
+        return reproduce_noise.noise(arguments.seeds)
     if arguments.full and not arguments.cifar10:
         parser.error("--full is CIFAR-10: give --cifar10 FOLDER")
     name = "cifar10-full" if arguments.full else "cifar10" if arguments.cifar10 else "fashion-mnist"

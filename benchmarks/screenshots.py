@@ -29,6 +29,7 @@ PAGES = {
     "evaluate-steps": ("evaluate?w=demo&look=Step+by+step", "Published"),
     "evaluate-goal-models": ("evaluate?w=demo&look=Goal+models", "Train more"),
     "evaluate-tune": ("evaluate?w=demo&look=Tune", "R by mix"),
+    "evaluate-noise": ("evaluate?w=demo&look=Noise", "predicted noise help"),
     "export": ("export?w=demo", "Load it in Python"),
 }
 

@@ -1,7 +1,7 @@
-"""Is a curated set better, and by how much: leaderboard, errors, step by step, goal models and tuning."""
+"""Is a curated set better, and by how much: leaderboard, errors, step by step, goal models, tuning and noise."""
 
 from pages.ui import session, state, views
-from pages.ui.evaluate import goal_models, leaderboard, mistakes, steps, tune
+from pages.ui.evaluate import goal_models, leaderboard, mistakes, noise, steps, tune
 from pages.ui.opened import empty
 
 VIEWS = {
@@ -10,6 +10,7 @@ VIEWS = {
     "Step by step": steps.draw,
     "Goal models": goal_models.draw,
     "Tune": tune.draw,
+    "Noise": noise.draw,
 }
 
 found = state.workspace()

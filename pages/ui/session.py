@@ -97,7 +97,7 @@ DOUBLES_SIMILARITY: Entry[float] = Entry("doubles-similarity", 0.97)
 # The Evaluate page and its views.
 EVALUATE_VIEW: Entry[str] = Entry("look", "Leaderboard")
 EVALUATE_GO: Entry[str] = Entry("evaluate-go", "")
-EVALUATE_TYPED = ("begin-", "wrong-", "tune-")
+EVALUATE_TYPED = ("begin-", "wrong-", "tune-", "noise-")
 EVALUATION: Entry[str] = Entry("evaluation", "")
 """Name of the evaluation that is looked at."""
 NEW_EVALUATION: Entry[bool] = Entry("begin", False)

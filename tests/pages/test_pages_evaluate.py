@@ -30,7 +30,7 @@ from curation.storage.workspace import Workspace
 from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
 from tests.pages.opened import open_page, use_cache, words
 
-VIEWS = ["Leaderboard", "Errors", "Step by step", "Goal models", "Tune"]
+VIEWS = ["Leaderboard", "Errors", "Step by step", "Goal models", "Tune", "Noise"]
 open_evaluate = partial(open_page, "evaluate")
 
 
