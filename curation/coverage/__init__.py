@@ -1,8 +1,10 @@
-"""Points that stand for all: facility location, set cover, k-center and k-means centers, and what they cover."""
+"""Points that stand for all: facility location, set cover, k-center, k-means centers, the moderate ones; what they
+cover."""
 
 from curation.coverage.facility_location import facility_location
 from curation.coverage.k_center import k_center
 from curation.coverage.k_means import k_means
+from curation.coverage.moderate import moderate
 from curation.coverage.radius import suggest_radius
 from curation.coverage.set_cover import set_cover
 from curation.coverage.subset import Subset
@@ -17,6 +19,7 @@ __all__ = [
     "k_center",
     "k_means",
     "label_agreement",
+    "moderate",
     "set_cover",
     "suggest_radius",
     "within_radius_counts",

@@ -9,6 +9,7 @@ import torch
 
 from curation.coverage.k_center import farthest_first
 from curation.coverage.on_device import on_device
+from curation.coverage.points import Points
 from curation.coverage.subset import Choice, OnProgress, Subset
 from curation.embedding.clusters import clusters
 from curation.embedding.distances import Metric
@@ -44,23 +45,33 @@ def k_means(
     most = min(count, len(np.unique(features, axis=0)))
     found = np.unique(clusters(features, count=most, seed=seed), return_inverse=True)[1]
     chosen = _nearest_to_centers(features, found, choice)
-    served = np.append(choice.given, chosen)
     if len(chosen) < count:
-        apart = values.nearest(served)[1]
+        apart = values.nearest(np.append(choice.given, chosen))[1]
         rest, _ = farthest_first(
             values, choice, apart, count=count - len(chosen), told=lambda done: on_progress(len(chosen) + done, count)
         )
-        chosen, served = np.append(chosen, rest), np.append(served, rest)
-    at, apart = values.nearest(served)
+        chosen = np.append(chosen, rest)
+    on_progress(count, count)
+    return by_spread(
+        values,
+        choice,
+        chosen,
+        guarantee="none: k-means finds a spread around its centers that is least nearby, not of all",
+        begun=begun,
+    )
+
+
+def by_spread(values: Points, choice: Choice, chosen: np.ndarray, *, guarantee: str, begun: float) -> Subset:
+    """Return what is chosen, valued by how much nearer it is to all points than their mean; begun: a counter's time."""
+    at, apart = values.nearest(served := np.append(choice.given, chosen))
     spread = values.from_mean().astype(np.float64) ** 2
     saved = spread - (2 * apart if values.cosine else apart.astype(np.float64) ** 2)
-    on_progress(count, count)
     return Subset(
         chosen=chosen,
         gains=np.bincount(at, weights=saved, minlength=len(served))[len(choice.given) :],
         value=float(saved.sum()),
         share=min(max(float(saved.sum() / spread.sum()), 0.0), 1.0) if spread.any() else 1.0,
-        guarantee="none: k-means finds a spread around its centers that is least nearby, not of all",
+        guarantee=guarantee,
         radius=float(apart.max()),
         seconds=time.perf_counter() - begun,
     )

@@ -170,6 +170,8 @@ class Recipe(Settings):
             del value["variants"]["corruption"]["keep"]
         if self.source.noise is None and not defaults:
             del value["source"]["noise"]
+        if defaults:
+            value["selection"]["strata"] = self.selection.strata
         reader = value["source"].pop("reader")
         value["source"] = {**reader, **value["source"]}
         return value

@@ -2,11 +2,15 @@
 
 from curation.plugin import Registry
 from curation.selection.boundary import Boundary
-from curation.selection.coverage import FacilityLocation, KCenter, KMeans, SetCover
+from curation.selection.coverage import FacilityLocation, KCenter, KMeans, Moderate, SetCover
 from curation.selection.random import Random
 from curation.selection.self_correction import SelfCorrected
+from curation.selection.stratified import Stratified
 
-SELECTORS = Registry("selector", (Boundary, Random, FacilityLocation, SetCover, KCenter, KMeans, SelfCorrected))
+SELECTORS = Registry(
+    "selector",
+    (Boundary, Random, Stratified, FacilityLocation, SetCover, KCenter, KMeans, Moderate, SelfCorrected),
+)
 
 __all__ = [
     "SELECTORS",
@@ -14,7 +18,9 @@ __all__ = [
     "FacilityLocation",
     "KCenter",
     "KMeans",
+    "Moderate",
     "Random",
     "SelfCorrected",
     "SetCover",
+    "Stratified",
 ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from curation.coverage import Subset, facility_location, k_center, k_means, set_cover
+from curation.coverage import Subset, facility_location, k_center, k_means, moderate, set_cover
 from curation.embedding.spaces import SpaceName
 from curation.errors import CurationError
 from curation.plugin import Settings
@@ -165,3 +165,18 @@ class KMeans(CoverageSelector):
     def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
         """Choose what is nearest to each center; see ``CoverageSelector.choose``."""
         return k_means(points, count=count, seed=seed, **more)
+
+
+class Moderate(CoverageSelector):
+    """The candidates whose distance to the center of their class is nearest to the median of those distances.
+
+    With ``classwise`` off, to the center of all. Source: Xia et al. 2023, "Moderate Coreset: A Universal Method of Data
+    Selection for Real-world Data-efficient Deep Learning", section 3.
+    """
+
+    name: ClassVar[str] = "moderate"
+    title: ClassVar[str] = "Moderate: median distance to the center of the class"
+
+    def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
+        """Choose those nearest to the median distance; see ``CoverageSelector.choose``."""
+        return moderate(points, count=count, metric=settings.metric, **more)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from curation.errors import UsageError
-from curation.selection import SELECTORS
 from curation.selection.band import between, candidates, edges, widest_offset
 from curation.selection.base import Group, Selector
 from curation.selection.coverage_run import CoverageRun
@@ -42,7 +41,7 @@ def select(
     Raises: UsageError for edits that name what is not in the pool, or more of a family than its quota; CurationError
         for a pool with scores that are not numbers, labels out of range, a missing column or a candidate twice.
     """
-    selectors = {name: SELECTORS.build(settings.strategy_of(name)) for name in FAMILIES}
+    selectors = {name: settings.selector_of(name) for name in FAMILIES}
     follows = {name: None if it.by_coverage and coverage_run else it.follows for name, it in selectors.items()}
     families = {name: family_of(pool, name, settings.score, follows=follows[name]) for name in FAMILIES}
     families = relabeled(families, settings.edits, classes=classes)

@@ -11,7 +11,7 @@ from curation.errors import UsageError, unknown_name
 from curation.plugin import Settings
 from curation.scores import SCORES
 from curation.selection import SELECTORS
-from curation.selection.base import Within
+from curation.selection.base import Selector, Within
 from curation.selection.coverage import CoverageSettings
 from curation.selection.pool import FAMILIES, candidate_name, parse_candidate
 
@@ -138,6 +138,13 @@ class Selection(Settings):
         "and self_correction from the family, the others from the boundary",
     )
     coverage: CoverageSettings = Field(CoverageSettings(), description="how the coverage strategies measure and choose")
+    strata: int = Field(
+        50,
+        ge=1,
+        le=10_000,
+        description="strategy stratified: strata of equal width in the range of hardness below the offset",
+        exclude_if=lambda value: value == 50,  # recipes and keys from before it was a field stay what they were
+    )
     score: str = Field(
         "entropy",
         description="score that measures hardness: entropy (nats), gini (1 − Σp²) or margin (ranked by 1 − (p₁ − "
@@ -232,6 +239,15 @@ class Selection(Settings):
         """Return the strategy by which a family is chosen: where ``coverage`` leaves it out, boundary."""
         left_out = SELECTORS[self.strategy].by_coverage and family not in self.coverage.families
         return "boundary" if left_out else self.strategy
+
+    def selector_of(self, family: str) -> Selector:
+        """Return what chooses a family's candidates, with those of its parameters that are fields here."""
+        name = self.strategy_of(family)
+        mine = {
+            field: getattr(self, field) for field in SELECTORS[name].model_fields if field in type(self).model_fields
+        }
+        selector: Selector = SELECTORS.build(name, mine)
+        return selector
 
     def within_of(self, family: str) -> Within:
         """Return what a family's strategy chooses from."""

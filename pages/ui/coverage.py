@@ -56,6 +56,15 @@ def strategy(opened: Opened) -> None:
             required=True,
             help="The band lies between the offset and, where set, the floor.",
         )
+    if selection.strategy == "stratified":
+        bound(
+            st.number_input,
+            "Strata",
+            path="selection.strata",
+            min_value=1,
+            help="Parts of equal width of the range of hardness below the offset; each gives as many images, as far "
+            "as it has them.",
+        )
     if selector.by_coverage:
         _settings(selection.strategy)
 

@@ -25,6 +25,7 @@ from curation.coverage import (
     k_center,
     k_means,
     label_agreement,
+    moderate,
     set_cover,
     suggest_radius,
     within_radius_counts,
@@ -221,9 +222,9 @@ def test_points_that_are_all_the_same(count: int) -> None:
     ):
         assert subset.chosen.tolist() == list(range(count))
         assert (subset.share, subset.radius) == (1, 0)
-    subset = k_means(same, count=count)
-    assert len(set(subset.chosen.tolist())) == count
-    assert (subset.share, subset.radius) == (1, 0)
+    for subset in (k_means(same, count=count), moderate(same, count=count)):
+        assert len(set(subset.chosen.tolist())) == count
+        assert (subset.share, subset.radius) == (1, 0)
 
 
 def test_choosing_all() -> None:
@@ -234,6 +235,7 @@ def test_choosing_all() -> None:
         facility_location(BLOBS[:40], count=40, neighbors=3),
         k_center(BLOBS[:40], count=40),
         k_means(BLOBS[:40], count=40),
+        moderate(BLOBS[:40], count=40),
         set_cover(BLOBS[:40], radius=3.0, count=40),
     ):
         assert sorted(subset.chosen.tolist()) == every
@@ -334,6 +336,21 @@ def test_k_means_fills_up_what_clusters_cannot_give() -> None:
     assert len(set(subset.chosen.tolist())) == 5
     assert 0 not in subset.chosen
     assert subset.radius == 0
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+def test_moderate_points_are_at_the_median_distance_of_their_center(metric: str) -> None:
+    points = BLOBS[:160].astype(np.float64)
+    values = points if metric == "l2" else points / np.linalg.norm(points, axis=1, keepdims=True)
+    away = [float(np.linalg.norm(value - values.mean(0))) for value in values]
+    off = [abs(distance - float(np.median(away))) for distance in away]
+    expected = sorted(range(160), key=lambda at: off[at])
+    subset = moderate(BLOBS[:160], count=30, metric=metric)  # type: ignore[arg-type]
+    assert np.allclose(np.array(off)[subset.chosen], np.array(off)[expected[:30]], atol=1e-5)
+    assert subset.gains.sum() == pytest.approx(subset.value, rel=1e-5)
+    given, owners = np.array(expected[:2]), np.arange(160) // 2
+    picked = moderate(BLOBS[:160], count=30, metric=metric, given=given, owners=owners).chosen  # type: ignore[arg-type]
+    assert len({*owners[picked], *owners[given]}) == 30 + len(set(owners[given]))
 
 
 @pytest.mark.parametrize("metric", ["l2", "cosine"])
@@ -462,6 +479,7 @@ class Stopped(Exception):
         lambda tell: set_cover(BLOBS, radius=2.0, count=20, on_progress=tell),
         lambda tell: k_center(BLOBS, count=20, on_progress=tell),
         lambda tell: k_means(BLOBS, count=20, on_progress=tell),
+        lambda tell: moderate(BLOBS, count=20, on_progress=tell),
     ],
 )
 def test_progress_rises_to_the_end_and_may_stop_the_work(choose: Callable[..., object], pairs: int) -> None:
@@ -481,7 +499,7 @@ def test_progress_rises_to_the_end_and_may_stop_the_work(choose: Callable[..., o
 def wrong() -> Iterator[tuple[str, Callable[[], object]]]:
     ten, nan = BLOBS[:10], np.full((3, 2), np.nan)
     none = np.empty((0, 3), np.float32)
-    ways: tuple[Callable[..., object], ...] = (facility_location, k_center, k_means)
+    ways: tuple[Callable[..., object], ...] = (facility_location, k_center, k_means, moderate)
     for choose in ways:
         yield r"11 points are to be chosen, but of 10 points there are only 10", partial(choose, ten, count=11)
         yield r"at least 1, got 0", partial(choose, ten, count=0)

@@ -522,6 +522,53 @@ def test_the_contract_of_a_selector(selector: Any, one_per_sample: bool, need: i
     assert selector.title
 
 
+def counted_strata(hardness: np.ndarray, need: int, strata: int) -> list[int]:
+    """Algorithm 1 of Zheng et al. 2023, line by line: how many of each stratum are chosen, the easiest first."""
+    edges = np.linspace(hardness.min(), hardness.max(), strata + 1)
+    sizes = {
+        at: int(((hardness >= edges[at]) & ((hardness < edges[at + 1]) | (at == strata - 1))).sum())
+        for at in range(strata)
+    }
+    left, counts = dict(sizes), dict.fromkeys(sizes, 0)
+    while left:
+        smallest = min(left, key=lambda at: left[at])
+        counts[smallest] = min(left[smallest], need // len(left))
+        need -= counts[smallest]
+        del left[smallest]
+    return list(counts.values())
+
+
+@pytest.mark.parametrize("strata", [1, 4, 50])
+@pytest.mark.parametrize("budget", [3, 40, 120])
+def test_strata_get_what_the_algorithm_gives_them(budget: int, strata: int) -> None:
+    pool = make_pool(samples=200, kinds=0)
+    fields: dict[str, Any] = {"budget": budget, "mix": [1, 0, 0], "offset": 0.2, "strata": strata}
+    found = run(pool, strategy="stratified", **fields)
+    clean = pool.loc[pool["family"] == "clean", "entropy"].to_numpy()
+    below = np.sort(clean.astype(np.float64))[: len(clean) - round(0.2 * len(clean))]
+    picked = pool["entropy"].to_numpy()[found.pool_rows]
+    edges = np.linspace(below.min(), below.max(), strata + 1)[1:-1]
+    got = np.bincount(np.searchsorted(edges, picked, side="right"), minlength=strata)
+    assert got.tolist() == counted_strata(below, budget, strata)
+    assert picked.max() <= below.max()
+    other = run(pool, seed=1, strategy="stratified", **fields)
+    assert set(other.pool_rows) != set(found.pool_rows), "drawn at random in each stratum"
+    assert np.bincount(
+        np.searchsorted(edges, pool["entropy"].to_numpy()[other.pool_rows], side="right"), minlength=strata
+    ).tolist() == got.tolist()  # fmt: skip
+
+
+def test_strata_are_of_the_recipes_score_and_samples() -> None:
+    same = make_pool(samples=30, kinds=2, levels=1)
+    assert len(run(same, strategy="stratified", budget=20, mix=[1, 1, 1]).pool_rows) == 20
+    found = run(make_pool(), strategy="stratified", budget=30, mix=[0, 1, 0], score="margin", variants_per_sample="one")
+    assert len(np.unique(found.candidate_ids >> 20)) == 30
+    assert "strata" not in parsed(strategy="stratified").model_dump()
+    assert parsed(strata=7).model_dump()["strata"] == 7
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        parsed(strata=0)
+
+
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=30))
 @settings(deadline=None)
 def test_orders_fall_as_hardness_rises(values: list[float]) -> None:
