@@ -52,7 +52,7 @@ from curation.models.features import logits_and_features
 from curation.models.loading import load_weights
 from curation.models.prediction import to_device
 from curation.plugin import fingerprint
-from curation.scores import SCORES
+from curation.scores import SCORES, scores_of
 from curation.training.settings import Training
 from curation.training.trainer import train
 
@@ -273,8 +273,9 @@ def people(options: argparse.Namespace) -> None:
     halves = np.array([half(row, row.sum() // 2) for row in counts])
     between = spearmanr(hesitation(halves), hesitation(counts - halves)).statistic
     print(f"Between two random halves of the people: {between:.3f}; unanimous: {(human == 0).mean():.1%} of images.\n")
-    print(f"| goal model | accuracy | {' | '.join(score.name for score in SCORES)} | loss | hardest tenth shared |")
-    print(f"|---|---|{'---|' * len(SCORES)}---|---|")
+    scores = scores_of(passes=True)
+    print(f"| goal model | accuracy | {' | '.join(score.name for score in scores)} | loss | hardest tenth shared |")
+    print(f"|---|---|{'---|' * len(scores)}---|---|")
     people_s = set(np.argsort(-human, kind="stable")[:hardest])
     for name, file in GOAL_MODELS.items():
         model = build(name, classes=10, shape=images.shape[1:])
@@ -289,7 +290,7 @@ def people(options: argparse.Namespace) -> None:
                 passes.append(some[1].cpu())
         logits, drawn = torch.cat(plain), torch.cat(passes, dim=1)
         cells = []
-        for score in SCORES:
+        for score in scores:
             values = score()(logits if score.uses == "logits" else drawn).numpy()
             cells.append(f"{spearmanr(score.hardness(values), human).statistic:.3f}")
         losses = nn.functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none").numpy()

@@ -33,7 +33,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         path="selection.score",
         required=True,
         format_func=lambda name: SCORES[name].title,
-        help="Scores of Monte Carlo dropout need goal_model.dropout.passes of 2 or more in the recipe.",
+        help="Scores of Monte Carlo dropout need goal_model.dropout.passes of 2 or more in the recipe, EL2N needs "
+        "goal_model.early_epochs.",
     )
     session.OFFSET_UNIT.set(selection.offset_by)
     unused = all(coverage.no_band(selection, name) for name in families)

@@ -11,7 +11,7 @@ from curation.errors import CurationError
 from curation.figures import curation as figures
 from curation.models.architectures import ARCHITECTURES
 from curation.pipeline.trust import remarks_of
-from curation.recipe import GoalModel
+from curation.recipe import GoalModel, kept_epochs
 from curation.sampling import subset
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
@@ -147,10 +147,17 @@ with stages:
             GoalModel,
             chosen.model_dump(mode="json"),
             key="goal",
-            leave_out=("architecture", "checkpoint", "start_from", "train", "dropout"),
+            leave_out=("architecture", "checkpoint", "start_from", "train", "dropout", "early_epochs"),
         )
         st.caption("Monte Carlo dropout: with 2 passes or more there are three more scores to rank by.")
         dropout = settings_form(type(chosen.dropout), chosen.dropout.model_dump(mode="json"), key="dropout")
+        early = st.multiselect(
+            "Epochs for the score EL2N",
+            kept_epochs(chosen.train.epochs),
+            default=chosen.early_epochs,
+            help="Early epochs of the training, over which the length of the error p − y is averaged; one more score "
+            "to rank by. Empty: no such score.",
+        )
         if st.form_submit_button("Use these settings", type="primary"):
             path = checkpoint.strip() or None
             wrong = next(
@@ -165,6 +172,7 @@ with stages:
                     "start_from": start,
                     "train": train,
                     "dropout": dropout,
+                    "early_epochs": early,
                     **which,
                 }
             ):

@@ -16,7 +16,7 @@ from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
 from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline
-from curation.pipeline.answers import answers, change_sizes, score_logits
+from curation.pipeline.answers import answers, change_sizes, early_answers, score_logits
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.pixels import to_pixels, variant_seeds
 from curation.pipeline.stages.adversarial import prepared
@@ -92,7 +92,8 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     labels = np.repeat(pipeline.plan.labels[row], len(images))
     logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
     sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)
-    whole = pd.concat([table, score_logits(logits, labels, passes), sizes], axis=1)
+    early = early_answers([model.load() for model in pipeline.plan.early_models], images, pipeline.device)
+    whole = pd.concat([table, score_logits(logits, labels, passes, early), sizes], axis=1)
     return SampleVariants(whole, images, logits.softmax(1).numpy())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from curation.models.dropout import dropout_logits
+from curation.models.ensemble import Ensemble
 from curation.models.prediction import predict, predict_with_features, to_device
 from curation.pipeline.model_ref import NetworkRef
 from curation.pipeline.pixels import BATCH
@@ -41,22 +42,37 @@ def score_images(
     labels: np.ndarray,
     device: str,
     dropout: Mapping[str, Any] | None = None,
+    early: Sequence[nn.Module] = (),
 ) -> pd.DataFrame:
-    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C; dropout: as ``answers`` has it."""
+    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C.
+
+    Args: dropout: as ``answers`` has it; early: the network as it was after some epochs, whose errors count.
+    """
     logits, passes = answers(network, images, device, dropout)
-    return score_logits(logits, labels, passes)
+    return score_logits(logits, labels, passes, early_answers(early, images, device))
 
 
-def score_logits(logits: Tensor, labels: np.ndarray, passes: Tensor | None = None) -> pd.DataFrame:
+def early_answers(early: Sequence[nn.Module], images: np.ndarray | Tensor, device: str) -> Tensor | None:
+    """Return the logits of networks, of an ensemble of each member, T×N×K on the CPU; None: there are no networks."""
+    members = [member for it in early for member in (it.members if isinstance(it, Ensemble) else [it])]
+    return torch.stack([answers(member, images, device)[0] for member in members]) if members else None
+
+
+def score_logits(
+    logits: Tensor, labels: np.ndarray, passes: Tensor | None = None, early: Tensor | None = None
+) -> pd.DataFrame:
     """Return prediction, the label's probability and every score, one row an image.
 
-    Args: logits: N×K; passes: T×N×K, without which the scores that use them are left out.
+    Args: logits: N×K; passes, early: T×N×K, without which the scores that use them are left out.
     """
     table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
-    chosen = torch.tensor(np.asarray(labels))[:, None]
-    table["true_probability"] = logits.double().softmax(1).gather(1, chosen)[:, 0].float().numpy()
-    for score in scores_of(passes=passes is not None):
-        table[score.name] = score()(logits if score.uses == "logits" or passes is None else passes).numpy()
+    chosen = torch.tensor(np.asarray(labels))
+    table["true_probability"] = logits.double().softmax(1).gather(1, chosen[:, None])[:, 0].float().numpy()
+    given = {"logits": logits, "passes": passes, "errors": early}
+    for score in scores_of(passes=passes is not None, errors=early is not None):
+        some = given[score.uses]
+        assert some is not None
+        table[score.name] = score()(some, chosen).numpy()
     return pd.DataFrame(table)
 
 

@@ -16,8 +16,8 @@ WEIGHTS = "goal_model.safetensors"
 
 
 def carries_weights(recipe: Recipe) -> bool:
-    """Whether one file of weights is all that a recipe needs: coverage may be measured after earlier epochs too."""
-    return not recipe.selection.coverage.epochs
+    """Whether one file of weights is all that a recipe needs: coverage and errors may be of earlier epochs too."""
+    return not (recipe.selection.coverage.epochs or recipe.goal_model.early_epochs)
 
 
 def carried_recipe(recipe: Recipe) -> Recipe:

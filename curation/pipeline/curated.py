@@ -17,7 +17,6 @@ from curation.pipeline.pool import pool_images
 from curation.pipeline.stages.coverage import Cover, coverage_of
 from curation.pipeline.trust import doubts_of
 from curation.recipe import space_in_words
-from curation.scores import scores_of
 from curation.selection.pool import CODE_BITS
 from curation.selection.select import Selected
 
@@ -27,7 +26,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     selected.require()
     recipe, samples = plan.recipe, plan.samples
     chosen = pool.iloc[selected.pool_rows]
-    scores = [score.name for score in scores_of(passes=plan.dropout is not None)]
+    scores = [score.name for score in plan.score_members]
     manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
     manifest["label"] = selected.labels
     manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]

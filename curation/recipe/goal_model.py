@@ -93,6 +93,12 @@ class GoalModel(Settings):
         None, ge=1, description="use the weights after this epoch of the training; None: the last"
     )
     dropout: Dropout = Field(default_factory=Dropout, description="for scores that compare several passes")
+    early_epochs: list[int] = Field(
+        [],
+        description="kept epochs, early in the training, over which the score el2n averages its error; empty: no such "
+        "score",
+        exclude_if=lambda value: not value,  # recipes and keys from before it was a field stay what they were
+    )
 
     @field_validator("start_from")
     @classmethod
@@ -116,6 +122,13 @@ class GoalModel(Settings):
         if epoch is not None and "train" in info.data:
             require_epoch(epoch, checkpoint=info.data["checkpoint"], train=info.data["train"])
         return epoch
+
+    @field_validator("early_epochs")
+    @classmethod
+    def _early(cls, epochs: list[int], info: ValidationInfo) -> list[int]:
+        for epoch in epochs if "train" in info.data else ():
+            require_epoch(epoch, checkpoint=info.data["checkpoint"], train=info.data["train"])
+        return sorted(set(epochs))
 
     @property
     def form(self) -> Form:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from curation.errors import UsageError
 from curation.exporters import EXPORTERS
 from curation.plugin import Settings, fingerprint, plugin_field
-from curation.recipe.goal_model import GoalModel, require_epoch
+from curation.recipe.goal_model import GoalModel, kept_epochs, require_epoch
 from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
 from curation.recipe.map import MapSettings, Slice
@@ -73,6 +73,12 @@ class Recipe(Settings):
             raise ValueError(
                 f"the score {selection.score} compares passes of Monte Carlo dropout; set goal_model.dropout.passes to "
                 f"2 or more (20, say), or choose {', '.join(score.name for score in scores_of(passes=False))}, got 0"
+            )
+        if goal and SCORES[selection.score].uses == "errors" and not goal.early_epochs:
+            raise ValueError(
+                f"the score {selection.score} is measured early in the goal model's training; set "
+                f"goal_model.early_epochs to kept epochs such as {kept_epochs(goal.train.epochs)[:3]}, or choose "
+                f"{', '.join(score.name for score in scores_of(passes=False))}, got none"
             )
         if goal:
             for epoch in selection.coverage.epochs:

@@ -2,6 +2,7 @@
 
 from curation.plugin import Registry
 from curation.scores.base import Score
+from curation.scores.el2n import El2n
 from curation.scores.entropy import Entropy
 from curation.scores.gini import Gini
 from curation.scores.margin import Margin
@@ -9,12 +10,23 @@ from curation.scores.mc_entropy import McEntropy
 from curation.scores.mutual_information import MutualInformation
 from curation.scores.variation_ratio import VariationRatio
 
-SCORES = Registry[Score]("score", (Entropy, Gini, Margin, McEntropy, MutualInformation, VariationRatio))
+SCORES = Registry[Score]("score", (Entropy, Gini, Margin, McEntropy, MutualInformation, VariationRatio, El2n))
 
 
-def scores_of(*, passes: bool) -> list[type[Score]]:
-    """Return the scores that can be computed: all with Monte Carlo passes, else those of a single forward pass."""
-    return [score for score in SCORES if passes or score.uses == "logits"]
+def scores_of(*, passes: bool, errors: bool = False) -> list[type[Score]]:
+    """Return the scores that can be computed: those of a forward pass; of Monte Carlo passes and of errors if asked."""
+    there = {"logits": True, "passes": passes, "errors": errors}
+    return [score for score in SCORES if there[score.uses]]
 
 
-__all__ = ["SCORES", "Entropy", "Gini", "Margin", "McEntropy", "MutualInformation", "VariationRatio", "scores_of"]
+__all__ = [
+    "SCORES",
+    "El2n",
+    "Entropy",
+    "Gini",
+    "Margin",
+    "McEntropy",
+    "MutualInformation",
+    "VariationRatio",
+    "scores_of",
+]

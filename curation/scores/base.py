@@ -19,18 +19,18 @@ Values = TypeVar("Values", np.ndarray, pd.Series, Tensor)
 class Score(Plugin):
     """One measure of uncertainty. A member writes ``measure``; ``__call__`` checks around it.
 
-    ``uses`` says what a member is given: ``logits`` N×K of one forward pass, or those of T ``passes``, T×N×K, in
-    which other parts of the model were dropped.
+    ``uses`` says what a member is given: ``logits`` N×K of one forward pass; those of T ``passes``, T×N×K, in which
+    other parts of the model were dropped; or ``errors``, those of T networks, T×N×K, and the labels.
     """
 
     family = "score"
-    uses: ClassVar[Literal["logits", "passes"]] = "logits"
+    uses: ClassVar[Literal["logits", "passes", "errors"]] = "logits"
 
-    def __call__(self, logits: Tensor) -> Tensor:
+    def __call__(self, logits: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the score of each sample.
 
-        Args: logits: floating point N×K, or T×N×K for a member that uses passes, T ≥ 1 and K ≥ 2; −inf is a class with
-            probability 0. Computed in float64.
+        Args: logits: floating point N×K, or T×N×K for a member that uses passes or errors, T ≥ 1 and K ≥ 2; −inf is a
+            class with probability 0. Computed in float64. labels: int64 N in [0, K), for a member that uses errors.
         Returns: float32 N, on the logits' device.
         Raises: CurationError for another shape or dtype, or a row without a softmax (NaN or +inf in it).
         """
@@ -50,11 +50,21 @@ class Score(Plugin):
                 f"{self.name} got NaN or infinite logits in {len(broken)} of {shape[-2]} rows, first in row "
                 f"{int(broken[0])}; the model's weights or the images are broken"
             )
+        if self.uses == "errors":
+            probabilities = self._errors(probabilities, labels)
         return self.measure(probabilities).to(logits.device, torch.float32)
+
+    def _errors(self, probabilities: Tensor, labels: Tensor | None) -> Tensor:
+        count, classes = probabilities.shape[-2:]
+        right = labels is not None and tuple(labels.shape) == (count,) and labels.dtype == torch.int64
+        if labels is None or not right or not ((labels >= 0) & (labels < classes)).all():
+            got = "none" if labels is None else f"{labels.dtype} {labels.flatten().tolist()[:5]}"
+            raise CurationError(f"{self.name} takes labels int64 of {count} samples in [0, {classes}), got {got}")
+        return probabilities - torch.eye(classes, dtype=probabilities.dtype)[labels.cpu()]
 
     @abstractmethod
     def measure(self, probabilities: Tensor) -> Tensor:
-        """Return float64 N for softmax probabilities, float64 N×K or T×N×K."""
+        """Return float64 N for softmax probabilities, float64 N×K or T×N×K; of errors, for these less the one-hot."""
 
     @classmethod
     def hardness(cls, values: Values) -> Values:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from curation.errors import CurationError
 from curation.plugin import fingerprint
-from curation.scores import SCORES, Entropy, Gini, Margin, McEntropy, MutualInformation, VariationRatio, scores_of
+from curation.scores import SCORES, El2n, Entropy, Gini, Margin, McEntropy, MutualInformation, VariationRatio, scores_of
 from curation.scores.base import Score
 
 LOGITS = arrays.arrays(
@@ -26,9 +26,10 @@ PASSES = arrays.arrays(
 )
 
 
-def as_used(score: type[Score] | Score, logits: torch.Tensor) -> torch.Tensor:
-    """The logits, or three passes that all say the same."""
-    return logits if score.uses == "logits" else logits.expand(3, *logits.shape)
+def as_used(score: type[Score] | Score, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The logits, or three passes that all say the same; and what they predict."""
+    labels = logits.argmax(-1) if logits.ndim > 1 else torch.zeros(len(logits), dtype=torch.int64)
+    return (logits if score.uses == "logits" else logits.expand(3, *logits.shape)), labels
 
 
 def test_values_by_hand() -> None:
@@ -42,16 +43,19 @@ def test_values_by_hand() -> None:
 @given(data=st.data(), shift=st.floats(-50, 50))
 @settings(deadline=None, max_examples=60)
 def test_a_score_has_its_range_and_sees_only_the_softmax(score: Score, data: st.DataObject, shift: float) -> None:
-    logits = torch.from_numpy(data.draw(LOGITS if score.uses == "logits" else PASSES))
-    out = score(logits)
+    logits, labels = torch.from_numpy(data.draw(PASSES if score.uses == "passes" else LOGITS)), None
+    if score.uses != "passes":
+        logits, labels = as_used(score, logits)
+    out = score(logits, labels)
     hardness = score.hardness(out)
     assert out.dtype == torch.float32
     assert out.shape == (logits.shape[-2],)
     assert (hardness >= 0).all()
     assert (hardness <= score.hardest(logits.shape[-1]) + 1e-6).all()
     if score.name != "variation_ratio":  # two classes within rounding of each other: the vote may go either way
-        torch.testing.assert_close(score(logits.double() + shift), out, atol=1e-6, rtol=1e-5)
-        torch.testing.assert_close(score(logits.flip(-1)), out, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(score(logits.double() + shift, labels), out, atol=1e-6, rtol=1e-5)
+        mirrored = None if labels is None else logits.shape[-1] - 1 - labels
+        torch.testing.assert_close(score(logits.flip(-1), mirrored), out, atol=1e-6, rtol=1e-5)
 
 
 @given(values=PASSES)
@@ -85,6 +89,32 @@ def test_values_over_passes_by_hand() -> None:
     assert VariationRatio()(certain).item() == pytest.approx(0.25)
 
 
+def test_early_errors_are_the_mean_length_of_p_less_y() -> None:
+    random = np.random.default_rng(5)
+    logits, labels = random.normal(size=(4, 20, 6)).astype(np.float32), random.integers(0, 6, 20)
+    expected = []
+    for row, label in enumerate(labels):
+        lengths = []
+        for epoch in range(4):
+            powers = np.exp(logits[epoch, row].astype(np.float64))
+            error = powers / powers.sum()
+            error[label] -= 1
+            lengths.append(math.sqrt(sum(error**2)))
+        expected.append(sum(lengths) / 4)
+    found = El2n()(torch.from_numpy(logits), torch.from_numpy(labels))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+    sure = torch.tensor([[[60.0, 0], [0.0, 60]]])
+    assert El2n()(sure, torch.tensor([1, 1])).tolist() == pytest.approx([math.sqrt(2), 0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "labels", [None, torch.tensor([0]), torch.tensor([0, 3]), torch.tensor([0, -1]), torch.rand(2)]
+)
+def test_errors_need_a_label_each(labels: torch.Tensor | None) -> None:
+    with pytest.raises(CurationError, match=r"el2n takes labels int64 of 2 samples in \[0, 3\), got"):
+        El2n()(torch.zeros(1, 2, 3), labels)
+
+
 @pytest.mark.parametrize("score", scores_of(passes=False), ids=lambda score: score.name)
 def test_hardness_rises_toward_the_boundary(score: type[Score]) -> None:
     logits = torch.tensor([[9.0, 0, 0], [3.0, 0, 0], [1.0, 0, 0], [0.2, 0, 0], [0.0, 0, 0]])
@@ -95,8 +125,8 @@ def test_hardness_rises_toward_the_boundary(score: type[Score]) -> None:
 @pytest.mark.parametrize("score", [member() for member in SCORES], ids=SCORES.names)
 def test_extreme_logits_are_certain_not_nan(score: Score) -> None:
     logits = torch.tensor([[3e38, -3e38, 0.0], [0.0, -torch.inf, -torch.inf]])
-    assert score.hardness(score(as_used(score, logits))).tolist() == [0.0, 0.0]
-    assert score(as_used(score, torch.empty(0, 3))).shape == (0,)
+    assert score.hardness(score(*as_used(score, logits))).tolist() == [0.0, 0.0]
+    assert score(*as_used(score, torch.empty(0, 3))).shape == (0,)
 
 
 def test_confident_samples_keep_their_order() -> None:
@@ -118,7 +148,7 @@ def test_confident_samples_keep_their_order() -> None:
 def test_bad_logits_are_named(logits: torch.Tensor, words: str) -> None:
     for member in SCORES:
         with pytest.raises(CurationError, match=words):
-            member()(as_used(member, logits))
+            member()(*as_used(member, logits))
 
 
 def test_a_score_is_not_given_what_another_kind_uses() -> None:
@@ -131,6 +161,7 @@ def test_a_score_is_not_given_what_another_kind_uses() -> None:
 
 def test_members_are_documented_and_have_identities() -> None:
     assert [score.name for score in scores_of(passes=False)] == ["entropy", "gini", "margin"]
-    assert scores_of(passes=True) == list(SCORES)
+    assert scores_of(passes=True, errors=True) == list(SCORES)
+    assert El2n not in scores_of(passes=True)
     assert len({fingerprint(member().identity()) for member in SCORES}) == len(SCORES)
     assert all(member.__doc__ and member.title for member in SCORES)

@@ -57,7 +57,8 @@ class Score(Stage):
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``."""
         images = sum(scale.candidates(recipe).values())
-        seconds = images * scale.networks[recipe.goal_model.form].pass_s * recipe.goal_model.members
+        passes = recipe.goal_model.members * (1 + len(recipe.goal_model.early_epochs))
+        seconds = images * scale.networks[recipe.goal_model.form].pass_s * passes
         corruption, memory = recipe.variants.corruption, 0
         if corruption and corruption.keep == "none":  # they are made where they are scored
             seconds, memory = seconds + scale.corrupting_s(recipe), scale.corrupting_bytes
@@ -69,12 +70,14 @@ class Score(Stage):
 
 
 class Part(NamedTuple):
-    """A set of images, where its scores are kept, and under which goal model; dropout: as ``answers`` has it."""
+    """A set of images, where its scores are kept, and under which goal model; dropout and early: as ``score_images``
+    has them."""
 
     images: ImageSet
     out: Shards
     model: ModelRef
     dropout: Mapping[str, Any] | None
+    early: tuple[ModelRef, ...] = ()
 
 
 def score_all(execution: Execution, plans: Sequence[Plan]) -> None:
@@ -89,7 +92,7 @@ def score_all(execution: Execution, plans: Sequence[Plan]) -> None:
                 describe(plan, images)
             for images in plan.image_sets():
                 out = plan.scores(images)
-                parts[out.folder.name] = Part(images.frozen(), out, plan.model, plan.dropout)
+                parts[out.folder.name] = Part(images.frozen(), out, plan.model, plan.dropout, tuple(plan.early_models))
         results = [Result(part.out, part.images.sizes_of_samples(samples)) for part in parts.values()]
         locks = [f"score-{plan.model_digest}" for plan in plans[at : at + MODELS_HELD]]
         execution.blocks(results, partial(score_block, samples, list(parts.values())), locks=locks)
@@ -114,7 +117,8 @@ def score_block(
     """
     wanted = {place: parts[place].images.of_samples(samples, index) for place in places}
     read, sets = np.unique(np.concatenate(list(wanted.values()))), defaultdict[str, list[int]](list)
-    networks = {model: model.load() for model in {parts[place].model for place in places}}
+    wanted_models = {model for place in places for model in (parts[place].model, *parts[place].early)}
+    networks = {model: model.load() for model in wanted_models}
     originals = torch.from_numpy(np.array(samples.images(read))).to(parts[0].model.device)
     done, total, spent = 0, sum(map(len, wanted.values())), dict[int, float]()
     for place in places:
@@ -126,8 +130,9 @@ def score_block(
         sizes = change_sizes(before, levels)
         making_s = time.monotonic() - start
         for place in together:
-            start, (_, out, model, dropout) = time.monotonic(), parts[place]
-            scores = score_images(networks[model], levels, labels, model.device, dropout)
+            start, (_, out, model, dropout, early) = time.monotonic(), parts[place]
+            then = [networks[it] for it in early]
+            scores = score_images(networks[model], levels, labels, model.device, dropout, then)
             out.write(index, pd.concat([scores, sizes], axis=1))
             spent[place] = time.monotonic() - start + making_s / len(together)
             done += len(rows)
