@@ -6,6 +6,7 @@ python -m benchmarks.reproduce --cifar10 FOLDER --full  # 50,000 images, the six
 python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
 python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full: of either source
 python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic: some seconds
+python -m benchmarks.reproduce relatives              # CCS, Moderate and EL2N beside the boundary, on digits: minutes
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: after Wang & Fang 2022, table
 1, one strategy added at a time, by the paper's text and by the released code. ``--only exploiting``: after Zhong et
@@ -28,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import reproduce_coverage, reproduce_noise, sprites
+from benchmarks import reproduce_coverage, reproduce_noise, reproduce_relatives, sprites
 from curation.cli.terminal import Bars
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
@@ -312,10 +313,20 @@ def coverage(arguments: argparse.Namespace) -> None:
     print(f"\n{time.perf_counter() - started:.0f} s in this run")
 
 
+def relatives(arguments: argparse.Namespace) -> None:
+    """Print what each way to choose gives at equal budget."""
+    started, workspace = time.perf_counter(), Workspace(arguments.workspace or Path("cache") / "reproduce-relatives")
+    asked = reproduce_relatives.evaluation(arguments.seeds)
+    with Bars() as bars:
+        results = evaluate(reproduce_relatives.recipes(), asked, workspace, name="relatives", replace=True, report=bars)
+    leaderboard(results)
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores; {time.perf_counter() - started:.0f} s in this run")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise"]
-    parser.add_argument("table", nargs="?", choices=tables, help="one table; by default all but coverage and noise")
+    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise", "relatives"]
+    parser.add_argument("table", nargs="?", choices=tables, help="one table; by default the first three")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
     parser.add_argument("--only", choices=tables, help="the same")
@@ -329,6 +340,8 @@ def main() -> None:
         return coverage(arguments)
     if only == "noise":
         return reproduce_noise.noise(arguments.seeds)
+    if only == "relatives":
+        return relatives(arguments)
     if arguments.full and not arguments.cifar10:
         parser.error("--full is CIFAR-10: give --cifar10 FOLDER")
     name = "cifar10-full" if arguments.full else "cifar10" if arguments.cifar10 else "fashion-mnist"

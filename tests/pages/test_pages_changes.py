@@ -102,12 +102,22 @@ def test_offsets_do_nothing_for_a_random_choice_and_are_locked(cache: Path) -> N
     assert not changed("boundary").segmented_control(key="offset-unit").disabled
 
 
+def test_strata_are_asked_for_where_they_count(cache: Path) -> None:
+    at = changed(**{"selection.strategy": "stratified"})
+    strata = next(field for field in at.number_input if field.label == "Strata")
+    assert strata.value == 50
+    strata.set_value(7).run()
+    assert not at.exception
+    assert recipe_of(at, cache).selection.strata == 7
+    assert "Strata" not in [field.label for field in changed().number_input]
+
+
 def test_the_goal_models_form_keeps_what_it_does_not_change(cache: Path) -> None:
-    at = changed("workspace", **{"goal_model.epoch": 1})
+    at = changed("workspace", **{"goal_model.epoch": 1, "goal_model.early_epochs": [1]})
     next(button for button in at.button if button.label == "Use these settings").click().run()
     assert not at.exception
     goal = recipe_of(at, cache).goal_model
-    assert (goal.epoch, goal.members) == (1, 1)
+    assert (goal.epoch, goal.members, goal.early_epochs) == (1, 1, [1])
     at.number_input(key="goal-members").set_value(2)
     next(button for button in at.button if button.label == "Use these settings").click().run()
     goal = recipe_of(at, cache).goal_model
