@@ -16,7 +16,7 @@ EPSILON = 0.1
 
 WAYS: dict[str, dict[str, Any]] = {
     "random": {"selection.strategy": "random"},
-    "hardest": {"selection.offset": 0},
+    "offset-0": {"selection.offset": 0},
     "offset-.5": {"selection.offset": 0.5},
     "ccs": {"selection.strategy": "stratified", "selection.offset": 0.1},
     "moderate": {"selection.strategy": "moderate"},
