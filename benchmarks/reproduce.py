@@ -5,7 +5,7 @@ python -m benchmarks.reproduce --cifar10 FOLDER       # a slice of CIFAR-10 from
 python -m benchmarks.reproduce --cifar10 FOLDER --full  # 50,000 images, the six published targets: for a GPU
 python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
 python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full: of either source
-python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic: some seconds
+python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic; --cifar10: noise of images too
 python -m benchmarks.reproduce relatives              # CCS, Moderate and EL2N beside the boundary, on digits: minutes
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: after Wang & Fang 2022, table
@@ -339,7 +339,12 @@ def main() -> None:
     if only == "coverage":
         return coverage(arguments)
     if only == "noise":
-        return reproduce_noise.noise(arguments.seeds)
+        reproduce_noise.noise(arguments.seeds)
+        if arguments.cifar10:
+            reproduce_noise.estimates(arguments.cifar10)
+            folder = arguments.workspace or Path("cache") / "reproduce-noise"
+            reproduce_noise.robustness(arguments.cifar10, Workspace(folder), arguments.seeds)
+        return None
     if only == "relatives":
         return relatives(arguments)
     if arguments.full and not arguments.cifar10:

@@ -29,7 +29,7 @@ PAGES = {
     "evaluate-steps": ("evaluate?w=demo&look=Step+by+step", "Published"),
     "evaluate-goal-models": ("evaluate?w=demo&look=Goal+models", "Train more"),
     "evaluate-tune": ("evaluate?w=demo&look=Tune", "R by mix"),
-    "evaluate-noise": ("evaluate?w=demo&look=Noise", "predicted noise help"),
+    "evaluate-noise": ("evaluate?w=demo&look=Noise", "Noise in the images"),
     "export": ("export?w=demo", "Load it in Python"),
 }
 

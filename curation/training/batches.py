@@ -95,6 +95,8 @@ class Batches:
             pixels = torch.from_numpy(np.asarray(self.images[rows.numpy()])).to(self._device)
         if settings.augment:
             pixels = shifted(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
+        if settings.rotation_degrees or settings.zoom:
+            pixels = warped(pixels, rotation_degrees=settings.rotation_degrees, zoom=settings.zoom, draws=draws)
         if settings.cutout_px:
             pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
         floats = pixels.permute(0, 3, 1, 2).float().div_(255)
@@ -129,8 +131,26 @@ def shifted(pixels: Tensor, *, padding_px: int, flip: bool, draws: torch.Generat
     return flat.view(n, height, width, channels)
 
 
+def warped(pixels: Tensor, *, rotation_degrees: float, zoom: float, draws: torch.Generator) -> Tensor:
+    """Rotate and zoom each image on its own about its center, bilinearly over a black border, in one gather.
+
+    Args: pixels: uint8 N×H×W×C; rotation_degrees: largest, to either side; zoom: factors are in 1 ± zoom; below 1,
+    images get smaller.
+    Returns: float32, same shape, in [0, 255].
+    """
+    n, height, width, _ = pixels.shape
+    turned, factor = (torch.rand((2, n), generator=draws) * 2 - 1).to(pixels.device)
+    angle, scale = torch.deg2rad(turned * rotation_degrees), 1 / (1 + factor * zoom)
+    across, up = scale * angle.cos(), scale * angle.sin()
+    none, aspect = torch.zeros_like(across), height / width  # the grid counts both sides from −1 to 1
+    matrices = torch.stack([across, -up * aspect, none, up / aspect, across, none], 1).view(n, 2, 3)
+    images = pixels.permute(0, 3, 1, 2).float()
+    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False).permute(0, 2, 3, 1)
+
+
 def cut_out(pixels: Tensor, *, side_px: int, draws: torch.Generator) -> Tensor:
-    """Black out one square in each image, its center anywhere; at the border a part of it. Takes uint8 N×H×W×C.
+    """Black out one square in each image, its center anywhere; at the border a part of it. Takes N×H×W×C.
 
     Source: DeVries & Taylor 2017, "Improved Regularization of CNNs with Cutout".
     """

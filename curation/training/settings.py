@@ -137,6 +137,20 @@ class Training(Settings):
     augment: bool = Field(True, description="augment: shift the images at random, and mirror them if flip is set")
     crop_padding_px: int = Field(2, ge=0, description="largest random shift in pixels, padded with black")
     flip: bool = Field(False, description="mirror images horizontally with probability ½; not for digits and letters")
+    rotation_degrees: float = Field(
+        0.0,
+        ge=0,
+        le=180,
+        description="largest random rotation to either side in degrees; 0: none",
+        exclude_if=lambda value: value == 0,  # recipes and keys from before it was a field stay what they were
+    )
+    zoom: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="random zoom by a factor between 1 − zoom and 1 + zoom; 0: none",
+        exclude_if=lambda value: value == 0,  # recipes and keys from before it was a field stay what they were
+    )
     cutout_px: int = Field(0, ge=0, description="Cutout: side of the randomly placed black square in pixels; 0: none")
     cutmix: float = Field(0.0, ge=0, description="CutMix: α of Beta(α, α), one box per batch; 0: none")
     mixup: float = Field(0.0, ge=0, description="mixup: α of Beta(α, α); 0: none")

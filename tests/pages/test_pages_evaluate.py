@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curation.analysis.mistakes import (
@@ -263,6 +264,23 @@ def test_a_goal_model_is_taken(submitted: list[tuple[str, str]], monkeypatch: py
     at.button(key=f"goal-{min(offered)}-use").click().run()
     assert not at.exception
     assert at.dataframe[0].value["name"][min(offered)].endswith("(in use)")
+
+
+def test_noise_is_told_matched_and_explained(submitted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = pd.DataFrame(
+        {"name": ["all clean samples", "fog 3"], "images": 9, "told": [9, 0], "median": [5.1, np.nan]}
+    ).assign(low=4.0, high=6.0)
+    monkeypatch.setattr("curation.analysis.image_noise.by_set", lambda plan: levels)
+    at = open_evaluate(look="Noise")
+    assert "adds its own" in words(at)
+    at.segmented_control(key="noise-way").set_value("as released").run()
+    assert "head start" in words(at)
+    at.button(key="match-noise").click().run()
+    assert not at.exception
+    assert "trained with noise of 5.1/255" in words(at)
+    at.session_state["noise-levels"] = {"selection": {"rows": [1], "columns": []}}
+    at.run()
+    assert "match-noise" not in [button.key for button in at.button], "it cannot be told"
 
 
 def test_steps_add_up_to_the_recipe(kept: Workspace) -> None:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.training.batches import Batch, Batches, cut_out, mixed, shifted
+from curation.training.batches import Batch, Batches, cut_out, mixed, shifted, warped
 from curation.training.settings import Training
 
 
@@ -30,6 +30,37 @@ def test_shifting_moves_and_mirrors_whole_images(padding_px: int, flip: bool, se
         ]
         candidates += [image[:, ::-1] for image in candidates] if flip else []
         assert any(np.array_equal(found, candidate) for candidate in candidates)
+
+
+def test_warping_rotates_and_zooms_about_the_center() -> None:
+    down, across = np.mgrid[:21, :31]
+    pixels = np.zeros((200, 21, 31, 2), np.uint8)
+    pixels[:, (down - 10) ** 2 + (across - 15 - 4) ** 2 <= 4] = 200  # a disk, 4 px right of the center
+    kept = warped(torch.from_numpy(pixels), rotation_degrees=0, zoom=0, draws=draws(0))
+    torch.testing.assert_close(kept, torch.from_numpy(pixels).float(), atol=0.01, rtol=0)
+    out = warped(torch.from_numpy(pixels), rotation_degrees=90, zoom=0.5, draws=draws(0)).numpy()
+    assert (out.shape, out.dtype) == (pixels.shape, np.float32)
+    assert (out[..., 0] == out[..., 1]).all()
+    assert 0 <= out.min() <= out.max() <= 200.01
+    mass = out[..., 0] / out[..., 0].sum((1, 2), keepdims=True)
+    y, x = (mass * (down - 10)).sum((1, 2)), (mass * (across - 15)).sum((1, 2))
+    radius, angle = np.hypot(y, x) / 4, np.rad2deg(np.arctan2(y, x))
+    assert (radius.min(), radius.max()) == pytest.approx((0.5, 1.5), abs=0.06)
+    assert (angle.min(), angle.max()) == pytest.approx((-90, 90), abs=6)
+    grown = out[..., 0].sum((1, 2)) / pixels[..., 0].sum((1, 2))
+    assert np.median(grown / radius**2) == pytest.approx(1, abs=0.05)
+
+
+def test_rotation_and_zoom_are_drawn_anew_and_the_same_again() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+    chosen = Training(batch_size=6, augment=False, rotation_degrees=15, zoom=0.1, cutout_px=2)
+    made = Batches(images, np.arange(12), None, settings=chosen, classes=12, device=torch.device("cpu"))
+    first, again, other = (torch.cat([batch.images for batch in made.epoch(draws(seed))]) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert 0 <= first.min() <= first.max() <= 1
+    assert "rotation_degrees" not in Training().model_dump()
+    assert "zoom" not in Training().model_dump()
 
 
 @given(side_px=st.integers(1, 12), seed=st.integers(0, 2**31))

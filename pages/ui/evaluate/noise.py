@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
+from curation.analysis import image_noise
 from curation.analysis import noise_prediction as analysis
 from curation.analysis.noise_prediction import Case, Experiment
+from curation.errors import CurationError
 from curation.figures import noise as figures
 from curation.figures.curation import ACCENT, FAMILY_COLORS
 from curation.figures.evaluation import GRAY
+from curation.pipeline import Pipeline
+from curation.plugin import fingerprint
 from curation.storage.workspace import Workspace
+from pages.ui import fields, resources, state
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEEDS = 8
 
@@ -32,7 +42,66 @@ COMPARED = {"fair": ("noisy", "draw", "mean"), "as released": ("noisy", "release
 
 def draw(found: Workspace) -> None:
     """Draw the view."""
+    _images(found)
     _experiment()
+
+
+def _images(found: Workspace) -> None:
+    st.subheader("Noise in the images")
+    try:
+        of = resources.pipeline()
+        key = fingerprint([of.samples.digest, of.plan.labels.tolist(), [one.key for one in of.plan.corrupted()]])
+        table = _levels(f"{found.root} {key}", of)
+    except CurationError as error:
+        st.info(str(error), icon=":material/grain:")
+        return
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="cannot be told",
+        height=280,
+        key="noise-levels",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "name": st.column_config.TextColumn("Images", pinned=True),
+            "images": st.column_config.NumberColumn("Looked at", format="localized"),
+            "told": st.column_config.NumberColumn("Can be told of", format="localized"),
+            "median": st.column_config.NumberColumn("Noise σ in 255ths, median", format="%.1f"),
+            "low": st.column_config.NumberColumn("10 % are below", format="%.1f"),
+            "high": st.column_config.NumberColumn("10 % are above", format="%.1f"),
+        },
+    )["selection"]["rows"]
+    st.caption(
+        "Standard deviation of white noise, estimated in each image from the finest details of its smoothest parts. "
+        "Fine texture counts as noise too, so low levels come out too high; noise smoothed by a blur or JPEG comes out "
+        "too low. It cannot be told of images that are black or white nearly everywhere."
+    )
+    at = min(picked[0] if picked else 0, len(table) - 1)
+    level = table["median"].iloc[at]
+    if level == level:  # else it cannot be told
+        st.button(
+            f"Train the goal model with noise of {level:.1f}/255",
+            icon=":material/grain:",
+            key="match-noise",
+            on_click=_match,
+            args=(float(level) / 255,),
+            help=f"As in {table['name'].iloc[at]}; select another row to match that. It sets goal_model.train.noise; "
+            "Undo reverts it.",
+        )
+    now = state.recipe().goal_model.train.noise
+    if now:
+        st.caption(f"The goal model is trained with noise of {255 * now:.1f}/255.")
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking at the noise in the images …")
+def _levels(key: str, _pipeline: Pipeline) -> pd.DataFrame:
+    return image_noise.by_set(_pipeline.plan)
+
+
+def _match(level: float) -> None:
+    if fields.set_field("goal_model.train.noise", round(level, 4)):
+        st.toast("It is in the recipe now; pages offer to train the goal model again.")
 
 
 def _experiment() -> None:
@@ -94,16 +163,15 @@ def _told(case: Case, way: str, it: Experiment) -> None:
         "and adds its own."
     )
     if way == "fair":
-        told = [f"{_times(it, 'draw')} after a draw is subtracted", f"{_times(it, 'mean')} after the mean is"]
-        st.markdown(f"**From the same first weights**, the loss trained on is {' and '.join(told)}.")
-    else:
-        told = [
-            f"{_times(it, 'released')} after a draw is subtracted",
-            f"{_times(it, 'control')} with nothing subtracted",
-        ]
         st.markdown(
-            f"**Trained on**, the loss is {' and '.join(told)}: what looks like a gain is the head start of a network "
-            "that has already been trained."
+            "**From the same first weights**, compared with nothing subtracted, the loss over all steps is "
+            f"{_times(it, 'draw')} as large with a draw subtracted, and {_times(it, 'mean')} with the mean."
+        )
+    else:
+        st.markdown(
+            "**Trained on**, compared with a new network, the loss over all steps is "
+            f"{_times(it, 'released')} as large with a draw subtracted, and {_times(it, 'control')} with nothing "
+            "subtracted: what looks like a gain is the head start of a network that has already been trained."
         )
 
 
