@@ -92,7 +92,9 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     labels = np.repeat(pipeline.plan.labels[row], len(images))
     logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
     sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)
-    early = early_answers([model.load() for model in pipeline.plan.early_models], images, pipeline.device)
+    early = early_answers(
+        [pipeline.plan.model_at(epoch).load() for epoch in recipe.goal_model.early], images, pipeline.device
+    )
     whole = pd.concat([table, score_logits(logits, labels, passes, early), sizes], axis=1)
     return SampleVariants(whole, images, logits.softmax(1).numpy())
 

@@ -26,7 +26,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     selected.require()
     recipe, samples = plan.recipe, plan.samples
     chosen = pool.iloc[selected.pool_rows]
-    scores = [score.name for score in plan.score_members]
+    scores = [score.name for score in recipe.goal_model.scores]
     manifest = chosen[["sample_id", "family", "kind", "severity", *scores, "prediction"]].copy()
     manifest["label"] = selected.labels
     manifest["source_name"] = samples.table["name"].to_numpy()[samples.rows(chosen["sample_id"].to_numpy())]

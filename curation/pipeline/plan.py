@@ -21,7 +21,6 @@ from curation.plugin import fingerprint
 from curation.recipe import Recipe, member_seed
 from curation.sampling import VERSION as SAMPLING_VERSION
 from curation.sampling import subset
-from curation.scores import Score, scores_of
 from curation.storage.files import digest
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
@@ -228,22 +227,6 @@ class Plan:
         return {"rate": dropout.rate, "passes": dropout.passes, "seed": self.recipe.seed} if dropout.passes else None
 
     @property
-    def early_epochs(self) -> list[int | None]:
-        """The goal model's epochs over which errors are averaged."""
-        goal = self.recipe.goal_model
-        return [None if epoch == goal.train.epochs else epoch for epoch in goal.early_epochs]
-
-    @property
-    def early_models(self) -> list[ModelRef]:
-        """The goal model as it was after those epochs, by reference."""
-        return [self.model_at(epoch) for epoch in self.early_epochs]
-
-    @property
-    def score_members(self) -> list[type[Score]]:
-        """The scores that candidates have."""
-        return scores_of(passes=self.dropout is not None, errors=bool(self.early_epochs))
-
-    @property
     def clean(self) -> ImageSet:
         """The clean images."""
         samples = self.samples
@@ -350,9 +333,8 @@ class Plan:
 
     def scores(self, images: ImageSet) -> Shards:
         """The scores of a finished image set under the goal model."""
-        dropout = self.dropout
-        versions = [[score.name, score.version] for score in self.score_members]
-        early = [self.digest_at(epoch) for epoch in self.early_epochs]
+        dropout, goal = self.dropout, self.recipe.goal_model
+        versions, early = [[score.name, score.version] for score in goal.scores], list(map(self.digest_at, goal.early))
         of = [*([early] if early else []), self.model_digest, self.samples.digest, images.digest()]
         key = [SCORE_COLUMNS, versions, *([dropout] if dropout else []), *of]
         return self.workspace.scores(fingerprint(["score", *key]), self.samples.header.shards)

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from curation.models.architectures import Form
 from curation.plugin import Settings
 from curation.recipe.start_from import StartFrom
+from curation.scores import Score, scores_of
 from curation.training.settings import Training, WholeTraining
 
 KEPT_EPOCHS = 12
@@ -129,6 +130,16 @@ class GoalModel(Settings):
         for epoch in epochs if "train" in info.data else ():
             require_epoch(epoch, checkpoint=info.data["checkpoint"], train=info.data["train"])
         return sorted(set(epochs))
+
+    @property
+    def early(self) -> list[int | None]:
+        """The early epochs; the last one of the training is None."""
+        return [None if epoch == self.train.epochs else epoch for epoch in self.early_epochs]
+
+    @property
+    def scores(self) -> list[type[Score]]:
+        """The scores that candidates have under it."""
+        return scores_of(passes=self.dropout.passes > 0, errors=bool(self.early_epochs))
 
     @property
     def form(self) -> Form:

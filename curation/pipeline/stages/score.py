@@ -92,7 +92,13 @@ def score_all(execution: Execution, plans: Sequence[Plan]) -> None:
                 describe(plan, images)
             for images in plan.image_sets():
                 out = plan.scores(images)
-                parts[out.folder.name] = Part(images.frozen(), out, plan.model, plan.dropout, tuple(plan.early_models))
+                parts[out.folder.name] = Part(
+                    images.frozen(),
+                    out,
+                    plan.model,
+                    plan.dropout,
+                    tuple(map(plan.model_at, plan.recipe.goal_model.early)),
+                )
         results = [Result(part.out, part.images.sizes_of_samples(samples)) for part in parts.values()]
         locks = [f"score-{plan.model_digest}" for plan in plans[at : at + MODELS_HELD]]
         execution.blocks(results, partial(score_block, samples, list(parts.values())), locks=locks)
