@@ -49,8 +49,8 @@ def by_set(plan: Plan) -> pd.DataFrame:
 
     Copies that are not there, and cannot be made where they are read, are left out.
 
-    Columns: name, images (looked at), told (those whose noise can be told), median, low and high (the 10 and 90 %
-    quantiles), in 255ths; NaN: none can be told.
+    Columns: name, median, low and high (the 10 and 90 %
+    quantiles), in 255ths, NaN: none can be told; images (looked at), told (those whose noise can be told).
     """
     samples, labels = plan.samples, plan.labels
     rows = subset(samples.sample_ids, MOST_CLEAN, labels=labels, every_class=True)
@@ -67,7 +67,7 @@ def by_set(plan: Plan) -> pd.DataFrame:
 def _summary(levels: np.ndarray) -> dict[str, float]:
     told = 255 * levels[~np.isnan(levels)]
     low, median, high = np.quantile(told, [0.1, 0.5, 0.9]) if len(told) else [np.nan] * 3
-    return {"images": len(levels), "told": len(told), "median": median, "low": low, "high": high}
+    return {"median": median, "low": low, "high": high, "images": len(levels), "told": len(told)}
 
 
 def _levels(images: np.ndarray) -> np.ndarray:
