@@ -25,9 +25,13 @@ def ranking(pool: pd.DataFrame, family: str, settings: Selection) -> tuple[np.nd
 def candidates(family: Family, settings: Selection, excluded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which of a family are candidates, int64 rising positions, and their ``hardest_first`` order, uint32."""
     order = hardest_first(family.hardness)
-    at = np.arange(len(family))
     if len(excluded):
-        at, order = np.delete(at, excluded), np.delete(order, excluded)
+        stays = np.ones(len(family), dtype=bool)
+        stays[excluded] = False
+        at = np.flatnonzero(stays)
+        order = order[at]
+    else:
+        at = np.arange(len(family))
     if settings.variants_per_sample == "hardest":
         leaders = least_of_each_sample(order, family.candidate_ids[at] if len(excluded) else family.candidate_ids)
         at, order = at[leaders], order[leaders]

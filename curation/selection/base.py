@@ -79,7 +79,11 @@ class Selector(Plugin):
         preference = self.prefer(group, need, seed=seed)
         if not group.one_per_sample:
             return np.flatnonzero(first(preference, need))
-        leaders = least_of_each_sample(preference, group.candidate_ids)
+        # Most often so many of the most preferred are of enough samples; otherwise all are looked at.
+        some = np.flatnonzero(first(preference, 4 * need))
+        leaders = some[least_of_each_sample(preference[some], group.candidate_ids[some])]
+        if len(leaders) < need and len(some) < len(preference):
+            leaders = least_of_each_sample(preference, group.candidate_ids)
         return leaders[first(preference[leaders], need)]
 
     @abstractmethod

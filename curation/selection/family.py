@@ -67,8 +67,8 @@ def family_of(pool: pd.DataFrame, name: str, score: str, *, follows: str | None 
         if len(twice):
             raise CurationError(f"candidate {_name(pool, rows[twice[0]])} is in the pool twice; build the pool again")
     hardness = SCORES[score].hardness(pool[score].to_numpy()[whole]).astype(np.float32, copy=False)
-    broken = np.flatnonzero(~np.isfinite(hardness))
-    if len(broken):
+    if not np.isfinite(hardness).all():
+        broken = np.flatnonzero(~np.isfinite(hardness))
         raise CurationError(
             f"the {score} of candidate {_name(pool, rows[broken[0]])} is not a finite number ({len(broken):,} such "
             "candidates); the goal model's output is broken: check its weights, then score again"

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from curation.selection.pool import CODE_BITS
 
 _HALF = np.uint64(32)
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 16
 _MANY = 1 << 18
+
+
+def parts(count: int) -> Iterator[slice]:
+    """Yield slices of 0 … count − 1, small enough that what is computed of one stays in a core's cache."""
+    for start in range(0, count, _AT_ONCE):
+        yield slice(start, min(start + _AT_ONCE, count))
 
 
 def hardest_first(hardness: np.ndarray) -> np.ndarray:
     """Return uint32 N that fall as the finite float32 ``hardness`` rises; equal where that is equal."""
-    bits = (hardness + np.float32(0)).view(np.int32)  # adding 0 makes −0 and 0 the same
-    flip = bits >> 31
-    np.invert(flip, out=flip)
-    flip &= 0x7FFFFFFF
-    flip ^= bits
-    return flip.view(np.uint32)
+    order = np.empty(len(hardness), dtype=np.uint32)
+    for part in parts(len(hardness)):
+        bits = (hardness[part] + np.float32(0)).view(np.int32)  # adding 0 makes −0 and 0 the same
+        flip = bits >> 31
+        np.invert(flip, out=flip)
+        flip &= 0x7FFFFFFF
+        np.bitwise_xor(flip, bits, out=order[part].view(np.int32))
+    return order
 
 
 def hardness_at(order: np.ndarray | np.uint32) -> float:
@@ -30,8 +40,8 @@ def hardness_at(order: np.ndarray | np.uint32) -> float:
 def upper_counts(order: np.ndarray) -> np.ndarray:
     """Return how many values of uint32 N have each upper half, int64 65,536."""
     counts = np.zeros(1 << 16, dtype=np.int64)
-    for start in range(0, len(order), _AT_ONCE):
-        counts += np.bincount(order[start : start + _AT_ONCE] >> np.uint32(16), minlength=1 << 16)
+    for start in range(0, len(order), 2 * _AT_ONCE):
+        counts += np.bincount(order[start : start + 2 * _AT_ONCE] >> np.uint32(16), minlength=1 << 16)
     return counts
 
 
@@ -90,8 +100,11 @@ def sample_starts(candidate_ids: np.ndarray) -> np.ndarray:
     """Return where each sample's run begins in rising candidate_ids."""
     if not len(candidate_ids):
         return np.empty(0, dtype=np.int64)
-    samples = candidate_ids >> CODE_BITS
-    return np.flatnonzero(np.concatenate([[True], samples[1:] != samples[:-1]]))
+    found = [np.zeros(1, np.int64)]
+    for part in parts(len(candidate_ids) - 1):
+        samples = candidate_ids[part.start : part.stop + 1] >> CODE_BITS
+        found.append(np.flatnonzero(samples[1:] != samples[:-1]) + (part.start + 1))
+    return np.concatenate(found)
 
 
 def least_of_each_sample(order: np.ndarray, candidate_ids: np.ndarray) -> np.ndarray:

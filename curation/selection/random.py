@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from curation.randomness import stream_seeds
+from curation.sampling import hashes
 from curation.selection.base import Group, Selector, Within
+from curation.selection.order import parts
 
 
 class Random(Selector):
@@ -27,5 +28,8 @@ def uniform(group: Group, *, seed: int) -> np.ndarray:
 
     So a larger quota, or a wider band, keeps what a smaller one took wherever it can.
     """
-    draws = stream_seeds(seed, group.candidate_ids, "selection", group.family.name).numpy().view(np.uint64)
-    return (draws >> np.uint64(32)).astype(np.uint32)
+    ids = group.candidate_ids
+    draws = np.empty(len(ids), dtype=np.uint32)
+    for part in parts(len(ids)):
+        draws[part] = hashes(seed, ids[part], "selection", group.family.name) >> np.uint64(32)
+    return draws

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,10 @@ def select(
     )
 
 
+_FEW = 16
+"""So many classes are told apart faster by looking for one after the other than by sorting."""
+
+
 @dataclass
 class Fill:
     """The filling of one family's quota, group by group: all of it, or class by class."""
@@ -114,8 +119,9 @@ class Fill:
         """Choose among candidates (see ``candidates``); ``taken`` are the samples that have an image in the set."""
         self.candidates = len(at)
         if self.balanced:
-            there = np.concatenate([self.family.labels[at], self.family.labels[self.forced]])
-            self.among = np.bincount(there, minlength=self.classes) > 0 if len(there) else np.ones(self.classes, bool)
+            counts = np.bincount(self._labels(at), minlength=self.classes)
+            there = counts + np.bincount(self.family.labels[self.forced], minlength=self.classes) > 0
+            self.among = there if there.any() else np.ones(self.classes, bool)
         if not self.quota:
             self.available = [0] * len(self.parts(0))
             return
@@ -144,10 +150,8 @@ class Fill:
         # Nothing after the hardest that are needed is looked at, where nothing hinders taking them.
         hardest = self.selector.takes_hardest and not (bounded or self.one_per_sample or blocked is not None)
         inside = between(order, start, min(stop, start + part - forced) if hardest else stop)
-        group = Group(self.family, at[inside], order[inside], bounded, self.one_per_sample, given, self.coverage_run)
-        if blocked is not None:
-            free = ~blocked[group.positions]
-            group = replace(group, positions=group.positions[free], order=group.order[free])
+        free = self._free(at, inside, blocked)
+        group = Group(self.family, at[free], order[free], bounded, self.one_per_sample, given, self.coverage_run)
         picked = self.selector(group, part - forced, seed=self.seed)
         there = len(sample_starts(group.candidate_ids)) if self.one_per_sample else len(group.positions)
         there = max(0, stop - start) if hardest else there
@@ -161,37 +165,53 @@ class Fill:
             self.fitting.append(self._fit(at, order, stop, part - forced, blocked) if banded else None)
         return group.positions[picked]
 
-    def _fit(self, at: np.ndarray, order: np.ndarray, stop: int, need: int, blocked: np.ndarray | None) -> float | None:
-        eligible = np.arange(len(order))[between(order, 0, stop)]
+    def _free(self, at: np.ndarray, inside: np.ndarray | slice, blocked: np.ndarray | None) -> np.ndarray | slice:
+        """Return what takes those of ``between`` that may be taken: int64, or a slice when that is all or nothing."""
         if blocked is not None:
-            eligible = eligible[~blocked[at[eligible]]]
+            free = ~(blocked if self._whole(at) else blocked[at])
+            if not isinstance(inside, slice):
+                inside &= free
+            elif inside == slice(None):
+                inside = free
+        return inside if isinstance(inside, slice) else np.flatnonzero(inside)
+
+    def _fit(self, at: np.ndarray, order: np.ndarray, stop: int, need: int, blocked: np.ndarray | None) -> float | None:
+        eligible = self._free(at, between(order, 0, stop), blocked)
+        eligible = np.arange(len(order))[eligible] if isinstance(eligible, slice) else eligible
         if self.one_per_sample:
             easiest = keys(order)[eligible]
             eligible = positions(np.maximum.reduceat(easiest, sample_starts(self.family.candidate_ids[at[eligible]])))
         return widest_offset(order, eligible, need, self.settings)
 
-    def _groups(self, at: np.ndarray, order: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return the candidates, all together or class by class, each by rising candidate_id."""
+    def _groups(self, at: np.ndarray, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the candidates, all together or class by class, each by rising candidate_id."""
         if not self.balanced:
-            return [(at, order)]
-        labels = self.family.labels[at]
-        ends = np.cumsum(np.bincount(labels, minlength=self.classes))
-        # 16 bits are radix sorted
-        by_class = np.argsort(labels.astype(np.uint16 if self.classes <= 65536 else np.int64), kind="stable")
-        pairs = np.split(at[by_class], ends[:-1]), np.split(order[by_class], ends[:-1])
-        return list(zip(*pairs, strict=True))
+            yield at, order
+            return
+        labels = self._labels(at).astype(np.min_scalar_type(self.classes - 1), copy=False)
+        if self.classes <= _FEW:
+            groups: Iterable[np.ndarray] = (np.flatnonzero(labels == label) for label in range(self.classes))
+        else:  # up to 16 bits are radix sorted
+            ends = np.cumsum(np.bincount(labels, minlength=self.classes))
+            groups = np.split(np.argsort(labels, kind="stable"), ends[:-1])
+        for group in groups:
+            yield group if self._whole(at) else at[group], order[group]
+
+    def _whole(self, at: np.ndarray) -> bool:
+        """Whether rising positions are all of the family."""
+        return len(at) == len(self.family)
+
+    def _labels(self, at: np.ndarray) -> np.ndarray:
+        return self.family.labels if self._whole(at) else self.family.labels[at]
 
     def _blocked(self, taken: list[np.ndarray]) -> np.ndarray | None:
         """Return bool N, the candidates that may not be taken: forced ones, and images of samples that have one."""
         samples = np.concatenate(taken) if self.one_per_sample else np.empty(0, np.int64)
         if not len(self.forced) and not len(samples):
             return None
-        change = np.zeros(len(self.family) + 1, dtype=np.int8)
-        starts, stops = self.family.of_samples(samples)
-        some = stops > starts
-        change[starts[some]] += 1
-        change[stops[some]] -= 1
-        blocked = np.cumsum(change[:-1], dtype=np.int8).astype(bool)
+        starts = sample_starts(self.family.candidate_ids)
+        there = np.isin(self.family.candidate_ids[starts] >> CODE_BITS, samples)
+        blocked = np.repeat(there, np.diff(starts, append=len(self.family)))
         blocked[self.forced] = True
         return blocked
 

@@ -204,16 +204,31 @@ def reference(pool: pd.DataFrame, fields: dict[str, Any]) -> set[int]:
     score=st.sampled_from(["entropy", "gini", "margin"]),
     balance=st.sampled_from([False, True, {"clean": True}]),
     per_sample=st.sampled_from(["all", "one", "hardest"]),
+    large=st.booleans(),
 )
 def test_selection_is_what_a_plain_loop_finds(
-    seed: int, levels: int, budget: int, mix: Any, offset: float, by: str, score: str, balance: Any, per_sample: str
+    seed: int,
+    levels: int,
+    budget: int,
+    mix: Any,
+    offset: float,
+    by: str,
+    score: str,
+    balance: Any,
+    per_sample: str,
+    large: bool,
 ) -> None:
     pool = make_pool(samples=25, kinds=2, seed=seed, levels=levels)
     fields = {
         "budget": budget, "mix": mix, "offset": offset, "offset_by": by, "score": score,
         "class_balance": balance, "variants_per_sample": per_sample,
     }  # fmt: skip
-    found = run(pool, **fields)
+    with pytest.MonkeyPatch.context() as patch:
+        if large:  # as if there were many candidates and classes
+            patch.setattr("curation.selection.order._AT_ONCE", 7)
+            patch.setattr("curation.selection.order._MANY", 1)
+            patch.setattr("curation.selection.select._FEW", 0)
+        found = run(pool, **fields)
     assert set(found.candidate_ids.tolist()) == reference(pool, fields)
     assert bool(found.shortages) == (len(found.pool_rows) < budget)
 
