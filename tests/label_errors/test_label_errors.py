@@ -260,6 +260,24 @@ def test_plain_confidence_is_cleanlabs(name: str) -> None:
     np.testing.assert_allclose(LABEL_SCORES[name]()(whole), 1 - theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("odd", ["", "unseen", "never predicted"])
+def test_confidence_by_blocks_is_cleanlabs_to_the_bit(monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    rank = pytest.importorskip("cleanlab.rank")
+    whole = evidence()
+    if odd == "unseen":
+        whole = changed(whole, labels=np.where(whole.labels == 1, 0, whole.labels))
+    if odd == "never predicted":
+        probabilities = whole.probabilities * (np.arange(whole.probabilities.shape[1]) != 1)
+        whole = changed(whole, probabilities=probabilities / probabilities.sum(1, keepdims=True))
+    at_once = LABEL_SCORES["normalized_margin"]().measure(whole)
+    theirs = rank.get_label_quality_scores(
+        whole.labels, whole.probabilities.astype(float), method="normalized_margin", adjust_pred_probs=True
+    )
+    monkeypatch.setattr("curation.label_errors.agreement._VALUES", 7 * whole.probabilities.shape[1])
+    assert LABEL_SCORES["confident_learning"]().measure(whole).tobytes() == (1 - theirs).tobytes()
+    assert LABEL_SCORES["normalized_margin"]().measure(whole).tobytes() == at_once.tobytes()
+
+
 def test_a_class_that_networks_are_unsure_of_is_not_suspicious_as_such() -> None:
     pytest.importorskip("cleanlab")
     labels = np.repeat([0, 1], 10)
