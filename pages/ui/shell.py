@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import importlib
-import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from pages.ui import session, state
 ICON = Path(__file__).parent / "icon.png"
 LOGO = Path(__file__).parent / "logo.svg"
 
-_HEAVY = "curation.pipeline"
+_HEAVY = ("curation.pipeline", "pages.ui.trust", "pages.ui.changed", "pages.ui.ranking", "pages.ui.browse")
+_loading = threading.Lock()
 _WARNINGS = ("pages.ui.trust", "warn"), ("pages.ui.changed", "ask")
 _STYLE = """
 <style>
@@ -107,6 +108,17 @@ def sidebar() -> None:
         st.caption(f"Computes on: {engine.title_of(engine.best_device())}")
 
 
+def load() -> None:
+    """Load the numerical libraries and what the first page needs of this package, once a process."""
+    with _loading:
+        if not gc.get_freeze_count():
+            for name in _HEAVY:
+                importlib.import_module(name)
+            # Streamlit collects garbage after every run; what was loaded now stays, and looking through it takes 0.2 s.
+            gc.collect()
+            gc.freeze()
+
+
 def run(page: Any) -> None:
     """Draw the title at once, load what is heavy, then run the page and the sidebar.
 
@@ -115,12 +127,9 @@ def run(page: Any) -> None:
     if not page.url_path:
         page.run()
     st.title(page.title)
-    if _HEAVY not in sys.modules:
+    if not gc.get_freeze_count():
         with st.spinner("Starting: loading the numerical libraries, once per server start …", show_time=True):
-            importlib.import_module(_HEAVY)
-            # Streamlit collects garbage after every run; what was loaded now stays, and looking through it takes 0.2 s.
-            gc.collect()
-            gc.freeze()
+            load()
     try:
         for module, function in _WARNINGS:
             getattr(importlib.import_module(module), function)()
