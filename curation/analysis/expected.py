@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from curation.analysis.timing import shortest_run
+from curation.embedding.spaces import width_of
 from curation.models.architectures import Form
 from curation.models.features import logits_and_features
 from curation.models.prediction import to_device
+from curation.pipeline import Pipeline
 from curation.pipeline.carried import carries_weights
 from curation.pipeline.expense import Expense, Scale, Speed
 from curation.pipeline.fitting import network_of
 from curation.pipeline.stages import in_order
+from curation.pipeline.stages.coverage import choosing
 from curation.progress import duration
 from curation.readers.preview import LOOKED_AT
 from curation.recipe import Recipe
+from curation.selection import SELECTORS
+from curation.selection.coverage import CoverageSelector, compared_with
+from curation.selection.coverage_run import fitting_radius
 
 PROBE = 16
 """Images on which speeds are measured."""
+
+COVERED = 1000, 2000
+"""Points on which a coverage strategy's speed is measured."""
+
+NOT_KNOWN = 512
+"""Width of a space in which nothing lies yet."""
 
 
 MANIFEST_BYTES = 40
@@ -56,7 +69,7 @@ class Expected:
 def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
     """Return what the recipe will take where nothing is kept yet.
 
-    Not counted is the time of UMAP, of looking for repeated images, of choosing by coverage and of the export.
+    Not counted is the time of UMAP, of looking for repeated images and of the export.
     Speeds are measured with a few images of the source, and networks that are not trained.
     Raises: CurationError: the source cannot be read.
     """
@@ -70,21 +83,71 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
     batch = to_device(images, device)
     asked = recipe.variants.corruption
     members = {member.name: member for member in (asked.members() if asked else [])}
+    networks = {form: _speed(form, len(source.classes), source.shape, batch) for form in _forms(recipe)}
     scale = Scale(
         samples=count,
         classes=len(source.classes),
         shape=source.shape,
         read_s=read_s,
-        networks={form: _speed(form, len(source.classes), source.shape, batch) for form in _forms(recipe)},
+        networks=networks,
         corrupt_s={
             name: shortest_run(partial(member, batch, seeds=torch.arange(len(batch))), device) / len(batch)
             for name, member in members.items()
         },
         exported_bytes=recipe.export.bytes_of(images, len(source.classes)),
     )
+    candidates = scale.candidates(recipe)
+    share = recipe.selection.budget / max(sum(candidates.values()), 1)
+    largest = max(candidates.values()) // (scale.classes if recipe.selection.coverage.classwise else 1)
+    pair_s = pair_seconds(recipe, share=share, largest=largest, width=scale.embedding(recipe)[1], device=device)
+    scale = replace(scale, pair_s=pair_s)
     found = {stage.title: stage.expected(recipe, scale) for stage in in_order().values() if stage.asked(recipe)}
     found["Export"] = exported(recipe, scale)
     return Expected({title: expense for title, expense in found.items() if expense != Expense()}, device)
+
+
+def choice(pipeline: Pipeline, pool: pd.DataFrame) -> Expense:
+    """Return what the recipe's coverage strategy takes to choose from a pool, once it is known where all lie."""
+    recipe, asked, classes = pipeline.recipe, pipeline.recipe.selection.coverage, len(pipeline.samples.classes)
+    offered = pool[pool["family"].isin(asked.families)]
+    groups = offered.groupby(["family", "label"] if asked.classwise else ["family"], observed=True).size().tolist()
+    features = pipeline.plan.features()
+    known = features.array(0).shape[1] if 0 in features.known() else NOT_KNOWN
+    width = width_of(asked.space, features=known, classes=classes) * max(1, len(asked.epochs))
+    share = recipe.selection.budget / max(len(pool), 1)
+    largest = max(groups, default=0)
+    pair_s = pair_seconds(recipe, share=share, largest=largest, width=width, device=pipeline.device)
+    return choosing(recipe, groups, width=width, pair_s=pair_s)
+
+
+def pair_seconds(recipe: Recipe, *, share: float, largest: int, width: int, device: str) -> float:
+    """Return the seconds that the recipe's coverage strategy spends on a pair of a group's candidates; 0: it has none.
+
+    Measured on made-up points of two numbers, of which it chooses a share, so that what does not grow is left out.
+
+    Args: largest: candidates in the largest group.
+    """
+    selector, asked = SELECTORS.build(recipe.selection.strategy), recipe.selection.coverage
+    if not isinstance(selector, CoverageSelector):
+        return 0.0
+    took = []
+    for size in COVERED:
+        points = np.random.default_rng(0).standard_normal((size, width), dtype=np.float32)
+        count = min(max(round(share * size), 1), size)
+        radius = fitting_radius(points, count=count, metric=asked.metric, device=device)
+        choose = partial(
+            selector.choose,
+            points,
+            settings=asked.model_copy(update={"radius": radius, "neighbors": compared_with(asked, largest)}),
+            count=count,
+            given=np.empty(0, np.int64),
+            owners=None,
+            seed=0,
+            device=device,
+            on_progress=lambda done, total: None,
+        )
+        took.append(shortest_run(choose, device))
+    return max(took[1] - took[0], 0.0) / (COVERED[1] ** 2 - COVERED[0] ** 2)
 
 
 def exported(recipe: Recipe, scale: Scale) -> Expense:

@@ -46,7 +46,7 @@ class Scale:
 
     samples, classes, shape: of the source; read_s: seconds to read an image; networks: by form, those that the
     recipe uses; corrupt_s: seconds to corrupt an image, by kind; exported_bytes: of an image with its label in the
-    recipe's format.
+    recipe's format; pair_s: seconds that the recipe's coverage strategy spends on a pair of a group's candidates.
     """
 
     samples: int
@@ -56,6 +56,7 @@ class Scale:
     networks: Mapping[Form, Speed]
     corrupt_s: Mapping[str, float]
     exported_bytes: float
+    pair_s: float = 0.0
 
     @property
     def image_bytes(self) -> int:

@@ -71,11 +71,19 @@ class CoverageSettings(Settings):
         return sorted(set(epochs))
 
 
+def compared_with(settings: CoverageSettings, points: int) -> int | None:
+    """Return with how many neighbors facility location compares each of so many points; None: with all others."""
+    return settings.neighbors or (NEIGHBORS if points > DENSE_POINTS else None)
+
+
 class CoverageSelector(Selector):
     """A strategy whose choices depend on one another: the stage ``coverage`` computes them, a selection follows."""
 
     follows: ClassVar[str | None] = "coverage"
     by_coverage: ClassVar[bool] = True
+
+    keeps_pairs: ClassVar[bool] = False
+    """Whether it holds the pairs of candidates that still matter (``coverage.greedy``)."""
 
     def prefer(self, group: Group, need: int, *, seed: int) -> np.ndarray:
         """Return the order of choice: computed now, where the group says how, else as it is in the pool."""
@@ -110,12 +118,13 @@ class FacilityLocation(CoverageSelector):
 
     name: ClassVar[str] = "facility_location"
     title: ClassVar[str] = "Facility location: a chosen image near every candidate"
+    keeps_pairs: ClassVar[bool] = True
 
     def choose(
         self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any
     ) -> Subset:  # fmt: skip
         """Choose by lazy or stochastic greedy; see ``CoverageSelector.choose``."""
-        neighbors = settings.neighbors or (NEIGHBORS if len(points) > DENSE_POINTS else None)
+        neighbors = compared_with(settings, len(points))
         if neighbors is not None and neighbors >= len(points):
             neighbors = None
         return facility_location(
@@ -134,6 +143,7 @@ class SetCover(CoverageSelector):
 
     name: ClassVar[str] = "set_cover"
     title: ClassVar[str] = "Set cover: balls of one radius over all candidates"
+    keeps_pairs: ClassVar[bool] = True
 
     def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:
         """Choose the centers of balls, greedily; see ``CoverageSelector.choose``."""

@@ -8,14 +8,16 @@ from typing import Any
 import streamlit as st
 
 from curation.analysis import coverage_groups
+from curation.analysis.expected import size
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import FOR_SELECTION
 from curation.pipeline.stages.coverage import Cover, coverage_of
+from curation.progress import duration
 from curation.recipe import space_in_words
 from curation.selection import SELECTORS
 from curation.selection.settings import Selection
-from pages.ui import panel, state
+from pages.ui import panel, resources, state
 from pages.ui.fields import bound, set_field
 from pages.ui.prepared import Opened
 
@@ -187,7 +189,7 @@ def unfinished(opened: Opened) -> None:
             title = SELECTORS[recipe.selection.strategy].title
             st.markdown(
                 f":orange[:material/pending:] **{title}** is not computed for these settings yet; the selection "
-                "shown is that of the boundary strategy."
+                f"shown is that of the boundary strategy.{_expense(opened)}"
                 if opened.provisional
                 else ":orange[:material/pending:] The weights are not computed for these settings yet."
             )
@@ -196,9 +198,17 @@ def unfinished(opened: Opened) -> None:
                 FOR_SELECTION,
                 "Compute",
                 key="work-out",
-                help="the embedding is computed once; other settings then take seconds",
+                help="the embedding is computed once for all settings",
             )
         panel.job_strip(opened.workspace, done=False)
+
+
+def _expense(opened: Opened) -> str:
+    """Return in words what choosing takes, apart from the embedding; nothing where the strategy needs little."""
+    if not SELECTORS[opened.recipe.selection.strategy].by_coverage:
+        return ""
+    cost = resources.choice_of(opened.recipe, opened.pipeline, opened.pool, opened.pool_key)
+    return f" Choosing takes about {duration(cost.seconds)} and {size(cost.memory_bytes)} of memory."
 
 
 def result(opened: Opened) -> None:

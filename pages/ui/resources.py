@@ -9,10 +9,11 @@ from typing import Any
 import streamlit as st
 
 from curation.analysis.arrays import Array, Table
-from curation.analysis.expected import Expected, expected
+from curation.analysis.expected import Expected, choice, expected
 from curation.engine import choose
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
+from curation.pipeline.expense import Expense
 from curation.pipeline.plan import Plan
 from curation.plugin import fingerprint
 from curation.readers.files import stamp
@@ -102,6 +103,16 @@ def expected_of(source: Mapping[str, Any], looks: int) -> Expected:
 @st.cache_resource(max_entries=8, show_spinner="Measuring how long it takes …")
 def _expected(key: str, _recipe: Recipe) -> Expected:
     return expected(_recipe, device=choose().device)
+
+
+def choice_of(recipe: Recipe, opened: Pipeline, table: Table, pool_key: str) -> Expense:
+    """Return what a recipe's coverage strategy takes to choose among the candidates of a pool."""
+    return _choice(fingerprint([pool_key, recipe.selection.model_dump(mode="json")]), opened.of(recipe), table)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring how long it takes …")
+def _choice(key: str, _pipeline: Pipeline, _pool: Table) -> Expense:
+    return choice(_pipeline, _pool)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

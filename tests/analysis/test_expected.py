@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curation.analysis.expected import Expected, expected, exported
+from curation.analysis.expected import Expected, choice, expected, exported
 from curation.exporters import EXPORTERS
 from curation.models.architectures import Form
 from curation.pipeline import Pipeline
@@ -114,6 +114,25 @@ def test_twice_as_many_images_take_twice_the_time_and_disk(computed: Pipeline) -
         assert two.seconds == pytest.approx(2 * one.seconds), name
         if name != "goal_model":
             assert two.disk_bytes == 2 * one.disk_bytes, name
+
+
+def test_choosing_by_coverage_takes_the_square_of_the_groups(
+    computed: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curation.analysis.expected.COVERED", (50, 200))
+    pool = computed.pool()
+    recipe = computed.recipe.with_changes(
+        **{"selection.strategy": "k_center", "selection.coverage.families": ["clean"]}
+    )
+    at_once = computed.of(recipe.with_changes(**{"selection.coverage.classwise": False}))
+    assert choice(computed, pool) == Expense(), "the boundary strategy compares nothing"
+    assert choice(computed.of(recipe), pool).seconds > 0
+    monkeypatch.setattr("curation.analysis.expected.pair_seconds", lambda *_, **__: 1e-6)
+    clean = pool.loc[pool["family"] == "clean", "label"].value_counts()
+    apart = choice(computed.of(recipe), pool)
+    assert apart.seconds == pytest.approx(1e-6 * float((clean**2).sum()))
+    assert choice(at_once, pool).seconds == pytest.approx(1e-6 * float(clean.sum()) ** 2)
+    assert choice(at_once, pool).memory_bytes > 5 * apart.memory_bytes
 
 
 def test_adversarial_training_takes_its_steps_more(computed: Pipeline) -> None:

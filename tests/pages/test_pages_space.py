@@ -123,6 +123,7 @@ def test_the_mix_page_offers_coverage_in_the_space(cache: Path, own: str) -> Non
     )
     box = next(one for one in at.selectbox if one.label == "Space")
     assert box.options[0] == "Of the map: the vectors of own.npy"
+    assert "Choosing takes about" in words(at)
 
 
 def test_alike_is_by_the_vectors_and_decided_as_duplicates_are(cache: Path, own: str, computed: Pipeline) -> None:

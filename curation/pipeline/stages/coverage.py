@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from curation.coverage.greedy import GRAPH_PAIRS
 from curation.embedding.spaces import concatenated, width_of
 from curation.errors import CurationError
 from curation.pipeline.execution import Execution, Result, Work
@@ -18,6 +20,7 @@ from curation.pipeline.stages.embed import embedding, placing
 from curation.plugin import fingerprint
 from curation.recipe import Recipe
 from curation.selection import SELECTORS
+from curation.selection.coverage import CoverageSelector
 from curation.selection.coverage_run import CoverageRun, GroupCoverage
 from curation.selection.edits import without
 from curation.selection.family import family_of
@@ -26,6 +29,9 @@ from curation.selection.select import Selected, select
 from curation.selection.weights import weigh
 from curation.storage.image_set import ImageSet
 from curation.storage.shards import Shards
+
+COPIES, PAIR_BYTES = 4, 8
+"""Of a group's points, and of a pair that is held while a strategy chooses."""
 
 KEPT_BYTES = 20
 """Of each chosen image: its id, order, weight and cluster."""
@@ -63,7 +69,7 @@ class Cover(Stage):
         )
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
-        """See ``Stage.expected``: where the candidates lie; choosing among them is not counted in time."""
+        """See ``Stage.expected``: where the candidates lie, and choosing among them; classes as if equally large."""
         network, asked = scale.networks[recipe.goal_model.form], recipe.selection.coverage
         width, epochs = width_of(asked.space, features=network.features, classes=scale.classes), len(asked.epochs)
         pass_s, counts = network.pass_s, scale.candidates(recipe)
@@ -72,8 +78,13 @@ class Cover(Stage):
         images = sum(counts[family] for family in recipe.families_measured)
         known = counts["clean"] if asked.space == "features" and not epochs else 0  # the stage embed has these
         placed = max(0, images - known if "clean" in recipe.families_measured else images) * max(1, epochs)
+        disk = 4.0 * placed * width + KEPT_BYTES * recipe.selection.budget
         memory = 4.0 * images * width * max(1, epochs)
-        return Expense(placed * pass_s, 4.0 * placed * width + KEPT_BYTES * recipe.selection.budget, memory)
+        groups = [counts[family] for family in asked.families]
+        if asked.classwise:
+            groups = [count // scale.classes for count in groups for _ in range(scale.classes)]
+        chosen = choosing(recipe, groups, width=width * max(1, epochs), pair_s=scale.pair_s)
+        return Expense(placed * pass_s + chosen.seconds, disk, memory + chosen.memory_bytes)
 
     def results(self, plan: Plan) -> list[Result]:
         """See ``Stage.results``."""
@@ -96,6 +107,21 @@ class Cover(Stage):
                 with execution.timed(out):
                     choose(execution, out)
         execution.tell(budget, budget)
+
+
+def choosing(recipe: Recipe, groups: Sequence[int], *, width: int, pair_s: float) -> Expense:
+    """Return what a coverage strategy takes to choose among groups of candidates, one after the other.
+
+    Every strategy's time grows with the square of a group, where a share of it is chosen.
+
+    Args: groups: candidates in each; width: of their space; pair_s: see ``Scale``.
+    """
+    selector, largest = SELECTORS[recipe.selection.strategy], float(max(groups, default=0))
+    if not issubclass(selector, CoverageSelector):
+        return Expense()
+    pairs = min(GRAPH_PAIRS, largest**2) if selector.keeps_pairs else 0
+    seconds = pair_s * sum(float(count) ** 2 for count in groups)
+    return Expense(seconds, memory_bytes=COPIES * 4 * largest * width + PAIR_BYTES * pairs)
 
 
 def _placing(plan: Plan, images: ImageSet) -> list[Work]:
