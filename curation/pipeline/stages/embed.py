@@ -66,6 +66,7 @@ class Embed(Stage):
 def group(plan: Plan, tell: Tell) -> int:
     """Find the samples' clusters and first two principal components; an ``engine.Task`` that counts samples."""
     points, drawn = plan.features().whole_array(), plan.recipe.map
+    tell(0, len(points), "two main directions, then clusters, all at once")
     xy = project(points, method="pca", seed=plan.recipe.seed)
     if drawn.cluster_by == "hdbscan":
         groups = dense_clusters(xy, smallest=drawn.min_cluster_size)

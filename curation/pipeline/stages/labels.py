@@ -141,7 +141,8 @@ def rank(plan: Plan, check: LabelErrors, tell: Tell) -> int:
     """Rank the suspects by what the folds found, and keep them; an ``engine.Task`` that counts samples."""
     folds = folds_table(plan, check)
     found = joined([_fold(folds, at) for at in range(check.folds)], _fold_of(plan, check))
-    table = _suspects(plan, check, found, lambda done, total: tell(done, total, "neighbors and ranking"))
+    words = {False: "preparing the search for neighbors", True: "neighbors and ranking"}
+    table = _suspects(plan, check, found, lambda done, total: tell(done, total, words[done > 0]))
     suspects_table(plan, check).write(0, table)
     return len(plan.samples)
 
