@@ -5,6 +5,7 @@ This module and those that it imports are there before the numerical libraries a
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import threading
@@ -117,6 +118,7 @@ def load() -> None:
             # Streamlit collects garbage after every run; what was loaded now stays, and looking through it takes 0.2 s.
             gc.collect()
             gc.freeze()
+            atexit.register(gc.unfreeze)  # libraries complain at the end of what is held then
 
 
 def run(page: Any) -> None:
