@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from curation.compilation import runs_compiled
+from curation.copying import sent
 from curation.sampling import hashes
 
 
@@ -51,7 +52,7 @@ class SampleRandom:
 
     def __init__(self, seeds: Tensor, *, device: torch.device | str | None = None) -> None:
         """Args: seeds: int64 N (see ``stream_seeds``); device: where draws are made, by default the seeds'."""
-        seeds = seeds.to(device=device, dtype=torch.int64)
+        seeds = sent(seeds.to(torch.int64), seeds.device if device is None else device)
         self._low = (seeds & 0xFFFFFFFF).to(torch.int64).sub(1 << 31).to(torch.int32)
         self._high = ((seeds >> 32) & 0xFFFFFFFF).sub(1 << 31).to(torch.int32)
         self._draw = 0

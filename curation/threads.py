@@ -1,4 +1,4 @@
-"""How many threads torch computes with, and how they wait for each other.
+"""How many threads torch computes with, how they wait for each other, and what others do meanwhile.
 
 torch is loaded only when it is needed: the policy must be set before.
 """
@@ -6,8 +6,17 @@ torch is loaded only when it is needed: the policy must be set before.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
+
+ASIDE = 4
+"""Threads that write what an accelerator made."""
+
+WAITING = 16
+"""Pieces of such work that wait at most, so that memory does not grow where the disk is slower."""
 
 
 def wait_passively() -> None:
@@ -34,3 +43,26 @@ def torch_threads(count: int | None = None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def aside(device: str) -> Iterator[Callable[..., None]]:
+    """Inside, call what is given with a function and its arguments: other threads do it while an accelerator works on.
+
+    At the end all of it is done, in any order, also where the work was stopped. On a CPU it is done at once.
+    Raises: what the first that failed raised, at a later call or at the end.
+    """
+    if device == "cpu":
+        yield lambda function, *args: function(*args)
+        return
+    flight = deque[Future[Any]]()
+
+    def later(function: Callable[..., Any], *args: Any) -> None:
+        if len(flight) >= WAITING:
+            flight.popleft().result()
+        flight.append(pool.submit(function, *args))
+
+    with ThreadPoolExecutor(ASIDE, "aside") as pool:
+        yield later
+        for done in flight:
+            done.result()

@@ -20,7 +20,7 @@ class Room(NamedTuple):
     may_import: str = ""
 
 
-BASE = "errors plugin compilation randomness random_kernels sampling progress memory threads installed"
+BASE = "errors plugin compilation randomness random_kernels sampling progress memory copying threads installed"
 """Everybody may import these; they import each other only."""
 
 COMPUTE = "corruptions attacks scores models coverage duplicates label_errors embedding selection training"
@@ -38,8 +38,9 @@ ROOMS: dict[str, Room] = {
     "curation.random_kernels": Room("its bits on a CPU, compiled"),
     "curation.sampling": Room("some of many: the one way in which samples are drawn"),
     "curation.progress": Room("how far a stage is, and cancelling it"),
-    "curation.memory": Room("the one place that notices that memory ran out"),
-    "curation.threads": Room("how many threads compute, and how they wait"),
+    "curation.memory": Room("how much is worked on at once, and where memory runs out"),
+    "curation.copying": Room("copies between host and accelerator that neither waits for"),
+    "curation.threads": Room("how many threads compute, how they wait, and what others do meanwhile"),
     "curation.corruptions": Room("one corruption a class"),
     "curation.attacks": Room("one attack a class, their losses and their search", "models"),
     "curation.scores": Room("from logits to one number a candidate"),

@@ -4,7 +4,8 @@ Under ``FakeTensorMode`` a tensor has a shape, a type and a device but no values
 asks for values is answered here so that work goes on and ends: a flag is true, a number 1, two tensors are equal, and
 of n places half are chosen. Gradients have their shapes, without the way back through the network: torch's own engine
 would ask the driver for a card. Each question about a tensor on the accelerator is kept by the name of the function in
-``curation`` that asked: there a GPU stops until the host has heard, and the host until the GPU is done.
+``curation`` that asked: there a GPU stops until the host has heard, and the host until the GPU is done. So they do
+where a tensor is copied there from memory that is not pinned, which is kept likewise.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -35,16 +36,27 @@ _CHOOSING = {_ATEN.index.Tensor: 1, _ATEN.index_put_.default: 1, _ATEN.index_put
 
 
 class Rehearsal(TorchDispatchMode):
-    """Answers what asks for a value, and keeps who asked: ``fetches`` counts by the function's name."""
+    """Answers what asks for a value, and keeps who asked: ``fetches`` counts by the function's name.
+
+    ``waits`` counts copies to the device, by the function's name, that the host waits for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.fetches: Counter[str] = Counter()
+        self.waits: Counter[str] = Counter()
 
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if (
+            func.namespace == "aten" and torch.is_inference_mode_enabled()
+        ):  # what is made of other functions comes whole
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
         if func is _ATEN._local_scalar_dense.default:
             self._fetched(args[0])
             return {torch.bool: True}.get(args[0].dtype, 1.0 if args[0].is_floating_point() else 1)
@@ -67,6 +79,8 @@ class Rehearsal(TorchDispatchMode):
             source = args[1] if func is _ATEN.copy_.default else args[0]
             if source.device != out.device and out.device.type == "cpu":
                 self._fetched(source)
+            elif source.device != out.device and not kwargs.get("non_blocking"):
+                self.waits[_asker()] += 1
         return out
 
     def _places(self, indices: list[Tensor | None]) -> list[Tensor | None]:
@@ -86,15 +100,53 @@ class Rehearsal(TorchDispatchMode):
 
 
 def _asker() -> str:
-    """Return the innermost function of ``curation`` on the stack, as ``file.py:Class.method``."""
+    """Return the innermost function of ``curation`` on the stack, as ``file.py:Class.method``, or that none is."""
     frame = sys._getframe(1)
     while (
         Path(curation.__file__).parent not in Path(frame.f_code.co_filename).parents
         or "_torch_" in frame.f_code.co_name
     ):
-        assert frame.f_back is not None, "a value was asked for by something else than curation"
+        if frame.f_back is None:
+            return "the test itself"
         frame = frame.f_back
     return f"{Path(frame.f_code.co_filename).name}:{re.sub(r'[.]<.*?>', '', frame.f_code.co_qualname)}"
+
+
+class Stream:
+    """Stands in for a CUDA stream: work is in order by itself."""
+
+    def __init__(self, device: torch.device | None = None) -> None:
+        """Args: device: whose."""
+
+    def wait_stream(self, other: Stream) -> None:
+        """Wait for nothing."""
+
+    def wait_event(self, event: Stream) -> None:
+        """Wait for nothing."""
+
+    def record_event(self) -> Stream:
+        """Return what may be waited for."""
+        return self
+
+    def synchronize(self) -> None:
+        """Wait for nothing."""
+
+
+@contextmanager
+def card() -> Iterator[None]:
+    """Inside, torch's questions to the driver are answered: memory is free, and no tensor takes any of it."""
+    with ExitStack() as stack:
+        for owner, name, answer in (
+            (torch.cuda, "mem_get_info", lambda device=None: (1 << 36, 1 << 36)),
+            (torch.cuda, "reset_peak_memory_stats", lambda device=None: None),
+            (torch.cuda, "Stream", Stream),
+            (torch.cuda, "stream", nullcontext),
+            (torch.cuda, "current_stream", lambda device=None: Stream()),
+            (Tensor, "pin_memory", lambda tensor: tensor),
+            (Tensor, "record_stream", lambda tensor, stream: None),
+        ):
+            stack.enter_context(patch.object(owner, name, answer))
+        yield
 
 
 @contextmanager
@@ -109,6 +161,7 @@ def rehearsal() -> Iterator[Rehearsal]:
             (nn.Module, "_apply", _applied),
         ):
             stack.enter_context(patch.object(owner, name, stand_in))
+        stack.enter_context(card())
         stack.enter_context(_MODE)
         yield stack.enter_context(Rehearsal())
 

@@ -81,15 +81,16 @@ def test_compute_packages_stand_alone(package: str) -> None:
 
 @pytest.mark.slow
 def test_compute_packages_import_without_the_product() -> None:
-    """As on a machine that has torch, torchvision, numpy, pandas and pydantic, and nothing else of ours."""
+    """As on a machine that has torch, torchvision, numpy, pandas, scipy and pydantic, and nothing else of ours."""
     blocked = (
         "streamlit plotly typer rich umap sklearn mlxtend upath filelock psutil yaml timm huggingface_hub safetensors"
     )
-    blocked += " numba faiss cleanlab open_clip"
+    blocked += " numba faiss cleanlab open_clip pyarrow fsspec ray"
     code = f"""
 import sys
 for name in {blocked.split()!r}: sys.modules[name] = None
-for package in {[p for p in COMPUTE.split() if p != "embedding"]!r}: __import__("curation." + package)
+for package in {COMPUTE.split()!r}: __import__("curation." + package)
+import benchmarks.gpu
 """
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

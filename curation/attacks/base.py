@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from curation.attacks.ball import LEVELS, Norm, to_grid
 from curation.attacks.classify import MULTIPLE, Classify, untouched
 from curation.attacks.surrogates import Surrogate
+from curation.copying import sent
 from curation.errors import CurationError
 from curation.memory import Fitting, enough_memory
 from curation.plugin import PixelFloat, Plugin
@@ -87,9 +88,9 @@ class Attack(Plugin):
             images: float32 N×C×H×W in [0, 1]; left as they are.
             labels: int64 N in [0, K): the classes to lead away from.
             seeds: int64 N, one a sample (``curation.randomness.stream_seeds``); nothing else is random.
-            batch_size: images worked on at a time, rounded up to a multiple of 8. It bounds memory and does not change
-                the result; neither do order and number of the images (on a CPU, to the bit). Where memory runs out all
-                the same, it is halved by itself.
+            batch_size: images worked on at a time, at first, rounded up to a multiple of 8. It does not change the
+                result; neither do order and number of the images (on a CPU, to the bit). By itself it is halved where
+                memory runs out, and doubled where an accelerator has room (``curation.memory.Fitting``).
             quantize: bring the result onto the 8-bit grid; without, it is what the search found, to be compared with
                 other libraries.
             multiple: passes are padded to a multiple of so many images. 1 is fastest for a single image, and its last
@@ -101,10 +102,10 @@ class Attack(Plugin):
             finite logits, or memory too small for 8 images.
         """
         largest_label = _check(self.name, images, labels, seeds)
-        images, labels, seeds = images.detach(), labels.to(images.device), seeds.to(images.device)
+        images, labels, seeds = images.detach(), sent(labels, images.device), sent(seeds, images.device)
         total, done = len(images), 0
         size = -(-max(batch_size, 1) // MULTIPLE) * MULTIPLE
-        fitting = Fitting(size, device=images.device, smallest=MULTIPLE, multiple=MULTIPLE)
+        fitting = Fitting(size, device=images.device, smallest=MULTIPLE, multiple=MULTIPLE, grows=True)
         sentence = (
             f"memory ran out while {self.name} worked on {MULTIPLE} images; close other programs, or use smaller "
             "images or a smaller model"

@@ -13,6 +13,7 @@ from curation.attacks.base import BallAttack
 from curation.attacks.classify import Classify
 from curation.attacks.losses import cw
 from curation.attacks.search import Search, StopEarly
+from curation.copying import sent
 from curation.randomness import SampleRandom
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -122,8 +123,8 @@ def _side(images: Tensor, share: float, *, least: int) -> int:
 
 def _places(unit: Tensor, images: Tensor, side: int) -> Tensor:
     """Return where the windows begin, int64 N×2 (row, column), for draws N×2 in [0, 1)."""
-    room = torch.tensor(images.shape[2:], device=images.device) - side + 1
-    return (unit * room).long()
+    height, width = images.shape[2:]
+    return torch.stack([unit[:, 0] * (height - side + 1), unit[:, 1] * (width - side + 1)], dim=1).long()
 
 
 def _window(images: Tensor, places: Tensor, side: int) -> Tensor:
@@ -143,7 +144,7 @@ def _bump(side: int, device: torch.device) -> Tensor:
     """Return two opposite bumps, one above the other, float32 side×side of length 1."""
     half = side // 2
     bump = torch.cat([_mound(half, side), -_mound(side - half, side)])
-    return (bump / bump.norm()).to(device)
+    return sent(bump / bump.norm(), device)
 
 
 def _mound(height: int, width: int) -> Tensor:

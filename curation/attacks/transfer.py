@@ -240,15 +240,16 @@ class Transfer(Attack):
             return classify(points)
         draws = random.uniform(4)
         changed = draws[:, 0] < self.diversity
-        if not changed.any():
+        count = int(changed.sum())  # the one question to the device
+        if not count:
             return classify(points)
-        (shown,) = changed.nonzero(as_tuple=True)
+        order = (~changed).int().argsort(stable=True)
+        shown, plain = order[:count], order[count:]
         logits = classify(diversified(points[shown], draws[shown, 1:], self.diversity_side))
-        if len(shown) == len(points):
+        if not len(plain):
             return logits
-        (plain,) = (~changed).nonzero(as_tuple=True)
         # index_select by a permutation: its gradient is a plain copy, to the bit.
-        return torch.cat([logits, classify(points[plain])])[torch.cat([shown, plain]).argsort()]
+        return torch.cat([logits, classify(points[plain])])[order.argsort()]
 
 
 def smoothed(gradients: Tensor, side_px: int) -> Tensor:
@@ -280,14 +281,13 @@ def diversified(images: Tensor, draws: Tensor, side: float) -> Tensor:
     Returns: float32 N×C×canvas; the width follows the height.
     Source: Xie et al. 2019, "Improving Transferability of Adversarial Examples with Input Diversity".
     """
-    sides = torch.tensor(images.shape[2:], device=images.device)
-    canvas = _canvas(images, side)
-    low, high = sorted((round(images.shape[2] * side), images.shape[2]))
+    canvas, before = _canvas(images, side), images.shape[2:]
+    low, high = sorted((round(before[0] * side), before[0]))
     height = (low + (draws[:, 0] * (high - low + 1)).long()).clamp_max(high)
-    width = (height * sides[1] / sides[0]).round().long().clamp(1, canvas[1])
+    width = (height * before[1] / before[0]).round().long().clamp(1, canvas[1])
     # Choosing pixels by products with matrices of zeros and ones: exact, batched over sizes, and its gradient too.
-    rows = _choice(height, draws[:, 1], images.shape[2], canvas[0])
-    columns = _choice(width, draws[:, 2], images.shape[3], canvas[1])
+    rows = _choice(height, draws[:, 1], before[0], canvas[0])
+    columns = _choice(width, draws[:, 2], before[1], canvas[1])
     return rows[:, None] @ images @ columns[:, None].mT
 
 

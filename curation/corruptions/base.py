@@ -18,8 +18,8 @@ from curation.randomness import SampleRandom
 
 Constants = Literal["cifar", "imagenet", "imgaug"]
 
-_VALUES_AT_ONCE = {"cpu": 2**18, "cuda": 2**26, "mps": 2**24}
-"""Pixel values worked on together: what stays in a core's cache, or what bounds an accelerator's memory."""
+_VALUES_AT_ONCE = {"cpu": 2**18, "other": 2**24}
+"""Pixel values worked on together: what stays in a core's cache, or what an accelerator begins with."""
 
 
 class Table(NamedTuple):
@@ -135,8 +135,8 @@ class Corruption(Plugin):
     ) -> None:
         """Make a batch part by part, of as many images as there is room for."""
         start, device, random = 0, batch.device, SampleRandom(seeds, device=batch.device)
-        together = _VALUES_AT_ONCE.get(device.type, 2**18) // max(batch[:1].numel(), 1)
-        fitting = Fitting(max(1, together), device=device)
+        together = _VALUES_AT_ONCE["cpu" if device.type == "cpu" else "other"] // max(batch[:1].numel(), 1)
+        fitting = Fitting(max(1, together), device=device, grows=True)
         sentence = (
             f"{self.name} ran out of memory on {device} with a single image of {size_px} px; close other programs or "
             "choose a smaller side_px"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -109,7 +110,7 @@ def dropout_logits(model: nn.Module, images: Tensor, *, rate: float, passes: int
         logits_of, passes_of = zip(*every, strict=True)
         return mean_answer(logits_of), mean_answer(passes_of)
     logits, features, layer = with_last_layer(model, images)
-    draws = SampleRandom(stream_seeds(seed, torch.arange(passes), "dropout"), device=features.device)
+    draws = SampleRandom(stream_seeds(seed, np.arange(passes), "dropout"), device=features.device)
     masks = (draws.uniform(features.shape[1]) >= rate).to(features.dtype) / (1 - rate)
     return logits, torch.stack([F.linear(features * mask, layer.weight, layer.bias) for mask in masks])
 

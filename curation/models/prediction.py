@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from curation.copying import blocks, fetched
 from curation.errors import CurationError
 from curation.memory import TOO_LITTLE, Fitting, enough_memory
 from curation.models.features import logits_and_features
@@ -18,7 +19,7 @@ def predict(
 ) -> Tensor:
     """Return logits, float32 N×K on the CPU, for uint8 images N×H×W×C (N ≥ 1; may be memory-mapped, or on the device).
 
-    A batch that does not fit into memory is halved, down to one image. Raises: CurationError: that is too much as well.
+    Args: batch_size: as of ``by_batches``. Raises: CurationError: not even one image fits into memory.
     """
     return _asked(model, images, lambda pixels: (model(pixels),), device, batch_size, "prediction")[0]
 
@@ -41,19 +42,41 @@ def _asked(
 ) -> list[Tensor]:
     """Return what a model in evaluation mode answers for all images, float32 on the CPU; what: needs the memory."""
     was_training = model.training
-    parts: list[list[Tensor]] = []
-    done, fitting = 0, Fitting(batch_size, device=device)
     with enough_memory(TOO_LITTLE.format(what)):
         model.to(device).eval()
-        try:
-            while done < len(images) or not parts:
-                with fitting.attempt(len(images) - done), torch.inference_mode():
-                    batch = to_device(images[done : done + fitting.size], device)
-                    parts.append([answer.float().cpu() for answer in ask(batch)])
-                    done += len(batch)
-        finally:
-            model.train(was_training)
+    try:
+        parts = by_batches(ask, images, what, device=device, batch_size=batch_size)
+    finally:
+        model.train(was_training)
     return [torch.cat(answers) for answers in zip(*parts, strict=True)]
+
+
+@torch.inference_mode()
+def by_batches(
+    ask: Callable[[Tensor], tuple[Tensor, ...]],
+    images: np.ndarray | Tensor,
+    what: str,
+    *,
+    device: str | torch.device,
+    batch_size: int,
+) -> list[tuple[Tensor, ...]]:
+    """Return what is answered for each batch, float32 on the CPU, of uint8 images N×H×W×C; of none there is one of 0.
+
+    Args:
+        ask: from float32 images N×C×H×W in [0, 1] on the device to tensors there.
+        what: needs the memory, for the sentence where there is too little.
+        batch_size: images at first; a batch that does not fit is halved, and see ``Fitting`` of an accelerator.
+    """
+    fitting, found = Fitting(batch_size, device=device, grows=True), list[tuple[Callable[[], Tensor], ...]]()
+    with enough_memory(TOO_LITTLE.format(what)):
+        for block in blocks(images, device):
+            done = 0
+            while done < len(block) or not found:
+                with fitting.attempt(len(block) - done):
+                    batch = to_device(block[done : done + fitting.size], device)
+                    found.append(tuple(fetched(answer.float()) for answer in ask(batch)))
+                    done += len(batch)
+    return [tuple(answer() for answer in batch) for batch in found]
 
 
 def evaluate(

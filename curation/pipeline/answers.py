@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from torch import Tensor, nn
 
 from curation.models.dropout import dropout_logits
 from curation.models.ensemble import Ensemble
-from curation.models.prediction import predict, predict_with_features, to_device
+from curation.models.prediction import by_batches, predict, predict_with_features
 from curation.pipeline.model_ref import NetworkRef
-from curation.pipeline.pixels import BATCH
 from curation.scores import scores_of
 
+BATCH = 256
+"""Images that go through a network at once, at first, for more than its logits."""
 
-@torch.inference_mode()
+
 def answers(
     network: nn.Module, images: np.ndarray | Tensor, device: str, dropout: Mapping[str, Any] | None = None
 ) -> tuple[Tensor, Tensor | None]:
@@ -30,26 +32,9 @@ def answers(
         return (predict(network, images, device=device) if len(images) else torch.empty(0, 2)), None
     if not len(images):
         return torch.empty(0, 2), torch.empty(dropout["passes"], 0, 2)
-    batches = [to_device(images[at : at + BATCH], device) for at in range(0, len(images), BATCH)]
-    parts = [dropout_logits(network, batch, **dropout) for batch in batches]
-    logits, passes = zip(*parts, strict=True)
-    return torch.cat(logits).float().cpu(), torch.cat(passes, dim=1).float().cpu()
-
-
-def score_images(
-    network: nn.Module,
-    images: np.ndarray | Tensor,
-    labels: np.ndarray,
-    device: str,
-    dropout: Mapping[str, Any] | None = None,
-    early: Sequence[nn.Module] = (),
-) -> pd.DataFrame:
-    """Return ``score_logits`` of what a network says of uint8 images N×H×W×C.
-
-    Args: dropout: as ``answers`` has it; early: the network as it was after some epochs, whose errors count.
-    """
-    logits, passes = answers(network, images, device, dropout)
-    return score_logits(logits, labels, passes, early_answers(early, images, device))
+    run = partial(dropout_logits, network, **dropout)
+    logits, passes = zip(*by_batches(run, images, "prediction", device=device, batch_size=BATCH), strict=True)
+    return torch.cat(logits), torch.cat(passes, dim=1)
 
 
 def early_answers(early: Sequence[nn.Module], images: np.ndarray | Tensor, device: str) -> Tensor | None:
@@ -96,7 +81,7 @@ def features(images: np.ndarray, model: NetworkRef) -> np.ndarray:
 def features_and_logits(images: np.ndarray, model: NetworkRef) -> tuple[np.ndarray, np.ndarray]:
     """Return ``features`` and the logits, float32 N×K, that the network makes of them.
 
-    A batch that does not fit into memory is halved. Raises: CurationError: not even one image fits.
+    Raises: CurationError: not even one image fits into memory.
     """
     logits, seen = predict_with_features(model.load(), images, device=model.device, batch_size=BATCH)
     return seen.numpy(), logits.numpy()

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curation.copying import ahead, fetched
 from curation.corruptions.base import Corruption
-from curation.pipeline.pixels import variant_seeds
+from curation.pipeline.pixels import shards_in_block, variant_seeds
 from curation.storage.samples import Samples
 
 
@@ -27,14 +28,16 @@ class Corrupted:
     device: str
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """Return the copies, uint8 M×H×W×C, of samples by their rows, int64 M; as many are made at once as in a shard.
+        """Return the copies, uint8 M×H×W×C, of samples by their rows, int64 M: a block of shards is made at once.
 
         Raises: CurationError as ``Corruption.__call__``.
         """
-        together = self.samples.header.shard_rows
+        header = self.samples.header
+        together = header.shard_rows * shards_in_block(self.device, header.shape, header.shard_rows)
         parts = [rows[at : at + together] for at in range(0, max(len(rows), 1), together)]
-        made = [self.of(torch.from_numpy(np.array(self.samples.images(some))).to(self.device), some) for some in parts]
-        return torch.cat(made).cpu().numpy()
+        pixels = ahead(map(self.samples.images, parts), self.device)
+        made = [fetched(self.of(some, theirs)) for some, theirs in zip(pixels, parts, strict=True)]
+        return torch.cat([copies() for copies in made]).numpy()
 
     def of(self, pixels: Tensor, rows: np.ndarray) -> Tensor:
         """Return the copies of samples' images on the device, both uint8 M×H×W×C."""

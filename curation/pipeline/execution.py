@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -105,16 +106,18 @@ class Execution:
     def blocks(
         self,
         results: Sequence[Result],
-        task: Callable[[int, list[int], Tell], tuple[int, Mapping[int, float]]],
+        task: Callable[[list[int], list[int], Tell], tuple[int, Mapping[int, float]]],
         *,
         locks: Iterable[str],
+        together: int = 1,
     ) -> None:
-        """Compute the missing shards of several results that are cut alike: a task for all that lack the same shard.
+        """Compute the missing shards of several results that are cut alike: a task for all that lack the same shards.
 
         Args:
-            task: an ``engine.Task`` once it is given the index of a shard and the places of the results that lack it;
-                returns the units done, and the seconds of each place.
+            task: an ``engine.Task`` once it is given the indices of shards and the places of the results that lack
+                them; returns the units done, and the seconds of each place.
             locks: that two processes with some of these results never compute at once.
+            together: shards that a task takes.
         """
         total = sum(int(result.sizes.sum()) for result in results)
         spent = _Spent(self.plan, results)
@@ -129,7 +132,10 @@ class Execution:
                     lacking[index].append(place)
                     left += int(result.sizes[index])
             self.tell(total - left, total)
-            tasks = [partial(task, index, places) for index, places in sorted(lacking.items())]
+            tasks = []
+            for places, group in groupby(sorted(lacking), lacking.__getitem__):
+                indices = list(group)
+                tasks += [partial(task, indices[at : at + together], places) for at in range(0, len(indices), together)]
             run_tasks(
                 self.engine, tasks, self.stage, done=total - left, total=total, report=self._report, units=spent.take
             )

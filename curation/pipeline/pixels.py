@@ -6,17 +6,20 @@ import numpy as np
 from torch import Tensor
 
 from curation.attacks.base import Attack
+from curation.copying import fetched, images_in_block
 from curation.corruptions.base import Corruption
 from curation.corruptions.levels import to_levels
 from curation.randomness import stream_seeds
 
-BATCH = 256
-"""Images that go through a network or a corruption at once."""
+
+def shards_in_block(device: str, shape: tuple[int, ...], rows: int) -> int:
+    """Return how many shards of so many images (H, W, C) are worked on at once: one on a CPU."""
+    return 1 if device == "cpu" else max(1, images_in_block(shape) // rows)
 
 
 def to_pixels(images: Tensor) -> np.ndarray:
     """Return float32 N×C×H×W in [0, 1] as uint8 N×H×W×C, rounded to the nearest level."""
-    return to_levels(images).cpu().numpy()
+    return fetched(to_levels(images))().numpy()
 
 
 def variant_seeds(plugin: Corruption | Attack, seed: int, sample_ids: np.ndarray) -> Tensor:

@@ -5,7 +5,7 @@ Corrupted copies are a function of their samples: those that are not kept as fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -80,9 +80,13 @@ class ImageSet:
         """
         return self.pixels.digest() if self.make is None else fingerprint(["made", self.key])
 
-    def rows_of(self, index: int) -> np.ndarray:
-        """Return the samples' rows of one shard, int64."""
-        return self.sample_rows[self.starts[index] : self.starts[index + 1]]
+    def rows_of(self, *indices: int) -> np.ndarray:
+        """Return the samples' rows of some shards, int64."""
+        return np.concatenate([self.sample_rows[self.starts[index] : self.starts[index + 1]] for index in indices])
+
+    def split(self, values: np.ndarray, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each of some shards and its part of what was made of ``rows_of`` them all."""
+        yield from zip(indices, np.split(values, np.cumsum(self.sizes[list(indices)])[:-1]), strict=True)
 
     def of_samples(self, samples: Samples, index: int) -> np.ndarray:
         """Return those of its rows that lie in one shard of the samples: the grain in which sets are scored."""

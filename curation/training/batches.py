@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from curation.copying import ahead, sent
 from curation.training.samplers import Shown
 from curation.training.settings import Training
 
@@ -80,19 +81,20 @@ class Batches:
         """
         count = len(self.images if shown is None else shown.rows)
         places = torch.arange(count) if shown and shown.ordered else torch.randperm(count, generator=draws)
-        rows = places if shown is None else torch.from_numpy(shown.rows)[places]
+        order = places if shown is None else torch.from_numpy(shown.rows)[places]
         more = None if shown is None or shown.weights is None else torch.from_numpy(shown.weights)[places]
-        ends = self._ends(count)
-        factors = [None] * (len(ends) + 1) if more is None else torch.tensor_split(more, ends)
-        for some, factor in zip(torch.tensor_split(rows, ends), factors, strict=True):
-            yield self._batch(some, factor, draws)
-
-    def _batch(self, rows: Tensor, factor: Tensor | None, draws: torch.Generator) -> Batch:
-        settings, here = self._settings, rows.to(self._device)
-        if isinstance(self.images, Tensor):
-            pixels = self.images[here]
+        images, ends = self.images, self._ends(count)
+        parts = torch.tensor_split(sent(order, self._device), ends)
+        factors = [None] * len(parts) if more is None else torch.tensor_split(sent(more, self._device), ends)
+        if isinstance(images, Tensor):
+            pixels: Iterator[Tensor] = (images[rows] for rows in parts)
         else:
-            pixels = torch.from_numpy(np.asarray(self.images[rows.numpy()])).to(self._device)
+            pixels = ahead((images[rows.numpy()] for rows in torch.tensor_split(order, ends)), self._device)
+        for rows, some, factor in zip(parts, pixels, factors, strict=True):
+            yield self._batch(rows, some, factor, draws)
+
+    def _batch(self, here: Tensor, pixels: Tensor, factor: Tensor | None, draws: torch.Generator) -> Batch:
+        settings = self._settings
         if settings.augment:
             pixels = shifted(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
         if settings.rotation_degrees or settings.zoom:
@@ -100,12 +102,12 @@ class Batches:
         if settings.cutout_px:
             pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
         floats = pixels.permute(0, 3, 1, 2).float().div_(255)
-        weights = self._weights[here] if factor is None else self._weights[here] * factor.to(self._device)
+        weights = self._weights[here] if factor is None else self._weights[here] * factor
         batch = Batch(floats, self._labels[here], weights, self._classes[here], here)
         if settings.cutmix or settings.mixup:
             batch = mixed(batch, cutmix=settings.cutmix, mixup=settings.mixup, classes=self._count, draws=draws)
         if settings.noise:
-            noise = torch.randn(batch.images.shape, generator=draws).to(self._device)
+            noise = sent(torch.randn(batch.images.shape, generator=draws), self._device)
             batch = replace(batch, images=batch.images.add(noise, alpha=settings.noise).clamp_(0, 1))
         return batch
 
@@ -120,7 +122,7 @@ def shifted(pixels: Tensor, *, padding_px: int, flip: bool, draws: torch.Generat
     device = pixels.device
     padded = F.pad(pixels, (0, 0, padding_px, padding_px, padding_px, padding_px))
     shifts = 2 * padding_px + 1
-    down, right, mirrored = (torch.randint(high, (n, 1), generator=draws).to(device) for high in (shifts, shifts, 2))
+    down, right, mirrored = (sent(torch.randint(high, (n, 1), generator=draws), device) for high in (shifts, shifts, 2))
     columns = torch.arange(width, device=device)
     if flip:
         columns = torch.where(mirrored.bool(), columns.flip(0), columns)
@@ -158,7 +160,7 @@ def cut_out(pixels: Tensor, *, side_px: int, draws: torch.Generator) -> Tensor:
     for side in pixels.shape[1:3]:
         first = torch.randint(side, (len(pixels), 1), generator=draws) - side_px // 2
         at = torch.arange(side)
-        inside.append(((at >= first) & (at < first + side_px)).to(pixels.device))
+        inside.append(sent((at >= first) & (at < first + side_px), pixels.device))
     return pixels.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[..., None], 0)
 
 
@@ -171,7 +173,7 @@ def mixed(batch: Batch, *, cutmix: float, mixup: float, classes: int, draws: tor
     alpha = cutmix or mixup
     seed = int(torch.randint(2**62, (), generator=draws))
     share = float(np.random.default_rng(seed).beta(alpha, alpha))
-    other = torch.randperm(len(batch), generator=draws).to(batch.images.device)
+    other = sent(torch.randperm(len(batch), generator=draws), batch.images.device)
     if cutmix:
         rows, columns = _box(*batch.images.shape[2:], area=1 - share, draws=draws)
         images = batch.images.clone()

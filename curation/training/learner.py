@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from curation.copying import sent
 from curation.errors import CurationError
 from curation.memory import Fitting
 from curation.models.dropout import drop_block, dropout
@@ -95,7 +96,7 @@ class Learner:
         change = self._now.start(batch.images, draws)
         if change is None:
             return None
-        change = change.to(self.device)
+        change = sent(change, self.device)
         if self.method.carries:
             self._change = change
         return change

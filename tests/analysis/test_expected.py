@@ -15,7 +15,7 @@ from curation.models.architectures import Form
 from curation.pipeline import Pipeline
 from curation.pipeline.expense import Expense, Scale, Speed
 from curation.pipeline.stages import in_order
-from curation.pipeline.stages.embed import embed_shard
+from curation.pipeline.stages.embed import embed_shards
 from curation.pipeline.stages.map import copies_table, mapped_copies
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
@@ -83,7 +83,7 @@ def test_so_is_that_of_the_map(computed: Pipeline, workspace: Workspace) -> None
     (fog,) = mapped_copies(pipeline.plan)
     points = pipeline.plan.points(fog, epoch=pipeline.plan.epoch)
     for index in range(points.count):
-        embed_shard(pipeline.samples, {}, fog, points, pipeline.plan.model, "features", index)
+        embed_shards(pipeline.samples, {}, fog, points, pipeline.plan.model, "features", [index])
     places = copies_table(pipeline.plan, fog)
     places.write(0, flat[["x", "y"]])
     kept = sum(on_disk(shards.folder) for shards in (umap, points, places))

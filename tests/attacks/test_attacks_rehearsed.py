@@ -57,16 +57,17 @@ def test_all_that_is_allowed_happens() -> None:
     assert set(ALLOWED) == {function for name in ATTACKS.names for function in asked(name)}
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("name", ["mim", "pgd", "apgd", "square"])
-def test_a_search_to_the_end_asks_nothing_in_its_loop(name: str) -> None:
-    """Questions about the images and the model's answers: as many for one step as for three."""
+def test_a_search_to_the_end_asks_nothing_in_its_loop(name: str, norm: str) -> None:
+    """Questions about the images and the model's answers, and copies: as many for one step as for three."""
     counts = []
     for steps in (1, 3):
         with rehearsal() as rehearsed:
             model = build("tiny_convnet", classes=5, shape=(16, 16, 3)).to(DEVICE)
             images, labels = torch.rand(8, 3, 16, 16, device=DEVICE), torch.zeros(8, dtype=torch.int64, device=DEVICE)
-            attack = ATTACKS.build(name, {"steps": steps, "stop_early": False})
+            attack = ATTACKS.build(name, {"norm": norm, "steps": steps, "stop_early": False})
             attack(model, images, labels, seeds=torch.arange(8))
-        counts.append(rehearsed.fetches)
+        counts.append(rehearsed.fetches + rehearsed.waits)
     assert counts[0] == counts[1]
-    assert set(counts[0]) == {"base.py:_check", "classify.py:Classify.check"}
+    assert set(rehearsed.fetches) == {"base.py:_check", "classify.py:Classify.check"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
+import torch
 
-from curation.engine import LocalEngine, choose
+from curation.engine import LocalEngine, choose, title_of
 from curation.errors import UsageError
 
 
@@ -26,3 +27,9 @@ def test_without_ray_the_sentence_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"not installed: pip install 'curation\[ray\]'"):
         choose("ray", device="cpu")
+
+
+def test_a_device_has_the_name_that_people_call_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA A100")
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert [title_of(device) for device in ("cuda", "mps", "cpu")] == ["NVIDIA A100", "Apple GPU", "CPU, 2 cores"]

@@ -90,7 +90,11 @@ def test_p_is_found_again_and_nothing_is_computed_twice(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("something was computed again")
 
-    for module, name in (("ingest", "ingest_shard"), ("corruption", "corrupt_shard"), ("adversarial", "attack_shards")):
+    for module, name in (
+        ("ingest", "ingest_shard"),
+        ("corruption", "corrupt_shards"),
+        ("adversarial", "attack_shards"),
+    ):
         monkeypatch.setattr(importlib.import_module(f"curation.pipeline.stages.{module}"), name, refuse)
     monkeypatch.setattr("curation.evaluation.left_out.duplicates", refuse)
     again = made(workspace)

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from curation.analysis.similar import fitted
 from curation.pipeline import Pipeline
-from curation.pipeline.stages.embed import embed_shard
+from curation.pipeline.stages.embed import embed_shards
 from curation.pipeline.stages.map import copies_table, mapped_copies
 from curation.readers.pixels import Unreadable
 from curation.selection.settings import Edits
@@ -39,7 +39,7 @@ def drawn(workspace: Workspace, computed: Pipeline) -> Pipeline:
     (fog,) = mapped_copies(pipeline.plan)
     points = pipeline.plan.points(fog, epoch=pipeline.plan.epoch)
     for index in range(points.count):
-        embed_shard(pipeline.samples, {}, fog, points, pipeline.plan.model, "features", index)
+        embed_shards(pipeline.samples, {}, fog, points, pipeline.plan.model, "features", [index])
     places = pipeline.plan.map_table("umap").table(0)[["x", "y"]] + 1
     copies_table(pipeline.plan, fog).write(0, places)
     return pipeline
@@ -242,7 +242,7 @@ def test_copies_that_were_made_for_a_former_label_are_not_drawn(
     (pgd,) = mapped_copies(pipeline.plan)
     points = pipeline.plan.points(pgd, epoch=pipeline.plan.epoch)
     for index in range(points.count):
-        embed_shard(pipeline.samples, {}, pgd, points, pipeline.plan.model, "features", index)
+        embed_shards(pipeline.samples, {}, pgd, points, pipeline.plan.model, "features", [index])
     copies_table(pipeline.plan, pgd).write(0, pipeline.plan.map_table("umap").table(0)[["x", "y"]])
     some = drawn.samples.sample_ids[::5].tolist()
     relabel = {str(one): (drawn.samples.label_of(one) + 1) % 10 for one in some}

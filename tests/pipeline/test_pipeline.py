@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from curation.errors import CurationError, UsageError
 from curation.models.prediction import predict
 from curation.pipeline import FOR_SELECTION, Pipeline
-from curation.pipeline.answers import score_images
+from curation.pipeline.answers import score_logits
 from curation.pipeline.stages.map import mapped_copies, require_copies
 from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe
@@ -82,10 +83,10 @@ def test_nothing_is_computed_twice(computed: Pipeline, monkeypatch: pytest.Monke
 
     shard_tasks = {
         "ingest": "ingest_shard",
-        "corruption": "corrupt_shard",
+        "corruption": "corrupt_shards",
         "adversarial": "attack_shards",
         "score": "score_block",
-        "embed": "embed_shard",
+        "embed": "embed_shards",
     }
     for stage, name in shard_tasks.items():
         monkeypatch.setattr(f"curation.pipeline.stages.{stage}.{name}", refuse)
@@ -140,8 +141,6 @@ def test_adversarial_copies_of_earlier_versions_stay_as_they_are(
 @pytest.fixture
 def copy_workspace(computed: Pipeline, tmp_path: Path) -> Callable[[], Pipeline]:
     def copy() -> Pipeline:
-        import shutil
-
         shutil.copytree(computed.workspace.root, tmp_path / "copy")
         return Pipeline(computed.recipe, Workspace(tmp_path / "copy"), device="cpu")
 
@@ -155,11 +154,14 @@ import torch._dynamo  # loaded with a process's first optimizer, for seconds: he
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
+from tests.blocks import as_on_an_accelerator
 
 def begin(cache):
     child = os.fork()
     if child:
         return child
+    if cache.endswith("blocks"):
+        as_on_an_accelerator().__enter__()
     pipeline = Pipeline(Recipe.load(sys.argv[1]), Workspace(cache), device="cpu")
     pipeline.run(FOR_SELECTION, report=lambda p: print(p.stage, p.done, os.getpid(), flush=True))
     os._exit(0)
@@ -212,6 +214,24 @@ def test_killed_at_every_stage_it_resumes_to_the_same_bytes(
     resumed = Pipeline(quicker.recipe, Workspace(tmp_path / "cache"), device="cpu")
     resumed.run(FOR_SELECTION)
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
+    assert sums(resumed.export(tmp_path / "a")) == sums(quicker.export(tmp_path / "b"))
+
+
+@pytest.mark.slow
+def test_killed_while_other_threads_write_it_resumes_to_the_same_bytes(
+    quicker: Pipeline, tmp_path: Path, runner: subprocess.Popen[str]
+) -> None:
+    shutil.copytree(quicker.workspace.root, tmp_path / "blocks")
+    for shards in (quicker.plan.attacked()[0].pixels, *map(quicker.plan.scores, quicker.plan.image_sets())):
+        shutil.rmtree(tmp_path / "blocks" / shards.folder.relative_to(quicker.workspace.root))
+    resumed, killed = Pipeline(quicker.recipe, Workspace(tmp_path / "blocks"), device="cpu"), set[str]()
+    for _ in range(2):
+        for stage, done, *rest in told(runner, 1, tmp_path / "blocks"):
+            if stage in ("adversarial", "score") and int(done) > 0 and stage not in killed:
+                os.kill(int(rest[0]), signal.SIGKILL)
+                killed.add(stage)
+    resumed.run(FOR_SELECTION)
+    assert killed == {"adversarial", "score"}
     assert sums(resumed.export(tmp_path / "a")) == sums(quicker.export(tmp_path / "b"))
 
 
@@ -279,7 +299,7 @@ def test_exported_pixels_are_the_scored_ones(computed: Pipeline, tmp_path: Path)
     images = np.load(tmp_path / "out" / "data.npy")
     if images.shape[-1] != computed.samples.shape[-1]:
         images = images[..., : computed.samples.shape[-1]]
-    table = score_images(network, images, manifest["label"].to_numpy(), "cpu")
+    table = score_logits(predict(network, images), manifest["label"].to_numpy())
     np.testing.assert_allclose(table["entropy"], manifest["entropy"], atol=2e-4)
 
 

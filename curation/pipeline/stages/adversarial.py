@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import torch
 
 from curation.attacks.base import Attack
@@ -14,8 +13,8 @@ from curation.models.prediction import to_device
 from curation.pipeline.execution import Execution, Result, Work
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
-from curation.pipeline.pixels import to_pixels, variant_seeds
-from curation.pipeline.plan import Donors, Plan
+from curation.pipeline.pixels import shards_in_block, to_pixels, variant_seeds
+from curation.pipeline.plan import ATTACK_ROWS, Donors, Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.described import describe
 from curation.pipeline.stages.taken import taken
@@ -23,9 +22,7 @@ from curation.recipe import Recipe
 from curation.storage.differences import TIMES_SMALLER
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
-
-ACCELERATOR_SHARDS = 16
-"""Shards attacked at once on an accelerator: 1,024 images keep it busy."""
+from curation.threads import aside
 
 
 class AttackSamples(Stage):
@@ -67,7 +64,7 @@ class AttackSamples(Stage):
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""
         plan = execution.plan
-        together = 1 if plan.device == "cpu" else ACCELERATOR_SHARDS
+        together = shards_in_block(plan.device, plan.samples.shape, ATTACK_ROWS)
         work = []
         for images in [*plan.attacked(), *plan.attacked_again()]:
             if not images.relabel:  # those are known by the recipe alone
@@ -85,18 +82,18 @@ def attack_shards(
     """Make the adversarial copies of some shards at once."""
     network, device = model.load(), model.device
     attack = prepared(out.plugin, samples, donors, device)
-    rows = np.concatenate([out.rows_of(index) for index in indices])
+    rows = out.rows_of(*indices)
     found = to_pixels(
         attack(
             network,
             to_device(samples.images(rows), device),
             torch.tensor(samples.labels_with(out.relabel)[rows], device=device),
             seeds=variant_seeds(attack, seed, samples.sample_ids[rows]),
-            batch_size=len(rows),
         )
     )
-    for index, images in zip(indices, np.split(found, np.cumsum(out.sizes[list(indices)])[:-1]), strict=True):
-        out.pixels.write(index, images)
+    with aside(device) as later:
+        for index, images in out.split(found, indices):
+            later(out.pixels.write, index, images)
     return len(rows)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
-from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.execution import Execution, Result, Work
 from curation.pipeline.expense import Expense, Scale
+from curation.pipeline.pixels import shards_in_block
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage
 from curation.pipeline.stages.described import describe
 from curation.pipeline.stages.taken import taken
 from curation.recipe import Recipe
 from curation.storage.image_set import ImageSet
+from curation.threads import aside
 
 
 class Corrupt(Stage):
@@ -45,18 +48,21 @@ class Corrupt(Stage):
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``."""
-        plan = execution.plan
-        work = []
+        plan, work = execution.plan, []
+        header = plan.samples.header
+        together = shards_in_block(plan.device, header.shape, header.shard_rows)
         for images in plan.corrupted():
             describe(plan, images)
-            make = partial(each, partial(corrupt_shard, images))
-            work.append(Work(Result(images.pixels, images.sizes), taken(plan, images) or make))
+            make = partial(corrupt_shards, images, plan.device)
+            work.append(Work(Result(images.pixels, images.sizes), taken(plan, images) or make, together))
         execution.shards(work)
 
 
-def corrupt_shard(out: ImageSet, index: int) -> int:
-    """Make the corrupted copies of one shard."""
+def corrupt_shards(out: ImageSet, device: str, indices: Sequence[int]) -> int:
+    """Make the corrupted copies of some shards at once."""
     assert out.make is not None
-    rows = out.rows_of(index)
-    out.pixels.write(index, out.make(rows))
+    rows = out.rows_of(*indices)
+    with aside(device) as later:
+        for index, images in out.split(out.make(rows), indices):
+            later(out.pixels.write, index, images)
     return len(rows)

@@ -15,9 +15,10 @@ from curation.embedding.spaces import SpaceName, space
 from curation.engine import Tell
 from curation.errors import CurationError
 from curation.pipeline.answers import features, features_and_logits
-from curation.pipeline.execution import Execution, Result, Work, each
+from curation.pipeline.execution import Execution, Result, Work
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import ModelRef
+from curation.pipeline.pixels import shards_in_block
 from curation.pipeline.plan import Plan
 from curation.pipeline.space import Backbone, backbone
 from curation.pipeline.stages.base import Stage
@@ -26,6 +27,7 @@ from curation.recipe import Recipe, Space
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
+from curation.threads import aside
 
 NO_VECTOR = (
     "a file of vectors (space.vectors) has one for each image of the source, and none for {}; name space.backbone "
@@ -85,17 +87,23 @@ def placing(plan: Plan, images: ImageSet) -> Work:
     if space is None:
         return embedding(plan, images, "features", plan.epoch)
     if network is not None:
-        return Work(Result(out, images.sizes), partial(each, partial(place_shard, images, out, network)))
+        return Work(Result(out, images.sizes), partial(place_shards, images, out, network), _together(plan, images))
     if images.family != "clean":
         raise CurationError(NO_VECTOR.format(images.name))
     return Work(Result(out, images.sizes), partial(take_vectors, plan.samples, space, out), together=out.count)
 
 
-def place_shard(images: ImageSet, out: Shards, network: Backbone, index: int) -> int:
-    """Keep a backbone's features of one shard of an image set, float32."""
-    pixels = images.gather(images.rows_of(index))
-    out.write(index, features(pixels, network))
-    return len(pixels)
+def _together(plan: Plan, images: ImageSet) -> int:
+    return shards_in_block(plan.device, plan.samples.shape, int(images.sizes.max(initial=1)))
+
+
+def place_shards(images: ImageSet, out: Shards, network: Backbone, indices: Sequence[int]) -> int:
+    """Keep a backbone's features of some shards of an image set, float32."""
+    rows = images.rows_of(*indices)
+    with aside(network.device) as later:
+        for index, part in images.split(features(images.gather(rows), network), indices):
+            later(out.write, index, part)
+    return len(rows)
 
 
 def take_vectors(samples: Samples, space: Space, out: Shards, indices: Sequence[int]) -> int:
@@ -130,22 +138,23 @@ def embedding(plan: Plan, images: ImageSet, of: SpaceName, epoch: int | None) ->
     """Return the work that finds where a finished image set lies in a space of the goal model after an epoch."""
     out = plan.points(images, of=of, epoch=epoch)
     relabel = plan.recipe.selection.edits.relabel
-    task = partial(embed_shard, plan.samples, relabel, images, out, plan.model_at(epoch), of)
-    return Work(Result(out, images.sizes), partial(each, task))
+    task = partial(embed_shards, plan.samples, relabel, images, out, plan.model_at(epoch), of)
+    return Work(Result(out, images.sizes), task, _together(plan, images))
 
 
-def embed_shard(
+def embed_shards(
     samples: Samples,
     relabel: Mapping[int, int],
     images: ImageSet,
     out: Shards,
     model: ModelRef,
     of: SpaceName,
-    index: int,
+    indices: Sequence[int],
 ) -> int:
-    """Keep where one shard of an image set lies in a space of the goal model, float32."""
-    rows = images.rows_of(index)
-    pixels = images.gather(rows)
-    seen, logits = features_and_logits(pixels, model)
-    out.write(index, space(seen, logits, samples.labels_with(relabel)[rows], of=of))
-    return len(pixels)
+    """Keep where some shards of an image set lie in a space of the goal model, float32."""
+    rows = images.rows_of(*indices)
+    seen, logits = features_and_logits(images.gather(rows), model)
+    with aside(model.device) as later:
+        for index, part in images.split(space(seen, logits, samples.labels_with(relabel)[rows], of=of), indices):
+            later(out.write, index, part)
+    return len(rows)

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from curation.engine import Tell
-from curation.pipeline.answers import change_sizes, score_images
+from curation.pipeline.answers import answers, change_sizes, early_answers, score_logits
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.model_ref import MODELS_HELD, ModelRef
+from curation.pipeline.pixels import shards_in_block
 from curation.pipeline.plan import SCORE_COLUMNS, Plan
 from curation.pipeline.stages.base import Stage, Status
 from curation.pipeline.stages.described import describe
@@ -28,6 +29,7 @@ from curation.selection import SELECTORS
 from curation.storage.image_set import ImageSet
 from curation.storage.samples import Samples
 from curation.storage.shards import Shards
+from curation.threads import aside
 
 
 class Score(Stage):
@@ -70,8 +72,8 @@ class Score(Stage):
 
 
 class Part(NamedTuple):
-    """A set of images, where its scores are kept, and under which goal model; dropout and early: as ``score_images``
-    has them."""
+    """A set of images, where its scores are kept, and under which goal model; dropout: as ``answers`` has it;
+    early: the networks of ``early_answers``."""
 
     images: ImageSet
     out: Shards
@@ -101,7 +103,9 @@ def score_all(execution: Execution, plans: Sequence[Plan]) -> None:
                 )
         results = [Result(part.out, part.images.sizes_of_samples(samples)) for part in parts.values()]
         locks = [f"score-{plan.model_digest}" for plan in plans[at : at + MODELS_HELD]]
-        execution.blocks(results, partial(score_block, samples, list(parts.values())), locks=locks)
+        header, task = samples.header, partial(score_block, samples, list(parts.values()))
+        together = shards_in_block(execution.plan.device, header.shape, header.shard_rows)
+        execution.blocks(results, task, locks=locks, together=together)
 
 
 def ranks(recipe: Recipe) -> bool:
@@ -112,47 +116,67 @@ def ranks(recipe: Recipe) -> bool:
 
 
 def score_block(
-    samples: Samples, parts: Sequence[Part], index: int, places: Sequence[int], tell: Tell
+    samples: Samples, parts: Sequence[Part], indices: Sequence[int], places: Sequence[int], tell: Tell
 ) -> tuple[int, dict[int, float]]:
-    """Score the images that some sets have of one shard of samples, and say how much they differ from them.
+    """Score the images that some sets have of some shards of samples, and say how much they differ from them.
 
     The samples are read and go to the device once, and so does a set under however many models; scores are kept as
     soon as they are there.
-    Args: places: of those parts that lack this shard.
+    Args: places: of those parts that lack these shards.
     Returns: images scored, and the seconds of each place; those of making a set are shared.
     """
-    wanted = {place: parts[place].images.of_samples(samples, index) for place in places}
+    cut = {place: [parts[place].images.of_samples(samples, index) for index in indices] for place in places}
+    wanted = {place: np.concatenate(rows) for place, rows in cut.items()}
     read, sets = np.unique(np.concatenate(list(wanted.values()))), defaultdict[str, list[int]](list)
     wanted_models = {model for place in places for model in (parts[place].model, *parts[place].early)}
-    networks = {model: model.load() for model in wanted_models}
-    originals = torch.from_numpy(np.array(samples.images(read))).to(parts[0].model.device)
+    networks, device = {model: model.load() for model in wanted_models}, parts[0].model.device
+    originals = torch.from_numpy(np.array(samples.images(read))).to(device)
     done, total, spent = 0, sum(map(len, wanted.values())), dict[int, float]()
     for place in places:
         sets[parts[place].images.key].append(place)
-    for together in sets.values():
-        start, images, rows = time.monotonic(), parts[together[0]].images, wanted[together[0]]
-        before = originals if len(rows) == len(read) else originals[np.searchsorted(read, rows)]
-        levels, labels = levels_of(images, before, rows, index), samples.labels_with(images.relabel)[rows]
-        sizes = change_sizes(before, levels)
-        making_s = time.monotonic() - start
-        for place in together:
-            start, (_, out, model, dropout, early) = time.monotonic(), parts[place]
-            then = [networks[it] for it in early]
-            scores = score_images(networks[model], levels, labels, model.device, dropout, then)
-            out.write(index, pd.concat([scores, sizes], axis=1))
-            spent[place] = time.monotonic() - start + making_s / len(together)
-            done += len(rows)
-            tell(done, total, "")
+    with aside(device) as later:
+        for together in sets.values():
+            start, images, rows = time.monotonic(), parts[together[0]].images, wanted[together[0]]
+            before = originals if len(rows) == len(read) else originals[np.searchsorted(read, rows)]
+            levels, labels = levels_of(images, before, rows, indices), samples.labels_with(images.relabel)[rows]
+            sizes = change_sizes(before, levels)
+            making_s = time.monotonic() - start
+            for place in together:
+                start, (_, out, model, dropout, early) = time.monotonic(), parts[place]
+                logits, passes = answers(networks[model], levels, device, dropout)
+                said = logits, passes, early_answers([networks[it] for it in early], levels, device)
+                later(keep, out, dict(zip(indices, map(len, cut[place]), strict=True)), said, labels, sizes)
+                spent[place] = time.monotonic() - start + making_s / len(together)
+                done += len(rows)
+                tell(done, total, "")
     return done, spent
 
 
-def levels_of(images: ImageSet, before: Tensor, rows: np.ndarray, index: int) -> Tensor:
+def keep(
+    out: Shards,
+    counts: Mapping[int, int],
+    said: tuple[Tensor, Tensor | None, Tensor | None],
+    labels: np.ndarray,
+    sizes: pd.DataFrame,
+) -> None:
+    """Write the scores of images with how much they differ.
+
+    Args: counts: images by shard; said: logits, passes and early answers, as ``score_logits`` takes them.
+    """
+    (logits, passes, early), at = said, 0
+    table = pd.concat([score_logits(logits, labels, passes, early), sizes], axis=1)
+    for index, count in counts.items():
+        out.write(index, table[at : at + count])
+        at += count
+
+
+def levels_of(images: ImageSet, before: Tensor, rows: np.ndarray, indices: Sequence[int]) -> Tensor:
     """Return a set's images, uint8 M×H×W×C on the device, of samples by their rows: as ``ImageSet.gather`` has them.
 
-    Args: before: the samples' own images, likewise; index: of the shard of samples that they are from.
+    Args: before: the samples' own images, likewise; indices: of the shards of samples that they are from.
     """
     if images.family == "clean":
         return before
-    if isinstance(images.make, Corrupted) and index not in images.pixels.known():
+    if isinstance(images.make, Corrupted) and not set(indices) & {*images.pixels.known()}:
         return images.make.of(before, rows)
     return torch.from_numpy(np.array(images.gather(rows))).to(before.device)
