@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from curation.readers import READERS, Source, recognize
+if TYPE_CHECKING:
+    from curation.readers import Source
 
 
 def opened(path: str | Path, *, side_px: int, split: str | None = None) -> Source:
     """Open photographs at a side. Args: split: None: the one that is recognized. Raises: CurationError."""
+    from curation.readers import READERS, recognize  # not needed for pictures, nor there on a bare GPU machine
+
     about = recognize(str(path))
     reader, own = about.pop("reader"), {} if split is None else {"split": split}
     return READERS.build(reader, {**about, **own, "side_px": side_px}).open()
