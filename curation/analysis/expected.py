@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from curation.analysis.timing import shortest_run
 from curation.embedding.spaces import width_of
 from curation.models.architectures import Form
+from curation.models.detector import detector_of
 from curation.models.features import logits_and_features
 from curation.models.prediction import to_device
 from curation.pipeline import Pipeline
@@ -179,7 +180,9 @@ def _speed(form: Form, classes: int, shape: tuple[int, int, int], batch: torch.T
     with torch.inference_mode():
         pass_s = shortest_run(partial(network, batch), device) / len(batch)
         _, features = logits_and_features(network, batch[:1])
-    return Speed(pass_s, step_s, sum(part.numel() for part in network.parameters()), features.shape[1])
+        detector = detector_of(network)
+        detector_s = shortest_run(partial(detector, batch), device) / len(batch) if detector else 0.0
+    return Speed(pass_s, step_s, sum(part.numel() for part in network.parameters()), features.shape[1], detector_s)
 
 
 def _step(network: nn.Module, batch: torch.Tensor, labels: torch.Tensor) -> None:

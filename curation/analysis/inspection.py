@@ -16,7 +16,7 @@ from curation.attacks.base import Attack
 from curation.corruptions import kinds_of
 from curation.models.prediction import predict, to_device
 from curation.pipeline import Pipeline
-from curation.pipeline.answers import answers, change_sizes, early_answers, score_logits
+from curation.pipeline.answers import Answers, answers, change_sizes, score_answers
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.pixels import to_pixels, variant_seeds
 from curation.pipeline.stages.adversarial import prepared
@@ -90,13 +90,11 @@ def variants_of(pipeline: Pipeline, sample_id: int) -> SampleVariants:
     images = np.concatenate([image for *_, image in made])
     table = pd.DataFrame([entry[:5] for entry in made], columns=["family", "kind", "severity", "parameters", "former"])
     labels = np.repeat(pipeline.plan.labels[row], len(images))
-    logits, passes = answers(network, images, pipeline.device, pipeline.plan.dropout)
+    early = [pipeline.plan.model_at(epoch).load() for epoch in recipe.goal_model.early]
+    said = answers(network, images, pipeline.device, pipeline.plan.dropout, early)
     sizes = change_sizes(np.repeat(clean, len(images), axis=0), images)
-    early = early_answers(
-        [pipeline.plan.model_at(epoch).load() for epoch in recipe.goal_model.early], images, pipeline.device
-    )
-    whole = pd.concat([table, score_logits(logits, labels, passes, early), sizes], axis=1)
-    return SampleVariants(whole, images, logits.softmax(1).numpy())
+    whole = pd.concat([table, score_answers(said, labels), sizes], axis=1)
+    return SampleVariants(whole, images, said.logits.softmax(1).numpy())
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ class Live:
 
     @property
     def path(self) -> pd.DataFrame:
-        """The scores at each pass, T rows; see ``stages.score_logits``."""
-        return score_logits(torch.from_numpy(self.logits), np.full(len(self.logits), self.label))
+        """The scores at each pass, T rows; see ``answers.score_answers``."""
+        return score_answers(Answers(torch.from_numpy(self.logits)), np.full(len(self.logits), self.label))
 
 
 class _Watched(nn.Module):
@@ -172,7 +170,7 @@ def live(pipeline: Pipeline, sample_id: int, attack: Attack) -> Live:
     size = change_sizes(original, found).iloc[0]
     both = predict(network, np.concatenate([original, found]), device=device)
     label = int(labels[0])
-    before, after = score_logits(both, np.full(2, label))["entropy"].tolist()
+    before, after = score_answers(Answers(both), np.full(2, label))["entropy"].tolist()
     return Live(
         image=found[0],
         logits=torch.stack(watched.answers or [both[1]]).numpy(),

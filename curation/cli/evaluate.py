@@ -27,6 +27,7 @@ from curation.cli.terminal import (
     workspace_of,
 )
 from curation.errors import UsageError
+from curation.plugin import plain_name
 from curation.progress import duration
 
 if TYPE_CHECKING:
@@ -265,6 +266,23 @@ def _names(names: str) -> list[str]:
     return [] if names == "none" else _split(names)
 
 
+def _show_detection(name: str, tables: list[pd.DataFrame]) -> None:
+    """Print what the detectors of a set's trainings tell apart, where they have one."""
+    from curation.evaluation.metrics import detection
+
+    found = detection(tables)
+    if found is None:
+        return
+    kinds = zip(found.kinds["kind"], found.kinds["flagged"], strict=True)
+    told = ", ".join(f"{plain_name(kind)} {100 * flagged:.0f}" for kind, flagged in kinds)
+    console.print(
+        f"Detector of {escape(name)}: {100 * found.accuracy:.1f} % right (mean of clean and altered images); look "
+        f"attacked, %: {told}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def _show(results: Results, table: pd.DataFrame) -> None:
     """Print the leaderboard: mean ± spread over trainings, and the gain with its interval."""
     from curation.evaluation.comparison import contest_words, leader
@@ -301,6 +319,8 @@ def _show(results: Results, table: pd.DataFrame) -> None:
     )
     if contest := contest_words(results):
         console.print(contest, highlight=False, soft_wrap=True)
+    for name in table["set"]:
+        _show_detection(name, results.predictions(name))
     found = leader(results, table)
     if found and found.rival and found.over_rival:
         over = found.over_rival

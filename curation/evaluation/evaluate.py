@@ -27,6 +27,7 @@ from curation.progress import Report, ignore
 from curation.recipe import Recipe, differences, in_words
 from curation.storage.addresses import is_address
 from curation.storage.workspace import Workspace
+from curation.training.samplers.dynamic import DynamicSampling
 
 
 def evaluate(
@@ -108,7 +109,9 @@ def resume(workspace: Workspace, name: str, *, engine: Engine | None = None, rep
     ingested = Pipeline(first, workspace, engine=engine)
     ingested.run(("ingest",), report=report)
     for target in evaluation.targets:  # refused now, not after an hour of preparation
-        build(target, classes=len(ingested.samples.classes), shape=ingested.samples.shape)
+        shape = ingested.samples.shape
+        network = build(target, classes=len(ingested.samples.classes), shape=shape)
+        evaluation.schedule.how().prepare(network, shape=shape, seed=0)
     suite = make_suite(evaluation.suite, first, workspace, engine=engine, report=report)
     for recipe in recipes.values():
         check_own(suite, recipe)
@@ -168,9 +171,22 @@ def _check(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
     path = evaluation.suite.path
     if path is not None and not is_address(path) and not Path(path).exists():
         raise UsageError(f"suite.path: {path} does not exist; give a folder or .npz with the parts of the test suite")
+    _check_kinds(recipes, evaluation)
     for recipe in recipes.values():
         check_surrogates(evaluation.suite, recipe.goal_model.architecture, evaluation.targets)
         check_held_out(evaluation.suite, recipe)
+
+
+def _check_kinds(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> None:
+    sampling = evaluation.schedule.sampling
+    weights = sampling.weights if isinstance(sampling, DynamicSampling) else {}
+    made = {kind for recipe in recipes.values() for kind in recipe.kinds}
+    lacking = next((kind for kind in weights if kind not in made), None)
+    if made and lacking is not None:  # of sets without variants another sentence speaks
+        raise UsageError(
+            f"sampling.weights: no recipe has {lacking} in its set; weigh kinds that there are: "
+            f"{', '.join(sorted(made))}"
+        )
 
 
 def _sets(recipes: Mapping[str, Recipe], evaluation: Evaluation) -> Iterator[tuple[str, str, Recipe]]:

@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from curation.evaluation.part import Part, Suite
+from curation.models.detector import detector_of
 from curation.models.prediction import predict
 from curation.progress import Progress, Report, ignore
+from curation.scores import LooksAttacked
 
 VALUES_AT_ONCE = 1 << 24
 """Pixel values read and classified at a time: what bounds memory."""
@@ -22,17 +24,20 @@ def predictions_of(network: nn.Module, suite: Suite, *, device: str, report: Rep
 
     Args: network: from float32 N×C×H×W in [0, 1] to logits N×K; left in the mode that it is in.
     Returns: part, kind (text), severity (int8), sample_id (int64), label, prediction (int32), true_probability
-        (float32, the softmax at the label).
+        (float32, the softmax at the label); of a network with a detector also looks_attacked (float32, its score).
     """
-    done, total = 0, len(suite)
+    done, total, detector = 0, len(suite), detector_of(network)
     together = max(1, VALUES_AT_ONCE // math.prod(suite.shape))
     tables = []
     report(Progress("measure", done, total))
     for part in suite.parts:
         for start in range(0, len(part), together):
             positions = np.arange(start, min(start + together, len(part)))
-            logits = predict(network, part.images(positions), device=device)
-            tables.append(_rows(part, positions, logits))
+            images = part.images(positions)
+            rows = _rows(part, positions, predict(network, images, device=device))
+            if detector is not None:
+                rows[LooksAttacked.name] = LooksAttacked()(predict(detector, images, device=device)).numpy()
+            tables.append(rows)
             done += len(positions)
             report(Progress("measure", done, total, note=part.kind))
     return pd.concat(tables, ignore_index=True)

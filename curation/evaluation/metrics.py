@@ -113,6 +113,36 @@ def by_kind(predictions: pd.DataFrame) -> pd.DataFrame:
     return accuracy_by(predictions, ["part", "kind"])
 
 
+class Detection(NamedTuple):
+    """What detectors say of P.
+
+    kinds: one row for each kind of each part: part, kind, flagged (share of its images that look attacked), count;
+    confusion: int64 2×2, rows clean and altered images, columns those that look clean and attacked; accuracy: the mean
+    of the two rows' shares that are right, in [0, 1], however many images each has.
+    """
+
+    kinds: pd.DataFrame
+    confusion: np.ndarray
+    accuracy: float
+
+
+def detection(tables: Sequence[pd.DataFrame]) -> Detection | None:
+    """Return what the detectors of T ≥ 1 trainings say of the images of P; None: not all have one.
+
+    Images look attacked from a probability of ½ on. Those of the white box were not shown to it.
+    """
+    if not tables or any("looks_attacked" not in table for table in tables):
+        return None
+    seen = pd.concat(tables)
+    seen = seen[seen["part"] != "white_box"]
+    flagged, altered = seen["looks_attacked"].to_numpy() >= 0.5, (seen["part"] != "clean").to_numpy()
+    groups = seen[["part", "kind"]].assign(flagged=flagged).groupby(["part", "kind"], observed=True)["flagged"]
+    crossed = np.bincount(2 * altered + flagged, minlength=4).reshape(2, 2)
+    with np.errstate(invalid="ignore"):
+        accuracy = float(np.nanmean(crossed.diagonal() / crossed.sum(1)))
+    return Detection(groups.agg(flagged="mean", count="size").reset_index(), crossed, accuracy)
+
+
 def by_severity(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the accuracy on each kind at each severity: part, kind, severity, accuracy, count."""
     return accuracy_by(predictions, ["part", "kind", "severity"])

@@ -127,6 +127,11 @@ class Evaluation(Settings):
         unknown = next((kind for kind in weighted if kind not in known), None)
         if unknown is not None:
             raise ValueError(f"sampling.weights: {unknown_name('kind', unknown, known)}")
+        if schedule.how().detects and not (schedule.sampling and schedule.sampling.of_variants):
+            raise ValueError(
+                f"method {schedule.method} tells the variants of a set from its clean images; set sampling to "
+                "{method: dynamic}, or choose another method"
+            )
         return schedule
 
     @field_validator("learning_rates")

@@ -20,6 +20,7 @@ from curation.pipeline.fitting import fit, load, serialized
 from curation.plugin import fingerprint
 from curation.sampling import VERSION as SAMPLING_VERSION
 from curation.sampling import subset
+from curation.scores import LooksAttacked
 from curation.storage.files import digest
 from curation.storage.shards import Shards
 from curation.storage.workspace import KeptModel, Workspace
@@ -88,9 +89,10 @@ def train_trial(
             device=device,
             on_fit=on_fit,
         )
-        content = serialized(network.eval())
+        content, detector = serialized(network.eval()), evaluation.schedule.how().detects
         about: dict[str, Any] = {
             "architecture": trial.target,
+            **({"detector": list(detector)} if detector else {}),
             "classes": len(data.classes),
             "shape": list(data.images.shape[1:]),
             "seed": trial.seed,
@@ -130,6 +132,7 @@ def measure_trial(
                 "label": labels,
                 "prediction": found,
                 "true_probability": np.float32(np.nan),
+                **({LooksAttacked.name: np.float32(np.nan)} if LooksAttacked.name in table else {}),
             }
         )
         table = pd.concat([table, attacked.astype(table.dtypes.to_dict())], ignore_index=True)

@@ -11,7 +11,7 @@ from torch import nn
 from curation.errors import UsageError, unknown_name
 from curation.models import libraries
 from curation.models.cifar_resnet import CifarResNet
-from curation.models.classifier import CIFAR10, CONTEST, IMAGENET, RAW, Classifier, classifier
+from curation.models.classifier import CIFAR10, CONTEST, IMAGENET, RAW, Classifier, DetectorForm, classifier
 from curation.models.densenet import DenseNet
 from curation.models.mobilenet import MobileNetV2
 from curation.models.published import published as published_weights
@@ -141,11 +141,12 @@ ARCHITECTURES: Mapping[str, Callable[[int, int], Classifier]] = {
 
 
 class Form(NamedTuple):
-    """What a network is before it has weights; see ``build``."""
+    """What a network is before it has weights; see ``build``, and for a detector ``detector.add_detector``."""
 
     architecture: str
     input_px: int | None = None
     published: bool = False
+    detector: DetectorForm | None = None
 
     @property
     def side_px(self) -> int | None:
@@ -205,6 +206,7 @@ def _make(name: str, classes: int, shape: tuple[int, int, int], *, input_px: int
     else:
         known = unknown_name("architecture", name, ARCHITECTURES)
         raise UsageError(f"{known}; or torchvision/<name>, or timm/<name> or open_clip/<name> where installed")
+    model.name = name
     if side_px is not None and taken != shape:
         model.resize = Resize(height=height, width=width, side_px=side_px)
     return model

@@ -41,6 +41,10 @@ RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 """What batch norm keeps besides parameters: averages of the weights often lack it."""
 
 
+DETECTOR = "detector."
+"""How names begin, in files of ours, of what was trained along with the network; the frozen network that it looks at
+is ``pretrained`` in it."""
+
 DEPTH = 4
 """How deep the nests of a checkpoint are looked through."""
 
@@ -122,6 +126,17 @@ def read_weights(path: Path, expected: Mapping[str, Tensor]) -> Weights:
     remarks += _left_out(found, chosen, expected, path) + _without_names(content, path)
     _check_kind(found, expected, path)
     return Weights(found, statistics, remarks)
+
+
+def read_detector(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a detector that a file of ours holds beside the network's, by the detector's own names."""
+    content = _content(path)
+    named = content.items() if isinstance(content, Mapping) else ()
+    return {
+        str(name).removeprefix(DETECTOR): value
+        for name, value in named
+        if str(name).startswith(DETECTOR) and isinstance(value, Tensor)
+    }
 
 
 def _completed(
@@ -228,10 +243,10 @@ def _mappings(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
 
 def _nests(content: Any) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
     for path, mapping in _mappings(content):
-        yield (
-            path,
-            {_present(str(name)): value for name, value in mapping.items() if isinstance(value, Tensor)},
-        )
+        tensors = {_present(str(name)): value for name, value in mapping.items() if isinstance(value, Tensor)}
+        if any(name.startswith(f"{DETECTOR}pretrained.") for name in tensors):
+            tensors = {name: value for name, value in tensors.items() if not name.startswith(DETECTOR)}
+        yield path, tensors
 
 
 def _present(name: str) -> str:

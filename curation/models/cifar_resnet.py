@@ -30,6 +30,8 @@ class _Block(nn.Module):
 class CifarResNet(nn.Module):
     """A network of 6n + 2 layers. Source: He et al. 2016, "Deep Residual Learning", section 4.2, shortcut option A."""
 
+    taps = ("layer1", "layer2", "layer3")
+
     def __init__(self, *, classes: int, channels: int, depth: int) -> None:
         super().__init__()
         blocks = (depth - 2) // 6

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -24,18 +26,43 @@ RAW: Statistics = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 """No normalization."""
 
 
+class DetectorForm(NamedTuple):
+    """What a detector is before it has weights.
+
+    input: low, the shallowest map, whose places are the tokens, each of ``width`` numbers; full, all maps, whose
+    channels are the tokens, each of ``grid``² numbers. layers: of the Transformer. width: channels that each map is
+    brought to, a multiple of 4; None: twice the shallowest map's, 128 at most. grid: its height and width then, even;
+    None: half the shallowest map's. For a ResNet at 32×32 pixels these are the source's 128 and 16.
+    """
+
+    input: Literal["low", "full"] = "low"
+    layers: int = 2
+    width: int | None = None
+    grid: int | None = None
+
+
 class Classifier(nn.Module):
-    """A network and the normalization that it expects."""
+    """A network and the normalization that it expects.
+
+    taps: names of the network's layers, shallow to deep, whose outputs are feature maps N×C×H×W that a detector can
+    look at; none: (). name: of its architecture, where ``build`` made it. detector: what was trained along with it and
+    tells whether an image looks attacked, or None; see ``models.detector``.
+    """
 
     mean: Tensor
     std: Tensor
+    detector: nn.Module | None
 
     def __init__(self, network: nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...], copies: int = 1) -> None:
         """Args: mean, std: of each channel, in [0, 1]; copies: 3 for a color network that is shown gray images."""
         super().__init__()
+        # Before the network, so that a model's last linear layer is the network's head, not the detector's.
+        self.register_module("detector", None)
         self.network = network
+        self.taps: tuple[str, ...] = tuple(getattr(network, "taps", ()))
         self.resize: nn.Module = nn.Identity()
         self.copies = copies
+        self.name = ""
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
 

@@ -37,6 +37,8 @@ class _Transition(nn.Module):
 class DenseNet(nn.Module):
     """DenseNet-121. Source: Huang et al. 2017, "Densely Connected Convolutional Networks", table 1."""
 
+    taps = ("dense1", "dense2", "dense3", "dense4")
+
     def __init__(self, *, classes: int, channels: int, growth: int, blocks: tuple[int, ...] = (6, 12, 24, 16)) -> None:
         """Args: growth: channels that each block adds; blocks: how many of them each stage has."""
         super().__init__()

@@ -13,6 +13,9 @@ from curation.models.classifier import IMAGENET, Classifier, classifier
 from curation.models.members import known_member
 from curation.models.published import published
 
+RESIDUAL = ("layer1", "layer2", "layer3", "layer4")
+"""Feature taps of the residual networks of torchvision and timm; their other networks have none here."""
+
 
 def torchvision(member: str, classes: int, shape: tuple[int, int, int], as_published: bool) -> Classifier:
     """Return a torchvision model; a gray image is shown to it three times. Raises: UsageError, as ``build`` does."""
@@ -90,4 +93,6 @@ def _checked(name: str, make: Callable[[], Classifier], classes: int, shape: tup
         ) from None
     if tuple(logits.shape) != (1, classes):
         raise CurationError(f"{name} is no classifier of {classes} classes: it returns {tuple(logits.shape)} an image")
+    if all(hasattr(model.network, name) for name in RESIDUAL):
+        model.taps = RESIDUAL
     return model.train()

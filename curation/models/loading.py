@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from curation.errors import CurationError
-from curation.models.checkpoint import read_weights
+from curation.models.checkpoint import read_detector, read_weights
 from curation.models.classifier import Classifier
 from curation.models.normalization import normalization
 
@@ -33,7 +33,7 @@ def load_weights(model: nn.Module, path: Path | str) -> list[str]:
         path: safetensors, or a PyTorch state dict: bare or in a training script's checkpoint, its names with or without
             a wrapper's prefix (``module.``, ``model.``, ``_orig_mod.``, ``1.``). Normalization that lies beside the
             weights is taken over; without it the architecture's own is kept. Layers whose names begin as one of the
-            network's ``unused`` are passed over.
+            network's ``unused`` are passed over, and so is a detector that the model has no place for.
 
     Returns: sentences for people: that averaged weights were taken, that normalization was brought to [0, 1].
     Raises: CurationError: the file is missing, damaged, or would run code; or which layers do not fit; ``OtherClasses``
@@ -81,8 +81,25 @@ def _load(model: nn.Module, path: Path, *, new_head: bool) -> tuple[list[str], l
             for buffer, value in statistics.items():
                 target = getattr(model, buffer)
                 target.copy_(value.reshape(target.shape))
+    if isinstance(model, Classifier) and model.detector is not None:
+        _load_detector(model.detector, path)
     prefix = "network." if isinstance(model, Classifier) else ""
     return remarks, [prefix + name for name in kept]
+
+
+def _load_detector(detector: nn.Module, path: Path) -> None:
+    found = read_detector(path)
+    if not found:
+        raise CurationError(
+            f"weights file {path} has no detector; use one of a goal model that was trained with the method "
+            "cooperative, or another goal_model.train.method"
+        )
+    try:
+        detector.load_state_dict(found)
+    except RuntimeError:
+        raise CurationError(
+            f"weights file {path} holds a detector of another form; use the detector settings that it was trained with"
+        ) from None
 
 
 def _heads(network: nn.Module, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

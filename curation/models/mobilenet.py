@@ -43,6 +43,8 @@ class MobileNetV2(nn.Module):
     the size have a 1×1 shortcut where the channels change.
     """
 
+    taps = ("layers.2", "layers.5", "layers.12", "layers.16")
+
     def __init__(self, *, classes: int, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 32, 3, padding=1, bias=False)

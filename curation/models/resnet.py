@@ -75,6 +75,8 @@ class PreActBlock(nn.Module):
 class _Stages(nn.Module):
     """Four stages at 1, ½, ¼ and ⅛ of the images' size, global averaging, and one linear layer."""
 
+    taps = ("layer1", "layer2", "layer3", "layer4")
+
     def __init__(
         self, block: Callable[..., nn.Module], *, blocks: tuple[int, ...], widths: tuple[int, ...], classes: int
     ) -> None:

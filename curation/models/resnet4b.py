@@ -25,6 +25,8 @@ class ResNet4b(nn.Module):
     Maps of another size than 4×4, which 25 to 32 pixels a side give, are averaged or repeated to it.
     """
 
+    taps = ("layer1", "layer2")
+
     def __init__(self, *, classes: int, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 16, 3, stride=2, padding=1)

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 class TinyConvNet(nn.Module):
     """Six 3×3 convolutions and max-pooling: 145,000 parameters; any image of 16 pixels a side or more."""
 
+    taps = ("layers.2", "layers.9", "layers.16", "layers.20")
+
     def __init__(self, *, classes: int, channels: int, widths: tuple[int, int, int, int] = (16, 32, 64, 128)) -> None:
         super().__init__()
         first, second, third, fourth = widths

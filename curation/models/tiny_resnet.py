@@ -10,6 +10,8 @@ from curation.models.resnet import BasicBlock
 class TinyResNet(nn.Module):
     """Three residual blocks after a stride-2 stem: 174,000 parameters; any image of 16 pixels a side or more."""
 
+    taps = ("blocks.0", "blocks.1", "blocks.2")
+
     def __init__(self, *, classes: int, channels: int, widths: tuple[int, int, int] = (24, 48, 96)) -> None:
         super().__init__()
         first, second, third = widths

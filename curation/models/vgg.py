@@ -12,6 +12,8 @@ class Vgg16(nn.Module):
     Sizes are rounded up when they are halved, which changes nothing at 32 pixels a side and lets images of 16 in.
     """
 
+    taps = ("features.5", "features.12", "features.22", "features.32")
+
     def __init__(self, *, classes: int, channels: int) -> None:
         from torchvision.models.vgg import cfgs, make_layers  # here, for it takes seconds to import
 

@@ -35,6 +35,7 @@ class WideResNet(nn.Module):
     Source: Zagoruyko & Komodakis 2016, "Wide Residual Networks"; names and first weights as in the TRADES code.
     """
 
+    taps = ("block1", "block2", "block3")
     unused = ("sub_block1.",)
     """Layers that files from the TRADES code hold and that its network never runs."""
 

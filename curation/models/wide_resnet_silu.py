@@ -39,6 +39,8 @@ class _Block(nn.Module):
 class WideResNetSilu(nn.Module):
     """A network of 6n + 4 layers. Source: Gowal et al. 2020, "Uncovering the Limits", section 3.1, and its code."""
 
+    taps = ("layer.0", "layer.1", "layer.2")
+
     def __init__(self, *, classes: int, channels: int, depth: int, width: int) -> None:
         super().__init__()
         blocks = (depth - 4) // 6

@@ -4,60 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from curation.models.detector import detector_of
 from curation.models.dropout import dropout_logits
 from curation.models.ensemble import Ensemble
 from curation.models.prediction import by_batches, predict, predict_with_features
 from curation.pipeline.model_ref import NetworkRef
-from curation.scores import scores_of
+from curation.scores import SCORES
+
+
+class Answers(NamedTuple):
+    """What a network says of N images, on the CPU.
+
+    logits: N×K; passes: T×N×K, under dropout; errors: T×N×K, the logits of what it was after early epochs; detection:
+    N×2, its detector's logits. None: not asked for, or there is none.
+    """
+
+    logits: Tensor
+    passes: Tensor | None = None
+    errors: Tensor | None = None
+    detection: Tensor | None = None
+
 
 BATCH = 256
 """Images that go through a network at once, at first, for more than its logits."""
 
 
 def answers(
-    network: nn.Module, images: np.ndarray | Tensor, device: str, dropout: Mapping[str, Any] | None = None
-) -> tuple[Tensor, Tensor | None]:
-    """Return what a network says of uint8 images N×H×W×C: logits N×K and, with dropout, its passes T×N×K, on the CPU.
+    network: nn.Module,
+    images: np.ndarray | Tensor,
+    device: str,
+    dropout: Mapping[str, Any] | None = None,
+    early: Sequence[nn.Module] = (),
+) -> Answers:
+    """Return what a network says of uint8 images N×H×W×C.
 
-    Args: dropout: rate, passes and seed, as ``dropout_logits`` takes them.
+    Args: dropout: rate, passes and seed, as ``dropout_logits`` takes them; early: the network as it was after some
+    epochs, whose errors count.
     """
-    if dropout is None:
-        return (predict(network, images, device=device) if len(images) else torch.empty(0, 2)), None
-    if not len(images):
-        return torch.empty(0, 2), torch.empty(dropout["passes"], 0, 2)
+    detector = detector_of(network)
+    detection = None if detector is None else _plain(detector, images, device)
+    errors = early_answers(early, images, device)
+    if dropout is None or not len(images):
+        passes = None if dropout is None else torch.empty(dropout["passes"], 0, 2)
+        return Answers(_plain(network, images, device), passes, errors, detection)
     run = partial(dropout_logits, network, **dropout)
-    logits, passes = zip(*by_batches(run, images, "prediction", device=device, batch_size=BATCH), strict=True)
-    return torch.cat(logits), torch.cat(passes, dim=1)
+    logits_of, passes_of = zip(*by_batches(run, images, "prediction", device=device, batch_size=BATCH), strict=True)
+    return Answers(torch.cat(logits_of), torch.cat(passes_of, dim=1), errors, detection)
 
 
 def early_answers(early: Sequence[nn.Module], images: np.ndarray | Tensor, device: str) -> Tensor | None:
     """Return the logits of networks, of an ensemble of each member, T×N×K on the CPU; None: there are no networks."""
     members = [member for it in early for member in (it.members if isinstance(it, Ensemble) else [it])]
-    return torch.stack([answers(member, images, device)[0] for member in members]) if members else None
+    return torch.stack([_plain(member, images, device) for member in members]) if members else None
 
 
-def score_logits(
-    logits: Tensor, labels: np.ndarray, passes: Tensor | None = None, early: Tensor | None = None
-) -> pd.DataFrame:
-    """Return prediction, the label's probability and every score, one row an image.
+def _plain(network: nn.Module, images: np.ndarray | Tensor, device: str) -> Tensor:
+    return predict(network, images, device=device) if len(images) else torch.empty(0, 2)
 
-    Args: logits: N×K; passes, early: T×N×K, without which the scores that use them are left out.
-    """
+
+def score_answers(said: Answers, labels: np.ndarray) -> pd.DataFrame:
+    """Return prediction, the label's probability and every score that the answers are enough for, one row an image."""
+    logits = said.logits
     table = {"prediction": logits.argmax(1).to(torch.int32).numpy()}
     chosen = torch.tensor(np.asarray(labels))
     table["true_probability"] = logits.double().softmax(1).gather(1, chosen[:, None])[:, 0].float().numpy()
-    given = {"logits": logits, "passes": passes, "errors": early}
-    for score in scores_of(passes=passes is not None, errors=early is not None):
+    given = {"logits": logits, "passes": said.passes, "errors": said.errors, "detector": said.detection}
+    for score in SCORES:
         some = given[score.uses]
-        assert some is not None
-        table[score.name] = score()(some, chosen).numpy()
+        if some is not None:
+            table[score.name] = score()(some, chosen).numpy()
     return pd.DataFrame(table)
 
 

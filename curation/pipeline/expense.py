@@ -16,6 +16,10 @@ _FLOAT_COPIES = 4
 """Of each image, while it is corrupted."""
 
 
+DETECTOR_PASSES = 6
+"""What an image costs in a step of a training with a detector, in passes through it: three forward, two back."""
+
+
 @dataclass(frozen=True)
 class Expense:
     """What a stage takes: seconds of work, bytes kept on disk, and bytes of memory at its highest."""
@@ -32,12 +36,16 @@ class Expense:
 
 @dataclass(frozen=True)
 class Speed:
-    """Of a network, as measured: seconds an image takes forward, and forward and back; its parameters and features."""
+    """Of a network, as measured: seconds an image takes forward, and forward and back; its parameters and features.
+
+    detector_s: seconds that an image takes through its detector, 0 where it has none.
+    """
 
     pass_s: float
     step_s: float
     parameters: int
     features: int
+    detector_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,4 +109,6 @@ class Scale:
         """Return the seconds of one training on so many images: methods that perturb them step back and forth more."""
         methods = [train.how().at(epoch) for epoch in range(train.epochs)]
         more = [getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0 for how in methods]
-        return images * sum(how.replays + steps for how, steps in zip(methods, more, strict=True)) * network.step_s
+        steps_s = sum(how.replays + steps for how, steps in zip(methods, more, strict=True)) * network.step_s
+        detecting_s = sum(how.detects is not None for how in methods) * DETECTOR_PASSES * network.detector_s
+        return images * (steps_s + detecting_s)

@@ -14,6 +14,8 @@ from torch import nn
 
 from curation.errors import CurationError
 from curation.models.architectures import Form, build
+from curation.models.classifier import DetectorForm
+from curation.models.detector import add_detector
 from curation.models.ensemble import Ensemble
 from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
@@ -99,7 +101,8 @@ def load(kept: KeptModel, *, epoch: int | None = None, missing: str) -> nn.Modul
     if about is None:
         raise CurationError(missing)
     shape, members = tuple(about["shape"]), about.get("members", 1)
-    form = Form(about["architecture"], about.get("input_px"), about.get("published", False))
+    detector = DetectorForm(*about["detector"]) if about.get("detector") else None
+    form = Form(about["architecture"], about.get("input_px"), about.get("published", False), detector)
     network = network_of(form, classes=about["classes"], shape=shape, members=members)
     load_weights(network, kept.weights_at(epoch))
     return folded(network)
@@ -107,11 +110,14 @@ def load(kept: KeptModel, *, epoch: int | None = None, missing: str) -> nn.Modul
 
 def network_of(form: Form, *, classes: int, shape: tuple[int, int, int], members: int = 1, seed: int = 0) -> nn.Module:
     """Return a network of fresh weights, or several that answer together; arguments as ``build`` has them."""
-    name, input_px, published = form
+    name, input_px, published, detector = form
     networks = [
         build(name, classes=classes, shape=shape, seed=seed + index, input_px=input_px, published=published)
         for index in range(members)
     ]
+    if detector is not None:
+        for index, network in enumerate(networks):
+            add_detector(network, detector, shape=shape, seed=seed + index)
     return networks[0] if members == 1 else Ensemble(networks)
 
 

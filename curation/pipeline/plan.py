@@ -155,7 +155,8 @@ class Plan:
             weights = digest_of(goal.checkpoint, field="checkpoint", instead="leave it out to train a goal model")
             several = [goal.members] if goal.members > 1 else []
             seen = [samples.classes, samples.shape, samples.digest]
-            about = [goal.architecture, weights, *seen, *several, *identity(goal)]
+            detector = [["detector", *goal.form.detector]] if goal.form.detector else []
+            about = [goal.architecture, weights, *seen, *several, *identity(goal), *detector]
             return fingerprint(["loaded 3", *about, SAMPLING_VERSION])
         if goal.members > 1:
             return fingerprint(["together", [member.model_key for member in self.members()]])

@@ -139,10 +139,12 @@ class GoalModel(Settings):
     @property
     def scores(self) -> list[type[Score]]:
         """The scores that candidates have under it."""
-        return scores_of(passes=self.dropout.passes > 0, errors=bool(self.early_epochs))
+        detector = self.form.detector is not None
+        return scores_of(passes=self.dropout.passes > 0, errors=bool(self.early_epochs), detector=detector)
 
     @property
     def form(self) -> Form:
         """Its network, before it has weights: a library's, where it starts from some, in the form of published ones."""
         of_library = "/" in self.architecture
-        return Form(self.architecture, self.input_px, published=of_library and self.start_from is not None)
+        published = of_library and self.start_from is not None
+        return Form(self.architecture, self.input_px, published, self.train.how().detects)

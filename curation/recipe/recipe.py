@@ -80,6 +80,12 @@ class Recipe(Settings):
                 f"goal_model.early_epochs to kept epochs such as {kept_epochs(goal.train.epochs)[:3]}, or choose "
                 f"{', '.join(score.name for score in scores_of(passes=False))}, got none"
             )
+        if goal and SCORES[selection.score].uses == "detector" and not goal.form.detector:
+            raise ValueError(
+                f"the score {selection.score} is the detector's, and this goal model has none; set "
+                "goal_model.train.method to cooperative, or choose "
+                f"{', '.join(score.name for score in scores_of(passes=False))}, got {goal.train.method}"
+            )
         if goal:
             for epoch in selection.coverage.epochs:
                 require_epoch(epoch, checkpoint=goal.checkpoint, train=goal.train)
@@ -118,6 +124,13 @@ class Recipe(Settings):
     def families_measured(self) -> list[str]:
         """The families of which it must be known where their candidates lie, to cover or to weigh them."""
         return families_measured(self.selection, self.weights)
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of the variants that its set may hold: of the families that its mix has."""
+        made, mix = self.variants, self.selection.mix
+        corruptions = made.corruption.members() if made.corruption and mix.corruption else []
+        return {variant.name for variant in [*corruptions, *(made.adversarial if mix.adversarial else ())]}
 
     @property
     def covers_in_space(self) -> bool:

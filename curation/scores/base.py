@@ -1,4 +1,5 @@
-"""The contract of a score: how close a sample is to the decision boundary, from the goal model's logits alone."""
+"""The contract of a score: how close a sample is to the decision boundary, from the logits of the goal model, or of its
+detector, alone."""
 
 from __future__ import annotations
 
@@ -20,11 +21,12 @@ class Score(Plugin):
     """One measure of uncertainty. A member writes ``measure``; ``__call__`` checks around it.
 
     ``uses`` says what a member is given: ``logits`` N×K of one forward pass; those of T ``passes``, T×N×K, in which
-    other parts of the model were dropped; or ``errors``, those of T networks, T×N×K, and the labels.
+    other parts of the model were dropped; ``errors``, those of T networks, T×N×K, and the labels; or those of a
+    ``detector``, N×2 (clean, attacked).
     """
 
     family = "score"
-    uses: ClassVar[Literal["logits", "passes", "errors"]] = "logits"
+    uses: ClassVar[Literal["logits", "passes", "errors", "detector"]] = "logits"
 
     def __call__(self, logits: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the score of each sample.
@@ -34,7 +36,7 @@ class Score(Plugin):
         Returns: float32 N, on the logits' device.
         Raises: CurationError for another shape or dtype, or a row without a softmax (NaN or +inf in it).
         """
-        form, dimensions = ("N×K", 2) if self.uses == "logits" else ("T×N×K", 3)
+        form, dimensions = ("T×N×K", 3) if self.uses in ("passes", "errors") else ("N×K", 2)
         shape = tuple(logits.shape)
         fits = len(shape) == dimensions and shape[-1] >= 2 and (dimensions == 2 or shape[0] >= 1)
         if not (fits and logits.is_floating_point()):

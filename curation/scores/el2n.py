@@ -19,7 +19,7 @@ class El2n(Score):
 
     name: ClassVar[str] = "el2n"
     title: ClassVar[str] = "EL2N (early error)"
-    uses: ClassVar[Literal["logits", "passes", "errors"]] = "errors"
+    uses: ClassVar[Literal["logits", "passes", "errors", "detector"]] = "errors"
 
     def measure(self, probabilities: Tensor) -> Tensor:
         """Return the mean length of errors, E×N×K."""

@@ -18,7 +18,7 @@ class McEntropy(Score):
 
     name: ClassVar[str] = "mc_entropy"
     title: ClassVar[str] = "Entropy over MC dropout"
-    uses: ClassVar[Literal["logits", "passes"]] = "passes"
+    uses: ClassVar[Literal["logits", "passes", "errors", "detector"]] = "passes"
 
     def measure(self, probabilities: Tensor) -> Tensor:
         """Return the entropy of each sample's mean."""

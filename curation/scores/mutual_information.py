@@ -19,7 +19,7 @@ class MutualInformation(Score):
 
     name: ClassVar[str] = "mutual_information"
     title: ClassVar[str] = "Mutual information (BALD)"
-    uses: ClassVar[Literal["logits", "passes"]] = "passes"
+    uses: ClassVar[Literal["logits", "passes", "errors", "detector"]] = "passes"
 
     def measure(self, probabilities: Tensor) -> Tensor:
         """Return the difference of each sample's entropies."""

@@ -18,7 +18,7 @@ class VariationRatio(Score):
 
     name: ClassVar[str] = "variation_ratio"
     title: ClassVar[str] = "Variation ratio"
-    uses: ClassVar[Literal["logits", "passes"]] = "passes"
+    uses: ClassVar[Literal["logits", "passes", "errors", "detector"]] = "passes"
 
     def measure(self, probabilities: Tensor) -> Tensor:
         """Return the share of each sample's passes that dissent."""

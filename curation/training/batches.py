@@ -24,7 +24,8 @@ class Batch:
     """Images as trained on, and whose they are.
 
     images: float32 N×C×H×W in [0, 1]; targets: int64 N or soft labels float32 N×K; weights: float32 N; classes: int64
-    N, of each sample's own label (a soft one's likeliest), never mixed; rows: int64 N, its place among all images.
+    N, of each sample's own label (a soft one's likeliest), never mixed; rows: int64 N, its place among all images;
+    altered: bool N, which are variants, None: not known.
     """
 
     images: Tensor
@@ -32,6 +33,7 @@ class Batch:
     weights: Tensor
     classes: Tensor
     rows: Tensor
+    altered: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,8 +51,10 @@ class Batches:
         settings: Training,
         classes: int,
         device: torch.device,
+        altered: np.ndarray | None = None,
     ) -> None:
-        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N."""
+        """Args: images: uint8 N×H×W×C, may be memory-mapped; labels: integers N or float32 N×K; weights: float32 N;
+        altered: bool N, which are variants, None: not known."""
         soft = labels.ndim == 2
         ones = np.ones(len(images), np.float32)
         self._settings, self._count, self._device = settings, classes, device
@@ -60,6 +64,7 @@ class Batches:
             self.images = torch.from_numpy(np.array(images)).to(device)
         self._labels = torch.from_numpy(np.array(labels, np.float32 if soft else np.int64)).to(device)
         self._classes = self._labels.argmax(1) if soft else self._labels
+        self._altered = None if altered is None else torch.from_numpy(altered).to(device)
         self._weights = torch.from_numpy(np.array(ones if weights is None else weights, np.float32)).to(device)
 
     def steps(self, count: int) -> int:
@@ -103,7 +108,8 @@ class Batches:
             pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
         floats = pixels.permute(0, 3, 1, 2).float().div_(255)
         weights = self._weights[here] if factor is None else self._weights[here] * factor
-        batch = Batch(floats, self._labels[here], weights, self._classes[here], here)
+        altered = None if self._altered is None else self._altered[here]
+        batch = Batch(floats, self._labels[here], weights, self._classes[here], here, altered)
         if settings.cutmix or settings.mixup:
             batch = mixed(batch, cutmix=settings.cutmix, mixup=settings.mixup, classes=self._count, draws=draws)
         if settings.noise:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from curation.copying import sent
 from curation.errors import CurationError
 from curation.memory import Fitting
+from curation.models.checkpoint import DETECTOR
 from curation.models.dropout import drop_block, dropout
 from curation.training.batches import Batch
 from curation.training.dynamics import margins_of
@@ -51,12 +52,14 @@ class Learner:
         self._optimizer = _optimizer(self._named, rates or {}, settings, device)
         self._average = {name: value.clone() for name, value in model.state_dict().items()} if settings.average else {}
         self._change: Tensor | None = None
+        self.altered: Tensor | None = None
         self._at_once = Fitting(settings.batch_size, device=device, smallest=FEWEST_AT_ONCE)
         self.steps = 0
 
     def begin(self, epoch: int) -> None:
         """Take up an epoch, counted from 0: the method's phase, the model in training mode but for what is frozen."""
         self._now = self.method.at(epoch)
+        self.method.begin(epoch, self.model, self._average)
         self._train()
 
     def _train(self) -> None:
@@ -124,6 +127,7 @@ class Learner:
         for rows in np.array_split(np.arange(len(batch)), parts):
             part = slice(int(rows[0]), int(rows[-1]) + 1)
             images, targets = batch.images[part], batch.targets[part]
+            self.altered = None if batch.altered is None else batch.altered[part]
             losses, logits = self._now.losses(self, images, targets, None if change is None else change[part])
             share = weighted_mean(losses, batch.weights[part], total=total)
             share.backward()
@@ -134,9 +138,13 @@ class Learner:
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits, float32 N×K, of images, float32 N×C×H×W in [0, 1]; differentiable."""
-        half = self._dtype != torch.float32
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+        with self.computing():
             return self._network(images).float()
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Inside, whatever is computed is in the requested precision."""
+        half = self._dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
 
     def cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return each sample's loss, float32 N, with the label smoothing and entropy weight of the settings."""
@@ -231,14 +239,15 @@ def _freeze(model: nn.Module, rates: Mapping[str, float]) -> list[nn.Module]:
 def _optimizer(
     named: Mapping[str, nn.Parameter], rates: Mapping[str, float], settings: Training, device: torch.device
 ) -> torch.optim.SGD:
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for name, value in named.items():
         spared = value.ndim <= 1 and not settings.decay_norms
-        groups.setdefault((rates.get(name, 1.0), spared), []).append(value)
+        # Apart, for a detector may start to learn later, and fused steps need the momenta of all of a group or of none.
+        groups.setdefault((rates.get(name, 1.0), spared, name.startswith(DETECTOR)), []).append(value)
     return torch.optim.SGD(
         [
             {"params": values, "share": share, **({"weight_decay": 0.0} if spared else {})}
-            for (share, spared), values in groups.items()
+            for (share, spared, _), values in groups.items()
         ],
         lr=settings.learning_rate,
         momentum=settings.momentum,

@@ -48,14 +48,15 @@ class Order:
         self._kept: dict[str, Tensor] = {}
         self._seen = np.zeros(showing.images, bool)
 
-    def next(self, epoch: int, seed: int) -> Shown:
-        """Return what an epoch, counted from 0, shows; seed: of the epoch. The model is in evaluation mode after it.
+    def next(self, epoch: int, seed: int, *, clean_only: bool = False) -> Shown:
+        """Return what an epoch, counted from 0, shows; the model is in evaluation mode after it.
 
+        Args: seed: of the epoch; clean_only: what ``Showing.clean`` shows.
         Raises: CurationError: the sampler shows images that are none, or weighs them by what is no weight.
         """
-        network = NetworkNow(*self._asked)
+        network, showing = NetworkNow(*self._asked), self._showing.clean if clean_only else self._showing
         with reproducible(seed, network.device):
-            shown = self._showing.show(epoch, np.random.default_rng(seed), network, self._kept)
+            shown = showing.show(epoch, np.random.default_rng(seed), network, self._kept)
         _check(shown, self._showing, epoch)
         self._kept = dict(shown.kept)
         self._seen[shown.rows] = True

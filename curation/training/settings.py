@@ -200,6 +200,11 @@ class Training(Settings):
             raise ValueError("cutmix and mixup cannot both be above 0; choose one")
         if self.compile and (self.dropout or self.drop_block):
             raise ValueError("compile cannot be combined with dropout or drop_block; leave one out")
+        if self.how().detects and (self.cutmix or self.mixup or self.compile):
+            raise ValueError(
+                f"method {self.method} cannot be combined with cutmix or mixup, whose images are neither clean nor "
+                "attacked, or with compile; leave them out"
+            )
         return self
 
     def how(self) -> Method:

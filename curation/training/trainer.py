@@ -101,8 +101,11 @@ def train(
     with enough_memory(TOO_LITTLE.format("training")):
         classes = _check(model, images, labels, weights, device)
         showing = _checked(shown_of(settings, labels) if showing is None else showing, settings, len(images))
-        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device)
-        learner = Learner(model, settings, device, rates)
+        altered = None if showing is None else showing.altered
+        batches = Batches(images, labels, weights, settings=settings, classes=classes, device=device, altered=altered)
+        shape = (images.shape[1], images.shape[2], images.shape[3])
+        along = settings.how().prepare(model, shape=shape, seed=seed)
+        learner = Learner(model, settings, device, {**(rates or {}), **along})
         order = None if showing is None else Order(showing, learner.model, batches.images, device)
         first = _restore(learner, order, resume) if resume else 0
     threads = settings.threads if device.type == "cpu" else None
@@ -114,7 +117,8 @@ def train(
         rate = partial(_rate, settings, epoch, steps, begun)
         tell = partial(_tell, on_step, before, total)
         with enough_memory(TOO_LITTLE.format("training")), torch_threads(threads):
-            shown = None if order is None else order.next(epoch, now)
+            clean_only = learner.method.at(epoch).clean_only
+            shown = None if order is None else order.next(epoch, now, clean_only=clean_only)
             loss, accuracy, margins = _epoch(learner, batches, epoch, shown, len(images), now, rate, tell)
             state = {"epoch": epoch + 1, **learner.state(), **({} if order is None else {"sampling": order.state()})}
         if epoch + 1 == settings.epochs:

@@ -12,6 +12,7 @@ from torch.fx import GraphModule
 
 from curation.errors import CurationError, UsageError
 from curation.models.architectures import ARCHITECTURES, build
+from curation.models.detector import tapped
 from curation.models.features import logits_and_features
 from curation.models.folding import folded
 from curation.models.loading import load_weights, save_weights
@@ -78,6 +79,21 @@ def test_every_architecture_takes_every_size_and_gives_logits_and_features(name:
     quick = folded(model)
     assert isinstance(quick.network, GraphModule)
     torch.testing.assert_close(logits_and_features(quick, images), (logits, features), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_every_architecture_declares_feature_maps_that_a_detector_can_look_at(name: str) -> None:
+    """From shallow to deep, so not growing; a detector's form is the source's for a ResNet at 32×32 pixels."""
+    with torch.device("meta"):
+        model = ARCHITECTURES[name](10, 3).eval()
+        with tapped(model, model.taps) as maps:
+            model(torch.zeros(1, 3, 32, 32))
+    sizes = [seen.shape[2] for seen in maps]
+    assert len(maps) >= 2
+    assert all(seen.ndim == 4 for seen in maps)
+    assert sizes == sorted(sizes, reverse=True)
+    if name == "resnet34":
+        assert [seen.shape[1] for seen in maps] == [64, 128, 256, 512]
 
 
 def test_every_architecture_says_what_it_is() -> None:

@@ -120,6 +120,11 @@ def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, st
     at.toggle(key="begin-sampling").set_value(True).run()
     assert at.slider(key="begin-ratio").value == (0.25, 0.75)
     at.slider(key="begin-ratio").set_range(0.5, 0.75).run()
+    at.text_input(key="begin-weights").set_value("fog 2").run()
+    assert "weights.fog 2: input should be a valid number" in at.error[0].value
+    at.text_input(key="begin-weights").set_value("fog: 2, pgd: 0.5").run()
+    at.selectbox(key="begin-method").set_value("cooperative").run()
+    at.selectbox(key="begin-cooperative-detector_input").set_value("full").run()
     at.text_input(key="begin-name").set_value("third").run()
     at.button(key="start-evaluation").click().run()
     assert not at.exception
@@ -127,6 +132,8 @@ def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, st
     asked = (kept.evaluation("third") or {})["evaluation"]
     assert asked["seeds"] == 2
     assert asked["schedule"]["sampling"]["ratio"] == [0.5, 0.75]
+    assert asked["schedule"]["sampling"]["weights"] == {"fog": 2, "pgd": 0.5}
+    assert (asked["schedule"]["method"], asked["schedule"]["detector_input"]) == ("cooperative", "full")
     (Path(kept.root) / "evaluations" / "third.json").unlink()
 
 
@@ -187,6 +194,20 @@ def test_the_confusion_matrix_follows_the_filters(submitted: list[tuple[str, str
     assert "Confusion matrix, fog 3" in words(at)
     at.selectbox(key="wrong-part").set_value("clean").run()
     assert "Confusion matrix, clean" in words(at), "a kind that the part does not have is left out"
+
+
+def test_what_detectors_flag_is_shown_by_kind(
+    submitted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Detector" not in " ".join(header.value for header in open_evaluate(look="Errors").subheader)
+    plain = Results.table
+    monkeypatch.setattr(
+        Results, "table", lambda *key: plain(*key).assign(looks_attacked=lambda t: t["part"] != "clean")
+    )
+    at = open_evaluate(look="Errors", evaluation="kept")
+    assert "Detector: 100.0% right" in [header.value for header in at.subheader]
+    shown = at.dataframe[0].value
+    assert shown["Looks attacked"].tolist() == [0.0 if kind == "clean" else 100.0 for kind in shown["Kind"]]
 
 
 def test_two_sets_are_compared_by_their_difference(submitted: list[tuple[str, str]]) -> None:

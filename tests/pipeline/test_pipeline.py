@@ -18,7 +18,7 @@ import pytest
 from curation.errors import CurationError, UsageError
 from curation.models.prediction import predict
 from curation.pipeline import FOR_SELECTION, Pipeline
-from curation.pipeline.answers import score_logits
+from curation.pipeline.answers import Answers, score_answers
 from curation.pipeline.stages.map import mapped_copies, require_copies
 from curation.progress import Cancelled, Progress
 from curation.recipe import Recipe
@@ -299,7 +299,7 @@ def test_exported_pixels_are_the_scored_ones(computed: Pipeline, tmp_path: Path)
     images = np.load(tmp_path / "out" / "data.npy")
     if images.shape[-1] != computed.samples.shape[-1]:
         images = images[..., : computed.samples.shape[-1]]
-    table = score_logits(predict(network, images), manifest["label"].to_numpy())
+    table = score_answers(Answers(predict(network, images)), manifest["label"].to_numpy())
     np.testing.assert_allclose(table["entropy"], manifest["entropy"], atol=2e-4)
 
 

@@ -13,7 +13,18 @@ from hypothesis.extra import numpy as arrays
 
 from curation.errors import CurationError
 from curation.plugin import fingerprint
-from curation.scores import SCORES, El2n, Entropy, Gini, Margin, McEntropy, MutualInformation, VariationRatio, scores_of
+from curation.scores import (
+    SCORES,
+    El2n,
+    Entropy,
+    Gini,
+    LooksAttacked,
+    Margin,
+    McEntropy,
+    MutualInformation,
+    VariationRatio,
+    scores_of,
+)
 from curation.scores.base import Score
 
 LOGITS = arrays.arrays(
@@ -26,10 +37,14 @@ PASSES = arrays.arrays(
 )
 
 
+UNCERTAINTIES = scores_of(passes=True, errors=True)
+"""Scores of what the goal model says of classes."""
+
+
 def as_used(score: type[Score] | Score, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The logits, or three passes that all say the same; and what they predict."""
     labels = logits.argmax(-1) if logits.ndim > 1 else torch.zeros(len(logits), dtype=torch.int64)
-    return (logits if score.uses == "logits" else logits.expand(3, *logits.shape)), labels
+    return (logits.expand(3, *logits.shape) if score.uses in ("passes", "errors") else logits), labels
 
 
 def test_values_by_hand() -> None:
@@ -39,7 +54,7 @@ def test_values_by_hand() -> None:
     assert Margin()(logits).item() == pytest.approx(0.5, abs=1e-6)
 
 
-@pytest.mark.parametrize("score", [member() for member in SCORES], ids=SCORES.names)
+@pytest.mark.parametrize("score", [member() for member in UNCERTAINTIES], ids=lambda score: score.name)
 @given(data=st.data(), shift=st.floats(-50, 50))
 @settings(deadline=None, max_examples=60)
 def test_a_score_has_its_range_and_sees_only_the_softmax(score: Score, data: st.DataObject, shift: float) -> None:
@@ -122,7 +137,7 @@ def test_hardness_rises_toward_the_boundary(score: type[Score]) -> None:
     assert (hardness.diff() > 0).all()
 
 
-@pytest.mark.parametrize("score", [member() for member in SCORES], ids=SCORES.names)
+@pytest.mark.parametrize("score", [member() for member in UNCERTAINTIES], ids=lambda score: score.name)
 def test_extreme_logits_are_certain_not_nan(score: Score) -> None:
     logits = torch.tensor([[3e38, -3e38, 0.0], [0.0, -torch.inf, -torch.inf]])
     assert score.hardness(score(*as_used(score, logits))).tolist() == [0.0, 0.0]
@@ -159,9 +174,18 @@ def test_a_score_is_not_given_what_another_kind_uses() -> None:
             MutualInformation()(passes)
 
 
+def test_what_looks_attacked_is_the_detector_s_second_probability() -> None:
+    logits = torch.tensor([[0.8, 0.2], [0.25, 0.75], [0.0, 1.0]]).log()
+    torch.testing.assert_close(LooksAttacked()(logits), torch.tensor([0.2, 0.75, 1.0]))
+    assert LooksAttacked.hardest(10) == 1
+    with pytest.raises(CurationError, match="NaN or infinite logits in 1 of 1 rows"):
+        LooksAttacked()(torch.tensor([[torch.nan, 0.0]]))
+
+
 def test_members_are_documented_and_have_identities() -> None:
     assert [score.name for score in scores_of(passes=False)] == ["entropy", "gini", "margin"]
-    assert scores_of(passes=True, errors=True) == list(SCORES)
+    assert scores_of(passes=True, errors=True, detector=True) == list(SCORES)
     assert El2n not in scores_of(passes=True)
+    assert set(SCORES) - set(UNCERTAINTIES) == {LooksAttacked}
     assert len({fingerprint(member().identity()) for member in SCORES}) == len(SCORES)
     assert all(member.__doc__ and member.title for member in SCORES)

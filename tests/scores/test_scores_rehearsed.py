@@ -18,7 +18,7 @@ ALLOWED = {
 def test_a_score_comes_back_to_its_device(name: str) -> None:
     score = SCORES.build(name)
     with rehearsal() as rehearsed:
-        logits = torch.rand(*((6, 10) if score.uses == "logits" else (3, 6, 10)), device=DEVICE)
+        logits = torch.rand(*((3, 6, 10) if score.uses in ("passes", "errors") else (6, 10)), device=DEVICE)
         assert_on_device(score(logits, torch.arange(6)))
     assert_asked_only(rehearsed.fetches, ALLOWED)
     assert rehearsed.fetches["base.py:Score.__call__"] == 1

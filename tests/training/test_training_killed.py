@@ -25,6 +25,8 @@ VARIETIES: dict[str, dict[str, Any]] = {
     "mixup": {"mixup": 0.4, "noise": 0.05},
     "adversarial": {"method": "adversarial", "steps": 2},
     "trades": {"method": "trades", "steps": 2, "cutmix": 1.0},
+    "cooperative": {"method": "cooperative", "steps": 1, "average": 0.9},
+    "cooperative, sampled": {"method": "cooperative", "sampling": {"ratio": (0.2, 0.8)}, "detector_input": "full"},
     "sampled": {"sampling": {"ratio": (0.2, 0.8)}, "flip": True},
 }
 COMMON = {"epochs": 2, "batch_size": 16, "threads": 1}
@@ -40,7 +42,7 @@ def on_step(done, total):
     if done > SAMPLES + 20:  # in the middle of the second epoch
         os.kill(os.getpid(), signal.SIGKILL)
 
-for epoch in train(network(), *data(), settings=settings("free"), seed=3, on_step=on_step):
+for epoch in train(network(), *data(), settings=settings(sys.argv[2]), seed=3, on_step=on_step):
     torch.save(epoch.state, sys.argv[1])
 """
 
@@ -84,13 +86,14 @@ def test_from_a_kept_epoch_it_goes_on_to_the_same_bits(name: str, tmp_path: Path
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "kept")]
+@pytest.mark.parametrize("name", ["free", "cooperative"])
+def test_a_killed_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "kept"), name]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     whole, resumed = network(), network()
-    list(train(whole, *data(), settings=settings("free"), seed=3))
+    list(train(whole, *data(), settings=settings(name), seed=3))
     kept = torch.load(tmp_path / "kept", weights_only=True)
-    assert len(list(train(resumed, *data(), settings=settings("free"), seed=3, resume=kept))) == 1
+    assert len(list(train(resumed, *data(), settings=settings(name), seed=3, resume=kept))) == 1
     assert same(resumed, whole)

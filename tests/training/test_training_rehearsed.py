@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from curation.models.architectures import build
+from curation.models.classifier import Classifier
+from curation.models.detector import Detector
 from curation.training.batches import Batch, Batches
 from curation.training.learner import Learner
 from curation.training.methods import METHODS
@@ -21,10 +23,16 @@ def learned(settings: Training) -> None:
     images, labels = np.zeros((16, 16, 16, 3), np.uint8), np.arange(16) % 5
     with rehearsal() as rehearsed:
         batches = Batches(images, labels, None, settings=settings, classes=5, device=DEVICE)
-        learner = Learner(build("tiny_convnet", classes=5, shape=(16, 16, 3)), settings, DEVICE)
+        network, twin = (build("tiny_convnet", classes=5, shape=(16, 16, 3)) for _ in range(2))
+        if (form := settings.how().detects) is not None:  # tensors without values cannot be copied
+            assert isinstance(network, Classifier)
+            assert isinstance(twin, Classifier)
+            network.detector = Detector(twin, form, (16, 16, 3))
+        rates = settings.how().prepare(network, shape=(16, 16, 3), seed=0)
+        learner = Learner(network, settings, DEVICE, rates)
         rehearsed.waits.clear()  # the images stay there
         draws = torch.Generator().manual_seed(0)
-        learner.model.train()
+        learner.begin(0)
         with learner.dropping():
             for batch in batches.epoch(draws):
                 assert isinstance(batch, Batch)

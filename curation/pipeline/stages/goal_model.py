@@ -114,7 +114,7 @@ def _trained(plan: Plan) -> bool:
 def make_goal_model(plan: Plan, tell: Tell) -> int:
     """Train or load a goal model, of several members one, and keep it; an ``engine.Task`` that counts images."""
     goal, history = plan.recipe.goal_model, History()
-    kept, network = plan.workspace.model(plan.model_key), _network(plan)
+    kept, network = plan.workspace.model(plan.model_key), _network(plan, detector=goal.checkpoint is not None)
     if goal.checkpoint is not None:
         order = number_order_remark(plan.samples.classes)
         remarks = [*loaded(network, goal.checkpoint), *([order] if order else [])]
@@ -136,6 +136,7 @@ def _about(plan: Plan, measured: dict[str, Any], history: History) -> dict[str, 
     return {
         "architecture": goal.architecture,
         **({"input_px": goal.form.side_px, "published": goal.form.published} if identity(goal) else {}),
+        **({"detector": list(goal.form.detector)} if goal.form.detector else {}),
         "members": goal.members,
         "classes": len(plan.samples.classes),
         "shape": list(plan.samples.shape),
@@ -177,10 +178,11 @@ def join_members(plan: Plan, tell: Tell) -> int:
     return epochs
 
 
-def _network(plan: Plan) -> nn.Module:
+def _network(plan: Plan, *, detector: bool = True) -> nn.Module:
+    """Args: detector: whether it has the goal model's; what is trained gets its own."""
     samples, goal = plan.samples, plan.recipe.goal_model
     return network_of(
-        goal.form,
+        goal.form if detector else goal.form._replace(detector=None),
         classes=len(samples.classes),
         shape=samples.shape,
         members=goal.members,

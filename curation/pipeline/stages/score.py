@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from curation.engine import Tell
-from curation.pipeline.answers import answers, change_sizes, early_answers, score_logits
+from curation.pipeline.answers import Answers, answers, change_sizes, score_answers
 from curation.pipeline.copies import Corrupted
 from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
@@ -59,8 +59,8 @@ class Score(Stage):
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``."""
         images = sum(scale.candidates(recipe).values())
-        passes = recipe.goal_model.members * (1 + len(recipe.goal_model.early_epochs))
-        seconds = images * scale.networks[recipe.goal_model.form].pass_s * passes
+        network, passes = scale.networks[recipe.goal_model.form], 1 + len(recipe.goal_model.early_epochs)
+        seconds = images * recipe.goal_model.members * (passes * network.pass_s + network.detector_s)
         corruption, memory = recipe.variants.corruption, 0
         if corruption and corruption.keep == "none":  # they are made where they are scored
             seconds, memory = seconds + scale.corrupting_s(recipe), scale.corrupting_bytes
@@ -73,7 +73,7 @@ class Score(Stage):
 
 class Part(NamedTuple):
     """A set of images, where its scores are kept, and under which goal model; dropout: as ``answers`` has it;
-    early: the networks of ``early_answers``."""
+    early: its networks after early epochs."""
 
     images: ImageSet
     out: Shards
@@ -143,8 +143,7 @@ def score_block(
             making_s = time.monotonic() - start
             for place in together:
                 start, (_, out, model, dropout, early) = time.monotonic(), parts[place]
-                logits, passes = answers(networks[model], levels, device, dropout)
-                said = logits, passes, early_answers([networks[it] for it in early], levels, device)
+                said = answers(networks[model], levels, device, dropout, [networks[it] for it in early])
                 later(keep, out, dict(zip(indices, map(len, cut[place]), strict=True)), said, labels, sizes)
                 spent[place] = time.monotonic() - start + making_s / len(together)
                 done += len(rows)
@@ -155,16 +154,15 @@ def score_block(
 def keep(
     out: Shards,
     counts: Mapping[int, int],
-    said: tuple[Tensor, Tensor | None, Tensor | None],
+    said: Answers,
     labels: np.ndarray,
     sizes: pd.DataFrame,
 ) -> None:
     """Write the scores of images with how much they differ.
 
-    Args: counts: images by shard; said: logits, passes and early answers, as ``score_logits`` takes them.
+    Args: counts: images by shard.
     """
-    (logits, passes, early), at = said, 0
-    table = pd.concat([score_logits(logits, labels, passes, early), sizes], axis=1)
+    table, at = pd.concat([score_answers(said, labels), sizes], axis=1), 0
     for index, count in counts.items():
         out.write(index, table[at : at + count])
         at += count

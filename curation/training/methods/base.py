@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Annotated, ClassVar, Protocol
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
+from curation.models.classifier import DetectorForm
 from curation.plugin import PixelFloat, Plugin
 
 Radius = Annotated[PixelFloat, Field(gt=0, le=1, description="L∞ radius of adversarial training")]
@@ -22,7 +24,17 @@ EPSILON, STEPS, BETA = 4 / 255, 3, 6.0
 
 
 class Network(Protocol):
-    """The network in training, as a method sees it: on the device, in the requested precision."""
+    """The network in training, as a method sees it: on the device, in the requested precision.
+
+    model: the module itself; altered: which images of the batch at hand are variants, bool N, where they are sampled
+    among clean ones and variants, else None.
+    """
+
+    model: nn.Module
+    altered: Tensor | None
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Inside, whatever is computed is in the requested precision; for passes through ``model`` and its parts."""
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits, float32 N×K, of images, float32 N×C×H×W in [0, 1]; differentiable."""
@@ -49,11 +61,32 @@ class Method(Plugin):
     """Whether it trains on perturbed images, within ``epsilon``: what makes a robust network."""
     carries: ClassVar[bool] = False
     """Whether the perturbation of one batch, changed in place, is where the next one starts."""
+    clean_only: ClassVar[bool] = False
+    """Whether it learns from clean images alone where images are sampled among clean ones and variants."""
 
     @property
     def replays(self) -> int:
         """How many steps are taken on each batch, in every phase."""
         return 1
+
+    @property
+    def detects(self) -> DetectorForm | None:
+        """The form of the detector that a network is trained along with and keeps; None: it has none."""
+        return None
+
+    def prepare(self, model: nn.Module, *, shape: tuple[int, int, int], seed: int) -> Mapping[str, float]:
+        """Give a network, unless it has it, what it is trained along with.
+
+        Returns: shares of the learning rate of those parameters, as ``train`` takes them.
+        Raises: UsageError: an architecture that it cannot be trained along with.
+        """
+        return {}
+
+    def begin(self, epoch: int, model: nn.Module, average: Mapping[str, Tensor]) -> None:
+        """Change, before an epoch counted from 0, weights in place that are not learned.
+
+        Args: average: the moving average of the network's weights, by name, where there is one, else empty.
+        """
 
     def at(self, epoch: int) -> Method:
         """Return the method of an epoch, counted from 0: itself, but for those that go through phases."""

@@ -63,6 +63,8 @@ class Showing(ABC):
 
     images: int
     """The number of images, N, that it chooses from."""
+    altered: np.ndarray | None = None
+    """Which of them are variants, bool N; None: not known."""
 
     @abstractmethod
     def count(self, epoch: int) -> int:
@@ -78,6 +80,11 @@ class Showing(ABC):
             network: as it is before the epoch.
             kept: what the epoch before kept; nothing before the first.
         """
+
+    @property
+    def clean(self) -> Showing:
+        """What shows as many images, clean ones where there is a choice, for methods that learn from these first."""
+        return self
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@ Source: Tan, Gao & Li 2022, "A Simple Structure for Building a Robust Model".
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 
@@ -78,6 +79,7 @@ class Wheel(Showing):
     def __init__(self, sample_ids: np.ndarray, kinds: np.ndarray, settings: DynamicSampling) -> None:
         """Args: sample_ids: int64 N; kinds: names N, ``clean`` or a variant's, as in an export's manifest."""
         self.settings, self.images = settings, len(sample_ids)
+        self.altered = np.asarray(kinds, dtype=str) != CLEAN
         names, kind = np.unique(np.asarray(kinds, dtype=str), return_inverse=True)
         ids, owner = np.unique(sample_ids, return_inverse=True)
         weight = np.array([0.0 if name == CLEAN else settings.weights.get(str(name), 1.0) for name in names])[kind]
@@ -111,6 +113,13 @@ class Wheel(Showing):
                 "sampling: no sample of this set has both its clean image and a variant of a kind with a weight above "
                 "0; choose a set with clean images and their variants, or train without sampling"
             )
+
+    @property
+    def clean(self) -> Wheel:
+        """The same with a probability of 0: a variant only of samples that have nothing else."""
+        wheel = copy.copy(self)
+        wheel.settings = self.settings.model_copy(update={"ratio": (0.0, 0.0)})
+        return wheel
 
     def count(self, epoch: int) -> int:
         """Return the number of samples that have any image."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+import yaml
 
 from curation import jobs
 from curation.analysis.evaluations import evaluation_differences, free_name, usual_level
@@ -18,11 +19,13 @@ from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
+from curation.training.methods import METHODS
 from curation.training.samplers.dynamic import DynamicSampling
 from curation.training.settings import PRESETS
 from pages.ui import panel, session, state
 from pages.ui.evaluate import chosen
 from pages.ui.fields import kept
+from pages.ui.forms import settings_form
 
 WORKING = "the working recipe"
 
@@ -155,6 +158,7 @@ def _settings(found: Workspace) -> Evaluation:
             key="begin-flip",
             help="Random, during training. Not for digits and letters.",
         )
+    method = _method()
     sampling = _sampling()
     suite = chosen.suite(found, "begin-suite")
     held_out = _held_out(usual.to_dict()["suite"]) if suite is None else {}
@@ -175,7 +179,7 @@ def _settings(found: Workspace) -> Evaluation:
         )
     of_linf = (attack for attack in suite["adversarial"] if "epsilon" in attack and attack.get("norm") == "linf")
     first: dict[str, Any] = next(of_linf, {})
-    schedule = {"preset": preset, "epochs": epochs, "flip": flip, "sampling": sampling}
+    schedule = {"preset": preset, "epochs": epochs, "flip": flip, "sampling": sampling, **method}
     strength = {"epsilon": first["epsilon"]} if first else {}
     return Evaluation.parse(
         {
@@ -189,6 +193,25 @@ def _settings(found: Workspace) -> Evaluation:
     )
 
 
+def _method() -> dict[str, Any]:
+    """Draw the training method and its own settings, and return both as plain data."""
+    name = kept(
+        st.selectbox,
+        "Training method",
+        METHODS.names,
+        default="plain",
+        format_func=lambda name: METHODS[name].title,
+        key="begin-method",
+        help="How targets learn from the sets. The cooperative one needs dynamic sampling.",
+    )
+    method = METHODS[str(name)]
+    if not method.model_fields:
+        return {"method": method.name}
+    with st.expander("Settings of the method"):
+        own = settings_form(method, {}, key=f"begin-{method.name}", leave_out=("epochs",))
+    return {"method": method.name, **own}
+
+
 def _sampling() -> dict[str, Any] | None:
     """Draw whether an epoch has all images or one of each sample, and return it as plain data."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -198,7 +221,7 @@ def _sampling() -> dict[str, Any] | None:
             default=False,
             key="begin-sampling",
             help="Each epoch shows one image of every sample: its clean one or one of its variants in the set. For "
-            "sets that have both of some samples. Weights of kinds are set in a settings file, for the command.",
+            "sets that have both of some samples.",
         )
         if not wanted:
             return None
@@ -213,7 +236,24 @@ def _sampling() -> dict[str, Any] | None:
             width=280,
             help="Drawn anew every epoch between these bounds; constant where they are equal.",
         )
-    return {"ratio": ratio}
+        weights = kept(
+            st.text_input,
+            "Weights of kinds",
+            default="",
+            placeholder="fog: 2, pgd: 0.5",
+            key="begin-weights",
+            width=240,
+            help="On the wheel that is spun for a variant; a kind that is not named has 1.",
+        )
+    return {"method": "dynamic", "ratio": ratio, "weights": _weights(str(weights))}
+
+
+def _weights(text: str) -> Any:
+    """Return weights by kind as people write them in one line. Raises: UsageError."""
+    try:
+        return yaml.safe_load(f"{{{text}}}")
+    except yaml.YAMLError:
+        raise UsageError(f"weights of kinds are written as fog: 2, pgd: 0.5; got {text}") from None
 
 
 def _suite(usual: dict[str, Any], *, flip: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from curation.analysis.mistakes import (
     of_training,
     trainings,
 )
+from curation.evaluation.metrics import detection
 from curation.figures import evaluation as figures
 from curation.figures.evaluation import PART_SHORT, PART_WORDS
 from curation.plugin import fingerprint, plain_name
@@ -57,6 +58,7 @@ def draw(found: Workspace) -> None:
         if difference
         else f"Accuracy in %, of {_trainings_words(it)} on **{it.set}**"
     )
+    _detection(it)
     point = "Hover over a cell for its number of images; click it to list the misclassified ones below."
     st.caption(f"{shown}. {point}  \n{chosen.suite_words(it.results)}")
     wrong.draw(found, it, classes)
@@ -158,6 +160,32 @@ def _classes(it: Looked, classes: list[str], difference: bool) -> None:
         on_select=picked,
         selection_mode="points",
     )
+
+
+def _detection(it: Looked) -> None:
+    """Draw what the detectors tell apart, where these trainings have one."""
+    found = detection(it.tables)
+    if found is None:
+        return
+    st.subheader(f"Detector: {found.accuracy:.1%} right", help="Mean of clean and of altered images.")
+    left, right = st.columns([4, 9], gap="large")
+    with left:
+        st.plotly_chart(
+            figures.confusion(found.confusion, ["clean", "attacked"], ink=chosen.ink()),
+            config={"displayModeBar": False},
+            key="heat-detector",
+        )
+    with right:
+        kinds = found.kinds
+        st.dataframe(
+            {
+                "Kind": [kind_words(part, kind) for part, kind in zip(kinds["part"], kinds["kind"], strict=True)],
+                "Looks attacked": 100 * kinds["flagged"].to_numpy(),
+                "Images": kinds["count"],
+            },
+            hide_index=True,
+            column_config={"Looks attacked": st.column_config.ProgressColumn(format="%.1f %%", max_value=100)},
+        )
 
 
 def _at_words(part: str | None, kind: str | None, severity: int | None) -> str:
