@@ -7,11 +7,12 @@ python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
 python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full: of either source
 python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic; --cifar10: noise of images too
 python -m benchmarks.reproduce relatives              # CCS, Moderate and EL2N beside the boundary, on digits: minutes
+python -m benchmarks.reproduce coverage --only loops  # chosen before each epoch; or another part of it
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: after Wang & Fang 2022, table
 1, one strategy added at a time, by the paper's text and by the released code. ``--only exploiting``: after Zhong et
 al. 2022, table 1, each target on the original and on the optimized set. ``--only beyond``: what gains more here.
-``coverage``, ``noise``: see ``reproduce_coverage``, ``reproduce_noise``.
+``coverage``, ``noise``: see ``reproduce_coverage``, ``reproduce_loops``, ``reproduce_noise``.
 None of this is the published experiment: goal models, budgets and, but for ``--full``, targets are smaller, and attacks
 take fewer steps. The first two tables' figures are contest scores, or R on tests made of images that contestants could
 train on; ours are R on held-out images, attacked through surrogates that no set knows: compare signs and order only.
@@ -29,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import reproduce_coverage, reproduce_noise, reproduce_relatives, sprites
+from benchmarks import reproduce_coverage, reproduce_loops, reproduce_noise, reproduce_relatives, sprites
 from curation.cli.terminal import Bars
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
@@ -303,13 +304,16 @@ def coverage(arguments: argparse.Namespace) -> None:
         images, test = (50_000, 10_000) if arguments.full else (10_000, 2_000)
         source = cifar10(arguments.cifar10, folder.with_suffix(".npz"), train=images, test=test)
     size = reproduce_coverage.small(source, seeds=arguments.seeds)
+    loops = reproduce_loops.loops_small(source, seeds=arguments.seeds)
     if arguments.full:
         size = reproduce_coverage.full(source, images=images, seeds=arguments.seeds)
+        loops = reproduce_loops.loops_full(source, images=images, seeds=arguments.seeds)
     print(
         f"{name}, {size.images:,} images, {size.architecture}; {platform.machine()}, {os.cpu_count()} cores", flush=True
     )
     started = time.perf_counter()
-    reproduce_coverage.coverage(size, Workspace(folder))
+    only = arguments.only if arguments.only in reproduce_loops.ALL else None
+    reproduce_loops.coverage(size, loops, Workspace(folder), only=only)
     print(f"\n{time.perf_counter() - started:.0f} s in this run")
 
 
@@ -329,13 +333,17 @@ def main() -> None:
     parser.add_argument("table", nargs="?", choices=tables, help="one table; by default the first three")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
-    parser.add_argument("--only", choices=tables, help="the same")
+    parser.add_argument(
+        "--only", choices=sorted({*tables, *reproduce_loops.ALL}), help="the same; with coverage: a part of it"
+    )
     parser.add_argument("--targets", default="", help="architectures, comma-separated; by default the size's")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workspace", type=Path, help="by default cache/reproduce-<source>")
     arguments = parser.parse_args()
     targets = [name for name in arguments.targets.split(",") if name]
     only = arguments.table or arguments.only
+    if only not in (None, *tables):
+        parser.error(f"{only} is a part of coverage: python -m benchmarks.reproduce coverage --only {only}")
     if only == "coverage":
         return coverage(arguments)
     if only == "noise":

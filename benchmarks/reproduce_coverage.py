@@ -3,6 +3,7 @@ training on what facility location chose, and with weights where labels are wron
 
 ``shares``: 20 … 100 % of the images by facility location and at random. ``noise``: a share of the training labels is
 made wrong; all of them and .4 of them, with and without weights. ``others``: further strategies at 20 and 40 %.
+In-training choice, weights and clusters: see ``reproduce_loops``.
 Every seed is a repetition of its own: wrong labels, goal model (trained on the labels as they are, wrong ones too),
 choice and training. Test labels are as they were published. Every training is kept.
 """
@@ -92,7 +93,7 @@ def small(source: dict[str, Any], *, seeds: int) -> Size:
 
 
 def full(source: dict[str, Any], *, images: int, seeds: int) -> Size:
-    """Return the published size: ResNet-32 and its schedule, but for a cosine in place of the steps at 120 and 160."""
+    """Return the published size: ResNet-32 and its schedule."""
     train = {
         "epochs": 200,
         "batch_size": 128,
@@ -101,7 +102,7 @@ def full(source: dict[str, Any], *, images: int, seeds: int) -> Size:
         "nesterov": False,
         "weight_decay": 2e-4,
         "warm_up": 0.0,
-        "anneal": "epoch",
+        "decay": {"at": [120, 160], "factor": 0.01},
         "crop_padding_px": 4,
         "flip": True,
     }
@@ -119,10 +120,13 @@ class Measured(NamedTuple):
 class Runner:
     """Makes, trains on and measures one set after the other; what is kept is not done again."""
 
-    def __init__(self, size: Size, workspace: Workspace) -> None:
+    def __init__(self, size: Size, workspace: Workspace, schedule: dict[str, Any] | None = None) -> None:
+        """Args: schedule: a ``train`` block for what is measured; None: as the goal model is trained."""
         self.size = size
         self.workspace = workspace
-        self.evaluation = Evaluation.parse({"targets": [size.architecture], "seeds": 1, "schedule": size.train})
+        self.evaluation = Evaluation.parse(
+            {"targets": [size.architecture], "seeds": 1, "schedule": schedule or size.train}
+        )
 
     @cached_property
     def clean(self) -> Pipeline:
@@ -149,7 +153,7 @@ class Runner:
         pipeline = Pipeline(recipe, self.workspace)
         with Bars() as report:
             pipeline.run(FOR_SELECTION, report=report)
-            data = training_set(pipeline)
+            data = training_set(pipeline, sampling=self.evaluation.schedule.sampling)
             (trial,) = trials_of(name, data.key, self.evaluation, seed=recipe.seed)
             training = partial(train_trial, self.workspace, trial, data, self.evaluation, pipeline.device)
             run_tasks(choose(), [training], "train", report=report)
@@ -163,17 +167,20 @@ class Runner:
         weights = np.ones(len(data)) if data.weights is None else data.weights
         return Measured(float(right.mean()), float(wrong.mean()), float(np.average(wrong, weights=weights)))
 
-    def radius(self, recipe: Recipe) -> float:
-        """Return the radius whose balls are as many, of all images, as were best: by bisection, to four digits."""
+    def radius(self, recipe: Recipe, clusters: float = CLUSTERS) -> float:
+        """Return the radius whose balls are as many of all images, by default as were best: by bisection, to 4 digits.
+
+        In the features of the recipe's goal model.
+        """
         pipeline = Pipeline(recipe, self.workspace)
         pipeline.run(("ingest", "goal_model", "embed"))
         features = pipeline.plan.features().whole_array()
         low, _, high = suggest_radius(features, device=pipeline.device)
-        low /= 4
+        low /= 16
         for _ in range(12):
             middle = (low * high) ** 0.5
             balls = len(set_cover(features, radius=middle, device=pipeline.device).chosen)
-            low, high = (middle, high) if balls > CLUSTERS * len(features) else (low, middle)
+            low, high = (middle, high) if balls > clusters * len(features) else (low, middle)
         return float(f"{high:.4g}")
 
 
@@ -194,8 +201,8 @@ def shares(run: Runner) -> None:
     print("\n| share | facility location (FL) | at random | difference | FL over 100 % | published: FL (over 100 %) |")
     print("|---|---|---|---|---|---|")
     for share, (chosen, chance) in {**rows, 100: [full, full]}.items():
-        beside = f"{_gain(chosen, full)} | {published[share]:.2f} ({published[share] - published[100]:+.2f})"
-        print(f"| {share} % | {_mean(chosen)} | {_mean(chance)} | {_gain(chosen, chance)} | {beside} |")
+        beside = f"{gain(chosen, full)} | {published[share]:.2f} ({published[share] - published[100]:+.2f})"
+        print(f"| {share} % | {mean(chosen)} | {mean(chance)} | {gain(chosen, chance)} | {beside} |")
 
 
 def others(run: Runner) -> None:
@@ -227,8 +234,7 @@ def others(run: Runner) -> None:
     print("|---|---|---|---|---|")
     for name in strategies:
         cells = [
-            f"{_mean(found[name, share])} | {_gain(found[name, share], found['at random', share])}"
-            for share in (20, 40)
+            f"{mean(found[name, share])} | {gain(found[name, share], found['at random', share])}" for share in (20, 40)
         ]
         print(f"| {name} | {' | '.join(cells)} |")
 
@@ -245,7 +251,7 @@ def noise(run: Runner) -> None:
             wrong = " | ".join(
                 f"{100 * np.mean([getattr(one, part) for one in measured]):.1f}" for part in ("wrong", "weight")
             )
-            print(f"| {title} | {_mean(measured)} | {_gain(measured, found[0][2])} | {told} | {wrong} |")
+            print(f"| {title} | {mean(measured)} | {gain(measured, found[0][2])} | {told} | {wrong} |")
 
 
 def _noisy(run: Runner, share: float) -> list[tuple[str, str, list[Measured]]]:
@@ -278,12 +284,12 @@ def _noisy(run: Runner, share: float) -> list[tuple[str, str, list[Measured]]]:
     return found
 
 
-def _mean(measured: list[Measured]) -> str:
+def mean(measured: list[Measured]) -> str:
     values = [100 * one.accuracy for one in measured]
     return f"{np.mean(values):.2f}" + (f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
-def _gain(measured: list[Measured], over: list[Measured]) -> str:
+def gain(measured: list[Measured], over: list[Measured]) -> str:
     """Return the mean difference, in points, and its spread over the seeds: every seed against its own."""
     apart = [100 * (one.accuracy - other.accuracy) for one, other in zip(measured, over, strict=True)]
     if measured is over:
@@ -292,11 +298,3 @@ def _gain(measured: list[Measured], over: list[Measured]) -> str:
 
 
 PARTS = {"shares": shares, "noise": noise, "others": others}
-
-
-def coverage(size: Size, workspace: Workspace) -> None:
-    """Print all tables."""
-    run = Runner(size, workspace)
-    for name, part in PARTS.items():
-        print(f"\n## {name}", flush=True)
-        part(run)

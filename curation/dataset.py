@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from curation.errors import CurationError, UsageError, unknown_name
 from curation.exporters.again import read_again
 from curation.exporters.base import Images
+from curation.training.samplers.clusters import members_of, one_of_each
 from curation.training.samplers.dynamic import CLEAN, DynamicSampling, Wheel
 
 
@@ -72,9 +73,7 @@ class ClusterSampler(Sampler[int]):
             raise CurationError(
                 "this set was exported without clusters; set weights.radius in its recipe and export it again"
             )
-        clusters = dataset.manifest["cluster"].to_numpy()
-        order = np.argsort(clusters, kind="stable")
-        self._members = np.split(order, np.flatnonzero(np.diff(clusters[order])) + 1)
+        self._members = members_of(dataset.manifest["cluster"].to_numpy())
         self._seed, self._epoch = seed, 0
 
     def __len__(self) -> int:
@@ -83,8 +82,7 @@ class ClusterSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         draws = np.random.default_rng([self._seed, self._epoch])
         self._epoch += 1
-        for index in draws.permutation(len(self._members)):
-            yield int(draws.choice(self._members[index]))
+        yield from one_of_each(self._members, draws).tolist()
 
 
 class DynamicSampler(Sampler[int]):

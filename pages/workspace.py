@@ -16,6 +16,7 @@ from curation.sampling import subset
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
 from curation.training.methods import METHODS
+from curation.training.samplers import SAMPLERS
 from curation.training.settings import Training
 from pages.ui import new_workspace, panel, resources, runs_on, session, start_from, state
 from pages.ui.components import gallery
@@ -143,6 +144,20 @@ with stages:
         )
         if train["method"] == method.name:
             train |= own
+        now = chosen.train.sampling
+        offered = ["", *(sampler.name for sampler in SAMPLERS if not sampler.of_variants)]
+        sampling = st.selectbox(
+            "Images of an epoch",
+            offered,
+            index=offered.index(now.name if now else ""),
+            format_func=lambda name: SAMPLERS[name].title if name else "All, shuffled",
+            help="Which images each epoch shows, in which order and with which weights.",
+        )
+        sampled = {"method": sampling} if sampling else None
+        if now is not None:
+            own = settings_form(type(now), now.model_dump(mode="json"), key=f"train-{now.name}")
+            sampled = {**sampled, **own} if sampled and now.name == sampling else sampled
+        train |= {"sampling": sampled, "decay": chosen.train.decay}
         which = settings_form(
             GoalModel,
             chosen.model_dump(mode="json"),

@@ -50,7 +50,9 @@ ROOMS: dict[str, Room] = {
     "curation.label_errors": Room("cross-fitting and what it says of labels", "models training"),
     "curation.embedding": Room("spaces, neighbors, clusters, projection", "models"),
     "curation.selection": Room("pool, band, mix, selectors", "coverage embedding models scores training"),
-    "curation.training": Room("training methods, schedules, batches, the loop", "attacks models"),
+    "curation.training": Room(
+        "training methods, samplers, schedules, batches, the loop", "attacks coverage embedding models"
+    ),
     "curation.readers": Room("one source format each", "exporters storage"),
     "curation.exporters": Room(
         "one file format each, manifest, datasheet, sums, environment", "selection storage training"

@@ -46,6 +46,11 @@ HeldOut = Annotated[
     ),
 ]
 
+Sampling = Annotated[
+    str | None,
+    typer.Option(help="Which images each epoch shows, by a sampler (see `curation list samplers`)."),
+]
+
 WIDE = 140
 """Columns that the table of results needs, and gets where it is written to a file."""
 
@@ -61,6 +66,10 @@ def evaluate(
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of trainings of each target on each set.")] = None,
     schedule: Annotated[str | None, typer.Option(help="fast or contest: how every target is trained.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the schedule.")] = None,
+    sampling: Sampling = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also measure the clean test images after each epoch, top-1 and top-5.")
+    ] = False,
     baselines: Annotated[
         str | None,
         typer.Option(help="Comma-separated names (see `curation list baselines`), or none."),
@@ -94,7 +103,7 @@ def evaluate(
         opened = _recipes(recipes)
         first = next(iter(opened.values()))
         found = workspace_of(first, workspace)
-        asked = _asked(settings, targets, seeds, schedule, epochs, baselines, suite, samples, held_out)
+        asked = _asked(settings, targets, seeds, schedule, epochs, sampling, curve, baselines, suite, samples, held_out)
         try:
             begin(opened, asked, found, name=name, replace=replace)
         except UsageError as error:
@@ -129,6 +138,7 @@ def tune(
     search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
     target: Annotated[str | None, typer.Option(help="The small network trained in every trial.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the short schedule.")] = None,
+    sampling: Sampling = None,
     samples: Annotated[
         int | None, typer.Option(min=1, help="Number of test images on which trials are compared.")
     ] = None,
@@ -171,8 +181,10 @@ def tune(
             value["suite"] = Evaluation.load(settings).to_dict()["suite"]
         if held_out is not None:
             value.setdefault("suite", {})["held_out"] = _names(held_out)
-        if epochs is not None:
-            value["schedule"] = {"preset": "fast", "epochs": epochs}
+        if epochs is not None or sampling is not None:
+            value["schedule"] = {"preset": "fast", "epochs": epochs or Tuning().schedule.epochs}
+        if sampling is not None:
+            value["schedule"]["sampling"] = {"method": sampling}
         tuning = Tuning.parse(value, where="options")
         runs = choose(engine, device=device, address=ray_address, gpus=ray_gpus)
 
@@ -229,6 +241,8 @@ def _asked(
     seeds: int | None,
     schedule: str | None,
     epochs: int | None,
+    sampling: str | None,
+    curve: bool,
     baselines: str | None,
     suite: Path | None,
     samples: int | None,
@@ -246,6 +260,10 @@ def _asked(
         value["schedule"] = {"preset": schedule}
     if epochs is not None:
         value["schedule"]["epochs"] = epochs
+    if sampling is not None:
+        value["schedule"]["sampling"] = {"method": sampling}
+    if curve:
+        value["curve"] = True
     if baselines is not None:
         value["baselines"] = _names(baselines)
     if suite is not None:

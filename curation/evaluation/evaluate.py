@@ -238,7 +238,8 @@ def _run(
         untrained = [trial for trial in mine if not workspace.target(trial.key).ready(verify=True)]
         if untrained:
             data = _filled(Pipeline(recipe, workspace, engine=engine), role, evaluation)
-            training = [partial(train_trial, workspace, trial, data, evaluation, engine.device) for trial in untrained]
+            train = partial(train_trial, test=suite.clean if evaluation.curve else None)
+            training = [partial(train, workspace, trial, data, evaluation, engine.device) for trial in untrained]
             del data
             finished += run_tasks(engine, training, "train", done=finished, total=total, report=report)
             del training

@@ -50,6 +50,11 @@ class Suite:
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
+    @property
+    def clean(self) -> Part:
+        """The part of images as they are."""
+        return next(part for part in self.parts if part.part == "clean")
+
 
 def part_of(name: str, kind: str, samples: Samples, images: ImageSet, rows: np.ndarray) -> Part:
     """Return some samples' images of a set, by their rows, as a part. Raises: CurationError when a shard is missing."""

@@ -72,6 +72,24 @@ class Results:
         """Return a training's curve so far, one row per epoch: epoch, loss, accuracy, seconds."""
         return self.workspace.target(key).history()
 
+    def curves(self, *, target: str | None = None) -> pd.DataFrame:
+        """Return test accuracies by epoch, means over the trainings of a set that have come so far, where measured.
+
+        Columns: set, role, epoch, test_accuracy and, above 5 classes, test_top5.
+        """
+        asked = self.trials if target is None else self.trials[self.trials["target"] == target]
+        rows = [
+            {"set": title, "role": self.sets[title]["role"], **row}
+            for title, key in zip(asked["set"], asked["key"], strict=True)
+            for row in self.history(key)
+            if "test_accuracy" in row
+        ]
+        if not rows:
+            return pd.DataFrame(columns=["set", "role", "epoch", "test_accuracy"])
+        measured = [name for name in ("test_accuracy", "test_top5") if name in rows[0]]
+        groups = pd.DataFrame(rows).groupby(["set", "role", "epoch"], as_index=False, sort=False)
+        return groups[measured].mean()
+
     def predictions(self, title: str, *, target: str | None = None) -> list[pd.DataFrame]:
         """Return the measured predictions of a set's targets, in the order of ``trials``; see ``measure``."""
         return [self.table(key) for key in self._measured(title, target)]

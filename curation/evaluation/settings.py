@@ -112,6 +112,12 @@ class Evaluation(Settings):
         description="maximum learning rate of individual targets, by architecture; the schedule contest has its own",
         validate_default=True,
     )
+    curve: bool = Field(
+        False,
+        description="measure every target on the clean test images after each epoch: top-1 and, above 5 classes, top-5 "
+        "accuracy",
+        exclude_if=lambda value: not value,  # documents from before it was a field stay what they were
+    )
     baselines: list[BaselineName] = Field(
         default_factory=lambda: [baseline.name for baseline in BASELINES if baseline.usual],
         description="sets of the same budget to compare with; `curation list baselines` names them all",

@@ -8,14 +8,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curation.pipeline.plan import Plan
+from curation.pipeline.stages.embed import embed
 from curation.plugin import fingerprint
 from curation.storage.files import clear_write_errors, digest
-from curation.training.samplers import About, Sampler, Showing, counts_of
+from curation.training.samplers import About, Sampler, Showing, Space, counts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,17 +79,29 @@ def training_set(
     manifest = curated.manifest
     ids = manifest["sample_id"].to_numpy(np.int64)
     weights = manifest["weight"].to_numpy(np.float32)
-    kinds = manifest["kind"].astype(str).to_numpy()
     varied = sampling is not None and sampling.of_variants
+    images = _mapped(parts, (len(curated), *curated.shape)) if varied else np.concatenate(list(parts))
+    about = About(
+        curated.labels,
+        sample_ids=ids,
+        kinds=manifest["kind"].astype(str).to_numpy(),
+        clusters=manifest["cluster"].to_numpy() if "cluster" in manifest else None,
+        space=Space(partial(_space_key, pipeline.plan), partial(embed, pipeline.plan, images)),
+    )
     return TrainingSet(
-        images=_mapped(parts, (len(curated), *curated.shape)) if varied else np.concatenate(list(parts)),
+        images=images,
         labels=curated.labels if curated.soft_labels is None else curated.label_rows,
         weights=None if (weights == 1).all() else weights,
         sample_ids=ids,
         counts={str(family): int(count) for family, count in manifest["family"].value_counts().items()},
         classes=curated.classes,
-        showing=None if sampling is None else sampling.of(About(curated.labels, ids, kinds)),
+        showing=None if sampling is None else sampling.of(about),
     )
+
+
+def _space_key(plan: Plan) -> str:
+    """Return a hash of what places pictures in the recipe's space. Raises: CurationError: it is not there yet."""
+    return fingerprint(plan.space_key or plan.digest_at(plan.epoch))
 
 
 def _mapped(parts: Iterator[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import pandas as pd
 from torch import nn
 
 from curation.engine import Tell
-from curation.evaluation.measure import predictions_of
+from curation.evaluation.measure import accuracies_of, predictions_of
+from curation.evaluation.part import Part
 from curation.evaluation.settings import Evaluation
 from curation.evaluation.suite import Suite
 from curation.evaluation.training_set import TrainingSet
@@ -24,6 +26,7 @@ from curation.scores import LooksAttacked
 from curation.storage.files import digest
 from curation.storage.shards import Shards
 from curation.storage.workspace import KeptModel, Workspace
+from curation.training.trainer import Epoch
 
 TRAINER_VERSION = 1
 """Raised whenever the trainer gives other weights for the same settings, so that stored targets are trained again."""
@@ -62,10 +65,18 @@ def predictions_shards(workspace: Workspace, trial: Trial, suite_key: str, evalu
 
 
 def train_trial(
-    workspace: Workspace, trial: Trial, data: TrainingSet, evaluation: Evaluation, device: str, tell: Tell
+    workspace: Workspace,
+    trial: Trial,
+    data: TrainingSet,
+    evaluation: Evaluation,
+    device: str,
+    tell: Tell,
+    *,
+    test: Part | None = None,
 ) -> int:
     """Train a trial's target unless it is kept; an ``engine.Task`` that counts images trained on.
 
+    Args: test: measured after each epoch; None: nothing is.
     Raises: CurationError; Cancelled, the epochs done are kept.
     """
     kept, images = workspace.target(trial.key), data.seen(evaluation.schedule.epochs)
@@ -76,6 +87,14 @@ def train_trial(
 
         def on_fit(done: int, total: int, words: str) -> None:
             tell(done, total, f"{trial.set} · {trial.target} · seed {trial.seed} · {words}")
+
+        twin = None if test is None else deepcopy(network).to(device)
+
+        def on_epoch(epoch: Epoch) -> dict[str, Any]:
+            if twin is None or test is None:
+                return {}
+            twin.load_state_dict(epoch.state["average"] or epoch.state["model"])
+            return accuracies_of(twin.eval(), test, device=device)
 
         history = fit(
             network,
@@ -88,6 +107,7 @@ def train_trial(
             seed=trial.seed,
             device=device,
             on_fit=on_fit,
+            on_epoch=on_epoch,
         )
         content, detector = serialized(network.eval()), evaluation.schedule.how().detects
         about: dict[str, Any] = {
@@ -118,8 +138,8 @@ def measure_trial(
         network, suite, device=device, report=lambda at: tell(at.done, at.total, f"{trial.set} · {at.note}".strip(" ·"))
     )
     settings = evaluation.white_box
-    clean = next(part for part in suite.parts if part.part == "clean")
     if settings.samples:
+        clean = suite.clean
         rows = subset(clean.sample_ids, settings.samples, labels=clean.labels)
         labels = clean.labels[rows]
         found = white_box(network, clean.images(rows), labels, settings=settings, seed=trial.seed, device=device)

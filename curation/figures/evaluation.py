@@ -65,6 +65,26 @@ def gains(table: pd.DataFrame, *, height_px: int | None = None) -> go.Figure:
     return plain(figure, height_px=height_px or 80 + 34 * max(1, len(known)))
 
 
+def curves_by_epoch(table: pd.DataFrame, column: str, *, height_px: int = 320) -> go.Figure:
+    """Return a curve of test accuracy by epoch for each set, the recipes' thicker.
+
+    table: set, role, epoch and the column, shares in [0, 1].
+    """
+    figure = go.Figure()
+    for (name, role), mine in table.groupby(["set", "role"], sort=False):
+        figure.add_scatter(
+            x=mine["epoch"].to_numpy(),
+            y=mine[column].to_numpy(float),
+            mode="lines",
+            name=str(name),
+            line={"width": 3 if role == "recipe" else 1.5, "dash": "solid" if role == "recipe" else "dot"},
+            hovertemplate=f"{name}, epoch %{{x}}: %{{y:.1%}}<extra></extra>",
+        )
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(tickformat=".0%")
+    return plain(figure, height_px=height_px)
+
+
 def parts(table: pd.DataFrame, figures: Sequence[str], *, height_px: int | None = None) -> go.Figure:
     """Return one line of dots a set: R as a diamond, and its accuracy on each part with its interval.
 

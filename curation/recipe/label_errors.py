@@ -25,5 +25,14 @@ class LabelErrors(Settings):
 
     @field_validator("train")
     @classmethod
+    def _of_every_sample(cls, train: Training) -> Training:
+        if train.sampling is not None:
+            raise ValueError(
+                "wrong labels are looked for by how every sample is learned in every epoch; leave sampling out here"
+            )
+        return train
+
+    @field_validator("train")
+    @classmethod
     def _of_architecture(cls, train: Training, info: ValidationInfo) -> Training:
         return train.of(info.data["architecture"]) if "architecture" in info.data else train

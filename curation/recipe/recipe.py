@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import yaml
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from curation.coverage.weighing import Weights
 from curation.errors import UsageError
 from curation.exporters import EXPORTERS
 from curation.plugin import Settings, fingerprint, plugin_field
@@ -23,7 +24,6 @@ from curation.selection import SELECTORS
 from curation.selection.pool import FAMILIES
 from curation.selection.self_correction import SelfCorrection
 from curation.selection.settings import Selection
-from curation.selection.weights import Weights
 
 if TYPE_CHECKING:
     from curation.exporters.base import Exporter

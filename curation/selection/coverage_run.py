@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from curation.coverage import Subset, coverage_curve
+from curation.coverage.classes import parts_of_classes, taking_turns
 from curation.embedding.neighbors import nearest_neighbors
 from curation.randomness import stream_seeds
 from curation.selection.base import Group
@@ -85,7 +86,6 @@ class CoverageRun:
             np.arange(len(positions)) if label is None else np.flatnonzero(labels == label) for label, _ in parts
         ]
         found: list[np.ndarray] = []
-        ranks: list[np.ndarray] = []
         tasks = [
             partial(
                 cover,
@@ -106,11 +106,9 @@ class CoverageRun:
         for mine, covered in zip(members, self._covered(tasks, [count for _, count in parts]), strict=True):
             self.groups.append(covered)
             found.append(mine[covered.subset.chosen])
-            ranks.append((np.arange(len(found[-1])) + 0.5) / max(len(found[-1]), 1))
         order = np.full(len(positions), NEVER, dtype=np.uint32)
         if found:
-            # Classes take turns, so that the first so many chosen are a fair part of the whole.
-            chosen = np.concatenate(found)[np.argsort(np.concatenate(ranks), kind="stable")]
+            chosen = taking_turns(found)
             order[chosen] = np.arange(len(chosen), dtype=np.uint32)
             self.ranks |= dict(
                 zip(group.family.candidate_ids[positions[chosen]].tolist(), range(len(chosen)), strict=True)
@@ -144,11 +142,7 @@ class CoverageRun:
         need = min(need, len(there))
         if not self.settings.classwise:
             return [(None, need)] if need else []
-        classes, sizes = np.unique(there, return_counts=True)
-        exact = sizes * need
-        parts = exact // max(len(there), 1)
-        parts[np.argsort(-(exact % max(len(there), 1)), kind="stable")[: need - int(parts.sum())]] += 1
-        return [(int(label), int(part)) for label, part in zip(classes, parts, strict=True) if part]
+        return [*parts_of_classes(there, need)]
 
 
 def cover(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import torch
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from curation.errors import UsageError, unknown_name
 from curation.plugin import PixelFloat, Settings, name_field, plugin_field
@@ -82,8 +82,22 @@ RATES: dict[str, dict[str, float]] = {"contest": {"preact_resnet18": 0.01}}
 """The learning rates that a preset has for some architectures; for the others it has the usual one."""
 
 
+class StepDecay(Settings):
+    """A learning rate that falls in steps. Source: He et al. 2016, "Deep Residual Learning", section 4.2."""
+
+    at: tuple[int, ...] = Field(min_length=1, description="numbers of epochs after which the learning rate falls")
+    factor: float = Field(0.1, gt=0, lt=1, description="by which it is multiplied each time")
+
+    @field_validator("at")
+    @classmethod
+    def _rising(cls, at: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(before < after for before, after in zip((0, *at), at, strict=False)):
+            raise ValueError(f"must be numbers of epochs above 0, each above the one before, got {list(at)}")
+        return at
+
+
 class Training(Settings):
-    """How a classifier is trained: SGD with momentum, a warm-up, then a cosine to zero.
+    """How a classifier is trained: SGD with momentum, a warm-up, then a cosine to zero, or steps down.
 
     Fields besides these are the training method's own parameters, checked by it.
     """
@@ -118,6 +132,11 @@ class Training(Settings):
     )
     anneal: Literal["step", "epoch"] = Field(
         "step", description="how often the learning rate is annealed along the cosine"
+    )
+    decay: StepDecay | None = Field(
+        None,
+        description="steps down in place of the cosine, after some epochs and by a factor; None: the cosine",
+        exclude_if=lambda value: value is None,  # recipes and keys from before it was a field stay what they were
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum; 0: none")
     nesterov: bool = Field(True, description="use Nesterov momentum")
@@ -198,6 +217,13 @@ class Training(Settings):
     def _fits_together(self) -> Training:
         if self.cutmix and self.mixup:
             raise ValueError("cutmix and mixup cannot both be above 0; choose one")
+        if self.sampling is not None:
+            self.sampling.check(self.epochs)
+        if self.decay is not None and self.decay.at[-1] >= self.epochs:
+            raise ValueError(
+                f"decay.at must be below the {self.epochs} epochs of the training, or it never falls, got "
+                f"{self.decay.at[-1]}"
+            )
         if self.compile and (self.dropout or self.drop_block):
             raise ValueError("compile cannot be combined with dropout or drop_block; leave one out")
         if self.how().detects and (self.cutmix or self.mixup or self.compile):

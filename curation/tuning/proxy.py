@@ -117,7 +117,7 @@ class Proxy:
         """Return the set that a recipe chooses from this pool. Raises: CurationError when a family is short."""
         selected = self._select(recipe)
         selected.require()
-        return training_set(self.pipeline, selected, pool=self.pool)
+        return training_set(self.pipeline, selected, pool=self.pool, sampling=self.settings.schedule.sampling)
 
     def curves(
         self, sets: Sequence[TrainingSet], finished: Sequence[FrozenTrial], *, on_step: Callable[[], None]
@@ -178,6 +178,7 @@ def train_proxy(
             data.images,
             data.labels,
             weights=data.weights,
+            showing=data.showing,
             settings=schedule.model_copy(update={"seed": seed}),
             seed=seed,
             device=device,

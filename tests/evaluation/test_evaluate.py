@@ -116,13 +116,21 @@ def test_targets_are_trained_with_sampling_and_go_on_to_the_same_weights(
 ) -> None:
     """One that was stopped in its second epoch; the clean baseline has nothing to draw, and is trained all the same."""
     schedule = {**TINY["schedule"], "sampling": {"ratio": [0.4, 0.6], "weights": {"pgd": 2}}}
-    sampled = tiny(schedule=schedule, baselines=["clean"], seeds=1, white_box={"samples": 0})
+    sampled = tiny(schedule=schedule, baselines=["clean"], seeds=1, white_box={"samples": 0}, curve=True)
     recipe = {"mine": computed.recipe.with_changes(**{"selection.strategy": "random"})}
     shutil.copytree(results.workspace.root, tmp_path / "stopped")
     whole = evaluate(recipe, sampled, results.workspace, name="sampled", engine=CPU)
     epoch = whole.sets["mine"]["seen"]
     assert epoch < whole.sets["mine"]["images"] == whole.sets["clean"]["seen"] == 500
     assert not set(whole.trials["key"]) & set(results.trials["key"])
+    for trial in whole.trials.to_dict("records"):
+        last, table = whole.history(trial["key"])[-1], whole.table(trial["predictions"])
+        clean = table[table["part"] == "clean"]
+        right = (clean["prediction"] == clean["label"]).mean()
+        assert last["test_accuracy"] == pytest.approx(right, abs=0.03)  # of folded batch norms: other roundings
+        assert last["test_accuracy"] <= last["test_top5"] <= 1
+        assert last["shown"] == whole.sets[trial["set"]]["seen"] <= last["covered"]
+    assert whole.curves().groupby("set")["epoch"].max().tolist() == [2, 2]
     totals = set()
 
     def stop(progress: Progress) -> None:

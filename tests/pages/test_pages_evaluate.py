@@ -117,7 +117,7 @@ def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, st
     assert [metric.value for metric in at.metric][:2] == ["10", "15,000"]
     assert at.metric[2].value.endswith(("s", "min")), "the rate of kept trainings gives a time"
     assert not at.slider
-    at.toggle(key="begin-sampling").set_value(True).run()
+    at.selectbox(key="begin-sampling").set_value("dynamic").run()
     assert at.slider(key="begin-ratio").value == (0.25, 0.75)
     at.slider(key="begin-ratio").set_range(0.5, 0.75).run()
     at.text_input(key="begin-weights").set_value("fog 2").run()
@@ -135,6 +135,34 @@ def test_a_new_evaluation_says_its_cost_and_starts(submitted: list[tuple[str, st
     assert asked["schedule"]["sampling"]["weights"] == {"fog": 2, "pgd": 0.5}
     assert (asked["schedule"]["method"], asked["schedule"]["detector_input"]) == ("cooperative", "full")
     (Path(kept.root) / "evaluations" / "third.json").unlink()
+
+
+def test_samplers_have_forms_and_what_they_cannot_is_told(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    at = open_evaluate()
+    at.button(key="evaluation-new").click().run()
+    at.selectbox(key="begin-sampling").set_value("facility_location").run()
+    at.text_input(key="begin-sampling-facility_location-ratio").set_value("1.5").run()
+    assert any("ratio: input should be less than or equal to 1" in error.value for error in at.error)
+    at.text_input(key="begin-sampling-facility_location-ratio").set_value("0.5").run()
+    at.toggle(key="begin-curve").set_value(True)
+    at.text_input(key="begin-name").set_value("sampled").run()
+    at.button(key="start-evaluation").click().run()
+    assert not at.exception
+    asked = (kept.evaluation("sampled") or {})["evaluation"]
+    assert asked["schedule"]["sampling"]["ratio"] == 0.5
+    assert asked["curve"]
+    (Path(kept.root) / "evaluations" / "sampled.json").unlink()
+
+
+def test_the_curve_by_epoch_is_drawn_where_it_was_measured(kept: Workspace) -> None:
+    record = kept.evaluation("kept") or {}
+    kept.write_evaluation("curved", {**record, "evaluation": {**record["evaluation"], "curve": True}})
+    at = open_evaluate()
+    at.selectbox(key="evaluation").set_value("curved").run()
+    assert not at.exception
+    assert "Clean test accuracy by epoch" in [header.value for header in at.subheader]
+    assert len(at.get("plotly_chart")) == 3
+    (Path(kept.root) / "evaluations" / "curved.json").unlink()
 
 
 def test_other_settings_under_a_kept_name_are_told(submitted: list[tuple[str, str]], kept: Workspace) -> None:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from curation import ClusterSampler, load
 from curation.coverage import assign
+from curation.coverage.weighing import Weights, weigh
 from curation.errors import CurationError, UsageError
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.pipeline.stages.coverage import coverage_of
@@ -23,7 +24,6 @@ from curation.selection.family import NEVER
 from curation.selection.pool import CODE_BITS
 from curation.selection.select import select
 from curation.selection.settings import Selection
-from curation.selection.weights import Weights, weigh
 from curation.storage.workspace import Workspace
 from tests.selection.test_selection import make_pool
 

@@ -20,6 +20,7 @@ from curation.recipe.goal_model import GoalModel
 from curation.recipe.label_errors import LabelErrors
 from curation.selection.self_correction import SelfCorrection
 from curation.training.samplers import About
+from curation.training.samplers.clusters import ClusterSampling
 from curation.training.samplers.dynamic import DynamicSampling, Wheel
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
@@ -197,3 +198,16 @@ def test_a_set_that_is_sampled_is_read_from_a_file_and_has_a_key_of_its_own(comp
     assert even.seen(3) == 3 * len(np.unique(whole.sample_ids)) < 3 * len(even)
     assert whole.seen(3) == 3 * len(whole)
     assert len({whole.key, even.key, uneven.key}) == 3
+
+
+def test_a_curated_set_gives_its_clusters_and_its_space(computed: Pipeline) -> None:
+    given = ClusterSampling(space="given", count=40, warm_up=0)
+    data = training_set(computed, sampling=given)
+    assert data.showing is not None
+    assert data.seen(3) == 120
+    rows = data.showing.show(0, np.random.default_rng(0), None, {}).rows  # type: ignore[arg-type] - not asked
+    assert len(set(rows)) == 40
+    assert not isinstance(data.images, np.memmap)
+    assert data.key != training_set(computed).key
+    with pytest.raises(UsageError, match=r"set weights\.radius in the recipe"):
+        training_set(computed, sampling=ClusterSampling(by="set"))

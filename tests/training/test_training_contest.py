@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from curation.errors import UsageError
 from curation.evaluation.settings import Evaluation
 from curation.models.architectures import build
 from curation.recipe import GoalModel, LabelErrors
@@ -61,6 +62,26 @@ def test_learning_rates_are_those_of_torchs_scheduler() -> None:
             assert rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9, abs=1e-12)
         optimizer.step()
         scheduler.step()
+
+
+def test_steps_down_are_those_of_torchs_scheduler() -> None:
+    chosen = Training.parse({"epochs": 200, "warm_up": 0, "decay": {"at": [60, 90, 120, 160], "factor": 0.3}})
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=chosen.learning_rate)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [60, 90, 120, 160], gamma=0.3)
+    for epoch in range(200):
+        for step in (3 * epoch, 3 * epoch + 2):
+            rate = learning_rate(chosen, step=step, steps_an_epoch=3)
+            assert rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+        optimizer.step()
+        scheduler.step()
+    assert "decay" not in Training().model_dump()
+    for at, sentence in (
+        ([90, 60], "each above the one before"),
+        ([0, 6], "above 0"),
+        ([60, 200], "below the 200 epochs"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            Training.parse({"epochs": 200, "decay": {"at": at}})
 
 
 @pytest.mark.parametrize("warm_up", [0.0, 0.1, 0.3])

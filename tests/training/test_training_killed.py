@@ -28,6 +28,14 @@ VARIETIES: dict[str, dict[str, Any]] = {
     "cooperative": {"method": "cooperative", "steps": 1, "average": 0.9},
     "cooperative, sampled": {"method": "cooperative", "sampling": {"ratio": (0.2, 0.8)}, "detector_input": "full"},
     "sampled": {"sampling": {"ratio": (0.2, 0.8)}, "flip": True},
+    "facilities": {"sampling": {"method": "facility_location", "warm_up": 0, "space": "features"}, "average": 0.9},
+    "facilities kept": {
+        "sampling": {"method": "facility_location", "warm_up": 0, "every": 2, "weigh": "label_agreement", "ratio": 0.7},
+        "method": "free",
+        "steps": 2,
+    },
+    "clusters": {"sampling": {"method": "clusters", "warm_up": 0, "weigh": "label_agreement"}, "dropout": 0.2},
+    "curriculum": {"sampling": {"method": "curriculum", "warm_up": 0, "every": 2}, "decay": {"at": [1], "factor": 0.3}},
 }
 COMMON = {"epochs": 2, "batch_size": 16, "threads": 1}
 SAMPLES = 41
@@ -35,15 +43,17 @@ SAMPLES = 41
 SCRIPT = """
 import os, signal, sys
 import torch
-from tests.training.test_training_killed import SAMPLES, data, network, settings
+from tests.training.test_training_killed import data, network, settings
 from curation.training.trainer import train
 
+path, name = sys.argv[1:]
+
 def on_step(done, total):
-    if done > SAMPLES + 20:  # in the middle of the second epoch
+    if os.path.exists(path):  # a step into the second epoch
         os.kill(os.getpid(), signal.SIGKILL)
 
-for epoch in train(network(), *data(), settings=settings(sys.argv[2]), seed=3, on_step=on_step):
-    torch.save(epoch.state, sys.argv[1])
+for epoch in train(network(), *data(), settings=settings(name), seed=3, on_step=on_step):
+    torch.save(epoch.state, path)
 """
 
 
@@ -86,7 +96,7 @@ def test_from_a_kept_epoch_it_goes_on_to_the_same_bits(name: str, tmp_path: Path
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-@pytest.mark.parametrize("name", ["free", "cooperative"])
+@pytest.mark.parametrize("name", ["free", "cooperative", "facilities kept"])
 def test_a_killed_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "kept"), name]
     root = Path(__file__).resolve().parents[2]

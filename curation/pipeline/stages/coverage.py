@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from curation.coverage.greedy import GRAPH_PAIRS
+from curation.coverage.weighing import weigh
 from curation.embedding.spaces import concatenated, width_of
 from curation.errors import CurationError
 from curation.pipeline.execution import Execution, Result, Work
@@ -26,7 +27,6 @@ from curation.selection.edits import without
 from curation.selection.family import family_of
 from curation.selection.pool import CODE_BITS, FAMILIES
 from curation.selection.select import Selected, select
-from curation.selection.weights import weigh
 from curation.storage.image_set import ImageSet
 from curation.storage.shards import Shards
 

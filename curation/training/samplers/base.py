@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -19,12 +19,25 @@ class About:
     """What is known of the images of a training, beside their pixels; of all N, None: not known.
 
     labels: int64 N, of a soft label the likeliest class; sample_ids: int64 N, of the source; kinds: N names, ``clean``
-    or a variant's, as in an export's manifest.
+    or a variant's, as in an export's manifest; clusters: integers N, as exported; space: where they lie.
     """
 
     labels: np.ndarray
     sample_ids: np.ndarray | None = None
     kinds: np.ndarray | None = None
+    clusters: np.ndarray | None = None
+    space: Space | None = None
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where images lie. key: returns a hash of what places them there, beside their pixels; points: float32 N×D.
+
+    Both are worked out only where they are asked for, and may raise a CurationError: they cannot be had.
+    """
+
+    key: Callable[[], str]
+    points: Callable[[], np.ndarray]
 
 
 class Asked(Protocol):
@@ -102,9 +115,18 @@ class Sampler(Plugin):
     of_variants: ClassVar[bool] = False
     """Whether it chooses among the variants of samples: then only a curated set can be trained on so."""
 
+    def check(self, epochs: int) -> None:
+        """Raises: ValueError where a training of so many epochs is too short, in one sentence."""
+
     @abstractmethod
     def of(self, about: About) -> Showing:
         """Return what it shows of some images. Raises: UsageError: that cannot be, in one sentence."""
+
+
+def check_short(name: str, value: int, epochs: int) -> None:
+    """Raises: ValueError where a number of epochs leaves none of the training."""
+    if value >= epochs:
+        raise ValueError(f"sampling.{name} must be below the training's {epochs} epochs, or none is left, got {value}")
 
 
 def counts_of(showing: Showing | None, images: int, epochs: int) -> list[int]:

@@ -20,6 +20,7 @@ from curation.progress import duration
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 from curation.training.methods import METHODS
+from curation.training.samplers import SAMPLERS
 from curation.training.samplers.dynamic import DynamicSampling
 from curation.training.settings import PRESETS
 from pages.ui import panel, session, state
@@ -158,6 +159,13 @@ def _settings(found: Workspace) -> Evaluation:
             key="begin-flip",
             help="Random, during training. Not for digits and letters.",
         )
+        curve = kept(
+            st.toggle,
+            "Curve by epoch",
+            default=False,
+            key="begin-curve",
+            help="Also measure the clean test images after each epoch: top-1 and top-5 accuracy.",
+        )
     method = _method()
     sampling = _sampling()
     suite = chosen.suite(found, "begin-suite")
@@ -186,6 +194,7 @@ def _settings(found: Workspace) -> Evaluation:
             "targets": targets,
             "seeds": seeds,
             "schedule": schedule,
+            "curve": curve,
             "baselines": baselines,
             "suite": suite,
             "white_box": {"samples": white_box, **strength},
@@ -213,18 +222,22 @@ def _method() -> dict[str, Any]:
 
 
 def _sampling() -> dict[str, Any] | None:
-    """Draw whether an epoch has all images or one of each sample, and return it as plain data."""
+    """Draw which images an epoch shows, and return it as plain data; None: all. Raises: UsageError."""
+    name = kept(
+        st.selectbox,
+        "Images of an epoch",
+        [None, *SAMPLERS.names],
+        default=None,
+        format_func=lambda name: SAMPLERS[name].title if name else "All, shuffled",
+        key="begin-sampling",
+        help="Which images each epoch shows, in which order and with which weights. Dynamic sampling shows one image "
+        "of every sample, its clean one or a variant: for sets that have both of some samples.",
+    )
+    if name is None:
+        return None
+    if name != DynamicSampling.name:
+        return {"method": name, **settings_form(SAMPLERS[name], {}, key=f"begin-sampling-{name}")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = kept(
-            st.toggle,
-            "Dynamic sampling",
-            default=False,
-            key="begin-sampling",
-            help="Each epoch shows one image of every sample: its clean one or one of its variants in the set. For "
-            "sets that have both of some samples.",
-        )
-        if not wanted:
-            return None
         ratio = kept(
             st.slider,
             "Probability of a variant",
@@ -245,7 +258,7 @@ def _sampling() -> dict[str, Any] | None:
             width=240,
             help="On the wheel that is spun for a variant; a kind that is not named has 1.",
         )
-    return {"method": "dynamic", "ratio": ratio, "weights": _weights(str(weights))}
+    return {"method": name, "ratio": ratio, "weights": _weights(str(weights))}
 
 
 def _weights(text: str) -> Any:
@@ -317,7 +330,7 @@ def _start(found: Workspace, name: str, recipes: dict[str, Recipe], evaluation: 
     with st.container(border=True):
         left, middle, right = st.columns(3)
         left.metric("Trainings, at most", f"{found_cost.trainings:,}", help="Finished ones are reused.")
-        middle.metric("Images seen, at most", f"{found_cost.images:,}", help="Fewer with dynamic sampling.")
+        middle.metric("Images seen, at most", f"{found_cost.images:,}", help="Fewer where an epoch does not show all.")
         right.metric(
             "Estimated training time",
             "not measured yet" if found_cost.seconds is None else duration(found_cost.seconds),

@@ -53,6 +53,28 @@ def draw(found: Workspace) -> None:
             "The axis does not start at 0. Held-out corruptions and the white box are not part of R; the white box has "
             "its own axis."
         )
+    _curves(it)
+
+
+def _curves(it: Chosen) -> None:
+    """Draw the test accuracy by epoch, where it was measured."""
+    if not it.results.evaluation.curve:
+        return
+    table = it.results.curves(target=it.target)
+    st.subheader("Clean test accuracy by epoch")
+    if table.empty:
+        st.caption("Measured after each epoch of a training; those that were finished before it was asked have none.")
+        return
+    top5 = (
+        "test_top5" in table
+        and st.segmented_control(
+            "Counted as right", ["Top 1", "Top 5"], default="Top 1", required=True, key="curve-top"
+        )
+        == "Top 5"
+    )
+    shown = "test_top5" if top5 else "test_accuracy"
+    st.plotly_chart(figures.curves_by_epoch(table, shown), config={"displayModeBar": False}, key="test-curves")
+    st.caption("Means over trainings. Dotted: baselines. The epoch is not chosen by it: the last one counts.")
 
 
 def _headline(it: Chosen, table: pd.DataFrame) -> None:

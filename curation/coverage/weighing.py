@@ -1,4 +1,4 @@
-"""Sample weights and clusters of the chosen images, from the candidates around them."""
+"""Sample weights and clusters of chosen images, from the candidates around them."""
 
 from __future__ import annotations
 
