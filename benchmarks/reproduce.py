@@ -8,11 +8,13 @@ python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong
 python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic; --cifar10: noise of images too
 python -m benchmarks.reproduce relatives              # CCS, Moderate and EL2N beside the boundary, on digits: minutes
 python -m benchmarks.reproduce coverage --only loops  # chosen before each epoch; or another part of it
+python -m benchmarks.reproduce detector --seeds 1     # a detector trained along; --full: with --cifar10, for a GPU
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: after Wang & Fang 2022, table
 1, one strategy added at a time, by the paper's text and by the released code. ``--only exploiting``: after Zhong et
 al. 2022, table 1, each target on the original and on the optimized set. ``--only beyond``: what gains more here.
-``coverage``, ``noise``: see ``reproduce_coverage``, ``reproduce_loops``, ``reproduce_noise``.
+``coverage``, ``noise``, ``detector``: see ``reproduce_coverage``, ``reproduce_loops``, ``reproduce_noise``,
+``reproduce_detector``.
 None of this is the published experiment: goal models, budgets and, but for ``--full``, targets are smaller, and attacks
 take fewer steps. The first two tables' figures are contest scores, or R on tests made of images that contestants could
 train on; ours are R on held-out images, attacked through surrogates that no set knows: compare signs and order only.
@@ -30,7 +32,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import reproduce_coverage, reproduce_loops, reproduce_noise, reproduce_relatives, sprites
+from benchmarks import (
+    reproduce_coverage,
+    reproduce_detector,
+    reproduce_loops,
+    reproduce_noise,
+    reproduce_relatives,
+    sprites,
+)
 from curation.cli.terminal import Bars
 from curation.evaluation.comparison import PUBLISHED
 from curation.evaluation.evaluate import evaluate
@@ -327,9 +336,27 @@ def relatives(arguments: argparse.Namespace) -> None:
     print(f"\n{platform.machine()}, {os.cpu_count()} cores; {time.perf_counter() - started:.0f} s in this run")
 
 
+def detector(arguments: argparse.Namespace) -> None:
+    """Print the tables of a detector that is trained along."""
+    name = ("cifar10" if arguments.cifar10 else "fashion-mnist") + ("-full" if arguments.full else "")
+    folder = arguments.workspace or Path("cache") / f"reproduce-detector-{name}"
+    source: dict[str, Any] = {"reader": "fashion_mnist", "split": "train"}
+    if arguments.cifar10:
+        train, test = (50_000, 10_000) if arguments.full else (10_000, 2_000)
+        source = cifar10(arguments.cifar10, folder.with_suffix(".npz"), train=train, test=test)
+    make = reproduce_detector.full if arguments.full else reproduce_detector.small
+    size = make(source, seeds=arguments.seeds)
+    print(
+        f"{name}, {size.images:,} images, {size.architecture}; {platform.machine()}, {os.cpu_count()} cores", flush=True
+    )
+    started = time.perf_counter()
+    reproduce_detector.detector(size, Workspace(folder))
+    print(f"\n{time.perf_counter() - started:.0f} s in this run")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise", "relatives"]
+    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise", "relatives", "detector"]
     parser.add_argument("table", nargs="?", choices=tables, help="one table; by default the first three")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
@@ -355,6 +382,8 @@ def main() -> None:
         return None
     if only == "relatives":
         return relatives(arguments)
+    if only == "detector":
+        return detector(arguments)
     if arguments.full and not arguments.cifar10:
         parser.error("--full is CIFAR-10: give --cifar10 FOLDER")
     name = "cifar10-full" if arguments.full else "cifar10" if arguments.cifar10 else "fashion-mnist"
