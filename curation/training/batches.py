@@ -147,7 +147,7 @@ def warped(pixels: Tensor, *, rotation_degrees: float, zoom: float, draws: torch
     Returns: float32, same shape, in [0, 255].
     """
     n, height, width, _ = pixels.shape
-    turned, factor = (torch.rand((2, n), generator=draws) * 2 - 1).to(pixels.device)
+    turned, factor = sent(torch.rand((2, n), generator=draws) * 2 - 1, pixels.device)
     angle, scale = torch.deg2rad(turned * rotation_degrees), 1 / (1 + factor * zoom)
     across, up = scale * angle.cos(), scale * angle.sin()
     none, aspect = torch.zeros_like(across), height / width  # the grid counts both sides from −1 to 1

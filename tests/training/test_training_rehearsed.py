@@ -16,6 +16,7 @@ from curation.training.settings import Training
 from tests.rehearsal import DEVICE, assert_on_device, rehearsal
 
 WITH_ALL = {"average": 0.99, "dropout": 0.1, "label_smoothing": 0.1, "cutout_px": 4, "noise": 0.1, "flip": True}
+WITH_ALL |= {"rotation_degrees": 15, "zoom": 0.1}
 
 
 def learned(settings: Training) -> None:
