@@ -157,8 +157,7 @@ def test_samplers_have_forms_and_what_they_cannot_is_told(submitted: list[tuple[
 def test_the_curve_by_epoch_is_drawn_where_it_was_measured(kept: Workspace) -> None:
     record = kept.evaluation("kept") or {}
     kept.write_evaluation("curved", {**record, "evaluation": {**record["evaluation"], "curve": True}})
-    at = open_evaluate()
-    at.selectbox(key="evaluation").set_value("curved").run()
+    at = open_evaluate(evaluation="curved")
     assert not at.exception
     assert "Clean test accuracy by epoch" in [header.value for header in at.subheader]
     assert len(at.get("plotly_chart")) == 3
