@@ -154,7 +154,9 @@ def test_samplers_have_forms_and_what_they_cannot_is_told(submitted: list[tuple[
     (Path(kept.root) / "evaluations" / "sampled.json").unlink()
 
 
-def test_the_curve_by_epoch_is_drawn_where_it_was_measured(kept: Workspace) -> None:
+def test_the_curve_by_epoch_is_drawn_where_it_was_measured(
+    submitted: list[tuple[str, str]], kept: Workspace
+) -> None:
     record = kept.evaluation("kept") or {}
     kept.write_evaluation("curved", {**record, "evaluation": {**record["evaluation"], "curve": True}})
     at = open_evaluate(evaluation="curved")
