@@ -133,7 +133,7 @@ class Transfer(Attack):
             update={
                 "surrogates": tuple(
                     surrogate.model_copy(update={"checkpoint": next(left)})
-                    if surrogate in self.untrained
+                    if surrogate.checkpoint is None
                     else surrogate
                     for surrogate in self.surrogates
                 )

@@ -22,6 +22,7 @@ from curation.cli.terminal import (
     WorkspaceFolder,
     console,
     finish,
+    save_recipe,
     sentences,
     settled,
     workspace_of,
@@ -208,13 +209,10 @@ def tune(
                 highlight=False,
                 soft_wrap=True,
             )
-        found.save_revision(best.to_yaml())
-        if out is not None:
-            out.write_text(best.to_yaml(), encoding="utf-8")
+        where = save_recipe(best, found, out)
         console.print(
-            f"[bold green]{escape(best.name)}[/] is the newest revision of {found.root}"
-            + (f" and in {out}" if out else "")
-            + "; it was chosen by its R on the proxy: measure it with `curation evaluate` before you rely on it",
+            f"[bold green]{escape(best.name)}[/] {where}; it was chosen by its R on the proxy: measure it with "
+            "`curation evaluate` before you rely on it",
             highlight=False,
             soft_wrap=True,
         )

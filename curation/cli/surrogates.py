@@ -21,6 +21,7 @@ from curation.cli.terminal import (
     WorkspaceFolder,
     console,
     finish,
+    save_recipe,
     sentences,
     settled,
     workspace_of,
@@ -28,6 +29,7 @@ from curation.cli.terminal import (
 from curation.errors import UsageError
 
 if TYPE_CHECKING:
+    from curation.pipeline.plan import Plan
     from curation.recipe import Recipe
 
 surrogates = typer.Typer(no_args_is_help=True, help="Networks that transfer attacks use beside the goal model.")
@@ -86,15 +88,9 @@ def train(
             accuracies = ("–" if row[name] is None else f"{row[name]:.1%}" for name in ("test", "samples"))
             table.add_row(row["architecture"], f"{row['weight']:g}", *accuracies)
         console.print(table)
-        text = asked.to_yaml()
-        found.save_revision(text)
-        if out is not None:
-            out.write_text(text, encoding="utf-8")
+        where = save_recipe(asked, found, out)
         console.print(
-            f"[bold green]{escape(asked.name)}[/] with its surrogates is the newest revision of {found.root}"
-            + (f" and in {out}" if out else ""),
-            highlight=False,
-            soft_wrap=True,
+            f"[bold green]{escape(asked.name)}[/] with its surrogates {where}", highlight=False, soft_wrap=True
         )
         finish({"recipe": asked.to_dict(), "surrogates": rows}, as_json)
 
@@ -123,7 +119,7 @@ def _with_surrogates(recipe: Recipe, ensemble: list[dict[str, Any]]) -> Recipe:
     return recipe.with_changes(**{"variants.adversarial": attacks})
 
 
-def _trained(plan: Any) -> list[dict[str, Any]]:
+def _trained(plan: Plan) -> list[dict[str, Any]]:
     rows = []
     for attack in plan.recipe.variants.adversarial:
         for surrogate, training in zip(attack.untrained, plan.surrogates(attack), strict=True):

@@ -217,6 +217,15 @@ def parameters_in(texts: Iterable[str], *, usage: str) -> dict[str, Any]:
     return {name: yaml.safe_load(value) for name, value in (text.split("=", 1) for text in texts)}
 
 
+def save_recipe(recipe: Recipe, workspace: Workspace, out: Path | None) -> str:
+    """Keep a recipe as a workspace's newest revision and, if asked for, in a file; return where it is, in words."""
+    text = recipe.to_yaml()
+    workspace.save_revision(text)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    return f"is the newest revision of {workspace.root}" + (f" and in {out}" if out else "")
+
+
 def finish(summary: dict[str, Any], as_json: bool) -> None:
     """Print the one line of JSON that scripts read."""
     if as_json:

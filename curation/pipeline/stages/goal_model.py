@@ -20,7 +20,7 @@ from curation.models.ensemble import Ensemble
 from curation.models.loading import load_weights
 from curation.models.prediction import predict
 from curation.pipeline.execution import Execution, Result
-from curation.pipeline.expense import Expense, Scale
+from curation.pipeline.expense import Expense, Scale, Speed
 from curation.pipeline.fitting import History, fit, network_of, serialized
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status
@@ -33,6 +33,7 @@ from curation.sampling import subset
 from curation.storage.files import digest
 from curation.storage.samples import IN_MEMORY_BYTES
 from curation.storage.workspace import KeptModel
+from curation.training.settings import Training
 from curation.training.trainer import Epoch
 
 MEASURED = 2000
@@ -87,9 +88,7 @@ class MakeGoalModel(Stage):
         weights = 4 * network.parameters * goal.members
         if goal.checkpoint is not None:
             return Expense(0.0, weights, weights)
-        images = min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES)
-        seconds = goal.members * scale.training_s(goal.train, network, images=scale.samples)
-        return Expense(seconds, weights * len(kept_epochs(goal.train.epochs)), images + 4 * weights)
+        return training_expense(goal.train, network, scale, members=goal.members)
 
     def run(self, execution: Execution) -> None:
         """See ``Stage.run``: the epochs done are kept."""
@@ -104,6 +103,14 @@ class MakeGoalModel(Stage):
                     execution.tasks([partial(join_members, plan)])
         execution.tell(1, 1, unit="model")
         tell_doubts(plan)
+
+
+def training_expense(train: Training, network: Speed, scale: Scale, *, members: int = 1) -> Expense:
+    """Return about what it takes to train a network ``members`` times on all samples and to keep its weights."""
+    weights = 4 * network.parameters * members
+    images = min(scale.samples * scale.image_bytes, IN_MEMORY_BYTES)
+    seconds = members * scale.training_s(train, network, images=scale.samples)
+    return Expense(seconds, weights * len(kept_epochs(train.epochs)), images + 4 * weights)
 
 
 def _trained(plan: Plan) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -11,7 +12,7 @@ from curation.pipeline.execution import Execution, Result
 from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.stages.base import Stage, Status, state_of
-from curation.pipeline.stages.goal_model import make_goal_model
+from curation.pipeline.stages.goal_model import make_goal_model, training_expense
 from curation.pipeline.trust import tell as tell_doubts
 from curation.recipe import Recipe
 
@@ -55,13 +56,11 @@ class TrainSurrogates(Stage):
 
     def expected(self, recipe: Recipe, scale: Scale) -> Expense:
         """See ``Stage.expected``: as much memory as the largest takes."""
-        found = Expense()
-        train = recipe.goal_model.train
-        for name in {one.architecture: None for attack in recipe.variants.adversarial for one in attack.untrained}:
-            network = scale.networks[Form(name)]
-            seconds = scale.training_s(train, network, images=scale.samples)
-            weights = 4 * network.parameters
-            found += Expense(seconds, weights, scale.samples * scale.image_bytes + 4 * weights)
+        found, wanted = Expense(), Counter[str]()
+        for attack in recipe.variants.adversarial:
+            wanted |= Counter(surrogate.architecture for surrogate in attack.untrained)
+        for name in wanted.elements():
+            found += training_expense(recipe.goal_model.train, scale.networks[Form(name)], scale)
         return found
 
     def run(self, execution: Execution) -> None:
