@@ -15,6 +15,9 @@ from curation.copying import ahead, sent
 from curation.training.samplers import Shown
 from curation.training.settings import Training
 
+LUMA = 0.2989, 0.587, 0.114
+"""Shares of red, green and blue in a pixel's gray. Source: ITU-R BT.601."""
+
 RESIDENT_SHARE = 0.25
 """Images that take at most this share of the accelerator's free memory are kept there for the whole training."""
 
@@ -104,6 +107,8 @@ class Batches:
             pixels = shifted(pixels, padding_px=settings.crop_padding_px, flip=settings.flip, draws=draws)
         if settings.rotation_degrees or settings.zoom:
             pixels = warped(pixels, rotation_degrees=settings.rotation_degrees, zoom=settings.zoom, draws=draws)
+        if settings.color:
+            pixels = jittered(pixels, color=settings.color, draws=draws)
         if settings.cutout_px:
             pixels = cut_out(pixels, side_px=settings.cutout_px, draws=draws)
         floats = pixels.permute(0, 3, 1, 2).float().div_(255)
@@ -155,6 +160,32 @@ def warped(pixels: Tensor, *, rotation_degrees: float, zoom: float, draws: torch
     images = pixels.permute(0, 3, 1, 2).float()
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False).permute(0, 2, 3, 1)
+
+
+def jittered(pixels: Tensor, *, color: float, draws: torch.Generator) -> Tensor:
+    """Change brightness, contrast and saturation of each image on its own, in this order.
+
+    Brightness is multiplied; contrast is about the image's mean gray, saturation about each pixel's gray. After each of
+    them values are cut to [0, 255]. Gray images have no saturation.
+
+    Args: pixels: N×H×W×C in [0, 255]; color: the three factors are drawn from 1 ± color.
+    Returns: float32, same shape, in [0, 255].
+    Source: Krizhevsky et al. 2012 changed intensities; factors and grays are those of torchvision's ``ColorJitter``.
+    """
+    factors = 1 + color * sent(torch.rand((3, len(pixels), 1, 1, 1), generator=draws) * 2 - 1, pixels.device)
+    brightness, contrast, saturation = factors
+    images = (pixels.float() * brightness).clamp_(0, 255)
+    mean = _gray(images).mean((1, 2), keepdim=True)
+    images = torch.lerp(mean, images, contrast).clamp_(0, 255)
+    return torch.lerp(_gray(images), images, saturation).clamp_(0, 255)
+
+
+def _gray(images: Tensor) -> Tensor:
+    """Return N×H×W×1: the luma of three colors, the mean of any other number of channels."""
+    if images.shape[3] != 3:
+        return images.mean(3, keepdim=True)
+    red, green, blue = (share * images[..., at, None] for at, share in enumerate(LUMA))
+    return red + green + blue
 
 
 def cut_out(pixels: Tensor, *, side_px: int, draws: torch.Generator) -> Tensor:

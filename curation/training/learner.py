@@ -16,9 +16,10 @@ from curation.errors import CurationError
 from curation.memory import Fitting
 from curation.models.checkpoint import DETECTOR
 from curation.models.dropout import drop_block, dropout
+from curation.models.layer_noise import layer_noise
 from curation.training.batches import Batch
 from curation.training.dynamics import margins_of
-from curation.training.objective import cross_entropy, weighted_mean
+from curation.training.objective import cross_entropy, entropy, huber, weighted_mean
 from curation.training.precision import dtype
 from curation.training.settings import Training
 
@@ -68,13 +69,15 @@ class Learner:
             layer.eval()
 
     @contextmanager
-    def dropping(self) -> Iterator[None]:
-        """Inside, the model in training drops features and blocks where the settings ask for it."""
+    def disturbed(self) -> Iterator[None]:
+        """Inside, the model in training drops features and blocks, and has noise, where the settings ask for it."""
         with ExitStack() as stack:
             if self.settings.dropout:
                 stack.enter_context(dropout(self.model, self.settings.dropout))
             if self.settings.drop_block:
                 stack.enter_context(drop_block(self.model, self.settings.drop_block))
+            if self.settings.layer_noise:
+                stack.enter_context(layer_noise(self.model, self.settings.layer_noise))
             yield
 
     def learn(self, batch: Batch, *, rate: Callable[[int], float], draws: torch.Generator) -> Learned:
@@ -146,12 +149,16 @@ class Learner:
         half = self._dtype != torch.float32
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
 
-    def cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return each sample's loss, float32 N, with the label smoothing and entropy weight of the settings."""
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return each sample's loss, float32 N, with the label smoothing and entropy of the settings."""
         settings = self.settings
-        return cross_entropy(
-            logits, targets, label_smoothing=settings.label_smoothing, entropy_weight=settings.entropy_weight
-        )
+        if settings.loss == "huber":
+            losses = huber(logits, targets, delta=settings.huber_delta, label_smoothing=settings.label_smoothing)
+        else:
+            losses = cross_entropy(logits, targets, label_smoothing=settings.label_smoothing)
+        if settings.entropy_weight:
+            losses = losses - settings.entropy_weight * entropy(logits, order=settings.entropy_order)
+        return losses
 
     @contextmanager
     def evaluated(self) -> Iterator[None]:

@@ -145,6 +145,20 @@ class Training(Settings):
     average: float = Field(
         0.0, ge=0, lt=1, description="decay of the exponential moving average of the weights; 0: no averaging"
     )
+    loss: Literal["cross_entropy", "huber"] = Field(
+        "cross_entropy",
+        description="how a prediction is held against its label, hard or soft; huber: the Huber loss of the "
+        "probabilities, which a wrong label pulls less",
+        exclude_if=lambda value: value == "cross_entropy",  # recipes and keys from before it was a field stay
+    )
+    huber_delta: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="of the Huber loss: errors of a probability up to this count by their square, above linearly; 1: "
+        "all by their square",
+        exclude_if=lambda value: value == 0.5,  # recipes and keys from before it was a field stay what they were
+    )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="label smoothing: share of each label that is spread over all classes"
     )
@@ -152,6 +166,13 @@ class Training(Settings):
         0.0,
         ge=0,
         description="entropy regularization: weight of the predictions' entropy, which is subtracted from the loss",
+    )
+    entropy_order: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="order (α) of that entropy, which is Rényi's; 1: Shannon's; above, likely classes count more",
+        exclude_if=lambda value: value == 1,  # recipes and keys from before it was a field stay what they were
     )
     augment: bool = Field(True, description="augment: shift the images at random, and mirror them if flip is set")
     crop_padding_px: int = Field(2, ge=0, description="largest random shift in pixels, padded with black")
@@ -170,6 +191,14 @@ class Training(Settings):
         description="random zoom by a factor between 1 − zoom and 1 + zoom; 0: none",
         exclude_if=lambda value: value == 0,  # recipes and keys from before it was a field stay what they were
     )
+    color: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="color jitter: brightness, contrast and saturation are each multiplied by a factor between 1 − "
+        "color and 1 + color; 0: none",
+        exclude_if=lambda value: value == 0,  # recipes and keys from before it was a field stay what they were
+    )
     cutout_px: int = Field(0, ge=0, description="Cutout: side of the randomly placed black square in pixels; 0: none")
     cutmix: float = Field(0.0, ge=0, description="CutMix: α of Beta(α, α), one box per batch; 0: none")
     mixup: float = Field(0.0, ge=0, description="mixup: α of Beta(α, α); 0: none")
@@ -177,6 +206,14 @@ class Training(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability of the features before the last layer")
     drop_block: float = Field(
         0.0, ge=0, lt=1, description="DropBlock: share of the last feature map that is dropped, in squares"
+    )
+    layer_noise: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="noise layers: Gaussian noise added to what each convolution puts out, as a share of that output's "
+        "standard deviation; 0: none",
+        exclude_if=lambda value: value == 0,  # recipes and keys from before it was a field stay what they were
     )
     precision: Precision = Field(
         "float32",
@@ -224,8 +261,8 @@ class Training(Settings):
                 f"decay.at must be below the {self.epochs} epochs of the training, or it never falls, got "
                 f"{self.decay.at[-1]}"
             )
-        if self.compile and (self.dropout or self.drop_block):
-            raise ValueError("compile cannot be combined with dropout or drop_block; leave one out")
+        if self.compile and (self.dropout or self.drop_block or self.layer_noise):
+            raise ValueError("compile cannot be combined with dropout, drop_block or layer_noise; leave one out")
         if self.how().detects and (self.cutmix or self.mixup or self.compile):
             raise ValueError(
                 f"method {self.method} cannot be combined with cutmix or mixup, whose images are neither clean nor "

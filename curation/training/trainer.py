@@ -158,7 +158,7 @@ def _epoch(
     margins = torch.full((available,), torch.nan, device=learner.device)
     count = available if shown is None else len(shown.rows)
     right, done = torch.zeros((), device=learner.device), 0
-    with learner.dropping():
+    with learner.disturbed():
         for index, batch in enumerate(batches.epoch(draws, shown)):
             with reproducible(seed + index, learner.device):
                 learned = learner.learn(batch, rate=rate, draws=draws)

@@ -19,6 +19,7 @@ from curation.models.architectures import build
 from curation.models.classifier import Classifier
 from curation.models.dropout import drop_block, dropout, dropout_logits
 from curation.models.folding import folded
+from curation.models.layer_noise import layer_noise
 from curation.models.loading import load_weights, save_weights
 from curation.models.prediction import evaluate
 
@@ -196,7 +197,10 @@ def test_dropout_regularizes_training_and_leaves_no_trace(
     assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in model.modules())
 
 
-@pytest.mark.parametrize("context", [lambda model: dropout(model, 0.0), lambda model: drop_block(model, 0.0)])
+NOTHING = [lambda model: dropout(model, 0.0), lambda model: drop_block(model, 0.0), lambda model: layer_noise(model, 0)]
+
+
+@pytest.mark.parametrize("context", NOTHING)
 def test_a_rate_of_zero_changes_nothing(context: Callable[[nn.Module], AbstractContextManager[None]]) -> None:
     noisy = logits_in(context, model := tiny(1))
     torch.testing.assert_close(noisy, model.eval()(IMAGES[:1]).expand(400, -1))
@@ -216,6 +220,25 @@ def test_blocks_are_squares_of_the_last_feature_map() -> None:
     dropped = zero[:, :, 0:3, 0:3].amin((2, 3)) + zero[:, :, 1:4, 1:4].amin((2, 3))
     assert (zero[:, :, 1:3, 1:3].amin((2, 3)) >= dropped.clamp(max=1)).all()
     assert 0.1 < (dropped > 0).float().mean() < 0.9
+
+
+def test_noise_layers_disturb_each_image_by_a_share_of_its_own_output_in_training_alone() -> None:
+    convolution = nn.Conv2d(1, 8, 3)
+    model = nn.Sequential(convolution, nn.Flatten(), nn.Linear(8 * 26 * 26, 4))
+    images = torch.cat([IMAGES, 10 * IMAGES])
+    clean = convolution(images)
+    torch.manual_seed(0)
+    with layer_noise(model, 0.2):
+        noise = convolution(images) - clean
+        assert torch.equal(model.eval()(images), model[1:](clean))
+    assert not convolution._forward_hooks
+    share = noise.flatten(1).std(1) / clean.flatten(1).std(1)
+    torch.testing.assert_close(share, torch.full_like(share, 0.2), atol=0, rtol=0.05)
+    assert (noise.flatten(1).mean(1).abs() < 0.02 * clean.flatten(1).std(1)).all()
+    with pytest.raises(CurationError, match="this model has none"), layer_noise(model[1:], 0.1):
+        pass
+    with pytest.raises(UsageError, match="0 or more, got -1"), layer_noise(model, -1):
+        pass
 
 
 @pytest.mark.parametrize("fold", [folded, nn.Module.eval])

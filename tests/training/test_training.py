@@ -79,7 +79,8 @@ VARIETIES = {
     "trades": {"method": "trades", "steps": 2, "cutmix": 1.0},
     "free": {"method": "free", "steps": 2, "average": 0.9},
     "mixed": {"mixup": 0.4, "noise": 0.1, "cutout_px": 5, "decay_norms": False},
-    "dropped": {"dropout": 0.3, "drop_block": 0.2},
+    "dropped": {"dropout": 0.3, "drop_block": 0.2, "loss": "huber", "entropy_weight": 0.1, "entropy_order": 2},
+    "noisy": {"layer_noise": 0.2, "color": 0.4},
 }
 
 
@@ -333,6 +334,12 @@ def test_a_preset_fills_in_what_is_not_written() -> None:
         {"preset": "slow"},
         {"cutmix": 1, "mixup": 1},
         {"compile": True, "dropout": 0.1},
+        {"compile": True, "layer_noise": 0.1},
+        {"layer_noise": -0.1},
+        {"color": 1},
+        {"entropy_order": 0},
+        {"loss": "hubert"},
+        {"huber_delta": 2},
     ],
 )
 def test_settings_have_bounds(wrong: dict) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.transforms.v2 import functional
 
-from curation.training.batches import Batch, Batches, cut_out, mixed, shifted, warped
+from curation.training.batches import Batch, Batches, cut_out, jittered, mixed, shifted, warped
 from curation.training.settings import Training
 
 
@@ -53,14 +54,29 @@ def test_warping_rotates_and_zooms_about_the_center() -> None:
 
 def test_rotation_and_zoom_are_drawn_anew_and_the_same_again() -> None:
     images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
-    chosen = Training(batch_size=6, augment=False, rotation_degrees=15, zoom=0.1, cutout_px=2)
+    chosen = Training(batch_size=6, augment=False, rotation_degrees=15, zoom=0.1, color=0.2, cutout_px=2)
     made = Batches(images, np.arange(12), None, settings=chosen, classes=12, device=torch.device("cpu"))
     first, again, other = (torch.cat([batch.images for batch in made.epoch(draws(seed))]) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert 0 <= first.min() <= first.max() <= 1
-    assert "rotation_degrees" not in Training().model_dump()
-    assert "zoom" not in Training().model_dump()
+    assert not {"rotation_degrees", "zoom", "color"} & Training().model_dump().keys()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_color_jitter_is_torchvisions_with_factors_of_each_image(channels: int) -> None:
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (50, 6, 7, channels), dtype=np.uint8))
+    found = jittered(pixels, color=0.8, draws=draws(3))
+    assert (found.shape, found.dtype) == (pixels.shape, torch.float32)
+    factors = 1 + 0.8 * (2 * torch.rand((3, 50), generator=draws(3)) - 1)
+    assert (factors.min() < 0.4) & (factors.max() > 1.6)
+    for image, out, (brightness, contrast, saturation) in zip(pixels, found, factors.T.tolist(), strict=True):
+        expected = image.permute(2, 0, 1) / 255
+        expected = functional.adjust_brightness(expected, brightness)
+        expected = functional.adjust_contrast(expected, contrast)
+        if channels == 3:
+            expected = functional.adjust_saturation(expected, saturation)
+        torch.testing.assert_close(out / 255, expected.permute(1, 2, 0), atol=2e-4, rtol=0)
 
 
 @given(side_px=st.integers(1, 12), seed=st.integers(0, 2**31))

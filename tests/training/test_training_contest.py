@@ -14,7 +14,7 @@ from curation.evaluation.settings import Evaluation
 from curation.models.architectures import build
 from curation.recipe import GoalModel, LabelErrors
 from curation.training.batches import Batches
-from curation.training.objective import cross_entropy, divergence
+from curation.training.objective import cross_entropy, divergence, entropy, huber
 from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
@@ -43,7 +43,7 @@ def test_the_loss_has_the_gradient_of_the_contests_divergence(seed: int, classes
 def test_smoothing_and_entropy_are_those_of_their_papers(seed: int, smoothing: float, weight: float) -> None:
     draws = torch.Generator().manual_seed(seed)
     logits, labels = 3 * torch.randn(6, 5, generator=draws), torch.randint(5, (6,), generator=draws)
-    found = cross_entropy(logits, labels, label_smoothing=smoothing, entropy_weight=weight)
+    found = cross_entropy(logits, labels, label_smoothing=smoothing) - weight * entropy(logits)
     smooth = (1 - smoothing) * torch.eye(5)[labels] + smoothing / 5
     prediction = torch.distributions.Categorical(logits=logits)
     expected = -(smooth * prediction.logits).sum(1) - weight * prediction.entropy()
@@ -51,6 +51,42 @@ def test_smoothing_and_entropy_are_those_of_their_papers(seed: int, smoothing: f
     other = logits.flip(0)
     kl = torch.distributions.kl_divergence(prediction, torch.distributions.Categorical(logits=other))
     torch.testing.assert_close(divergence(logits, other), kl, atol=1e-5, rtol=1e-5)
+
+
+@given(seed=st.integers(0, 2**31), order=st.floats(0.05, 20))
+@settings(deadline=None, max_examples=30)
+def test_the_entropy_is_renyis_and_tends_to_shannons(seed: int, order: float) -> None:
+    logits = 3 * torch.randn(6, 5, generator=torch.Generator().manual_seed(seed)).double()
+    shannon = torch.distributions.Categorical(logits=logits).entropy()
+    torch.testing.assert_close(entropy(logits), shannon)
+    if abs(order - 1) > 0.01:
+        p = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True)
+        np.testing.assert_allclose(entropy(logits, order=order), np.log((p**order).sum(1)) / (1 - order), rtol=1e-9)
+    far, near = ((entropy(logits, order=1 + way) - shannon).abs().max() for way in (0.05, 0.005))
+    assert near < 0.2 * far
+    torch.testing.assert_close(entropy(logits, order=1 + 1e-12), shannon)
+    assert (entropy(logits, order=0.5) >= shannon).all()
+    assert (entropy(logits, order=2) <= shannon).all()
+
+
+def test_entropies_of_certain_predictions_are_numbers() -> None:
+    logits = torch.tensor([[0.0, -1000, -1000], [0, 0, -1000]], requires_grad=True)
+    for order in (0.1, 1.0, 2.0):
+        found = entropy(logits, order=order)
+        torch.testing.assert_close(found.detach(), torch.tensor([0, np.log(2)], dtype=torch.float32))
+        assert torch.autograd.grad(found.sum(), logits)[0].isfinite().all()
+
+
+@given(seed=st.integers(0, 2**31), delta=st.floats(0.05, 1), smoothing=st.floats(0, 0.5), soft=st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_the_huber_loss_is_square_near_and_linear_far(seed: int, delta: float, smoothing: float, soft: bool) -> None:
+    draws = torch.Generator().manual_seed(seed)
+    logits, labels = 3 * torch.randn(6, 5, generator=draws), torch.randint(5, (6,), generator=draws)
+    rows = torch.rand(6, 5, generator=draws).softmax(1) if soft else torch.eye(5)[labels]
+    error = (logits.softmax(1) - (1 - smoothing) * rows - smoothing / 5).abs().numpy()
+    expected = np.where(error <= delta, error**2 / 2, delta * (error - delta / 2)).sum(1)
+    found = huber(logits, rows if soft else labels, delta=delta, label_smoothing=smoothing)
+    np.testing.assert_allclose(found, expected, atol=1e-6, rtol=1e-4)
 
 
 def test_learning_rates_are_those_of_torchs_scheduler() -> None:

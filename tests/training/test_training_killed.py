@@ -23,6 +23,13 @@ VARIETIES: dict[str, dict[str, Any]] = {
     "averaged": {"average": 0.9, "decay_norms": False},
     "free": {"method": "free", "steps": 2},
     "mixup": {"mixup": 0.4, "noise": 0.05},
+    "noise layers, color": {
+        "layer_noise": 0.2,
+        "color": 0.4,
+        "loss": "huber",
+        "entropy_weight": 0.1,
+        "entropy_order": 2,
+    },
     "adversarial": {"method": "adversarial", "steps": 2},
     "trades": {"method": "trades", "steps": 2, "cutmix": 1.0},
     "cooperative": {"method": "cooperative", "steps": 1, "average": 0.9},
@@ -96,7 +103,7 @@ def test_from_a_kept_epoch_it_goes_on_to_the_same_bits(name: str, tmp_path: Path
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-@pytest.mark.parametrize("name", ["free", "cooperative", "facilities kept"])
+@pytest.mark.parametrize("name", ["free", "cooperative", "facilities kept", "noise layers, color"])
 def test_a_killed_training_goes_on_to_the_same_bits(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "kept"), name]
     root = Path(__file__).resolve().parents[2]

@@ -232,8 +232,8 @@ class Mirrored(Method):
 
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
         logits = network.logits(images)
-        mirrored = network.cross_entropy(network.logits(images.flip(3)), targets)
-        return network.cross_entropy(logits, targets) + self.strength * mirrored, logits
+        mirrored = network.loss(network.logits(images.flip(3)), targets)
+        return network.loss(logits, targets) + self.strength * mirrored, logits
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from curation.training.settings import Training
 from tests.rehearsal import DEVICE, assert_on_device, rehearsal
 
 WITH_ALL = {"average": 0.99, "dropout": 0.1, "label_smoothing": 0.1, "cutout_px": 4, "noise": 0.1, "flip": True}
-WITH_ALL |= {"rotation_degrees": 15, "zoom": 0.1}
+WITH_ALL |= {"rotation_degrees": 15, "zoom": 0.1, "color": 0.3, "layer_noise": 0.1}
+WITH_ALL |= {"loss": "huber", "entropy_weight": 0.1, "entropy_order": 2.0}
 
 
 def learned(settings: Training) -> None:
@@ -34,7 +35,7 @@ def learned(settings: Training) -> None:
         rehearsed.waits.clear()  # the images stay there
         draws = torch.Generator().manual_seed(0)
         learner.begin(0)
-        with learner.dropping():
+        with learner.disturbed():
             for batch in batches.epoch(draws):
                 assert isinstance(batch, Batch)
                 assert_on_device([batch.images, batch.targets, batch.weights, batch.classes])

@@ -40,7 +40,7 @@ class Adversarial(Method):
                 steps=self.steps,
             )
         logits = network.logits(images)
-        return network.cross_entropy(logits, targets), logits
+        return network.loss(logits, targets), logits
 
 
 def perturbed(

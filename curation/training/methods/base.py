@@ -39,8 +39,8 @@ class Network(Protocol):
     def logits(self, images: Tensor) -> Tensor:
         """Return logits, float32 N×K, of images, float32 N×C×H×W in [0, 1]; differentiable."""
 
-    def cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return each sample's loss, float32 N, with the label smoothing and entropy weight of the settings."""
+    def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return each sample's loss, float32 N, as the settings ask: cross-entropy or Huber's, smoothing, entropy."""
 
     def evaluated(self) -> AbstractContextManager[None]:
         """Inside, it is in evaluation mode: attacks neither see nor move the statistics of training batches."""

@@ -135,7 +135,7 @@ class Cooperative(Method):
             distances = F.smooth_l1_loss(detector.as_it_is(own).float(), expectation.float(), reduction="none").mean(1)
             looks = detector.head(detector.reader(expected)).float()
         detection = F.cross_entropy(looks, altered.long(), reduction="none")
-        classification = network.cross_entropy(logits, targets)
+        classification = network.loss(logits, targets)
         return self.ce_weight * classification + self.feature_weight * distances + detection, logits
 
     def _half_attacked(

@@ -41,4 +41,4 @@ class Free(Method):
 
         points.register_hook(ascend)
         logits = network.logits((images + points).clamp(0, 1))
-        return network.cross_entropy(logits, targets), logits
+        return network.loss(logits, targets), logits

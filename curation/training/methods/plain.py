@@ -17,4 +17,4 @@ class Plain(Method):
     def losses(self, network: Network, images: Tensor, targets: Tensor, change: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy of the batch; ``change`` is not used; see ``Method.losses``."""
         logits = network.logits(images)
-        return network.cross_entropy(logits, targets), logits
+        return network.loss(logits, targets), logits

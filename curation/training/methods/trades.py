@@ -58,4 +58,4 @@ class Trades(Method):
             )
         with network.statistics_kept():
             clean = network.logits(images)
-        return network.cross_entropy(clean, targets) + self.beta * divergence(clean, network.logits(worst)), clean
+        return network.loss(clean, targets) + self.beta * divergence(clean, network.logits(worst)), clean
