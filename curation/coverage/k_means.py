@@ -33,6 +33,8 @@ def k_means(
     Where a cluster has no point that may be chosen, or points coincide, the farthest from all chosen ones follow.
 
     Args: as ``facility_location``; metric: cosine clusters unit vectors; seed: of the first centers.
+    Rounds of k-means are told as a share of what is to be chosen.
+
     Raises: CurationError: more points to choose than there are, broken points.
     Source: Lloyd 1982; Arthur & Vassilvitskii 2007 for the first centers.
     """
@@ -43,7 +45,10 @@ def k_means(
     on_progress(0, count)
     features = values.values
     most = min(count, len(np.unique(features, axis=0)))
-    found = np.unique(clusters(features, count=most, seed=seed), return_inverse=True)[1]
+    found = clusters(
+        features, count=most, seed=seed, on_progress=lambda done, rounds: on_progress(count * done // rounds, count)
+    )
+    found = np.unique(found, return_inverse=True)[1]
     chosen = _nearest_to_centers(features, found, choice)
     if len(chosen) < count:
         apart = values.nearest(np.append(choice.given, chosen))[1]

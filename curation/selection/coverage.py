@@ -170,6 +170,7 @@ class KMeans(CoverageSelector):
     """The candidates nearest to the centers of k-means clusters."""
 
     name: ClassVar[str] = "k_means"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "k-means centers"
 
     def choose(self, points: np.ndarray, *, settings: CoverageSettings, count: int, seed: int, **more: Any) -> Subset:

@@ -31,6 +31,27 @@ def test_heaps_are_found_the_largest_first() -> None:
     assert found.dtype == np.int32
 
 
+def test_many_points_are_clustered_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(clusters.__globals__, "FEW", 100)
+    points, told = heaps(80, 300, 150), list[int]()
+    found = clusters(points, count=12, seed=0, on_progress=lambda done, rounds: told.append(done))
+    assert np.array_equal(found, clusters(points, count=12, seed=0))
+    assert told == sorted(told)
+    assert told[:2] == [0, 1]
+    heap = np.repeat([0, 1, 2], [80, 300, 150])
+    assert all(len(set(heap[found == group])) == 1 for group in set(found))
+
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, rounds: int) -> None:
+        if done == 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        clusters(points, count=12, seed=0, on_progress=stop)
+
+
 def test_points_between_heaps_are_in_none_and_one_cloud_has_no_heaps() -> None:
     alone = np.array([[500, -500], [-800, 100]], dtype=np.float32)
     found = dense_clusters(np.concatenate([heaps(200, 200), alone]), smallest=40)

@@ -73,7 +73,12 @@ def group(plan: Plan, tell: Tell) -> int:
     if drawn.cluster_by == "hdbscan":
         groups = dense_clusters(xy, smallest=drawn.min_cluster_size)
     else:
-        groups = clusters(points, count=drawn.clusters, seed=plan.recipe.seed)
+        groups = clusters(
+            points,
+            count=drawn.clusters,
+            seed=plan.recipe.seed,
+            on_progress=lambda done, rounds: tell(0, len(points), f"clusters, round {done} of at most {rounds}"),
+        )
     plan.map_table("pca").write(0, pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "cluster": groups}))
     return len(points)
 
