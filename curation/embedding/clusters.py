@@ -64,7 +64,7 @@ def _by_rounds(features: np.ndarray, count: int, seed: int, on_progress: Callabl
         on_progress(done, ROUNDS)
         rounds = faiss.Kmeans(features.shape[1], count, niter=1, seed=seed, min_points_per_centroid=1)
         rounds.train(features, init_centroids=centers)
-        centers, now = rounds.centroids, float(rounds.obj[-1])
+        centers, now = rounds.centroids, float(np.asarray(rounds.obj)[-1])
         if now > before * (1 - SETTLED):
             break
         before = now
