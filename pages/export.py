@@ -1,5 +1,7 @@
 """The curated set as files: format, destination, progress, download, and how to load it."""
 
+from typing import Any
+
 import streamlit as st
 
 from curation import jobs
@@ -21,6 +23,12 @@ LABELS = {
 opened = open_selection()
 
 
+def of_mode(mode: str) -> dict[str, Any]:
+    """Return the recipe's labels in another mode; a temperature goes with the goal model's alone."""
+    block = recipe.labels.model_dump(mode="json")
+    return {**block, "mode": mode} if mode == "goal_model" else {**block, "mode": mode, "temperature": 1}
+
+
 found = opened.workspace
 recipe = opened.recipe
 warn_of_shortages(opened)
@@ -39,12 +47,25 @@ with controls:
         st.selectbox,
         "Labels",
         [mode for mode in LABELS if mode != "source" or opened.pipeline.samples.soft_labels is not None],
-        path="labels.mode",
+        path="labels",
         format_func=LABELS.get,
+        to=lambda labels: labels["mode"],
+        back=of_mode,
     )
     if recipe.labels.mode == "smoothed":
         most = max(0.5, recipe.labels.smoothing)
         bound(st.slider, "Smoothing", 0.0, most, path="labels.smoothing", step=0.01)
+    elif recipe.labels.mode == "goal_model":
+        bound(
+            st.number_input,
+            "Temperature",
+            0.05,
+            100.0,
+            path="labels.temperature",
+            step=0.5,
+            format="%g",
+            help="The goal model's logits are divided by this before the softmax: above 1 labels get softer.",
+        )
     default = (
         state.cache_folder().resolve().parent / "exports" / found.name / f"{recipe.name}-{recipe.fingerprint()[:8]}"
     )

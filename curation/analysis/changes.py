@@ -149,9 +149,12 @@ def _written(before: Pipeline, after: Pipeline) -> str:
     """Return a sentence where labels are written otherwise, or by another goal model; else nothing."""
     old, new = before.recipe.labels, after.recipe.labels
     if old.mode != new.mode:
-        return f"All labels are written otherwise: {new.mode} instead of {old.mode}."
+        tempered = "" if new.temperature == 1 else f" (temperature {new.temperature:g})"
+        return f"All labels are written otherwise: {new.mode}{tempered} instead of {old.mode}."
     if new.mode == "smoothed" and old.smoothing != new.smoothing:
         return f"All labels are written otherwise: smoothing {new.smoothing:g} instead of {old.smoothing:g}."
+    if old.temperature != new.temperature:
+        return f"All labels are written otherwise: temperature {new.temperature:g} instead of {old.temperature:g}."
     if new.mode == "goal_model" and before.plan.model_digest != after.plan.model_digest:
         return "All labels are written otherwise: they are another goal model's."
     return ""

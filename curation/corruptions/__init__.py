@@ -1,5 +1,6 @@
-"""Common corruptions: the 15 kinds of CIFAR-10-C and ImageNet-C, their four held-out ones, and five from imgaug."""
+"""Corruptions: the 15 kinds of CIFAR-10-C and ImageNet-C, their four held-out ones, five from imgaug, and AugMix."""
 
+from curation.corruptions.augmix import AugMix
 from curation.corruptions.base import Constants, Corruption
 from curation.corruptions.blur import DefocusBlur, GaussianBlur, GlassBlur, MotionBlur, ZoomBlur
 from curation.corruptions.digital import Contrast, ElasticTransform, JpegCompression, Pixelate, Saturate
@@ -37,6 +38,7 @@ CORRUPTIONS: Registry[Corruption] = Registry(
         Dropout,
         CoarseDropout,
         ColorQuantization,
+        AugMix,
     ),
 )
 

@@ -22,7 +22,7 @@ def datasheet(curated: CuratedSet, exporter: Exporter) -> str:
     parts.append(
         f"{len(curated):,} images of {width}×{height} pixels, {'gray' if channels == 1 else 'color'}, "
         f"{len(curated.classes)} classes; {exporter.title}; "
-        f"{'one-hot' if curated.soft_labels is None else 'soft'} labels.\n"
+        f"{about.get('labels', 'one-hot labels' if curated.soft_labels is None else 'soft labels')}.\n"
     )
     remark = exporter.remark(curated)
     if remark:

@@ -62,6 +62,7 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
                 "start_from": recipe.goal_model.start_from and Path(recipe.goal_model.start_from.weights).name,
                 "doubts": [doubt.sentence for doubt in doubts_of(plan)],
             },
+            "labels": recipe.labels.in_words,
             "families": selected.summary(),
             "warnings": [*told, *lacking],
             "coverage": coverage,
@@ -126,9 +127,12 @@ def _soft_labels(plan: Plan, pool: pd.DataFrame, selected: Selected) -> np.ndarr
         return np.eye(k, dtype=np.float32)[selected.labels] * np.float32(1 - share) + np.float32(share / k)
     # Of the clean original: what it says of a copy that was attacked against it is wrong on purpose.
     rows, owners = np.unique(plan.samples.rows(pool["sample_id"].to_numpy()[selected.pool_rows]), return_inverse=True)
-    network = plan.model.load()
+    network, temperature = plan.model.load(), plan.recipe.labels.temperature
     parts = [
-        predict(network, plan.samples.images(rows[at : at + 1024]), device=plan.device).softmax(1).numpy()
+        predict(network, plan.samples.images(rows[at : at + 1024]), device=plan.device)
+        .div(temperature)
+        .softmax(1)
+        .numpy()
         for at in range(0, len(rows), 1024)
     ]
     said = np.concatenate(parts)

@@ -191,6 +191,7 @@ class Recipe(Settings):
             del value["source"]["noise"]
         if defaults:
             value["selection"]["strata"] = self.selection.strata
+            value["labels"]["temperature"] = self.labels.temperature
         reader = value["source"].pop("reader")
         value["source"] = {**reader, **value["source"]}
         return value

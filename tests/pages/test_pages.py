@@ -122,6 +122,15 @@ def test_any_smoothing_of_a_recipe_can_be_shown(cache: Path) -> None:
     assert slider.value == 0.7
 
 
+def test_a_temperature_goes_with_the_goal_models_labels(cache: Path) -> None:
+    at = open_page("export", w="small", d=json.dumps({"labels.mode": "goal_model"}))
+    (field,) = (one for one in at.number_input if one.label == "Temperature")
+    assert recipe_of(field.set_value(2.0).run(), cache).labels.temperature == 2
+    (mode,) = (one for one in at.selectbox if one.label == "Labels")
+    labels = recipe_of(mode.set_value("hard").run(), cache).labels
+    assert (labels.mode, labels.temperature) == ("hard", 1)
+
+
 def test_the_budget_changes_the_selection_and_undo_takes_it_back(cache: Path) -> None:
     at = open_page("mix")
     at.number_input(key="field-selection.budget").set_value(250).run()

@@ -63,6 +63,8 @@ def test_other_labels_and_weights_are_changes_too(cache: Path, workspace: Worksp
     said = words(changed(**{"labels.mode": "goal_model"}))
     assert "The same images are chosen." in said
     assert "All labels are written otherwise: goal_model instead of hard." in said
+    said = words(changed(**{"labels.mode": "goal_model", "labels.temperature": 2}))
+    assert "All labels are written otherwise: goal_model (temperature 2) instead of hard." in said
     saved = Pipeline(recipe_of(open_page("mix", w="small"), cache), workspace, device="cpu")
     pool = saved.pool()
     chosen = pool.iloc[saved.select(pool).pool_rows]

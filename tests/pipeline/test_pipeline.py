@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from curation.errors import CurationError, UsageError
+from curation.exporters.datasheet import datasheet
 from curation.models.prediction import predict
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.pipeline.answers import Answers, score_answers
@@ -364,6 +365,21 @@ def test_labels_of_the_goal_model_are_those_of_the_clean_original(computed: Pipe
     assert not np.allclose(curated.label_rows[attacked], of_attacked, atol=1e-2)
     for _, same in curated.manifest.groupby("sample_id"):
         assert len(np.unique(curated.label_rows[same.index], axis=0)) == 1
+
+
+def test_a_temperature_divides_the_logits_of_the_labels(computed: Pipeline) -> None:
+    changes = {"labels.mode": "goal_model", "labels.temperature": 2.5}
+    recipe = computed.recipe.with_changes(**changes)
+    assert Recipe.from_yaml(recipe.to_yaml()) == recipe
+    at_one = computed.recipe.with_changes(**{**changes, "labels.temperature": 1.0})
+    assert "temperature" not in at_one.to_yaml()
+    soft = Pipeline(recipe, computed.workspace, device="cpu")
+    pool = soft.pool()
+    curated = soft.curated(pool, soft.select(pool))
+    rows = computed.samples.rows(curated.manifest["sample_id"].to_numpy())
+    logits = predict(computed.plan.model.load(), computed.samples.images(rows))
+    np.testing.assert_allclose(curated.label_rows, (logits / 2.5).softmax(1).numpy(), atol=1e-4)
+    assert "the goal model's softmax of the clean originals at temperature 2.5." in datasheet(curated, recipe.export)
 
 
 def test_copies_that_the_recipe_no_longer_makes_are_named_when_the_map_is_drawn(computed: Pipeline) -> None:

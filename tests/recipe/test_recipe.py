@@ -67,6 +67,12 @@ def test_fractions_of_255_are_kept_as_people_write_them() -> None:
         ("variants.adversarial.epsilon", 8, r"8/255"),
         ("variants.adversarial.epsilon", "8/0", r"epsilon: .*8/255 .*got '8/0'"),
         ("export.format", "zip", r"unknown exporter 'zip'"),
+        (
+            "labels.temperature",
+            2,
+            r"labels: temperature softens the goal model's labels alone; .* got 2 with mode hard",
+        ),
+        ("labels", {"mode": "goal_model", "temperature": 0}, r"labels\.temperature: .*greater than or equal to 0\.05"),
         ("labels.mode", "soft", r"'hard', 'smoothed', 'goal_model' or 'source'"),
         ("selection.mix", {"clean": 0, "corruption": 0, "adversarial": 0}, r"mix"),
         ("selection.mix", {"clean": 1, "corupted": 2}, r"unknown field 'corupted'; did you mean 'corruption'\?"),
