@@ -51,7 +51,7 @@ ROOMS: dict[str, Room] = {
     "curation.embedding": Room("spaces, neighbors, clusters, projection", "models"),
     "curation.selection": Room("pool, band, mix, selectors", "coverage embedding models scores training"),
     "curation.training": Room(
-        "training methods, samplers, schedules, batches, the loop", "attacks coverage embedding models"
+        "training methods, samplers, schedules, batches, the loop", "attacks corruptions coverage embedding models"
     ),
     "curation.readers": Room("one source format each", "exporters storage"),
     "curation.exporters": Room(

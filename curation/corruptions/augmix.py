@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from curation.copying import sent
 from curation.corruptions.base import Corruption
 from curation.randomness import SampleRandom
 
@@ -115,7 +116,7 @@ def _affine(
     def of(number: int, value: Tensor, otherwise: Tensor) -> Tensor:
         return torch.where(operation == number, value, otherwise)
 
-    cosine, sine = _turns(strength.device).index_select(1, (strength * _DEGREES).long()).unbind(0)
+    cosine, sine = sent(_turns(), strength.device).index_select(1, (strength * _DEGREES).long()).unbind(0)
     sine = sine * side
     sheared = strength * _SHEAR * side
     # Rotation is about the middle: what the matrix does to it is taken back.
@@ -130,11 +131,11 @@ def _affine(
     return tuple(v[:, None, None] for v in columns), tuple(v[:, None, None] for v in rows)  # type: ignore[return-value]
 
 
-@lru_cache(maxsize=4)
-def _turns(device: torch.device) -> Tensor:
-    """Return float32 2×31: cosine and sine of 0 … 30 degrees, the same on every device."""
+@cache
+def _turns() -> Tensor:
+    """Return float32 2×31: cosine and sine of 0 … 30 degrees, the same for every device."""
     angles = [math.radians(degrees) for degrees in range(_DEGREES + 1)]
-    return torch.tensor([[math.cos(a) for a in angles], [math.sin(a) for a in angles]], device=device)
+    return torch.tensor([[math.cos(a) for a in angles], [math.sin(a) for a in angles]])
 
 
 def _moved(levels: Tensor, columns: tuple[Tensor, Tensor, Tensor], rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

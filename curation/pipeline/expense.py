@@ -106,9 +106,11 @@ class Scale:
         return {"clean": self.samples, "corruption": kinds * varied, "adversarial": len(asked.adversarial) * varied}
 
     def training_s(self, train: Training, network: Speed, *, images: int) -> float:
-        """Return the seconds of one training on so many images: methods that perturb them step back and forth more."""
+        """Return the seconds of one training on so many images: what methods perturb or view otherwise counts more."""
         methods = [train.how().at(epoch) for epoch in range(train.epochs)]
         more = [getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0 for how in methods]
-        steps_s = sum(how.replays + steps for how, steps in zip(methods, more, strict=True)) * network.step_s
+        steps_s = (
+            sum(how.replays + steps + how.views for how, steps in zip(methods, more, strict=True)) * network.step_s
+        )
         detecting_s = sum(how.detects is not None for how in methods) * DETECTOR_PASSES * network.detector_s
         return images * (steps_s + detecting_s)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -58,6 +61,17 @@ def entropy(logits: Tensor, *, order: float = 1.0) -> Tensor:
 def divergence(clean: Tensor, other: Tensor) -> Tensor:
     """Return KL(softmax(clean) ‖ softmax(other)) of each sample, float32 N, in nats; logits float32 N×K."""
     return F.kl_div(other.log_softmax(1), clean.log_softmax(1), reduction="none", log_target=True).sum(1)
+
+
+def disagreement(predictions: Sequence[Tensor]) -> Tensor:
+    """Return the Jensen–Shannon divergence of each sample's predictions, float32 N, in nats: mean KL(pᵢ ‖ mean p).
+
+    Args: predictions: logits, float32 N×K each.
+    Source: Lin 1991, "Divergence Measures Based on the Shannon Entropy", equation 5.1, with equal weights.
+    """
+    logs = torch.stack([logits.log_softmax(1) for logits in predictions])
+    middle = logs.logsumexp(0) - math.log(len(logs))
+    return (logs.exp() * (logs - middle)).sum(2).mean(0)
 
 
 def weighted_mean(values: Tensor, weights: Tensor, *, total: Tensor) -> Tensor:

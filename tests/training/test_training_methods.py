@@ -20,6 +20,7 @@ from curation.plugin import fingerprint
 from curation.training.batches import Batches
 from curation.training.methods import METHODS, Method, Network
 from curation.training.methods.adversarial import perturbed, perturbed_by_adam
+from curation.training.objective import disagreement
 from curation.training.schedule import learning_rate
 from curation.training.settings import Training
 from curation.training.trainer import epoch_seed, train
@@ -282,3 +283,41 @@ def test_settings_keep_their_fingerprints(how: dict[str, Any], key: str) -> None
     chosen = Training.parse({"batch_size": 32, **how, "epochs": 2, "precision": "float32"})
     assert fingerprint(chosen.model_dump(mode="json")) == key
     assert not chosen.versions
+
+
+def test_disagreement_is_the_jensen_shannon_divergence() -> None:
+    from scipy.spatial.distance import jensenshannon
+
+    both = [torch.randn(5, 4, generator=torch.Generator().manual_seed(seed)) * 3 for seed in range(2)]
+    expected = [jensenshannon(*rows) ** 2 for rows in zip(*(one.softmax(1).numpy() for one in both), strict=True)]
+    torch.testing.assert_close(disagreement(both), torch.tensor(expected, dtype=torch.float32))
+    assert disagreement([both[0]] * 3).abs().max() < 1e-6
+    apart = [torch.tensor([[200.0, 0, 0]]), torch.tensor([[0, 200.0, 0]]), torch.tensor([[0, 0, 200.0]])]
+    torch.testing.assert_close(disagreement(apart), torch.tensor([3.0]).log())
+
+
+def test_consistent_training_is_its_loss_on_views_of_the_image(few: tuple[np.ndarray, np.ndarray]) -> None:
+    method = METHODS.build("consistent", {"weight": 3.0, "severity": 5})
+    images = torch.from_numpy(few[0]).permute(0, 3, 1, 2).float() / 255
+    labels, model = torch.from_numpy(few[1]), small().train()
+    change = method.start(images, torch.Generator().manual_seed(0))
+    assert change is not None
+    assert change.shape == (60, 2, 1, 16, 16)
+    assert (change.abs().amax((2, 3, 4)) > 0).float().mean() > 0.9
+    assert not torch.equal(change[:, 0], change[:, 1])
+    assert torch.equal(change, method.start(images, torch.Generator().manual_seed(0)))
+
+    class Bare:
+        logits = staticmethod(model)
+        loss = staticmethod(lambda logits, targets: F.cross_entropy(logits, targets, reduction="none"))
+
+    losses, logits = method.losses(Bare(), images, labels, change)  # type: ignore[arg-type]
+    predicted = model(torch.cat([images, images + change[:, 0], images + change[:, 1]])).view(3, 60, 3)
+    torch.testing.assert_close(logits, predicted[0])
+    expected = F.cross_entropy(predicted[0], labels, reduction="none") + 3 * disagreement(list(predicted))
+    torch.testing.assert_close(losses, expected)
+
+
+def test_consistent_training_needs_images_that_augmix_can_take() -> None:
+    with pytest.raises(UsageError, match=r"at least 16 px a side, got 8×8; choose a larger side_px"):
+        METHODS.build("consistent").prepare(small(), shape=(8, 8, 1), seed=0)

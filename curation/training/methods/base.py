@@ -59,6 +59,8 @@ class Method(Plugin):
     family = "training method"
     perturbs: ClassVar[bool] = True
     """Whether it trains on perturbed images, within ``epsilon``: what makes a robust network."""
+    views: ClassVar[int] = 0
+    """How many further images are made of each image and trained on beside it."""
     carries: ClassVar[bool] = False
     """Whether the perturbation of one batch, changed in place, is where the next one starts."""
     clean_only: ClassVar[bool] = False
@@ -93,7 +95,10 @@ class Method(Plugin):
         return self
 
     def start(self, images: Tensor, draws: torch.Generator) -> Tensor | None:
-        """Return first perturbations of a batch, float32 N×C×H×W, drawn on the CPU; None: none are needed."""
+        """Return first perturbations of a batch, float32 N×C×H×W, or N×V×C×H×W for V views; None: none are needed.
+
+        What is random in them comes from ``draws``, on the CPU.
+        """
         return None
 
     @abstractmethod
