@@ -172,7 +172,7 @@ class BuiltSuite:
             _Step("corrupting the test images", images * len(pipeline.plan.corrupted()), ("corruption",), pipeline.run)
             for _, pipeline in self._corrupted
         ]
-        shown = 3 * self.settings.training.epochs * len(self.train.samples)
+        shown = 3 * sum(self.settings.training.shown(len(self.train.samples)))
         against = images * sum(attack.most_passes(classes) for attack in self.settings.adversarial)
         for surrogate in self._surrogates:
             name = surrogate.recipe.goal_model.architecture

@@ -144,7 +144,7 @@ def cost(recipes: Mapping[str, Recipe], evaluation: Evaluation, workspace: Works
     """Return what an evaluation would take at most, by the rates measured in this workspace."""
     first = next(iter(recipes.values()))
     sets = len(recipes) + len(baselines(first, evaluation.baselines))
-    each = first.selection.budget * evaluation.schedule.epochs * evaluation.seeds * sets
+    each = sum(evaluation.schedule.shown(first.selection.budget)) * evaluation.seeds * sets
     found = rates(workspace)
     known = all(target in found for target in evaluation.targets)
     seconds = sum(each / found[target] for target in evaluation.targets) if known else None

@@ -106,11 +106,15 @@ class Scale:
         return {"clean": self.samples, "corruption": kinds * varied, "adversarial": len(asked.adversarial) * varied}
 
     def training_s(self, train: Training, network: Speed, *, images: int) -> float:
-        """Return the seconds of one training on so many images: what methods perturb or view otherwise counts more."""
-        methods = [train.how().at(epoch) for epoch in range(train.epochs)]
-        more = [getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0 for how in methods]
-        steps_s = (
-            sum(how.replays + steps + how.views for how, steps in zip(methods, more, strict=True)) * network.step_s
-        )
-        detecting_s = sum(how.detects is not None for how in methods) * DETECTOR_PASSES * network.detector_s
-        return images * (steps_s + detecting_s)
+        """Return the seconds of one training on so many images, of which its sampler shows each epoch its share.
+
+        What methods perturb or view otherwise counts more; samplers that ask the network pass over all images.
+        """
+        seconds = 0.0
+        for epoch, shown in enumerate(train.shown(images)):
+            how = train.how().at(epoch)
+            steps = how.replays + how.views + (getattr(how, "steps", 0) if how.perturbs and how.replays == 1 else 0)
+            detecting_s = DETECTOR_PASSES * network.detector_s if how.detects is not None else 0.0
+            asking = images if train.sampling is not None and train.sampling.asks(epoch) else 0
+            seconds += shown * (steps * network.step_s + detecting_s) + asking * network.pass_s
+        return seconds

@@ -190,8 +190,9 @@ class _Scheme:
         return start + (quota - start) * index // self.settings.rounds if index >= 0 else 0
 
     def work(self, index: int) -> int:
-        """Return how many images, counted once an epoch, are trained on up to the end of a round."""
-        return self.settings.train.epochs * sum(self.grown(family, at) for family in self.quotas for at in range(index))
+        """Return how many images, counted once an epoch that shows them, are trained on up to the end of a round."""
+        sizes = [sum(self.grown(family, at) for family in self.quotas) for at in range(index)]
+        return sum(sum(self.settings.train.shown(size)) for size in sizes)
 
     def run(self, index: int, chosen: np.ndarray, report: Report) -> tuple[list[int], dict[str, int]]:
         """Return the candidates that a round adds, nearest first in every family, and its row of ``history``."""

@@ -275,6 +275,10 @@ class Training(Settings):
         known = METHODS[self.method].model_fields
         return METHODS.build(self.method, {name: value for name, value in self if name in known})
 
+    def shown(self, images: int) -> list[int]:
+        """Return how many of so many images each epoch shows at most, by the sampler; without one all of them."""
+        return [images if self.sampling is None else self.sampling.most(images, at) for at in range(self.epochs)]
+
     def of(self, architecture: str) -> Self:
         """Return the settings with the preset's learning rate for an architecture, unless one was written."""
         rate = RATES.get(self.preset or "", {}).get(architecture)

@@ -19,6 +19,7 @@ from curation.pipeline.stages.embed import embed_shards
 from curation.pipeline.stages.map import copies_table, mapped_copies
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
+from curation.training.settings import Training
 
 
 def scale_of(pipeline: Pipeline) -> Scale:
@@ -144,6 +145,20 @@ def test_adversarial_training_takes_its_steps_more(computed: Pipeline) -> None:
         for method in ("plain", "adversarial")
     )
     assert robust == pytest.approx(5 * plain)
+
+
+def test_a_training_takes_what_its_sampler_shows_and_asks(computed: Pipeline) -> None:
+    scale, goal = scale_of(computed), computed.recipe.goal_model
+    speed = scale.networks[goal.form]
+
+    def seconds(sampling: dict[str, Any] | None) -> float:
+        train = Training.parse({"epochs": 5, "sampling": sampling})
+        return scale.training_s(train, speed, images=100)
+
+    assert seconds(None) == pytest.approx(500 * speed.step_s)
+    assert seconds({"method": "random", "ratio": 0.1, "warm_up": 1}) == pytest.approx(140 * speed.step_s)
+    chosen = seconds({"method": "facility_location", "ratio": 0.1, "warm_up": 1, "every": 2})
+    assert chosen == pytest.approx(140 * speed.step_s + 200 * speed.pass_s)
 
 
 def test_a_new_source_is_measured_on_a_few_images() -> None:

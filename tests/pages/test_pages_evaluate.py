@@ -29,6 +29,7 @@ from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
+from curation.training.settings import Training
 from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
 from tests.pages.opened import open_page, use_cache, words
 
@@ -320,7 +321,7 @@ def test_a_goal_model_is_taken(submitted: list[tuple[str, str]], monkeypatch: py
 def test_noise_is_told_matched_and_explained(submitted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     levels = pd.DataFrame(
         {"name": ["all clean samples", "fog 3"], "images": 9, "told": [9, 0], "median": [5.1, np.nan]}
-    ).assign(low=4.0, high=6.0)
+    ).assign(low=4.0, high=6.0, self_supervised=7.0)
     monkeypatch.setattr("curation.analysis.image_noise.by_set", lambda plan: levels)
     st.cache_resource.clear()
     at = open_evaluate(look="Noise")
@@ -365,6 +366,10 @@ def test_cost_counts_sets_targets_and_seeds(kept: Workspace) -> None:
     assert found.trainings == 8
     assert found.images == 8 * 3 * 500
     assert found.seconds == pytest.approx(8 * 3.0), "at the rate of the kept trainings"
+    sampling = {"method": "random", "ratio": 0.1, "warm_up": 1}
+    schedule = Training.parse({**results.evaluation.schedule.model_dump(mode="json"), "sampling": sampling})
+    sampled = cost(results.recipes, results.evaluation.model_copy(update={"schedule": schedule}), kept)
+    assert sampled.images == 8 * (500 + 2 * 50)
     other = results.evaluation.model_copy(update={"targets": ["resnet18"]})
     assert cost(results.recipes, other, kept).seconds is None
 

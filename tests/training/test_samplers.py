@@ -93,6 +93,44 @@ def test_facilities_are_those_of_p_minus_y_in_the_order_of_their_choice() -> Non
     assert set(shown(of, 2, network(5)).rows) != set(found.rows)  # the network has learned
 
 
+class Listening:
+    """A network that knows whether it was asked."""
+
+    device = torch.device("cpu")
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked = True
+        return getattr(network(), name)
+
+
+@pytest.mark.parametrize(
+    ("method", "fields"),
+    [
+        ("random", {"ratio": 0.25, "warm_up": 2}),
+        ("balanced", {}),
+        ("facility_location", {}),
+        ("facility_location", {"count": 20, "every": 2, "warm_up": 2}),
+        ("facility_location", {"ratio": 1, "weigh": "within_radius", "radius": 0.5, "warm_up": 2, "weights_after": 1}),
+        ("facility_location", {"ratio": 1, "weigh": "none"}),
+        ("clusters", {"ratio": 0.2}),
+        ("clusters", {"count": 7, "warm_up": 2, "weigh": "none"}),
+        ("curriculum", {"start": 0.5, "growth": 0.2}),
+        ("curriculum", {"start": 0.2, "every": 3, "first": "easiest", "warm_up": 0}),
+    ],
+    ids=str,
+)
+def test_estimates_know_how_many_images_an_epoch_shows_and_when_all_are_looked_at(method: str, fields: Any) -> None:
+    sampler, of, kept = SAMPLERS.build(method, fields), showing(method, **fields), {}
+    for epoch in range(6):
+        asked = Listening()
+        found = shown(of, epoch, asked, kept)
+        kept = found.kept
+        assert (len(found.rows), asked.asked) == (sampler.most(90, epoch), sampler.asks(epoch))
+
+
 def test_classes_take_turns_by_their_share() -> None:
     labels = np.repeat([0, 1, 2], [45, 30, 15])
     rows = shown(showing("facility_location", About(labels), count=12), 1).rows
@@ -158,6 +196,23 @@ def test_clusters_of_the_network_stay_and_images_that_coincide_fill_up() -> None
         filled = shown(of, 1, same).rows
     assert len(set(filled)) == len(filled) == 20
     assert {0, 1, 2} <= set(filled)
+
+
+def test_every_class_is_shown_as_often_and_small_ones_several_times_over() -> None:
+    labels = np.repeat([0, 2, 5], [60, 25, 6])  # 91: a third is 30 or 31
+    of = showing("balanced", About(labels))
+    seen = []
+    for epoch in range(3):
+        rows = shown(of, epoch).rows
+        assert sorted(np.unique(labels[rows], return_counts=True)[1]) == [30, 30, 31]
+        times = np.bincount(rows, minlength=91)
+        assert times[:60].max() == 1
+        assert set(times[60:85]) == {1, 2}
+        assert times[85:].min() >= 5
+        seen.append(set(rows[labels[rows] == 0]))
+    assert seen[0] != seen[1]
+    few = shown(showing("balanced", About(np.arange(4))), 0).rows
+    assert sorted(few) == [0, 1, 2, 3]
 
 
 def test_a_curriculum_grows_from_what_comes_first() -> None:

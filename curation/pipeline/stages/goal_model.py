@@ -134,7 +134,7 @@ def make_goal_model(plan: Plan, tell: Tell) -> int:
     measured = {"digest": digest(weights), **_Accuracies(plan, MEASURED)(network)}
     history[-1:] = [row | measured for row in history[-1:]]
     kept.finish(weights, _about(plan, measured, history) | {"remarks": remarks})
-    return 1 if goal.checkpoint else goal.train.epochs * len(plan.samples)
+    return 1 if goal.checkpoint else sum(goal.train.shown(len(plan.samples)))
 
 
 def _about(plan: Plan, measured: dict[str, Any], history: History) -> dict[str, Any]:

@@ -59,9 +59,8 @@ class SelfCorrect(Stage):
             for at in range(settings.rounds)
         ]
         images, network = sum(scale.candidates(recipe).values()), scale.networks[recipe.goal_model.form]
-        seconds = scale.training_s(
-            settings.train, scale.networks[Form(settings.architecture)], images=round(sum(grown) * budget)
-        )
+        trained = scale.networks[Form(settings.architecture)]
+        seconds = sum(scale.training_s(settings.train, trained, images=round(share * budget)) for share in grown)
         return Expense(seconds + images * network.pass_s, KEPT_BYTES * budget, 2.0 * images * network.features)
 
     def order(self, plan: Plan) -> Shards:

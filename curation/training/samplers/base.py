@@ -118,6 +118,14 @@ class Sampler(Plugin):
     def check(self, epochs: int) -> None:
         """Raises: ValueError where a training of so many epochs is too short, in one sentence."""
 
+    def most(self, images: int, epoch: int) -> int:
+        """Return how many of so many images an epoch, counted from 0, shows at most; exact unless they decide it."""
+        return images
+
+    def asks(self, epoch: int) -> bool:
+        """Return whether it asks the network about all images before an epoch: a pass over them."""
+        return False
+
     @abstractmethod
     def of(self, about: About) -> Showing:
         """Return what it shows of some images. Raises: UsageError: that cannot be, in one sentence."""

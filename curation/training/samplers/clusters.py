@@ -80,6 +80,16 @@ class ClusterSampling(Sampler):
         """See ``Sampler.check``."""
         check_short("warm_up", self.warm_up, epochs)
 
+    def most(self, images: int, epoch: int) -> int:
+        """See ``Sampler.most``: how many balls or clusters of a set there are is not known before they are."""
+        if epoch < self.warm_up or self.by != "k_means":
+            return images
+        return min(self.count or max(2, round(self.ratio * images)), images)
+
+    def asks(self, epoch: int) -> bool:
+        """See ``Sampler.asks``: clusters of the network are made once."""
+        return self.by == "k_means" and self.space == "network" and epoch == self.warm_up
+
     def of(self, about: About) -> Showing:
         """Return what it draws from these images.
 
@@ -106,12 +116,11 @@ class ClusterSampling(Sampler):
 class _Drawn(Showing):
     def __init__(self, settings: ClusterSampling, about: About) -> None:
         self.settings, self._about, self.images = settings, about, len(about.labels)
-        self._asked = settings.count or max(2, round(settings.ratio * self.images))
 
     def count(self, epoch: int) -> int:
-        if epoch < self.settings.warm_up:
-            return self.images
-        return self._asked if self.settings.by == "k_means" else int(self._given.max()) + 1
+        if self.settings.by == "k_means" or epoch < self.settings.warm_up:
+            return self.settings.most(self.images, epoch)
+        return int(self._given.max()) + 1
 
     def show(self, epoch: int, random: np.random.Generator, network: Asked, kept: Mapping[str, Tensor]) -> Shown:
         settings = self.settings
@@ -152,7 +161,9 @@ class _Drawn(Showing):
         return assign(points, balls)[0].astype(np.int32)
 
     def _k_means(self, points: np.ndarray) -> np.ndarray:
-        return np.unique(k_means(points, count=self._asked, seed=SEED), return_inverse=True)[1].astype(np.int32)
+        return np.unique(k_means(points, count=self.count(self.settings.warm_up), seed=SEED), return_inverse=True)[
+            1
+        ].astype(np.int32)
 
     def _weights(self, rows: np.ndarray, clusters: np.ndarray) -> np.ndarray | None:
         if self.settings.weigh == "none":

@@ -41,6 +41,17 @@ class Curriculum(Sampler):
         """See ``Sampler.check``."""
         check_short("warm_up", self.warm_up, epochs)
 
+    def most(self, images: int, epoch: int) -> int:
+        """See ``Sampler.most``."""
+        grown = epoch - self.warm_up
+        share = 1.0 if grown < 0 else self.start + self.growth * grown
+        return images if share >= 1 else max(2, math.ceil(share * images))
+
+    def asks(self, epoch: int) -> bool:
+        """See ``Sampler.asks``."""
+        grown = epoch - self.warm_up
+        return grown >= 0 and grown % self.every == 0 and self.start + self.growth * grown < 1
+
     def of(self, about: About) -> Showing:
         """Return what it shows of these images."""
         return _Growing(self, about.labels)
@@ -51,15 +62,13 @@ class _Growing(Showing):
         self.settings, self._labels, self.images = settings, labels, len(labels)
 
     def count(self, epoch: int) -> int:
-        grown = epoch - self.settings.warm_up
-        share = 1.0 if grown < 0 else self.settings.start + self.settings.growth * grown
-        return self.images if share >= 1 else max(2, math.ceil(share * self.images))
+        return self.settings.most(self.images, epoch)
 
     def show(self, epoch: int, random: np.random.Generator, network: Asked, kept: Mapping[str, Tensor]) -> Shown:
         count, settings = self.count(epoch), self.settings
         if count == self.images:
             return Shown(np.arange(self.images))
-        if (epoch - settings.warm_up) % settings.every == 0:
+        if settings.asks(epoch):
             last = epoch + settings.every - 1  # the order must reach as far as it is used
             order = self._order(network, self.count(last))
         else:

@@ -75,6 +75,18 @@ class FacilityLocation(Sampler):
             check_short("warm_up", self.warm_up, epochs)
         check_short("weights_after", self.weights_after or 0, epochs)
 
+    def most(self, images: int, epoch: int) -> int:
+        """See ``Sampler.most``."""
+        return images if epoch < self.warm_up else min(self.count or max(2, round(self.ratio * images)), images)
+
+    def asks(self, epoch: int) -> bool:
+        """See ``Sampler.asks``: to choose, and for weights, in epochs of the warm-up too where they begin before."""
+        grown = epoch - self.warm_up
+        chooses = grown >= 0 and not self.whole
+        begun = epoch >= (self.warm_up if self.weights_after is None else self.weights_after)
+        weighs = self.weigh != "none" and begun and (chooses or self.radius is not None)
+        return (chooses or weighs) and (grown < 0 or grown % self.every == 0)
+
     def of(self, about: About) -> Showing:
         """Return what it shows of these images. Raises: UsageError: more than there are."""
         images = len(about.labels)
@@ -89,12 +101,11 @@ class FacilityLocation(Sampler):
 class _Chosen(Showing):
     def __init__(self, settings: FacilityLocation, labels: np.ndarray) -> None:
         self.settings, self._labels, self.images = settings, labels, len(labels)
-        self._some = settings.count or max(2, round(settings.ratio * self.images))
         after = settings.weights_after
         self._weighs_from = settings.warm_up if after is None else after
 
     def count(self, epoch: int) -> int:
-        return self.images if epoch < self.settings.warm_up else self._some
+        return self.settings.most(self.images, epoch)
 
     def show(self, epoch: int, random: np.random.Generator, network: Asked, kept: Mapping[str, Tensor]) -> Shown:
         settings = self.settings

@@ -24,6 +24,10 @@ class RandomSampling(Sampler):
         """See ``Sampler.check``."""
         check_short("warm_up", self.warm_up, epochs)
 
+    def most(self, images: int, epoch: int) -> int:
+        """See ``Sampler.most``."""
+        return images if epoch < self.warm_up else max(2, round(self.ratio * images))
+
     def of(self, about: About) -> Showing:
         """Return what it draws from these images."""
         return _Some(self, len(about.labels))
@@ -34,8 +38,7 @@ class _Some(Showing):
         self.settings, self.images = settings, images
 
     def count(self, epoch: int) -> int:
-        whole = epoch < self.settings.warm_up
-        return self.images if whole else max(2, round(self.settings.ratio * self.images))
+        return self.settings.most(self.images, epoch)
 
     def show(self, epoch: int, random: np.random.Generator, network: Asked, kept: Mapping[str, Tensor]) -> Shown:
         return Shown(random.choice(self.images, self.count(epoch), replace=False), ordered=True)

@@ -101,8 +101,8 @@ def _begin(found: Workspace, names: list[str]) -> None:
             recipe = state.recipe()
             left.metric("Trainings, at most", f"{settings.trials * settings.seeds:,}")
             middle.metric(
-                "Images seen",
-                f"{settings.trials * settings.seeds * settings.schedule.epochs * recipe.selection.budget:,}",
+                "Images seen, at most",
+                f"{settings.trials * settings.seeds * sum(settings.schedule.shown(recipe.selection.budget)):,}",
             )
             _start(found, name, settings)
     except CurationError as error:
