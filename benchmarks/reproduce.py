@@ -9,6 +9,7 @@ python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cu
 python -m benchmarks.reproduce relatives              # CCS, Moderate and EL2N beside the boundary, on digits: minutes
 python -m benchmarks.reproduce coverage --only loops  # chosen before each epoch; or another part of it
 python -m benchmarks.reproduce detector --seeds 1     # a detector trained along; --full: with --cifar10, for a GPU
+python -m benchmarks.reproduce detector --seeds 1 --only forms  # its inputs and depths, on fewer images
 
 Killed at any moment, the same command goes on where it stopped. ``--only goal_oriented``: after Wang & Fang 2022, table
 1, one strategy added at a time, by the paper's text and by the released code. ``--only exploiting``: after Zhong et
@@ -364,12 +365,14 @@ def detector(arguments: argparse.Namespace) -> None:
         train, test = (50_000, 10_000) if arguments.full else (10_000, 2_000)
         source = cifar10(arguments.cifar10, folder.with_suffix(".npz"), train=train, test=test)
     make = reproduce_detector.full if arguments.full else reproduce_detector.small
+    if arguments.only == reproduce_detector.FORMS:
+        make, folder = reproduce_detector.forms, folder.with_name(f"{folder.name}-forms")
     size = make(source, seeds=arguments.seeds)
     print(
         f"{name}, {size.images:,} images, {size.architecture}; {platform.machine()}, {os.cpu_count()} cores", flush=True
     )
     started = time.perf_counter()
-    reproduce_detector.detector(size, Workspace(folder))
+    reproduce_detector.detector(size, Workspace(folder), only=arguments.only)
     print(f"\n{time.perf_counter() - started:.0f} s in this run")
 
 
@@ -379,8 +382,9 @@ def main() -> None:
     parser.add_argument("table", nargs="?", choices=tables, help="one table; by default the first three")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
+    parts = {**dict.fromkeys(reproduce_loops.ALL, "coverage"), reproduce_detector.FORMS: "detector"}
     parser.add_argument(
-        "--only", choices=sorted({*tables, *reproduce_loops.ALL}), help="the same; with coverage: a part of it"
+        "--only", choices=sorted({*tables, *parts}), help="the same; with coverage or detector: a part of it"
     )
     parser.add_argument("--targets", default="", help="architectures, comma-separated; by default the size's")
     parser.add_argument("--seeds", type=int, default=3)
@@ -389,7 +393,7 @@ def main() -> None:
     targets = [name for name in arguments.targets.split(",") if name]
     only = arguments.table or arguments.only
     if only not in (None, *tables):
-        parser.error(f"{only} is a part of coverage: python -m benchmarks.reproduce coverage --only {only}")
+        parser.error(f"{only} is a part of {parts[only]}: python -m benchmarks.reproduce {parts[only]} --only {only}")
     if only == "coverage":
         return coverage(arguments)
     if only == "noise":
@@ -397,7 +401,7 @@ def main() -> None:
         if arguments.cifar10:
             reproduce_noise.estimates(arguments.cifar10)
             folder = arguments.workspace or Path("cache") / "reproduce-noise"
-            reproduce_noise.robustness(arguments.cifar10, Workspace(folder), arguments.seeds)
+            reproduce_noise.robustness(arguments.cifar10, folder, arguments.seeds)
         return None
     if only == "relatives":
         return relatives(arguments)

@@ -1,7 +1,7 @@
 """The survey's experiment on noise prediction again: errors of the inputs, and losses as released and compared fairly.
 
 See ``curation.analysis.noise_prediction``. With ``--cifar10``: the noise of images is estimated, and R is measured of
-networks that train on noisy images, with and without as much noise again.
+networks that train on images without and with noise, with as much noise again, and with the noise removed.
 """
 
 from __future__ import annotations
@@ -10,19 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.signal import wiener
 
 from benchmarks import sprites
 from curation.analysis import noise_prediction as analysis
-from curation.analysis.image_noise import noise_levels
+from curation.analysis.image_noise import noise_levels, self_supervised_levels
 from curation.analysis.noise_prediction import CASES, Between
 from curation.cli.terminal import Bars
+from curation.engine import choose
 from curation.evaluation.evaluate import evaluate
-from curation.evaluation.settings import Evaluation
+from curation.evaluation.settings import Evaluation, SuiteSettings
+from curation.evaluation.suite import make_suite
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
 IMAGES, DEVIATION = 2000, 16
 """Training images of the second part, and their noise in 255ths."""
+
+SCHEDULE = {"preset": "fast", "epochs": 12}
+
+Images = tuple[np.ndarray, np.ndarray]
+"""Uint8 N×H×W×3, and labels int64 N."""
 
 
 def noise(seeds: int) -> None:
@@ -53,59 +61,105 @@ def noise(seeds: int) -> None:
 
 
 def estimates(folder: Path) -> None:
-    """Print what is estimated of 1,000 images of CIFAR-10 with known noise."""
+    """Print what both estimators say of 1,000 images of CIFAR-10 with known noise."""
     clean = sprites.read(folder, "train", 1000)[0]
-    print("\n## Noise of 1,000 images, σ in 255ths: median [10 %, 90 % of the images]")
-    print("| added | estimated |")
-    print("|---|---|")
-    for deviation in (0, 2, 4, 8, 12, 16, 25):
-        levels = 255 * noise_levels(_noisy(clean, deviation))
-        low, median, high = np.nanquantile(levels, [0.1, 0.5, 0.9])
-        print(f"| {deviation} | {median:.1f} [{low:.1f}, {high:.1f}] |")
-
-
-def robustness(folder: Path, workspace: Workspace, seeds: int) -> None:
-    """Print R after training on noisy images, with and without noise of the estimated level; P has images without."""
-    file = workspace.root.with_suffix(".npz")
-    images, labels = sprites.read(folder, "train", IMAGES)
-    images = _noisy(images, DEVIATION)
-    test, test_labels = sprites.read(folder, "test", 400)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(file, images_train=images, labels_train=labels, images_test=test, labels_test=test_labels)
-    level = float(np.nanmedian(noise_levels(images)))
-    print(f"\n## {IMAGES:,} images with noise of {DEVIATION}/255, estimated as {255 * level:.1f}/255")
-    print("| training | R | clean | adversarial | corrupted |")
+    print("\n## Noise of 1,000 images, σ in 255ths: median [10 %, 90 % of the images], and the median's error")
+    print("| added | finest details of the smoothest parts | error | self-supervised | error |")
     print("|---|---|---|---|---|")
-    recipe = Recipe.parse(
-        {
-            "name": "noisy",
-            "source": {"reader": "npz", "path": str(file), "split": "train"},
-            "selection": {"budget": IMAGES, "mix": [1, 0, 0], "strategy": "random"},
-        }
-    )
-    plain = {"preset": "fast", "epochs": 12}
-    for name, noise in (("as they are", 0.0), ("with as much noise again", round(level, 4))):
+    for deviation in (0, 2, 4, 8, 12, 16, 25):
+        images, cells = _noisy(clean, deviation), []
+        for levels in (noise_levels(images), self_supervised_levels(images)):
+            low, median, high = np.nanquantile(255 * levels, [0.1, 0.5, 0.9])
+            cells += [f"{median:.1f} [{low:.1f}, {high:.1f}]", f"{median - deviation:+.1f}"]
+        print(f"| {deviation} | {' | '.join(cells)} |", flush=True)
+
+
+def robustness(folder: Path, kept: Path, seeds: int) -> None:
+    """Print R after training on images without and with noise, with as much again, and with it removed.
+
+    All are measured on one P, of images without noise. Args: kept: where images and workspaces are kept.
+    """
+    clean, labels = sprites.read(folder, "train", IMAGES)
+    test = sprites.read(folder, "test", 400)
+    images = _noisy(clean, DEVIATION)
+    level = float(np.nanmedian(noise_levels(images)))
+    removed = _without(images, level)
+    left = float(np.sqrt(np.square(removed.astype(np.float64) - clean).mean()))
+    print(f"\n## {IMAGES:,} images with noise of {DEVIATION}/255, estimated as {255 * level:.1f}/255")
+    print(f"After removal they differ from those without noise by {left:.1f}/255 (rms).\n")
+    print("| trained on | R | clean | adversarial | corrupted |")
+    print("|---|---|---|---|---|")
+    kept.mkdir(parents=True, exist_ok=True)
+    suite = _test_suite(kept, _recipe(kept / "without.npz", (clean, labels), test))
+    for name, title, trained, noise in (
+        ("without", "images without noise", clean, 0.0),
+        ("with", "images with noise", images, 0.0),
+        ("matched", "the same, with as much noise again", images, round(level, 4)),
+        ("removed", "the same, noise removed", removed, 0.0),
+    ):
         asked: dict[str, Any] = {
             "targets": ["tiny_resnet"],
             "seeds": seeds,
-            "schedule": {**plain, "noise": noise},
-            "baselines": ["clean"],
-            "suite": {
+            "schedule": {**SCHEDULE, "noise": noise},
+            "baselines": [],
+            "suite": {"path": str(suite)},
+            "white_box": {"samples": 0},
+        }
+        recipe, workspace = _recipe(kept / f"{name}.npz", (trained, labels), test), Workspace(kept / name)
+        with Bars() as bars:
+            results = evaluate(
+                {"set": recipe}, Evaluation.parse(asked), workspace, name="noise", replace=True, report=bars
+            )
+        table = results.leaderboard().set_index("set").loc["set"]
+        parts = " | ".join(f"{100 * table[part]:.1f}" for part in ("clean", "adversarial", "corruption"))
+        print(f"| {title} | {100 * table['R']:.1f} ± {100 * table['R_spread']:.1f} | {parts} |", flush=True)
+
+
+def _recipe(file: Path, train: Images, test: Images) -> Recipe:
+    """Return the recipe of all training images, which are written into a file, as are the test images."""
+    if not file.exists():  # files are told apart by their time, too
+        np.savez(file, images_train=train[0], labels_train=train[1], images_test=test[0], labels_test=test[1])
+    return Recipe.parse(
+        {
+            "name": file.stem,
+            "source": {"reader": "npz", "path": str(file), "split": "train"},
+            "selection": {"budget": len(train[0]), "mix": [1, 0, 0], "strategy": "random"},
+        }
+    )
+
+
+def _test_suite(kept: Path, recipe: Recipe) -> Path:
+    """Return the file of P, whose surrogate learns from the recipe's images."""
+    file = kept / "P.npz"
+    if not file.exists():
+        asked = SuiteSettings.parse(
+            {
                 "samples": 300,
                 "corruption": {"kinds": "all", "severities": [3]},
                 "adversarial": [{"attack": "pgd", "loss": "ce", "epsilon": "8/255", "steps": 10}],
                 "surrogates": ["tiny_convnet"],
-                "training": plain,
-            },
-            "white_box": {"samples": 0},
-        }
+                "training": SCHEDULE,
+            }
+        )
         with Bars() as bars:
-            results = evaluate(
-                {"noisy": recipe}, Evaluation.parse(asked), workspace, name=f"noise-{noise}", replace=True, report=bars
-            )
-        table = results.leaderboard().set_index("set").loc["clean"]
-        parts = " | ".join(f"{100 * table[part]:.1f}" for part in ("clean", "adversarial", "corruption"))
-        print(f"| {name} | {100 * table['R']:.1f} ± {100 * table['R_spread']:.1f} | {parts} |", flush=True)
+            suite = make_suite(asked, recipe, Workspace(kept / recipe.name), engine=choose(), report=bars)
+        arrays: dict[str, Any] = {}
+        for name in dict.fromkeys(part.part for part in suite.parts):
+            parts = [part for part in suite.parts if part.part == name]
+            arrays[f"images_{name}"] = np.concatenate([part.images(np.arange(len(part))) for part in parts])
+            arrays[f"labels_{name}"] = np.concatenate([part.labels for part in parts])
+        np.savez(file, **arrays)
+    return file
+
+
+def _without(images: np.ndarray, level: float) -> np.ndarray:
+    """Return the images through the adaptive Wiener filter of this noise, in [0, 1], channel by channel."""
+    out = np.empty(images.shape)
+    for index in np.ndindex(len(images), images.shape[3]):
+        at = (index[0], slice(None), slice(None), index[1])
+        with np.errstate(divide="ignore", invalid="ignore"):  # of even places, which it then smooths
+            out[at] = wiener(images[at].astype(np.float64), (3, 3), noise=(255 * level) ** 2)
+    return np.clip(np.round(out), 0, 255).astype(np.uint8)
 
 
 def _noisy(images: np.ndarray, deviation: float) -> np.ndarray:

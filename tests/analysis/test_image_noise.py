@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curation.analysis.image_noise import by_set, noise_levels
+from curation.analysis.image_noise import by_set, noise_levels, self_supervised_levels
 from curation.pipeline import Pipeline
 
 
@@ -46,6 +46,32 @@ def test_each_image_is_told_on_its_own() -> None:
     assert (255 * alone[3:] > 10).all()
 
 
+def test_self_supervision_predicts_each_pixel_of_its_neighbors_best() -> None:
+    images = noisy(8, 3)
+    rows = []
+    for image in images:
+        for y, x, channel in np.ndindex(30, 30, 3):
+            window = image[y : y + 3, x : x + 3, channel].astype(float)
+            sides = window[[0, 1, 1, 2], [1, 0, 2, 1]].mean()
+            rows.append([window[1, 1], sides, window[::2, ::2].mean(), not {0, 255} & set(window.flat)])
+    center, sides, corners, told = np.array(rows).T
+    of = np.stack([sides, corners], 1)
+    weights = np.linalg.lstsq(of[told > 0], center[told > 0])[0]
+    errors = np.where(told > 0, (center - of @ weights) ** 2, np.nan)
+    squares = np.nanmean(errors.reshape(3, -1), axis=1)
+    expected = np.sqrt(squares / (1 + (weights**2).sum() / 4))
+    np.testing.assert_allclose(255 * self_supervised_levels(images), expected, rtol=1e-6)
+
+
+def test_self_supervision_tells_the_noise_of_what_it_can_predict_and_else_too_much() -> None:
+    draws = np.random.default_rng(0)
+    for deviation in (4, 16):
+        flat = np.clip(np.round(120 + draws.normal(0, deviation, (20, 32, 32, 3))), 0, 255).astype(np.uint8)
+        np.testing.assert_allclose(255 * self_supervised_levels(flat), deviation, rtol=0.08)
+        assert (self_supervised_levels(noisy(deviation)) > 0.95 * deviation / 255).all()
+    assert np.isnan(self_supervised_levels(np.full((1, 16, 16, 1), 255, np.uint8))).all()
+
+
 @pytest.mark.parametrize("value", [0, 255])
 def test_saturated_images_are_not_told(value: int) -> None:
     assert np.isnan(noise_levels(np.full((1, 16, 16, 1), value, np.uint8))).all()
@@ -62,3 +88,6 @@ def test_clean_classes_and_copies_have_a_row_each(computed: Pipeline) -> None:
     assert table.loc[classes, "images"].sum() == table["images"].iloc[0]
     assert len(table) == 1 + len(classes) + len(computed.plan.corrupted())
     assert ((table["told"] > 0) == table["median"].notna()).all()
+    told = table.dropna()
+    assert len(told)
+    assert (told["self_supervised"] > 0).all()

@@ -70,12 +70,19 @@ def _images(found: Workspace) -> None:
             "median": st.column_config.NumberColumn("Noise σ in 255ths, median", format="%.1f"),
             "low": st.column_config.NumberColumn("10 % are below", format="%.1f"),
             "high": st.column_config.NumberColumn("10 % are above", format="%.1f"),
+            "self_supervised": st.column_config.NumberColumn(
+                "By self-supervision",
+                format="%.1f",
+                help="Median by another way: how badly pixels are predicted from their neighbors (Batson & Royer "
+                "2019, Noise2Self). What of the picture cannot be predicted counts as noise, so it is an upper bound.",
+            ),
         },
     )["selection"]["rows"]
     st.caption(
         "Standard deviation of white noise, estimated in each image from the finest details of its smoothest parts. "
         "Fine texture counts as noise too, so low levels come out too high; noise smoothed by a blur or JPEG comes out "
-        "too low. It cannot be told of images that are black or white nearly everywhere."
+        "too low. It cannot be told of images that are black or white nearly everywhere. Self-supervision looks at all "
+        "parts and comes out higher."
     )
     at = min(picked[0] if picked else 0, len(table) - 1)
     level = table["median"].iloc[at]
