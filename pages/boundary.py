@@ -5,7 +5,7 @@ import streamlit as st
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import stability_of
 from curation.scores import SCORES
-from pages.ui import coverage, ranking, session
+from pages.ui import coverage, query, ranking, session
 from pages.ui.browse import browse
 from pages.ui.components import Band, hardness_band
 from pages.ui.fields import bound
@@ -72,6 +72,7 @@ hardness_band(
     offset=band.offset,
     floor=band.floor,
     previews=lambda positions: opened.pipeline.images(opened.pool, ranked.pool_rows[positions]),
+    score="" if selection.score == "entropy" else SCORES[selection.score].title,
     locked=bool(idle),
     on_change=moved,
 )
@@ -104,7 +105,8 @@ views = {
     "entering": "Entering",
     "leaving": "Leaving",
 }
-view = st.segmented_control(
+row = st.container(horizontal=True, vertical_alignment="bottom")
+view = row.segmented_control(
     "Show", list(views), format_func=views.__getitem__, default="chosen", key="show", bind="query-params", required=True
 )
 if view == "entering":
@@ -113,4 +115,10 @@ elif view == "leaving":
     opened, rows = compared.leaving(opened, family)
 else:
     rows = ranking.rows_to_show(opened, ranked, band, family, view)
-browse(opened, rows, key=f"boundary-{family}-{view}", what=f"{FAMILY_WORDS[family].lower()} candidates, hardest first")
+found = query.bar(opened)
+shown = found.rows(rows)
+with row:
+    st.space("stretch")
+    query.bulk(opened, shown, key=f"bulk-{family}-{view}")
+what = f"{FAMILY_WORDS[family].lower()} candidates" + (f" that match, of {len(rows):,}" if found.filters else "")
+browse(opened, shown, key=f"boundary-{family}-{view}", what=f"{what}, {found.words}")

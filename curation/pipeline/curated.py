@@ -34,6 +34,8 @@ def curated(plan: Plan, pool: pd.DataFrame, selected: Selected) -> CuratedSet:
     manifest["weight"] = weights_of(plan, selected)
     if recipe.weights.radius is not None:
         manifest["cluster"] = _around(plan, selected)["cluster"].to_numpy(np.int32)
+    for name, column in recipe.annotations.in_manifest(chosen).items():
+        manifest[name] = column
     told = unchanged(chosen)
     for sentence in told:
         warn_of_unchanged(sentence)

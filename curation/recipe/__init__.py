@@ -1,5 +1,6 @@
 """The recipe: one whole curation as a document that the dashboard, the command line and Python share."""
 
+from curation.recipe.annotations import Annotations, View
 from curation.recipe.diff import differences, in_words, recipe_differences
 from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs, member_seed
 from curation.recipe.label_errors import LabelErrors
@@ -13,6 +14,7 @@ from curation.recipe.variants import CorruptedCopies, CorruptionSet, Variants
 
 __all__ = [
     "LONGEST_NAME",
+    "Annotations",
     "CorruptedCopies",
     "CorruptionSet",
     "Dropout",
@@ -27,6 +29,7 @@ __all__ = [
     "Space",
     "StartFrom",
     "Variants",
+    "View",
     "differences",
     "in_words",
     "kept_epochs",

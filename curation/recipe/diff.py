@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Differences = dict[str, tuple[Any, Any]]
 """From a dotted path to the values before and after, plain data; None: not there."""
 
-WHOLE = ("source", "export", "slices")
+WHOLE = ("source", "export", "slices", "views", "annotations")
 """Parts of a recipe that change as one: their fields depend on each other, or are names that people give."""
 
 MOST = 8

@@ -12,6 +12,7 @@ from curation.coverage.weighing import Weights
 from curation.errors import UsageError
 from curation.exporters import EXPORTERS
 from curation.plugin import Settings, fingerprint, plugin_field
+from curation.recipe.annotations import Annotations, View
 from curation.recipe.goal_model import GoalModel, kept_epochs, require_epoch
 from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
@@ -33,6 +34,9 @@ else:
 
 LONGEST_NAME = 80
 """Characters of a recipe's name at most."""
+
+NOTED = ("name", "note", "slices", "views", "annotations")
+"""What people name or note; the set is the same without it."""
 
 
 class Recipe(Settings):
@@ -63,6 +67,16 @@ class Recipe(Settings):
     )
     map: MapSettings = Field(default_factory=MapSettings)
     slices: dict[str, Slice] = Field({}, description="named parts of the samples, drawn on the map")
+    views: dict[str, View] = Field(
+        {},
+        description="named queries over the candidates, to look at again",
+        exclude_if=lambda value: not value,  # recipes and keys from before it was a field stay what they were
+    )
+    annotations: Annotations = Field(
+        default_factory=Annotations,
+        description="tags and notes of people",
+        exclude_if=lambda value: value == Annotations(),  # as above
+    )
     export: Exporter = Field(default_factory=lambda: EXPORTERS.build("npy"))
 
     @field_validator("selection")
@@ -247,9 +261,9 @@ class Recipe(Settings):
         return found | ({"relabel": value["selection"]["edits"]["relabel"]} if self.variants.adversarial else {})
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that determines the curated set (name, note and slices do not)."""
+        """Return a hash of everything that determines the curated set (what people name or note does not)."""
         value = self.keeping_none().to_dict()
-        return fingerprint({key: part for key, part in value.items() if key not in ("name", "note", "slices")})
+        return fingerprint({key: part for key, part in value.items() if key not in NOTED})
 
     def keeping_none(self) -> Recipe:
         """Return the recipe whose corrupted copies are made again instead of kept: its candidates are the same."""

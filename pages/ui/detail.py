@@ -9,7 +9,7 @@ from curation.analysis.candidates import described, just, most_probable, relativ
 from curation.analysis.inspection import enlarged
 from curation.models.prediction import predict
 from curation.plugin import fingerprint
-from pages.ui import edits, resources, session
+from pages.ui import annotated, edits, resources, session
 from pages.ui.components import gallery
 from pages.ui.prepared import Opened
 
@@ -64,6 +64,7 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
 
         relabeling.set(classes[label])
         st.selectbox("Relabel the sample", classes, key=relabeling.key, on_change=relabeled)
+        annotated.fields(name, key=key)
         _similar(name)
     _relatives(opened, sample_id, row, key=key)
 

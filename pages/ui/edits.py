@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from curation.analysis import candidates
 from curation.analysis.arrays import Array, Table
 from curation.analysis.candidates import names as names
 from curation.analysis.label_review import Decided
+from curation.errors import UsageError
+from curation.selection.pool import parse_candidate
 from pages.ui import state
 from pages.ui.components import Edit
 
@@ -35,6 +37,20 @@ def decide(pool: Table, rows: Array, action: str, label: int | None = None) -> N
     for name, sample_id in zip(names(pool, rows), pool["sample_id"].to_numpy()[rows], strict=True):
         _decide(block, name, int(sample_id), action, label)
     _keep(block)
+
+
+def require_room(pool: Table, rows: Array, quotas: Mapping[str, int]) -> None:
+    """Raises: UsageError: some rows of the pool, with those that are included already, are more than a quota."""
+    included = {parse_candidate(name).id for name in state.recipe().selection.edits.include}
+    forced = pool["candidate_id"].isin(included).to_numpy().copy()
+    forced[rows] = True
+    for family, quota in quotas.items():
+        count = int((forced & (pool["family"] == family).to_numpy()).sum())
+        if count > quota:
+            raise UsageError(
+                f"That would force {count:,} {family} candidates into the set, more than their quota of {quota:,}; "
+                "choose fewer, or raise the budget on the Mix page."
+            )
 
 
 def labels_decided() -> dict[int, Decided]:

@@ -64,6 +64,12 @@ OPEN_REVISION: Entry[int] = Entry("load-revision", 0)
 RECIPE_FILE_READ: Entry[str] = Entry("recipe-file-read", "")
 """Id of the uploaded recipe file that was read last: Streamlit hands it over on every rerun."""
 
+# The query bar.
+QUERY_TYPED: Entry[str] = Entry("query-typed", "")
+QUERY_SORT: Entry[str] = Entry("query-sort", "")
+QUERY_FALLING: Entry[bool] = Entry("query-falling", False)
+VIEW_NAME: Entry[str] = Entry("view-name", "")
+
 # The Map page and its views.
 MAP: Entry[Mapping[str, Any]] = Entry("map", {})
 """State of the map component: polygon, color, picked, copy."""
@@ -201,6 +207,21 @@ def gallery_open(gallery: str) -> Entry[int | None]:
 def relabel(detail: str) -> Entry[str]:
     """The class that is picked for the sample of a detail view."""
     return Entry(f"{detail}-label", "")
+
+
+def bulk_tag(where: str) -> Entry[str]:
+    """The tag that is typed for many candidates at once."""
+    return Entry(f"{where}-bulk-tag", "")
+
+
+def tags_of(candidate: str) -> Entry[list[str]]:
+    """The tags that are picked for a candidate."""
+    return Entry(f"{candidate}-tags", [])
+
+
+def note_of(candidate: str) -> Entry[str]:
+    """The note that is typed on a candidate."""
+    return Entry(f"{candidate}-note", "")
 
 
 def edited_table(table: str) -> Entry[Mapping[str, Any]]:

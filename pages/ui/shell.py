@@ -37,6 +37,7 @@ h2, h3 { font-size: 1.05rem !important; padding-bottom: .25rem !important; }
   [class*="st-key-browse-"] > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"] {
     flex-direction: column-reverse;
   }
+  .st-key-query-bar > :first-child { flex-basis: 100%; }
 }
 </style>
 """

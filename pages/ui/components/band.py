@@ -46,6 +46,7 @@ def hardness_band(
     offset: float,
     floor: float | None,
     previews: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
+    score: str = "",
     reset_offset: float = 0.05,
     locked: bool = False,
     on_change: Callable[[Band], None] | None = None,
@@ -67,6 +68,7 @@ def hardness_band(
         floor: the lower edge as a rank share, or None.
         previews: called once a fingerprint with positions in ``entropies[family]`` (hardest first, at most 240);
             returns their images, uint8 N×H×W×C.
+        score: title of the score that is shown where it is not entropy; ln K then stands for its largest value.
         reset_offset: what a double click on the upper edge goes back to.
         locked: the edges cannot be moved, because nothing follows them.
         on_change: called with the new band before the script runs.
@@ -80,7 +82,7 @@ def hardness_band(
     identity = (
         f"band-{fingerprint}-{family}-{class_count}-{'-'.join(f'{name}{len(e)}' for name, e in entropies.items())}"
     )
-    encoded = _encode(identity, entropies, family, class_count, previews)
+    encoded = _encode(identity, entropies, family, class_count, score, previews)
     written = (st.session_state.get(key) or {}).get("band")
     released = None if written is None else _read(written)
     current = last_writer(key, Band(offset, floor), released)
@@ -116,6 +118,7 @@ def _encode(
     _entropies: Mapping[str, NDArray[Any]],
     _family: str,
     _class_count: int,
+    _score: str,
     _previews: Callable[[NDArray[np.int64]], NDArray[np.uint8]],
 ) -> bytes:
     shares = {name: np.asarray(e, np.float64) / math.log(_class_count) for name, e in _entropies.items()}
@@ -130,7 +133,13 @@ def _encode(
     layout, sprite = make_sprite(images, side_px=_SIDE_PX)
     ranks = np.linspace(0, 1, _CURVE_POINTS)
     curve = np.quantile(own, 1 - ranks) if len(own) else np.zeros(_CURVE_POINTS)
-    header = {"family": _family, "families": list(counts), "class_count": _class_count, "layout": layout}
+    header = {
+        "family": _family,
+        "families": list(counts),
+        "class_count": _class_count,
+        "score": _score,
+        "layout": layout,
+    }
     return pack_columns(
         identity,
         header,

@@ -229,6 +229,7 @@ def _sampling() -> dict[str, Any] | None:
         [None, *SAMPLERS.names],
         default=None,
         format_func=lambda name: SAMPLERS[name].title if name else "All, shuffled",
+        placeholder="All, shuffled",
         key="begin-sampling",
         help="Which images each epoch shows, in which order and with which weights. Dynamic sampling shows one image "
         "of every sample, its clean one or a variant: for sets that have both of some samples.",

@@ -32,10 +32,10 @@ function create(root, send) {
 
   const names = ["Offset", "Entropy at the edge", "Skipped", "Band", "Lower edge"];
   const cells = names.map((name) => {
-    const [value, aside] = [element("b"), element("small")];
-    const cell = element("div", {}, element("span", {}, name), value, " ", aside);
+    const [title, value, aside] = [element("span", {}, name), element("b"), element("small")];
+    const cell = element("div", {}, title, value, " ", aside);
     facts.append(cell);
-    return { cell, value, aside };
+    return { cell, title, value, aside };
   });
 
   /** @type {BandParameters} */
@@ -52,6 +52,8 @@ function create(root, send) {
   let width = 1;
   let timer = 0;
 
+  const title = () => columns.score || "Entropy";
+  const most = () => (columns.score ? "the largest" : "ln K");
   const filled = () => (shown.total ? band.offset + shown.quota / shown.total : 1);
   const end = () => clamp(band.floor ?? filled(), 0, 1);
   /** @type {(rank: number) => number} */
@@ -71,8 +73,9 @@ function create(root, send) {
   function say() {
     const inside = Math.max(0, Math.round((end() - band.offset) * shown.total));
     const short = shown.quota - inside;
-    /** @type {(entropy: number) => string} */
-    const nats = (entropy) => `${(entropy * Math.log(columns.class_count)).toFixed(2)} nats`;
+    /** @type {(share: number) => string} */
+    const nats = (share) =>
+      columns.score ? "of the largest" : `${(share * Math.log(columns.class_count)).toFixed(2)} nats`;
     const edge = entropyAt(columns.curve, band.offset);
     const words = [
       [percent(band.offset), "hardest"],
@@ -81,9 +84,10 @@ function create(root, send) {
       short > 0 ? [count(inside), `short by ${count(short)}`] : [count(inside), `for ${count(shown.quota)}`],
       [
         percent(end()),
-        band.floor === null ? "quota full here" : `floor, ${percent(entropyAt(columns.curve, end()), 0)} of ln K`,
+        band.floor === null ? "quota full here" : `floor, ${percent(entropyAt(columns.curve, end()), 0)} of ${most()}`,
       ],
     ];
+    cells[1].title.textContent = `${title()} at the edge`;
     words.forEach(([value, aside], i) => {
       cells[i].value.textContent = value;
       cells[i].aside.textContent = aside;
@@ -101,7 +105,9 @@ function create(root, send) {
       node.setAttribute("aria-valuenow", (100 * rank).toFixed(1));
       node.setAttribute(
         "aria-valuetext",
-        `${percent(rank)} of the candidates are harder, entropy ${percent(entropyAt(columns.curve, rank))} of ln K`,
+        `${percent(rank)} of the candidates are harder, ${title().toLowerCase()} ${
+          percent(entropyAt(columns.curve, rank))
+        } of ${most()}`,
       );
       tag.textContent = `${what} ${percent(rank)}`;
       tag.classList.toggle("left", node === lower.node ? x > 96 : x > width - 96);
@@ -109,7 +115,10 @@ function create(root, send) {
     const oneSide = upper.tag.classList.contains("left") === lower.tag.classList.contains("left");
     lower.tag.hidden = oneSide && Math.abs(xAt(band.offset) - xAt(end())) < 100;
     lower.node.classList.toggle("loose", band.floor === null);
-    chart.setAttribute("aria-label", `Histogram of entropy of ${count(shown.total)} ${columns.family} candidates`);
+    chart.setAttribute(
+      "aria-label",
+      `Histogram of ${title().toLowerCase()} of ${count(shown.total)} ${columns.family} candidates`,
+    );
   }
 
   const redraw = perFrame(() => {
@@ -213,7 +222,7 @@ function create(root, send) {
           element(
             "span",
             {},
-            "Candidates by entropy, height by square root ",
+            `Candidates by ${title().toLowerCase()}, height by square root `,
             ...columns.families.flatMap((name) => [
               element("i", { class: name === columns.family ? "full" : "", style: `--swatch:${FAMILIES[name]}` }),
               name,

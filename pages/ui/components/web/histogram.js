@@ -65,14 +65,14 @@ export function drawHistogram(canvas, { width, height }, columns, colors, { left
   context.font = `11px ${colors.font}`;
   for (const tick of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
     context.textAlign = tick === 0 ? "left" : tick === 1 ? "right" : "center";
-    context.fillText(tickWords(tick, width < NARROW_PX), tick * width, height - 6);
+    context.fillText(tickWords(tick, width < NARROW_PX, columns.score), tick * width, height - 6);
   }
   context.globalAlpha = 1;
 }
 
-/** @type {(tick: number, narrow: boolean) => string} */
-function tickWords(tick, narrow) {
-  if (tick === 0) return narrow ? "0" : "0  surely classified";
-  if (tick === 1) return narrow ? "ln K" : "undecided  ln K";
+/** @type {(tick: number, narrow: boolean, score: string) => string} */
+function tickWords(tick, narrow, score) {
+  if (tick === 0) return narrow ? "0" : score ? "0  easiest" : "0  surely classified";
+  if (tick === 1) return score ? "largest" : narrow ? "ln K" : "undecided  ln K";
   return percent(tick, 0);
 }

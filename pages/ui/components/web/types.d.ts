@@ -89,6 +89,8 @@ export interface BandColumns extends Sheet {
   family: string;
   families: string[];
   class_count: number;
+  /** Title of the score where it is not entropy. */
+  score: string;
   counts: Uint32Array; // the histogram of each family, one after the other
   curve: Float32Array; // see curve.js
   preview_ranks: Uint32Array; // how many candidates are harder than each preview
