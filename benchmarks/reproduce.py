@@ -47,7 +47,6 @@ from curation.evaluation.evaluate import evaluate
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
 from curation.recipe import Recipe
-from curation.recipe.variants import CorruptionSet
 from curation.storage.workspace import Workspace
 
 GOAL_ORIENTED = dict(zip(("corruptions", "boundary", "offset", "goal-model"), PUBLISHED, strict=True))
@@ -213,7 +212,8 @@ def exploiting(size: Size) -> dict[str, Recipe]:
 
 
 def beyond(size: Size) -> dict[str, Recipe]:
-    """Return what the pilot and the tables above suggest instead: chance, wide bands, the goal model's labels."""
+    """Return what the pilot and the tables above suggest instead: chance, wide bands, the goal model's labels, and what
+    might add to them."""
     mix, split = [9, 6, 10], [0, 4, 1]
     soft = {"labels.mode": "goal_model"}
     chance = {"selection.strategy": "random"}
@@ -232,20 +232,12 @@ def beyond(size: Size) -> dict[str, Recipe]:
         },
     }
     one: dict[str, Any] = {"selection.mix": split, **chance, "selection.variants_per_sample": "one", **soft}
-    kinds = CorruptionSet().kinds
     attack: dict[str, Any] = {"attack": "pgd", "loss": "dlr", "epsilon": size.epsilon, "steps": size.steps}
     steps |= {
         "one-soft-labels": one,
         "one-temperature-2": {**one, "labels.temperature": 2.0},
         "one-temperature-4": {**one, "labels.temperature": 4.0},
         "one-augmix-only": {**one, "variants.corruption": {"kinds": ["augmix"], "severities": [3]}},
-        "one-augmix-too": {
-            **one,
-            "variants.corruption": {
-                "kinds": [*kinds, *(f"augmix/{level}" for level in range(1, 6))],
-                "severities": size.severities,
-            },
-        },
         "one-more-attacked": {**one, "selection.mix": [0, 3, 2]},
         "one-strong": {**one, "variants.adversarial": {**attack, "epsilon": "16/255"}},
     }
