@@ -358,7 +358,7 @@ def detector(arguments: argparse.Namespace) -> None:
         source = cifar10(arguments.cifar10, folder.with_suffix(".npz"), train=train, test=test)
     make = reproduce_detector.full if arguments.full else reproduce_detector.small
     if arguments.only == reproduce_detector.FORMS:
-        make, folder = reproduce_detector.forms, folder.with_name(f"{folder.name}-forms")
+        make, folder = reproduce_detector.forms, arguments.workspace or folder.with_name(f"{folder.name}-forms")
     size = make(source, seeds=arguments.seeds)
     print(
         f"{name}, {size.images:,} images, {size.architecture}; {platform.machine()}, {os.cpu_count()} cores", flush=True
