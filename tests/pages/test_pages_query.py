@@ -123,3 +123,12 @@ def test_the_list_as_csv_says_where_each_is_from(computed: Pipeline) -> None:
     assert {row["tags"] for row in read} == {"'=odd"}
     assert read[0]["note"] == "'@here"
     assert {row["label_name"] for row in read} == {computed.samples.classes[computed.samples.label_of(sample)]}
+
+
+def test_the_map_rings_what_matches_and_lists_it(cache: Path, computed: Pipeline) -> None:
+    count, whole = matching(computed, "3"), len(computed.samples)
+    at = open_page("map", layout="pca", q='label == "3"', sort="entropy")
+    assert f"**{count:,} of {whole:,}** samples of the map that match" in words(at)
+    assert f"of {count:,}** samples of the map that match, by entropy" in words(at)
+    at.button(key="map-exclude-all").click().run()
+    assert len(recipe_of(at, cache).selection.edits.exclude) == count

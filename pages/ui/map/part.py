@@ -9,6 +9,7 @@ import streamlit as st
 from curation.analysis import slices
 from curation.analysis.arrays import Array
 from curation.analysis.candidates import class_counts, hardest_first
+from curation.analysis.query import Looked
 from curation.figures import curation as figures
 from pages.ui import edits, state
 from pages.ui.browse import browse
@@ -73,14 +74,12 @@ def _decide(drawn: Drawn, at: Array, action: str) -> None:
     edits.decide(drawn.opened.pool, rows, action)
 
 
-def gallery(drawn: Drawn, at: Array, *, key: str, where: str) -> None:
-    """Draw the pictures of some samples, the hardest first."""
-    browse(
-        drawn.opened,
-        drawn.pool_rows[hardest_first(drawn.members.entropy, at)],
-        key=key,
-        what=f"samples {where}, hardest first",
-    )
+def gallery(drawn: Drawn, at: Array, *, key: str, where: str, found: Looked | None = None) -> None:
+    """Draw the pictures of some samples, the hardest first. Args: found: which of them match, and in which order."""
+    rows = drawn.pool_rows[hardest_first(drawn.members.entropy, at)]
+    if found is not None:
+        rows = found.rows(rows)
+    browse(drawn.opened, rows, key=key, what=f"samples {where}, {found.words if found else 'hardest first'}")
 
 
 def facts(drawn: Drawn, at: Array, where: str) -> str:

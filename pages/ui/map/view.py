@@ -13,7 +13,7 @@ from curation.analysis.map_columns import digest
 from curation.analysis.slices import slice_at
 from curation.embedding.projection import LANDMARKS
 from curation.selection import SELECTORS
-from pages.ui import edits, panel, session, state, thumbnails
+from pages.ui import edits, panel, query, session, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.map import colors, copies, part, settings, slices
 from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required, say_space
@@ -36,7 +36,9 @@ def draw(opened: Opened) -> None:
     only = _only(drawn)
     at = positions(drawn.clusters, only)
     inside = drawn.inside(polygon)
-    _map(drawn, at, polygon, inside)
+    found = query.bar(opened)
+    matching = found.mask[drawn.pool_rows]
+    _map(drawn, at, polygon, inside, matching if found.filters else None)
     if drawn.layout == "umap" and len(drawn.xy) > LANDMARKS:
         st.caption(
             f"UMAP laid out {LANDMARKS:,} of the {len(drawn.xy):,} samples, drawn at random; each of the others is "
@@ -44,17 +46,22 @@ def draw(opened: Opened) -> None:
         )
 
     looked = at[inside[at]] if polygon else at
+    looked = looked[matching[looked]]
     name = slice_at(opened.recipe.slices, drawn.layout, polygon)
     where = "of the map" if only is None else f"of {cluster_name(opened, only)}"
     if polygon:
         where = f"in the slice “{name}”" if name else "in the lasso"
+    where += " that match" if found.filters else ""
+    if polygon:
         part.head(drawn, looked, key="map", where=where, more=lambda: _lassoed(drawn.layout, polygon, name))
+    elif found.filters:
+        part.head(drawn, looked, key="map", where=where)
     else:
         st.caption(
             "Draw a lasso or a box on the map to list only those samples, to edit them, or to save them as a slice."
         )
     slices.table(drawn)
-    part.gallery(drawn, looked, key="map", where=where)
+    part.gallery(drawn, looked, key="map", where=where, found=found)
 
 
 def _layout() -> Layout:
@@ -124,7 +131,7 @@ def _lassoed(layout: Layout, polygon: list[list[float]], name: str | None) -> No
 
 
 @st.fragment
-def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Array) -> None:
+def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Array, matching: Array | None) -> None:
     """Recoloring reruns the map alone; a lasso or a click reruns the page, whose gallery follows."""
     opened, samples = drawn.opened, drawn.opened.pipeline.samples
     whole = len(at) == len(drawn)
@@ -157,8 +164,8 @@ def _map(drawn: Drawn, at: Array, polygon: list[list[float]] | None, inside: Arr
             number=len(at),
         ),
         selected=drawn.members.chosen[at],
-        marked=drawn.members.chosen[at] if covers else None,
-        marked_title="chosen by coverage",
+        marked=matching[at] if matching is not None else drawn.members.chosen[at] if covers else None,
+        marked_title="match the query" if matching is not None else "chosen by coverage",
         copies=None if placed is None else placed.copies,
         color=state.map_color(),
         polygon=polygon,
