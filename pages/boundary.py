@@ -72,7 +72,7 @@ hardness_band(
     offset=band.offset,
     floor=band.floor,
     previews=lambda positions: opened.pipeline.images(opened.pool, ranked.pool_rows[positions]),
-    score="" if selection.score == "entropy" else SCORES[selection.score].title,
+    score="" if selection.score == "entropy" else f"Hardness by {SCORES[selection.score].title.lower()}",
     locked=bool(idle),
     on_change=moved,
 )

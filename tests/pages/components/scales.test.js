@@ -32,6 +32,12 @@ test("points shrink and fade as crowds grow, within bounds", () => {
   assert.deepEqual(looks[0], { size: 11, solid: 0.88 });
 });
 
+test("few points are never dust", () => {
+  const sizes = [800, 4_000, 50_000, 1_000_000].map((many) => lookOf(1e5, many).size);
+  assert.ok(sizes[0] >= 4.5 && sizes[1] >= 3 && sizes[2] < 2.5);
+  assert.equal(sizes[3], 1.4);
+});
+
 test("many marks are smaller, but larger than the points below them", () => {
   assert.ok(markSize(10, 4) > markSize(1_000, 4));
   assert.equal(markSize(1e9, 4), 7);

@@ -29,7 +29,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
   const ready = () => view.data && view.column && camera.width > 1;
 
   function look(drawn = number()) {
-    return lookOf((view.data.crowding * (drawn / Math.max(1, number()))) / camera.scale ** 2);
+    return lookOf((view.data.crowding * (drawn / Math.max(1, number()))) / camera.scale ** 2, drawn);
   }
 
   const ratio = () => canvas.width / camera.width;
@@ -42,7 +42,7 @@ export function createScene(canvas, camera, points, view, { drawOver, thinned })
   function crowd(first, some, of) {
     const { size, solid } = look(of);
     const front = view.front();
-    const float = { size: size * ratio(), solid, faded: solid * (view.colors.dark ? 0.24 : 0.2) };
+    const float = { size: size * ratio(), solid, faded: solid * (view.colors.dark ? 0.38 : 0.34) };
     const uniforms = { float, int: { front } };
     return { name: "points", program: "points", box: view.data.box, first, number: some, layered: front > 0, uniforms };
   }
