@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from curation.figures.curation import FAMILY_WORDS
 from curation.scores import SCORES
 from curation.selection.band import ranking
+from curation.selection.pool import candidate_name
 from curation.selection.settings import Selection
 
 
@@ -87,6 +89,37 @@ def in_unit(bands: Mapping[str, Ranked], selection: Selection, unit: str) -> dic
 def _edges(selection: Selection) -> dict[str, dict[str, Any]]:
     block = selection.model_dump(mode="json", include={"offset", "floor"})
     return {edge: dict(block[edge]) for edge in ("offset", "floor")}
+
+
+def standing(pool: pd.DataFrame, it: Ranked, selection: Selection, family: str, row: int, *, chosen: bool) -> str:
+    """Return in a sentence or two why a candidate is in the set or not.
+
+    Args: it: its family, hardest first; row: the candidate's in the pool; chosen: whether the selection has it.
+    """
+    word = f"{len(it.pool_rows):,} {FAMILY_WORDS[family].lower()} candidates"
+    name = candidate_name(*(pool[column].iloc[row] for column in ("sample_id", "kind", "severity")))
+    sample = int(pool["sample_id"].iloc[row])
+    if name in selection.edits.include:
+        return "You included it, whatever its rank."
+    if name in selection.edits.exclude or sample in selection.edits.dropped:
+        return "You excluded it." if name in selection.edits.exclude else "You left its sample out, with all copies."
+    at = np.flatnonzero(it.pool_rows == row)
+    if not len(at):
+        same = int(pool["same_as"].iloc[row]) if "same_as" in pool else sample
+        if same != sample:
+            return f"It is the same picture as sample {same}, which stands for both."
+        return "It is not ranked: another copy of its sample is harder, and the recipe takes the hardest alone."
+    place = f"It is number {int(at[0]) + 1:,} of {word}, hardest first"
+    if selection.within_of(family) != "boundary":
+        return f"{place}; the strategy {'chose it' if chosen else 'did not choose it'} from the whole family."
+    offset, floor = shares(it, selection, family)
+    if chosen:
+        return f"{place}: below the offset of {offset:.1%}, inside the band."
+    if at[0] < round(offset * len(it.pool_rows)):
+        return f"{place}: above the offset of {offset:.1%}, too hard to teach anything."
+    if floor is not None and at[0] >= round(floor * len(it.pool_rows)):
+        return f"{place}: easier than the floor of the band, {floor:.1%}."
+    return f"{place}: inside the offset, but the quota was filled by others."
 
 
 def skipped(it: Ranked, offset: float) -> np.ndarray:

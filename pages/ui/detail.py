@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from curation.analysis.arrays import Array
+from curation.analysis.bands import standing
 from curation.analysis.candidates import described, just, most_probable, relatives
 from curation.analysis.inspection import enlarged
 from curation.models.prediction import predict
@@ -12,6 +13,7 @@ from curation.plugin import fingerprint
 from pages.ui import annotated, edits, resources, session
 from pages.ui.components import gallery
 from pages.ui.prepared import Opened
+from pages.ui.ranking import ranked
 
 TOP = 5
 RELATIVES = 30
@@ -42,6 +44,9 @@ def candidate(opened: Opened, row: int, *, key: str) -> None:
                 f"Entropy **{it['entropy']:.3f}** nats ({shown.entropy_shares[0]:.0%} of ln K)  \n"
                 f"{':green-badge[in the set]' if chosen else ':gray-badge[not in the set]'}"
             )
+        family = str(it["family"])
+        why = standing(opened.pool, ranked(opened, family), opened.recipe.selection, family, row, chosen=chosen)
+        st.caption(why)
         _probabilities(opened, image, row)
         with st.container(horizontal=True):
             for action, icon in (

@@ -48,6 +48,29 @@ def test_rows_are_found_by_candidate_sample_and_variant() -> None:
     assert candidates.relatives(POOL, 0, most=1).tolist() == [5]
 
 
+def test_a_candidate_is_told_why_it_is_in_the_set_or_not() -> None:
+    def why(row: int, *, chosen: bool = False, **changes: object) -> str:
+        selection = Selection.model_validate(
+            {"budget": 3, "offset": {"clean": 0.4}, "floor": {"clean": 0.7}, **changes}
+        )
+        ranked = bands.ranked(POOL, "clean", selection, class_count=2)
+        return bands.standing(POOL, ranked, selection, "clean", row, chosen=chosen)
+
+    assert why(1) == (
+        "It is number 1 of 3 clean candidates, hardest first: above the offset of 40.0%, too hard to teach anything."
+    )
+    assert why(2, chosen=True).endswith(
+        "number 2 of 3 clean candidates, hardest first: below the offset of 40.0%, inside the band."
+    )
+    assert why(0).endswith("easier than the floor of the band, 70.0%.")
+    assert why(2).endswith("the quota was filled by others.")
+    assert why(0, floor=None).endswith("the quota was filled by others.")
+    assert why(1, edits={"include": ["1"]}) == "You included it, whatever its rank."
+    assert why(1, edits={"exclude": ["1"]}) == "You excluded it."
+    assert why(1, edits={"drop": [1]}) == "You left its sample out, with all copies."
+    assert why(0, strategy="random").endswith("the strategy did not choose it from the whole family.")
+
+
 def test_a_band_stays_where_it_is_in_another_unit() -> None:
     selection = Selection.model_validate({"budget": 3, "offset": {"clean": 0.4}, "floor": {"clean": 0.7}})
     every = {
