@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -74,6 +75,18 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
     Speeds are measured with a few images of the source, and networks that are not trained.
     Raises: CurationError: the source cannot be read.
     """
+    scale = scale_of(recipe, device=device, seed=seed)
+    found = {stage.title: stage.expected(recipe, scale) for stage in in_order().values() if stage.asked(recipe)}
+    found["Export"] = exported(recipe, scale)
+    return Expected({title: expense for title, expense in found.items() if expense != Expense()}, device)
+
+
+def scale_of(recipe: Recipe, *, device: str, seed: int = 0, also: Iterable[Form] = ()) -> Scale:
+    """Return what the work of a recipe is counted in, measured on a few images of its source.
+
+    Args: also: networks whose speed is asked for beside those of the recipe.
+    Raises: CurationError: the source cannot be read.
+    """
     source = recipe.source.reader.look(most=LOOKED_AT, seed=seed)
     count = min(len(source), recipe.source.limit or len(source))
     start = time.perf_counter()
@@ -84,7 +97,8 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
     batch = to_device(images, device)
     asked = recipe.variants.corruption
     members = {member.name: member for member in (asked.members() if asked else [])}
-    networks = {form: _speed(form, len(source.classes), source.shape, batch) for form in _forms(recipe)}
+    forms = dict.fromkeys([*forms_of(recipe), *also])
+    networks = {form: _speed(form, len(source.classes), source.shape, batch) for form in forms}
     scale = Scale(
         samples=count,
         classes=len(source.classes),
@@ -101,10 +115,7 @@ def expected(recipe: Recipe, *, device: str, seed: int = 0) -> Expected:
     share = recipe.selection.budget / max(sum(candidates.values()), 1)
     largest = max(candidates.values()) // (scale.classes if recipe.selection.coverage.classwise else 1)
     pair_s = pair_seconds(recipe, share=share, largest=largest, width=scale.embedding(recipe)[1], device=device)
-    scale = replace(scale, pair_s=pair_s)
-    found = {stage.title: stage.expected(recipe, scale) for stage in in_order().values() if stage.asked(recipe)}
-    found["Export"] = exported(recipe, scale)
-    return Expected({title: expense for title, expense in found.items() if expense != Expense()}, device)
+    return replace(scale, pair_s=pair_s)
 
 
 def choice(pipeline: Pipeline, pool: pd.DataFrame) -> Expense:
@@ -159,7 +170,7 @@ def exported(recipe: Recipe, scale: Scale) -> Expense:
     return Expense(disk_bytes=recipe.selection.budget * each + (weights if carries_weights(recipe) else 0))
 
 
-def _forms(recipe: Recipe) -> list[Form]:
+def forms_of(recipe: Recipe) -> list[Form]:
     """Return the networks whose speed the recipe's stages ask for."""
     found = [recipe.goal_model.form]
     found += [Form(one.architecture) for attack in recipe.variants.adversarial for one in attack.untrained]

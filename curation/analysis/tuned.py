@@ -9,14 +9,44 @@ import pandas as pd
 
 from curation.figures.curation import FAMILY_WORDS
 from curation.recipe import Recipe
+from curation.recipe.strength import OWN
 from curation.selection.pool import FAMILIES
+from curation.tuning.study import OF_GOAL_MODEL
 
 STARTS = {
     "recipe": "the recipe as it is",
     "clean": "clean images only, at random",
     "random_mix": "the recipe's mix, at random",
 }
-"""The known points that a search begins with."""
+"""The known points that a search begins with, besides the recipe under each other goal model."""
+
+OWN_GOAL_MODEL = "the recipe's"
+
+
+def start_in_words(start: str) -> str:
+    """Return a known point of ``Study.table`` as people call it; of none nothing."""
+    if start.startswith(OF_GOAL_MODEL):
+        return f"the recipe with the goal model {start.removeprefix(OF_GOAL_MODEL)}"
+    return STARTS.get(start, "")
+
+
+def goal_model_in_words(name: str) -> str:
+    """Return a goal model of ``Study.table`` as people call it."""
+    return OWN_GOAL_MODEL if name == OWN else name
+
+
+@dataclass(frozen=True)
+class Guided:
+    """The finished trials under one goal model: R of each, float64; as_it_is: of the recipe otherwise as it is, None:
+    no such trial; best: their highest R."""
+
+    R: np.ndarray
+    as_it_is: float | None
+
+    @property
+    def best(self) -> float:
+        """The highest."""
+        return float(self.R.max())
 
 
 @dataclass(frozen=True)
@@ -38,7 +68,7 @@ class Found:
 
     @property
     def start(self) -> str:
-        """The known point that the best is, of ``STARTS``; empty where the search found it."""
+        """The known point that the best is (see ``start_in_words``); empty where the search found it."""
         return str(self.table["start"][self.top])
 
     @property
@@ -52,6 +82,16 @@ class Found:
     def shares(self) -> np.ndarray:
         """The mix of each, float64 T×3, by family."""
         return self.table[[f"mix_{family}" for family in FAMILIES]].to_numpy(float)
+
+    def goal_models(self) -> dict[str, Guided]:
+        """Return the trials by the goal model that they had, in words, its own first; empty where none are compared."""
+        found = {}
+        for name in [one for one in self.table["goal_model"].unique() if one]:
+            mine = self.table[self.table["goal_model"] == name]
+            start = mine[mine["start"].isin(["recipe", f"{OF_GOAL_MODEL}{name}"])]
+            as_it_is = float(start["R"].iloc[0]) if len(start) else None
+            found[goal_model_in_words(str(name))] = Guided(mine["R"].to_numpy(float), as_it_is)
+        return found
 
     def offsets(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return the trials' offsets and the R of each, float64, by family; those without one are left out."""
@@ -99,4 +139,6 @@ def shown(table: pd.DataFrame, *, ranked: bool) -> pd.DataFrame:
     edges = [f"{name}_{family}" for name in ("offset", "floor") for family in FAMILIES]
     share += edges if ranked else []
     percent = {name: 100 * table[name].astype(float) for name in share}
-    return table.assign(start=table["start"].map(STARTS).fillna(""), **percent).dropna(axis=1, how="all")
+    words = {"start": table["start"].map(start_in_words), "goal_model": table["goal_model"].map(goal_model_in_words)}
+    empty = [] if table["goal_model"].any() else ["goal_model"]
+    return table.assign(**words, **percent).drop(columns=empty).dropna(axis=1, how="all")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,16 +28,19 @@ from curation.cli.terminal import (
     settled,
     workspace_of,
 )
-from curation.errors import UsageError
+from curation.errors import CurationError, UsageError
 from curation.plugin import plain_name
 from curation.progress import duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from curation.engine import Engine
     from curation.evaluation.results import Results
     from curation.evaluation.settings import Evaluation
     from curation.recipe import Recipe
+    from curation.storage.workspace import Workspace
+    from curation.tuning.settings import Tuning
     from curation.tuning.study import Study
 
 
@@ -136,7 +140,18 @@ def tune(
     together: Annotated[
         int | None, typer.Option(min=1, help="Trials drawn at once and trained side by side, on an engine that can.")
     ] = None,
-    search: Annotated[str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy.")] = None,
+    search: Annotated[
+        str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy; none: only the goal models.")
+    ] = None,
+    goal_models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="Goal models to search beside the recipe's own, with commas: 6 (after that epoch), 4/255 "
+            "(adversarially trained), plain, rebuffi, resnet20, 24 epochs, or several with colons "
+            "(plain:6,trades:8/255,resnet20:24 epochs:12).",
+        ),
+    ] = None,
     target: Annotated[str | None, typer.Option(help="The small network trained in every trial.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the short schedule.")] = None,
     sampling: Sampling = None,
@@ -155,18 +170,19 @@ def tune(
     ray_address: RayAddress = None,
     ray_gpus: RayGpus = None,
 ) -> None:
-    """Search hardness band, mix, severities and strategy for the best robustness R on a cheap proxy, and save the best
-    recipe.
+    """Search hardness band, mix, severities, strategy and goal model for the best robustness R on a cheap proxy, and
+    save the best recipe.
 
-    Every trial selects from candidates that are computed once; finished trials are stored: run it again to resume.
+    Every trial selects from candidates that are computed once for each goal model; finished trials are stored: run it
+    again to resume.
     """
     with sentences():
         from curation.engine import choose
         from curation.evaluation.settings import Evaluation
-        from curation.pipeline import FOR_SELECTION, Pipeline
+        from curation.pipeline import Pipeline
         from curation.recipe import Recipe
         from curation.tuning.settings import Tuning
-        from curation.tuning.tune import tune as search_for
+        from curation.tuning.tune import begin, resume
 
         asked = Recipe.load(recipe)
         found = workspace_of(asked, workspace)
@@ -175,7 +191,8 @@ def tune(
             "together": together,
             "target": target,
             "suite_samples": samples,
-            "search": search and _split(search),
+            "search": search and _names(search),
+            "goal_models": goal_models and _split(goal_models),
         }
         value: dict[str, Any] = {key: option for key, option in options.items() if option is not None}
         if settings is not None:
@@ -189,18 +206,23 @@ def tune(
         tuning = Tuning.parse(value, where="options")
         runs = choose(engine, device=device, address=ray_address, gpus=ray_gpus)
 
+        begin(asked, tuning, found, name=name, restart=restart)
+        if tuning.goal_models:
+            _tell_cost(asked, tuning, found, runs)
+
         def compute() -> Study:
             with Bars() as bars:
-                Pipeline(asked, found, engine=runs).run(FOR_SELECTION, report=bars)
-                return search_for(asked, tuning, found, name=name, engine=runs, restart=restart, report=bars)
+                Pipeline(asked, found, engine=runs).run(("ingest",), report=bars)
+                return resume(found, name, engine=runs, report=bars)
 
         study = settled(compute, changed_source)
         best, table = study.best(), study.table()
-        shown = Table("trial", "R", "clean", "adversarial", "corrupted", "mix", box=None)
+        guided = ["goal model"] if tuning.goal_models else []
+        shown = Table("trial", "R", "clean", "adversarial", "corrupted", "mix", *guided, box=None)
         for row in table[table["state"] == "done"].nlargest(10, "R").to_dict("records"):
             mix = " : ".join(f"{row[f'mix_{family}']:.2f}" for family in ("clean", "corruption", "adversarial"))
             parts = [f"{100 * row[part]:.1f}" for part in ("R", "clean", "adversarial", "corruption")]
-            shown.add_row(str(row["number"]), *parts, mix)
+            shown.add_row(str(row["number"]), *parts, mix, *([str(row["goal_model"])] if guided else []))
         console.print(shown)
         if study.left_out:
             console.print(
@@ -217,6 +239,15 @@ def tune(
             soft_wrap=True,
         )
         finish({"recipe": best.to_dict(), "trials": table.to_dict("records")}, as_json)
+
+
+def _tell_cost(recipe: Recipe, tuning: Tuning, workspace: Workspace, engine: Engine) -> None:
+    """Print what a tuning will take, where its source can be read."""
+    from curation.analysis.tuning_cost import beforehand, measured
+
+    with suppress(CurationError):  # the pipeline says what is wrong
+        cost = beforehand(recipe, tuning, workspace, measured(recipe, tuning, device=engine.device), engine=engine)
+        console.print(f"[bold]Takes[/] {cost.sentence} ({engine.device})", highlight=False, soft_wrap=True)
 
 
 def _recipes(paths: list[Path]) -> dict[str, Recipe]:

@@ -64,6 +64,38 @@ def progress(numbers: np.ndarray, reached: np.ndarray, *, height_px: int = 220) 
     return plain(figure, height_px=height_px)
 
 
+def goal_models(reached: Mapping[str, np.ndarray], as_it_is: Mapping[str, float], *, height_px: int = 280) -> go.Figure:
+    """Return R of the trials under each goal model, and of the recipe that differs in nothing else.
+
+    Args: reached: float T in [0, 1] by goal model; as_it_is: R by goal model, of those where it was measured.
+    """
+    names = [name for name, found in reached.items() for _ in found]
+    values = np.concatenate([*reached.values()]) if reached else np.empty(0)
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=names,
+                y=values,
+                mode="markers",
+                name="one trial",
+                marker={"color": GRAY, "size": 8, "opacity": 0.75},
+                hovertemplate="%{x}: R %{y:.1%}<extra></extra>",
+            ),
+            go.Scatter(
+                x=list(as_it_is),
+                y=list(as_it_is.values()),
+                mode="markers",
+                name="the recipe otherwise as it is",
+                marker={"color": ACCENT, "size": 13, "symbol": "diamond"},
+                hovertemplate="%{x}, the recipe otherwise as it is: R %{y:.1%}<extra></extra>",
+            ),
+        ]
+    )
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=list(reached), showgrid=False)
+    figure.update_yaxes(title="R", tickformat=".0%", zeroline=False)
+    return plain(figure, height_px=height_px)
+
+
 LIGHT_ENOUGH = sample_colorscale("Plasma", np.linspace(0.25, 0.95, 9))
 """Colors of which neither end is lost on a dark or a light page."""
 

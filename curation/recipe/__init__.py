@@ -10,6 +10,7 @@ from curation.recipe.recipe import LONGEST_NAME, Recipe
 from curation.recipe.source import LabelNoise, Source
 from curation.recipe.space import Space, space_in_words
 from curation.recipe.start_from import StartFrom
+from curation.recipe.strength import guided, guides
 from curation.recipe.variants import CorruptedCopies, CorruptionSet, Variants
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "Variants",
     "View",
     "differences",
+    "guided",
+    "guides",
     "in_words",
     "kept_epochs",
     "member_seed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,10 +19,11 @@ from curation.evaluation.metrics import robustness
 from curation.evaluation.suite import Part, Suite, make_suite
 from curation.evaluation.training_set import TrainingSet, training_set
 from curation.models.architectures import build
-from curation.pipeline import FOR_SELECTION, Pipeline
+from curation.pipeline import FOR_SELECTION, Pipeline, run_together
 from curation.plugin import fingerprint
-from curation.progress import Cancelled, Report
-from curation.recipe import Recipe
+from curation.progress import Cancelled, Progress, Report
+from curation.recipe import Recipe, guides
+from curation.recipe.strength import OWN
 from curation.sampling import VERSION as SAMPLING_VERSION
 from curation.sampling import subset
 from curation.selection import SELECTORS
@@ -39,6 +40,7 @@ from curation.tuning.space import (
     severities_of,
     space_of,
 )
+from curation.tuning.study import OF_GOAL_MODEL
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -48,6 +50,11 @@ VERSION = 1
 
 CHECKS = 3
 """A training's R is taken at so many epochs, evenly spread: the last is the result, the others may end it early."""
+
+POOLS = 2
+"""Tables of candidates held in memory, each of one goal model."""
+
+_GUIDING = ("ingest", "goal_model")
 
 
 class Curve(NamedTuple):
@@ -65,59 +72,85 @@ class Curve(NamedTuple):
         return next(reversed(self.figures.values()))
 
 
+class Start(NamedTuple):
+    """A known point: its recipe, and its parameters as far as it is a point of the space."""
+
+    recipe: Recipe
+    parameters: dict[str, Any]
+
+
 class Proxy:
-    """What all trials of a tuning share. space: the parameters searched; starts: known points, by name."""
+    """What all trials of a tuning share.
+
+    space: the parameters searched; guided: the recipe under each goal model, by its words.
+    """
 
     def __init__(
         self, recipe: Recipe, settings: Tuning, workspace: Workspace, *, engine: Engine, report: Report
     ) -> None:
-        """Make what the recipe's pool and P still lack.
+        """Make what P and the pools under each goal model still lack; copies are made once for all of them.
 
         Raises: UsageError: a search that makes no sense for this recipe; CurationError: a recipe that cannot be filled;
             Cancelled.
         """
         self.recipe, self.settings, self.engine = recipe, settings, engine
-        self.pipeline = Pipeline(recipe, workspace, engine=engine)
-        self.pipeline.run(FOR_SELECTION, report=report)
-        self.pool = self.pipeline.pool()
+        self.guided = guides(recipe, settings.goal_models)
+        self._pipelines = pipelines_of(self.guided, workspace, engine=engine)
+        self.pipeline = self._pipelines[OWN]
+        for number, (name, pipeline) in enumerate(self._pipelines.items(), 1):
+            told = f"{name}, {number} of {len(self.guided)}" if settings.goal_models else ""
+            pipeline.run(_GUIDING, report=partial(_tell_of, told, report))
+        after = [name for name in FOR_SELECTION if name not in _GUIDING]
+        run_together(list(self._pipelines.values()), after, report=report)
+        self._pool = lru_cache(POOLS)(lambda name: self._pipelines[name].pool())
         self.pipeline.select(self.pool).require()
-        self.space = space_of(recipe, settings, self._counts(self.pool))
+        self.space = space_of(recipe, settings, _counts(self.pool))
         suite = make_suite(settings.suite, recipe, workspace, engine=engine, report=report)
         self.suite = sliced(suite, settings.suite_samples)
 
     @property
     def key(self) -> str:
         """See ``key_of``."""
-        return key_of(self.pipeline, self.settings, self.suite.key)
-
-    @cached_property
-    def starts(self) -> dict[str, Recipe]:
-        """The recipe as it is, clean images only, and the recipe's mix at random, where the budget can be filled."""
-        known: dict[str, Recipe] = {"recipe": self.recipe}
-        known |= baselines(self.recipe, ["clean", "random_mix"])
-        return {name: recipe for name, recipe in known.items() if not self._select(recipe).shortages}
+        return key_of(self._pipelines, self.settings, self.suite.key)
 
     @property
-    def start_parameters(self) -> dict[str, Any]:
-        """The parameters of the recipe as it is."""
-        return parameters_of(self.recipe, self.space, self._counts(self.pool))
+    def pool(self) -> pd.DataFrame:
+        """The candidates under the recipe's own goal model."""
+        return self._pool(OWN)
+
+    @cached_property
+    def starts(self) -> dict[str, Start]:
+        """Known points by name, where the budget can be filled: the recipe as it is, clean images only, the recipe's
+        mix at random, and the recipe as it is under each other goal model."""
+        own = parameters_of(self.recipe, self.space, _counts(self.pool))
+        known = {"recipe": Start(self.recipe, own)}
+        known |= {name: Start(one, {}) for name, one in baselines(self.recipe, ["clean", "random_mix"]).items()}
+        others = {name: one for name, one in self.guided.items() if name != OWN}
+        known |= {f"{OF_GOAL_MODEL}{name}": Start(one, {**own, "goal_model": name}) for name, one in others.items()}
+        return {name: start for name, start in known.items() if not self._select(start.recipe).shortages}
+
+    def guide_of(self, recipe: Recipe) -> str:
+        """Return the name of the goal model that a trial's recipe has."""
+        return next(name for name, one in self.guided.items() if one.goal_model == recipe.goal_model)
 
     def suggested(self, parameters: Mapping[str, Any]) -> Recipe:
         """Return the recipe that some parameters mean, eased to fill the budget. Raises: CurationError."""
-        severities = severities_in(self.recipe, parameters)
-        pool = self.pool[candidates_in(self.pool, self.recipe, severities)]
-        selection = selection_of(parameters, self.recipe.selection, self._counts(pool))
+        severities, guide = severities_in(self.recipe, parameters), str(parameters.get("goal_model", OWN))
+        pool = self._pool(guide)
+        pool = pool[candidates_in(pool, self.recipe, severities)]
+        selection = selection_of(parameters, self.recipe.selection, _counts(pool))
         selection, _ = fitted(selection, pool, seed=self.recipe.seed, classes=len(self.pipeline.samples.classes))
         changes: dict[str, Any] = {"selection": selection}
         if severities != severities_of(self.recipe):
             changes["variants.corruption.severities"] = severities
-        return self.recipe.with_changes(**changes)
+        return self.guided[guide].with_changes(**changes)
 
     def data(self, recipe: Recipe) -> TrainingSet:
-        """Return the set that a recipe chooses from this pool. Raises: CurationError when a family is short."""
-        selected = self._select(recipe)
+        """Return the set that a recipe chooses from its pool. Raises: CurationError when a family is short."""
+        selected, guide = self._select(recipe), self.guide_of(recipe)
         selected.require()
-        return training_set(self.pipeline, selected, pool=self.pool, sampling=self.settings.schedule.sampling)
+        sampling = self.settings.schedule.sampling
+        return training_set(self._pipelines[guide], selected, pool=self._pool(guide), sampling=sampling)
 
     def curves(
         self, sets: Sequence[TrainingSet], finished: Sequence[FrozenTrial], *, on_step: Callable[[], None]
@@ -142,14 +175,21 @@ class Proxy:
         return [found[index] for index in range(len(tasks))]
 
     def _select(self, recipe: Recipe) -> Selected:
-        """Return what a recipe chooses, in rows of this pool."""
-        rows = np.flatnonzero(candidates_in(self.pool, self.recipe, severities_of(recipe)))
-        pool = self.pool if len(rows) == len(self.pool) else self.pool.iloc[rows]
+        """Return what a recipe chooses, in rows of its goal model's pool."""
+        every = self._pool(self.guide_of(recipe))
+        rows = np.flatnonzero(candidates_in(every, self.recipe, severities_of(recipe)))
+        pool = every if len(rows) == len(every) else every.iloc[rows]
         selected = select(pool, recipe.selection, seed=recipe.seed, classes=len(self.pipeline.samples.classes))
         return replace(selected, pool_rows=rows[selected.pool_rows])
 
-    def _counts(self, pool: pd.DataFrame) -> dict[str, int]:
-        return {str(family): int(count) for family, count in pool["family"].value_counts().items()}
+
+def _counts(pool: pd.DataFrame) -> dict[str, int]:
+    return {str(family): int(count) for family, count in pool["family"].value_counts().items()}
+
+
+def _tell_of(words: str, report: Report, progress: Progress) -> None:
+    """Report, with words before what is noted."""
+    report(replace(progress, note=" · ".join(filter(None, (words, progress.note)))))
 
 
 def train_proxy(
@@ -211,15 +251,25 @@ def _lags_behind(finished: Sequence[FrozenTrial]) -> Callable[[int, float], bool
     return lags
 
 
-def key_of(pipeline: Pipeline, settings: Tuning, suite_key: str) -> str:
+def pipelines_of(guided: Mapping[str, Recipe], workspace: Workspace, *, engine: Engine) -> dict[str, Pipeline]:
+    """Return the pipelines of a recipe under its goal models, by name, its own first."""
+    return {name: Pipeline(recipe, workspace, engine=engine) for name, recipe in guided.items()}
+
+
+def key_of(pipelines: Mapping[str, Pipeline], settings: Tuning, suite_key: str) -> str:
     """Return the key of all that a trial's figures depend on, besides what the trial itself chooses.
 
-    Trials of two keys cannot be compared. Raises: CurationError: candidates are missing.
+    Trials of two keys cannot be compared.
+
+    Args: pipelines: as of ``pipelines_of``.
+    Raises: CurationError: candidates are missing.
     """
     measured = settings.model_dump(mode="json", include={"target", "schedule", "seeds", "seed", "suite_samples"})
     strategies = [[selector.name, selector.version] for selector in SELECTORS if selector.follows is None]
     versions = [VERSION, SAMPLING_VERSION, strategies, *settings.schedule.versions]
-    return fingerprint(["trials", versions, measured, pipeline.pool_key, suite_key])
+    others = [[name, pipeline.pool_key] for name, pipeline in pipelines.items() if name != OWN]
+    about = [versions, measured, pipelines[OWN].pool_key, suite_key, *([others] if others else [])]
+    return fingerprint(["trials", *about])
 
 
 def sliced(suite: Suite, samples: int) -> Suite:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from curation.evaluation.settings import SuiteSettings
 from curation.plugin import Settings
@@ -14,7 +14,7 @@ Searched = Literal["offset", "floor", "mix", "severity", "strategy"]
 
 
 class Tuning(Settings):
-    """How a recipe's selection is searched. Every trial selects from the candidates that the recipe has computed."""
+    """How a recipe is searched. Every trial selects from candidates that are computed once for each goal model."""
 
     trials: int = Field(
         40, ge=1, le=10_000, description="total number of trials; raising it continues from the finished ones"
@@ -28,9 +28,14 @@ class Tuning(Settings):
     )
     search: tuple[Searched, ...] = Field(
         ("offset", "floor", "mix", "severity", "strategy"),
-        min_length=1,
         description="offset and floor (the band's width) of each family, mix, severity (which of the computed ones "
-        "stay candidates), strategy",
+        "stay candidates), strategy; none: goal models alone are compared",
+    )
+    goal_models: tuple[str, ...] = Field(
+        (),
+        description="goal models beside the recipe's own, as short words: 6 (after that epoch), 4/255 (adversarially "
+        "trained), plain, rebuffi, resnet20, or several with colons",
+        exclude_if=lambda value: not value,  # tunings from before it was a field stay what they were
     )
     target: str = Field("tiny_resnet", description="the architecture trained in every trial")
     schedule: WholeTraining = Field(
@@ -52,6 +57,17 @@ class Tuning(Settings):
     @classmethod
     def _once(cls, search: tuple[Searched, ...]) -> tuple[Searched, ...]:
         return tuple(dict.fromkeys(search))
+
+    @field_validator("goal_models")
+    @classmethod
+    def _plain(cls, written: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(words.strip() for words in written))
+
+    @model_validator(mode="after")
+    def _searches(self) -> Tuning:
+        if not self.search and not self.goal_models:
+            raise ValueError(f"search names nothing; name some of {', '.join(get_args(Searched))}, or give goal_models")
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tuning as plain data; ``parse`` gives the same tuning back."""

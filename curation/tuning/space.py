@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from curation.errors import CurationError, UsageError
-from curation.recipe import Recipe
+from curation.recipe import Recipe, guides
+from curation.recipe.strength import OWN
 from curation.selection import SELECTORS
 from curation.selection.mix import quotas
 from curation.selection.pool import CODE_BITS, FAMILIES, variant_code
@@ -33,8 +34,9 @@ _EASINGS = 12
 def space_of(recipe: Recipe, settings: Tuning, counts: Mapping[str, int]) -> dict[str, Span]:
     """Return the parameters by name, in the order in which they are drawn.
 
-    ``strategy``; ``mix_<family>``; ``severity_from`` and ``severity_to`` (positions in the recipe's severities);
-    ``offset_<family>`` (rank share); ``width_<family>`` (of the band: 0 just holds the quota, 1 reaches the easiest).
+    ``goal_model`` (``strength.OWN`` or words); ``strategy``; ``mix_<family>``; ``severity_from`` and ``severity_to``
+    (positions in the recipe's severities); ``offset_<family>`` (rank share); ``width_<family>`` (of the band: 0 just
+    holds the quota, 1 reaches the easiest).
 
     Args: counts: candidates of each family; families without any are left out.
     Raises: UsageError when nothing can be searched, or what is searched would be ignored.
@@ -58,6 +60,9 @@ def space_of(recipe: Recipe, settings: Tuning, counts: Mapping[str, int]) -> dic
             "floor, or set selection.offset_by to rank"
         )
     found: dict[str, Span] = {}
+    guided_by = tuple(guides(recipe, settings.goal_models))
+    if len(guided_by) > 1:
+        found["goal_model"] = guided_by
     if "strategy" in wanted:
         found["strategy"] = tuple(selector.name for selector in SELECTORS if selector.follows is None)
     if "mix" in wanted and len(families) > 1:
@@ -69,7 +74,8 @@ def space_of(recipe: Recipe, settings: Tuning, counts: Mapping[str, int]) -> dic
         if name in wanted:
             found |= {f"{words}_{family}": (0.0, 0.99 if name == "offset" else 1.0) for family in families}
     if not found:
-        raise UsageError(f"there is nothing to search in {', '.join(settings.search)} of this recipe's candidates")
+        asked = [*settings.search, *(["goal_models"] if settings.goal_models else [])]
+        raise UsageError(f"there is nothing to search in {', '.join(asked)} of this recipe's candidates")
     return found
 
 
@@ -105,12 +111,13 @@ def candidates_in(pool: pd.DataFrame, recipe: Recipe, severities: list[int]) -> 
 
 
 def parameters_of(recipe: Recipe, space: Mapping[str, Span], counts: Mapping[str, int]) -> dict[str, Any]:
-    """Return the parameters that come closest to a recipe as it is; none where its edges are scores."""
-    selection = recipe.selection
+    """Return the parameters that come closest to a recipe as it is; of edges that are scores none of its selection."""
+    selection, own = recipe.selection, {"goal_model": OWN} if "goal_model" in space else {}
     if selection.offset_by == "score":
-        return {}
+        return own
     wanted, largest = quotas(selection.mix, selection.budget), max(selection.mix.model_dump().values())
     found: dict[str, Any] = {
+        **own,
         "strategy": selection.strategy,
         "severity_from": 0,
         "severity_to": len(severities_of(recipe)) - 1,

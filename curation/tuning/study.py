@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 FIGURES = ("R", "clean", "adversarial", "corruption")
 """The figures of every trial, in [0, 1]."""
 
+_OF_FAMILIES = [f"{name}_{family}" for name in ("offset", "floor", "mix") for family in FAMILIES]
+
 COLUMNS = [
-    *("number", "state", "start", *FIGURES, "strategy", "severities", "seconds", "error"),
-    *(f"{name}_{family}" for name in ("offset", "floor", "mix") for family in FAMILIES),
+    *("number", "state", "start", *FIGURES, "goal_model", "strategy", "severities", "seconds", "error"),
+    *_OF_FAMILIES,
 ]
+
+OF_GOAL_MODEL = "goal_model:"
+"""What the names of known points begin with that are the recipe under another goal model."""
 
 
 class StudyFolder(KeptStudy):
@@ -106,13 +111,14 @@ class Study:
     def table(self) -> pd.DataFrame:
         """Return one row per trial, in order.
 
-        Columns: number; state (running, done, pruned, failed); start (recipe, clean, random_mix: a known point; else
-        empty); R, clean, adversarial, corruption (mean over the trainings, NaN unless done); strategy; severities (the
+        Columns: number; state (running, done, pruned, failed); start (recipe, clean, random_mix, goal_model:<words>: a
+        known point; else empty); R, clean, adversarial, corruption (mean over the trainings, NaN unless done);
+        goal_model (``strength.OWN`` or its words; empty where none are compared); strategy; severities (the
         corruptions' that stay candidates); seconds; error (of a failed one); and of each family offset, floor (rank
         share or score, as the recipe has it; NaN: none or without meaning) and mix (share; they sum to 1).
         """
         table = pd.DataFrame([self._row(number, trial) for number, trial in enumerate(self._trials)], columns=COLUMNS)
-        return table.astype({name: float for name in COLUMNS if "_" in name or name in (*FIGURES, "seconds")})
+        return table.astype(dict.fromkeys((*FIGURES, "seconds", *_OF_FAMILIES), float))
 
     def best(self) -> Recipe:
         """Return the recipe of the highest R; of equal ones the first. Raises: CurationError when none is done."""
@@ -143,6 +149,7 @@ class Study:
         states = {"RUNNING": "running", "COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed"}
         row = {"number": number, "state": states[trial.state.name], "start": about.get("start", "")}
         row |= dict.fromkeys(FIGURES, np.nan) | about.get("figures", {})
+        row["goal_model"] = about.get("goal_model", "")
         row |= {"seconds": about.get("seconds", np.nan), "error": about.get("error", "")}
         if "changes" not in about:
             return row

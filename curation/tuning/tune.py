@@ -14,12 +14,11 @@ from curation.engine import Engine, choose
 from curation.errors import CurationError, UsageError
 from curation.evaluation.suite import check_held_out, check_surrogates, find_suite
 from curation.evaluation.training_set import TrainingSet
-from curation.pipeline import Pipeline
 from curation.progress import Cancelled, Progress, Report, ignore
 from curation.randomness import stream_seeds
-from curation.recipe import Recipe, differences, in_words, recipe_differences
+from curation.recipe import Recipe, differences, guides, in_words, recipe_differences
 from curation.storage.workspace import Workspace
-from curation.tuning.proxy import Proxy, key_of
+from curation.tuning.proxy import Proxy, key_of, pipelines_of
 from curation.tuning.settings import Tuning
 from curation.tuning.space import Span, is_banded
 from curation.tuning.study import FIGURES, Study, StudyFolder, counts
@@ -38,11 +37,12 @@ def tune(
     restart: bool = False,
     report: Report = ignore,
 ) -> Study:
-    """Search a recipe's selection for the highest R on a cheap proxy; resume from the trials that are stored.
+    """Search a recipe's selection, and goal models, for the highest R on a cheap proxy; resume from stored trials.
 
-    Every trial is a selection from the recipe's own candidates (nothing is corrupted, attacked or scored for it),
-    trained on by a small network with a short schedule and measured on a subset of P. The first three are the recipe
-    as it is, clean images only, and the recipe's mix at random. What the search suggests is eased to fill the budget;
+    Every trial is a selection from candidates that are computed first, once for each goal model (nothing is corrupted,
+    attacked or scored for a trial), trained on by a small network with a short schedule and measured on a subset of P.
+    The first are the recipe as it is, clean images only, the recipe's mix at random, and the recipe as it is under each
+    other goal model. What the search suggests is eased to fill the budget;
     kept is what was trained on. The winner was chosen by its R on few test images: measure it again, in an evaluation,
     before you report it.
 
@@ -66,7 +66,8 @@ def tune(
 def begin(recipe: Recipe, settings: Tuning, workspace: Workspace, *, name: str, restart: bool = False) -> None:
     """Check what is asked and keep it under its name, so that ``resume`` can do it. Raises: UsageError."""
     folder = StudyFolder(workspace, name)
-    check_surrogates(settings.suite, recipe.goal_model.architecture, [settings.target])
+    for one in guides(recipe, settings.goal_models).values():
+        check_surrogates(settings.suite, one.goal_model.architecture, [settings.target])
     check_held_out(settings.suite, recipe)
     kept = folder.asked
     if restart:
@@ -108,7 +109,8 @@ def _is_current(folder: StudyFolder, asked: Study, engine: Engine) -> bool:
     workspace, settings = folder.workspace, asked.settings
     suite = find_suite(settings.suite, asked.recipe, workspace, engine=engine)
     try:
-        now = suite and key_of(Pipeline(asked.recipe, workspace, engine=engine), settings, suite.key)
+        guided = guides(asked.recipe, settings.goal_models)
+        now = suite and key_of(pipelines_of(guided, workspace, engine=engine), settings, suite.key)
     except CurationError:
         return False
     return now == folder.measured
@@ -140,7 +142,7 @@ def _search(folder: StudyFolder, proxy: Proxy, report: Report) -> None:
             study.sampler = optuna.samplers.TPESampler(seed=draws)
             start = next(starts, None)
             if start is not None:
-                study.enqueue_trial(proxy.start_parameters if start == "recipe" else {}, user_attrs={"start": start})
+                study.enqueue_trial(proxy.starts[start].parameters, user_attrs={"start": start})
             begun.append(_begun(study.ask(), start, proxy))
         try:
             _measure(study, begun, proxy, tell)
@@ -181,9 +183,11 @@ def _begun(trial: optuna.Trial, start: str | None, proxy: Proxy) -> _Begun:
     clock = time.perf_counter()
     try:
         # A known point teaches the search what its parameters are worth, where it is a point of the space.
-        names = proxy.space if start is None else proxy.start_parameters if start == "recipe" else ()
+        names = proxy.space if start is None else proxy.starts[start].parameters
         parameters = _drawn(trial, {name: proxy.space[name] for name in names}, proxy.recipe)
-        recipe = proxy.suggested(parameters) if start is None else proxy.starts[start]
+        recipe = proxy.suggested(parameters) if start is None else proxy.starts[start].recipe
+        if len(proxy.guided) > 1:
+            trial.set_user_attr("goal_model", proxy.guide_of(recipe))
         found = recipe_differences(proxy.recipe, recipe)
         trial.set_user_attr("changes", {path: new for path, (_, new) in found.items() if path not in ("name", "note")})
         data = proxy.data(recipe)

@@ -10,10 +10,11 @@ import streamlit as st
 
 from curation.analysis.arrays import Array, Table
 from curation.analysis.expected import Expected, choice, expected
+from curation.analysis.tuning_cost import Beforehand, beforehand, measured
 from curation.engine import choose
 from curation.errors import CurationError
 from curation.pipeline import Pipeline
-from curation.pipeline.expense import Expense
+from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.plugin import fingerprint
 from curation.readers.files import stamp
@@ -21,6 +22,7 @@ from curation.readers.preview import Preview, inspect
 from curation.recipe import Recipe, Source
 from curation.selection.select import Selected
 from curation.storage.workspace import Workspace
+from curation.tuning.settings import Tuning
 from pages.ui import state
 
 
@@ -103,6 +105,18 @@ def expected_of(source: Mapping[str, Any], looks: int) -> Expected:
 @st.cache_resource(max_entries=8, show_spinner="Measuring how long it takes …")
 def _expected(key: str, _recipe: Recipe) -> Expected:
     return expected(_recipe, device=choose().device)
+
+
+def tuning_cost_of(recipe: Recipe, settings: Tuning, workspace: Workspace) -> Beforehand:
+    """Return what a tuning of a recipe takes. Raises: CurationError: the source cannot be read."""
+    engine = choose()
+    key = fingerprint([recipe.to_dict(), settings.goal_models, settings.target, engine.device])
+    return beforehand(recipe, settings, workspace, _tuning_scale(key, recipe, settings, engine.device), engine=engine)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring how long it takes …")
+def _tuning_scale(key: str, _recipe: Recipe, _settings: Tuning, _device: str) -> Scale:
+    return measured(_recipe, _settings, device=_device)
 
 
 def choice_of(recipe: Recipe, opened: Pipeline, table: Table, pool_key: str) -> Expense:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from curation import jobs
+from curation.analysis.tuning_cost import beforehand, measured
 from curation.cli import app
 from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
@@ -29,6 +30,7 @@ from curation.selection.pool import FAMILIES, build_pool
 from curation.selection.pool import Part as Scores
 from curation.selection.select import select
 from curation.selection.settings import Selection
+from curation.storage.shards import Shards
 from curation.storage.workspace import Workspace
 from curation.tuning.proxy import sliced
 from curation.tuning.settings import Tuning
@@ -337,6 +339,75 @@ def test_changed_settings_are_told(study: Study, computed: Pipeline, workspace: 
     assert len(anew.table()) == 1
 
 
+def test_goal_models_are_searched_each_made_once(
+    computed: Pipeline, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Epochs of one training beside the recipe's own: nothing is trained, and a resumed search goes on as it began."""
+    asked = tiny(trials=5, search=[], goal_models=["1", "plain:2", "plain:1"])
+    before = set(workspace.models())
+    told: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        told.append(progress)
+        if progress.stage == "tune" and progress.done == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tune(computed.recipe, asked, workspace, name="guided", engine=CPU, report=stop)
+    assert [progress.note for progress in told if progress.stage == "goal_model"] == ["recipe, 1 of 2", "1, 2 of 2"]
+    halfway = Study(StudyFolder(workspace, "guided")).table()
+    assert halfway["start"].tolist() == ["recipe", "clean", "random_mix", "goal_model:1"]
+    assert halfway["goal_model"].tolist() == ["recipe", "recipe", "recipe", "1"]
+
+    made: list[int] = []
+    write = Shards.write
+    monkeypatch.setattr(Shards, "write", lambda self, *args, **more: (made.append(1), write(self, *args, **more)))
+    study = tune(computed.recipe, asked, workspace, name="guided", engine=CPU)
+    assert not made, "copies and scores under both were there"
+    assert {key for key in workspace.models() if key in before} == before
+    table = study.table()
+    assert set(table["goal_model"][4:]) <= {"recipe", "1"}
+    pd.testing.assert_frame_equal(table[:4], halfway)
+    figures = table.groupby("goal_model")["R"].unique()
+    assert len(figures["1"]) == 1, "without a search the same goal model chooses the same set"
+    other = study.of(next(trial for trial in study._trials if trial.user_attrs["goal_model"] == "1"))
+    assert (other.goal_model.epoch, other.selection) == (1, computed.recipe.selection)
+    assert not Pipeline(other, workspace).undone(), "what was found can be exported as it is"
+    monkeypatch.setattr("curation.tuning.tune.Proxy", None)  # nothing is even opened
+    again = tune(computed.recipe, asked, workspace, name="guided", engine=CPU)
+    pd.testing.assert_frame_equal(again.table(), table)
+
+
+def test_the_same_trials_do_not_count_once_a_goal_model_is_another(computed: Pipeline, workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="goal_models was 1, plain:2, plain:1, now 1"):
+        begin(computed.recipe, tiny(trials=5, search=[], goal_models=["1"]), workspace, name="guided")
+    begin(computed.recipe, tiny(goal_models=["1"]), workspace, name="other-goal-models")
+    for words, sentence in (
+        ("rebufi", "did you mean 'rebuffi'"),
+        ("3", "the weights after 1, 2 are kept"),
+        ("tiny_convnet", "the surrogate tiny_convnet is also the architecture of the goal model"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            begin(computed.recipe, tiny(goal_models=[words]), workspace, name="wrong")
+    with pytest.raises(UsageError, match="search names nothing"):
+        tiny(search=[])
+    with pytest.raises(UsageError, match="there is nothing to search in goal_models"):
+        space_of(computed.recipe, tiny(search=[], goal_models=["plain"]), COUNTS)
+    assert "goal_models" not in tiny().to_dict(), "tunings from before it was a field stay what they were"
+
+
+def test_what_a_tuning_takes_counts_one_training_for_all_its_epochs(computed: Pipeline, workspace: Workspace) -> None:
+    asked = tiny(goal_models=["1", "4/255", "4/255:1", "plain:2"])
+    scale = measured(computed.recipe, asked, device="cpu")
+    cost = beforehand(computed.recipe, asked, workspace, scale, engine=CPU)
+    assert (cost.goal_models, cost.to_train) == (4, 1)
+    assert cost.candidates_s > 0
+    assert cost.trials_s == beforehand(computed.recipe, tiny(), workspace, scale, engine=CPU).trials_s > 0
+    assert "1 goal model to train for 4 that are compared; with copies and scores" in cost.sentence
+    nothing = beforehand(computed.recipe, tiny(), workspace, scale, engine=CPU)
+    assert (nothing.to_train, nothing.candidates_s) == (0, 0)
+
+
 def test_the_command_saves_the_found_recipe(computed: Pipeline, workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(computed.recipe.to_yaml())
     (tmp_path / "p.yaml").write_text(yaml.safe_dump({"suite": tiny().to_dict()["suite"]}))
@@ -347,6 +418,12 @@ def test_the_command_saves_the_found_recipe(computed: Pipeline, workspace: Works
     found = Recipe.load(tmp_path / "found.yaml")
     assert found == Recipe.from_yaml(workspace.revision(workspace.revisions()[-1]))
     assert json.loads(done.stdout.splitlines()[-1])["recipe"] == found.to_dict()
+    guided = ["--search", "none", "--goal-models", "1,plain:2", "--trials", "4", "--restart"]
+    done = CliRunner().invoke(app, [*map(str, words), *guided, "--json"])
+    assert done.exit_code == 0, done.output
+    assert "0 goal models to train for 2 that are compared" in done.output
+    trials = json.loads(done.stdout.splitlines()[-1])["trials"]
+    assert [trial["goal_model"] for trial in trials] == ["recipe", "recipe", "recipe", "1"]
     wrong = CliRunner().invoke(app, [*map(str, words), "--search", "ofset"])
     assert wrong.exit_code == 2
     assert "offset" in wrong.output

@@ -11,12 +11,18 @@ from curation import jobs
 from curation.analysis.evaluations import free_name
 from curation.errors import CurationError
 from curation.models.architectures import ARCHITECTURES
+from curation.recipe import kept_epochs
+from curation.recipe.strength import FORM
 from curation.storage.workspace import Workspace
+from curation.training.settings import PRESETS
 from curation.tuning.settings import Searched, Tuning
 from curation.tuning.study import Study, find_study, studies
-from pages.ui import panel, session, state
+from pages.ui import panel, resources, session, state
 from pages.ui.evaluate import chosen, tuned
 from pages.ui.fields import kept
+
+RADII = ("plain", "2/255", "4/255", "8/255")
+"""Trainings that are offered, from plain to strongly adversarial; others can be written."""
 
 
 def draw(found: Workspace) -> None:
@@ -91,8 +97,9 @@ def _begin(found: Workspace, names: list[str]) -> None:
     """Draw the form that starts a search."""
     st.subheader("New tuning")
     st.caption(
-        "Searches for the offset and width of each family's band, the mix, the severities and the strategy. A trial "
-        "trains a small network briefly and measures it on part of the test suite P; nothing else is computed."
+        "Searches for the offset and width of each family's band, the mix, the severities, the strategy and the goal "
+        "model. A trial trains a small network briefly and measures it on part of the test suite P; copies and scores "
+        "are computed once for each goal model."
     )
     try:
         name, settings = _settings(found, names)
@@ -104,6 +111,8 @@ def _begin(found: Workspace, names: list[str]) -> None:
                 "Images seen, at most",
                 f"{settings.trials * settings.seeds * sum(settings.schedule.shown(recipe.selection.budget)):,}",
             )
+            if settings.goal_models:
+                st.caption(f"{resources.tuning_cost_of(recipe, settings, found).sentence}.")
             _start(found, name, settings)
     except CurationError as error:
         st.error(str(error), icon=":material/error:")
@@ -121,6 +130,7 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
         search = kept(
             st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search", wrap=True
         )
+        goal_models = _goal_models()
         suite = chosen.suite(found, "tune-suite")
         name = kept(st.text_input, "Name", default=free, key=session.NEW_TUNING_NAME.key)
     with right:
@@ -136,6 +146,7 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     value: dict[str, Any] = {
         "trials": trials,
         "search": search,
+        "goal_models": goal_models,
         "target": target,
         "schedule": {"preset": "fast", "epochs": epochs, "flip": flip},
         "seeds": seeds,
@@ -145,6 +156,23 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     if suite is not None:
         value["suite"] = suite
     return name.strip(), Tuning.parse(value)
+
+
+def _goal_models() -> list[str]:
+    """Draw the goal models that are searched beside the recipe's own, and return them as short words."""
+    goal = state.recipe().goal_model
+    if goal.checkpoint is not None:  # somebody's weights have no training to vary
+        return []
+    epochs = [str(epoch) for epoch in kept_epochs(goal.train.epochs) if epoch not in (goal.epoch, goal.train.epochs)]
+    words = st.multiselect(
+        "Goal models beside the recipe's",
+        [*RADII, *epochs, *PRESETS],
+        accept_new_options=True,
+        placeholder="None: it is not searched",
+        key="tune-goal-models",
+        help=f"Choose, or write {FORM}.",
+    )
+    return [str(one) for one in words]
 
 
 def _start(found: Workspace, name: str, settings: Tuning) -> None:

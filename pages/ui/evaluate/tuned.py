@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from curation.analysis import tuned as analysis
-from curation.analysis.tuned import STARTS, Found
+from curation.analysis.tuned import Found, Guided
 from curation.figures import tuning as charts
 from curation.figures.curation import FAMILY_COLORS, FAMILY_WORDS
 from curation.recipe import Recipe, recipe_differences
@@ -48,6 +48,10 @@ def draw(found: Workspace, study: Study) -> None:
         st.plotly_chart(
             charts.mixes(done.shares, done.R, marked=marked), config={"displayModeBar": False}, key="tuned-mix"
         )
+    guided = done.goal_models()
+    if guided:
+        st.subheader("R by goal model")
+        _goal_models(guided)
     offsets = done.offsets()
     if offsets:
         st.subheader("R by offset: the share of the hardest candidates that is skipped")
@@ -58,6 +62,42 @@ def draw(found: Workspace, study: Study) -> None:
         _table(study, table)
 
 
+def _goal_models(guided: Mapping[str, Guided]) -> None:
+    """Draw what another goal model gives: the recipe otherwise as it is, and with what the search found for it."""
+    as_it_is = {name: one.as_it_is for name, one in guided.items() if one.as_it_is is not None}
+    left, right = st.columns([3, 2], gap="large")
+    left.plotly_chart(
+        charts.goal_models({name: one.R for name, one in guided.items()}, as_it_is),
+        config={"displayModeBar": False},
+        key="tuned-goal-models",
+    )
+    own, column = as_it_is.get(analysis.OWN_GOAL_MODEL), st.column_config
+    rows = [
+        {
+            "goal": name,
+            "trials": len(one.R),
+            "as_it_is": None if one.as_it_is is None else 100 * one.as_it_is,
+            "gain": None if one.as_it_is is None or own is None else 100 * (one.as_it_is - own),
+            "best": 100 * one.best,
+        }
+        for name, one in guided.items()
+    ]
+    right.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        key="tuned-goal-models-table",
+        column_config={
+            "goal": column.TextColumn("Goal model", pinned=True),
+            "trials": "Trials",
+            "as_it_is": column.NumberColumn("R as it is, %", format="%.1f", help="The recipe, guided by it."),
+            "gain": column.NumberColumn("Gain, points", format="%+.1f", help="On the recipe with its own."),
+            "best": column.NumberColumn("Best R, %", format="%.1f", help="Of all trials with it."),
+        },
+    )
+    right.caption("The search looks more often where R was high, so the best of many trials is flattered most.")
+
+
 def _best(found: Workspace, study: Study, done: Found) -> None:
     """Show the best trial and its gain, and offer the next steps."""
     best, start = study.best(), done.start
@@ -66,14 +106,18 @@ def _best(found: Workspace, study: Study, done: Found) -> None:
         words += f", {abs(100 * done.gain):.1f} points above the recipe as it is"
     with st.container(border=True):
         if start:
-            st.markdown(f"{words}. It is a starting point, **{STARTS[start]}**: the search found nothing better.")
+            point = analysis.start_in_words(start)
+            st.markdown(f"{words}. It is a starting point, **{point}**: the search found nothing better.")
         else:
             st.markdown(f"{words}. It was found by the search.")
         if start != "recipe":
-            there = analysis.in_words(study.recipe)
+            there, found_words = analysis.in_words(study.recipe), analysis.in_words(best)
+            if study.settings.goal_models:
+                there["Goal model"] = analysis.OWN_GOAL_MODEL
+                found_words["Goal model"] = analysis.goal_model_in_words(str(done.table["goal_model"][done.top]))
             rows = [
                 f"| {name} | {there[name]} | {value if value == there[name] else f'**{value}**'} |"
-                for name, value in analysis.in_words(best).items()
+                for name, value in found_words.items()
             ]
             st.markdown("\n".join(["| | Recipe as it is | Best trial |", "|---|---|---|", *rows]))
         st.caption(
@@ -151,6 +195,7 @@ def _table(study: Study, table: pd.DataFrame) -> None:
             "start": "Starting point",
             "R": column.NumberColumn("R, %", format="%.1f"),
             **{part: column.NumberColumn(f"{words}, %", format="%.1f") for part, words in FAMILY_WORDS.items()},
+            "goal_model": "Goal model",
             "strategy": "Strategy",
             "severities": "Severities",
             "seconds": column.NumberColumn("Seconds", format="%.0f"),
