@@ -55,6 +55,12 @@ def in_words(found: Interval, what: str) -> str:
     )
 
 
+def added_to(table: pd.DataFrame) -> np.ndarray:
+    """Return the row of ``comparison.steps`` that each step adds to, int S; of the first its own."""
+    rows = {name: row for row, name in enumerate(table["set"])}
+    return np.array([rows.get(name, 0) for name in table["over"]], dtype=int)
+
+
 def shown_steps(table: pd.DataFrame) -> pd.DataFrame:
     """Return the steps of ``comparison.steps``: step, takes, R (in %), gain and between (in words), over."""
     return pd.DataFrame(

@@ -56,6 +56,16 @@ Sampling = Annotated[
     typer.Option(help="Which images each epoch shows, by a sampler (see `curation list samplers`)."),
 ]
 
+GoalModels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORDS",
+        help="Goal models beside the recipe's own (of several recipes the first's), with commas: 6 (after that epoch), "
+        "4/255 (adversarially trained), plain, rebuffi, resnet20, 24 epochs, or several with colons "
+        "(plain:6,trades:8/255,resnet20:24 epochs:12).",
+    ),
+]
+
 WIDE = 140
 """Columns that the table of results needs, and gets where it is written to a file."""
 
@@ -75,6 +85,7 @@ def evaluate(
     curve: Annotated[
         bool, typer.Option("--curve", help="Also measure the clean test images after each epoch, top-1 and top-5.")
     ] = False,
+    goal_models: GoalModels = None,
     baselines: Annotated[
         str | None,
         typer.Option(help="Comma-separated names (see `curation list baselines`), or none."),
@@ -104,9 +115,13 @@ def evaluate(
     with sentences():
         from curation.engine import choose
         from curation.evaluation.evaluate import begin, resume
+        from curation.recipe import guides
+        from curation.recipe.strength import OWN
 
         opened = _recipes(recipes)
-        first = next(iter(opened.values()))
+        title, first = next(iter(opened.items()))
+        under = guides(first, _split(goal_models or ""))
+        opened |= {f"{title}, {words}": recipe for words, recipe in under.items() if words != OWN}
         found = workspace_of(first, workspace)
         asked = _asked(settings, targets, seeds, schedule, epochs, sampling, curve, baselines, suite, samples, held_out)
         try:
@@ -143,15 +158,7 @@ def tune(
     search: Annotated[
         str | None, typer.Option(help="Any of offset,floor,mix,severity,strategy; none: only the goal models.")
     ] = None,
-    goal_models: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WORDS",
-            help="Goal models to search beside the recipe's own, with commas: 6 (after that epoch), 4/255 "
-            "(adversarially trained), plain, rebuffi, resnet20, 24 epochs, or several with colons "
-            "(plain:6,trades:8/255,resnet20:24 epochs:12).",
-        ),
-    ] = None,
+    goal_models: GoalModels = None,
     target: Annotated[str | None, typer.Option(help="The small network trained in every trial.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the short schedule.")] = None,
     sampling: Sampling = None,

@@ -12,7 +12,7 @@ from curation.evaluation.baselines import BASELINES, baselines
 from curation.evaluation.metrics import Interval, gain, robustness
 from curation.evaluation.results import Results, seen
 from curation.evaluation.settings import Evaluation
-from curation.recipe import Recipe
+from curation.recipe import Recipe, recipe_differences
 from curation.storage.workspace import Workspace
 
 PUBLISHED = (
@@ -103,9 +103,10 @@ def leader(results: Results, table: pd.DataFrame, *, target: str | None = None) 
 
 
 def steps(results: Results, recipe: str, *, target: str | None = None) -> pd.DataFrame:
-    """Return what each decision adds, from clean images to a recipe; sets that are not measured are left out.
+    """Return what each decision adds, from clean images to a recipe, and to it under other goal models.
 
-    The decisions of a set that is left out are taken with the next.
+    Sets that are not measured are left out, and their decisions are taken with the next. Recipes of the evaluation that
+    differ from this one in their goal model only come last, each compared with it.
 
     Columns: set, step, takes (in words), R, over (the set before, "" for the first), gain, gain_low, gain_high (on it).
     """
@@ -113,22 +114,41 @@ def steps(results: Results, recipe: str, *, target: str | None = None) -> pd.Dat
     ladder.append((recipe, "offset", "The recipe: its offset, floor and strategy"))
     rows: list[dict[str, object]] = []
     decisions: list[str] = []
-    for name, decision, takes in ladder:
-        decisions.append(decision)
+
+    def add(name: str, step: str, takes: str, over_: str) -> bool:
         tables = results.predictions(name, target=target) if name in results.sets else []
         if not tables:
-            continue
+            return False
+        row: dict[str, object] = {"set": name, "step": step, "takes": takes, "over": over_}
+        row["R"] = float(np.mean([robustness(table)["R"] for table in tables]))
+        found = over(results, name, over_, target=target) if over_ else None
+        value, low, high = found["R"] if found else (np.nan, np.nan, np.nan)
+        rows.append({**row, "gain": value, "gain_low": low, "gain_high": high})
+        return True
+
+    for name, decision, takes in ladder:
+        decisions.append(decision)
         *most, last = decisions
         step = f"{', '.join(most)} and {last}" if most else last
         step = f"+ {step}" if rows else step.capitalize()
-        decisions = []
-        row: dict[str, object] = {"set": name, "step": step, "takes": takes}
-        row["over"] = rows[-1]["set"] if rows else ""
-        row["R"] = float(np.mean([robustness(table)["R"] for table in tables]))
-        found = over(results, name, str(rows[-1]["set"]), target=target) if rows else None
-        value, low, high = found["R"] if found else (np.nan, np.nan, np.nan)
-        rows.append({**row, "gain": value, "gain_low": low, "gain_high": high})
+        if add(name, step, takes, str(rows[-1]["set"]) if rows else ""):
+            decisions = []
+    if rows and rows[-1]["set"] == recipe:
+        for name in guided_otherwise(results, recipe):
+            words = name.removeprefix(f"{recipe}, ") if name.startswith(f"{recipe}, ") else f"of {name}"
+            add(name, f"+ goal model {words}", "The recipe under another goal model", recipe)
     return pd.DataFrame(rows, columns=["set", "step", "takes", "R", "over", "gain", "gain_low", "gain_high"])
+
+
+def guided_otherwise(results: Results, recipe: str) -> list[str]:
+    """Return the recipes of an evaluation that differ from one of them in their goal model only."""
+    mine = results.recipes[recipe]
+
+    def of_goal_model(other: Recipe) -> bool:
+        found = {path.split(".")[0] for path in recipe_differences(mine, other)} - {"name", "note"}
+        return found == {"goal_model"}
+
+    return [name for name, other in results.recipes.items() if of_goal_model(other)]
 
 
 @dataclass(frozen=True)

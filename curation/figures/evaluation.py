@@ -279,16 +279,23 @@ def _table(
 
 
 def steps(
-    names: Sequence[str], values: np.ndarray, low: np.ndarray, high: np.ndarray, *, height_px: int = 320
+    names: Sequence[str],
+    values: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    *,
+    over: np.ndarray | None = None,
+    height_px: int = 320,
 ) -> go.Figure:
     """Return a staircase: R of the first set, then what each further step adds, with its interval.
 
     A step whose interval takes in 0 is gray. The axis begins at the lowest that is shown, in round numbers.
 
-    Args: values: float S, R in [0, 1]; low, high: float S, bounds of the step's gain, NaN of the first.
+    Args: values: float S, R in [0, 1]; low, high: float S, bounds of the step's gain, NaN of the first; over: int S,
+        the step that each adds to, None: the one before.
     """
     reached = 100 * values
-    before = np.append(reached[:1], reached[:-1])
+    before = np.append(reached[:1], reached[:-1]) if over is None else reached[over]
     ends = before + 100 * low, before + 100 * high
     first = max(0.0, 10 * np.floor((np.nanmin([reached, ends[0]], initial=100.0) - 2) / 10))
     change = reached - before

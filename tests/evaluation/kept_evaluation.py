@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import numpy as np
+import optuna
 import pandas as pd
 
 from curation.engine import LocalEngine
@@ -15,7 +16,7 @@ from curation.evaluation.suite import Suite, make_suite
 from curation.evaluation.trials import predictions_shards, trials_of
 from curation.models.architectures import build
 from curation.pipeline.fitting import serialized
-from curation.recipe import Recipe
+from curation.recipe import Recipe, guided
 from curation.storage.files import digest
 from curation.storage.workspace import Workspace
 from curation.tuning.settings import Tuning
@@ -86,11 +87,23 @@ def keep_evaluation(workspace: Workspace, recipe: Recipe, *, name: str = "kept",
     return evaluation
 
 
-def keep_tuning(workspace: Workspace, recipe: Recipe, *, name: str, reached: dict[str, float]) -> Recipe:
-    """Keep a finished tuning, R by known point and, under "", of the search's own trials; return that recipe."""
+def keep_tuning(
+    workspace: Workspace,
+    recipe: Recipe,
+    *,
+    name: str,
+    reached: dict[str, float],
+    guided_by: tuple[str, float] | None = None,
+) -> Recipe:
+    """Keep a finished tuning, R by known point and, under "", of the search's own trials; return that recipe.
+
+    Args: guided_by: another goal model that was searched, and R of the recipe under it.
+    """
     folder = StudyFolder(workspace, name)
-    suite = EVALUATION["suite"]
-    folder.write(recipe, Tuning.model_validate({"trials": len(reached), "suite": suite, "suite_samples": 24}))
+    asked = {"trials": len(reached), "suite": EVALUATION["suite"], "suite_samples": 24}
+    if guided_by:
+        asked |= {"trials": len(reached) + 1, "goal_models": [guided_by[0]]}
+    folder.write(recipe, Tuning.model_validate(asked))
     starts = {"recipe": recipe, **baselines(recipe, ["clean", "random_mix"])}
     found = recipe.with_changes(**{"selection.offset": 0.2, "selection.mix": [1, 0, 3]})
     study = folder.open()
@@ -100,9 +113,22 @@ def keep_tuning(workspace: Workspace, recipe: Recipe, *, name: str, reached: dic
             trial.set_user_attr("start", start)
         chosen = starts[start] if start else found  # type: ignore[index]
         trial.set_user_attr("changes", {"selection": chosen.to_dict()["selection"]})
-        trial.set_user_attr("figures", {"R": R, "clean": R, "adversarial": R, "corruption": R})
-        study.tell(trial, R)
+        _tell(study, trial, R, own=guided_by is not None)
+    if guided_by:
+        words, R = guided_by
+        trial = study.ask()
+        trial.set_user_attr("start", f"goal_model:{words}")
+        trial.set_user_attr("goal_model", words)
+        trial.set_user_attr("changes", {"goal_model": guided(recipe, words).to_dict()["goal_model"]})
+        _tell(study, trial, R)
     return found
+
+
+def _tell(study: optuna.Study, trial: optuna.Trial, R: float, *, own: bool = False) -> None:
+    if own:
+        trial.set_user_attr("goal_model", "recipe")
+    trial.set_user_attr("figures", {"R": R, "clean": R, "adversarial": R, "corruption": R})
+    study.tell(trial, R)
 
 
 def _predictions(suite: Suite, right: float, *, seed: int) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from curation.cli import app
 from curation.engine import LocalEngine
 from curation.errors import CurationError, UsageError
 from curation.evaluation.baselines import baselines
+from curation.evaluation.comparison import steps
 from curation.evaluation.evaluate import begin, evaluate
 from curation.evaluation.results import Results
 from curation.evaluation.settings import Evaluation
@@ -252,6 +253,11 @@ def test_the_command_prints_one_table(workspace: Workspace, results: Results, tm
     again = CliRunner().invoke(app, [*words, "--name", "command", "--seeds", "2", "--baselines", "clean"])
     assert again.exit_code == 2
     assert "seeds was 1, now 2" in " ".join(again.output.split())
+    goal_models = [*words, "--name", "guided", "--seeds", "1", "--baselines", "none", "--goal-models", "plain,1"]
+    done = CliRunner().invoke(app, goal_models)
+    assert done.exit_code == 0, done.output
+    assert {row["set"] for row in json.loads(done.stdout.splitlines()[-1])["sets"]} == {"mine", "mine, 1"}
+    assert steps(Results(workspace, "guided"), "mine")["step"].tolist()[1:] == ["+ goal model 1"]
 
 
 @pytest.mark.slow

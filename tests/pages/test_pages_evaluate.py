@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from curation.analysis.leaderboard import added_to
 from curation.analysis.mistakes import (
     errs,
     nearest_samples,
@@ -27,7 +28,7 @@ from curation.evaluation.metrics import Interval
 from curation.evaluation.results import Results
 from curation.evaluation.suite import find_suite
 from curation.pipeline import Pipeline
-from curation.recipe import Recipe
+from curation.recipe import Recipe, guided
 from curation.storage.workspace import Workspace
 from curation.training.settings import Training
 from tests.evaluation.kept_evaluation import keep_evaluation, keep_tuning
@@ -258,6 +259,8 @@ def test_without_an_evaluation_the_views_say_what_to_do(computed: Pipeline, monk
 def test_a_tuning_is_started_with_the_kept_test_suite(submitted: list[tuple[str, str]], kept: Workspace) -> None:
     at = open_evaluate(look="Tune")
     at.number_input(key="tune-trials").set_value(3).run()
+    at.multiselect(key="tune-goal-models").set_value(["1", "25/255"]).run()
+    assert "1 goal model to train for 3 that are compared" in words(at)
     at.button(key="start-tuning").click().run()
     assert not at.exception
     assert submitted == [("tuning", "tuning")]
@@ -266,6 +269,7 @@ def test_a_tuning_is_started_with_the_kept_test_suite(submitted: list[tuple[str,
     study = find_study(kept, "tuning")
     assert study is not None
     assert study.settings.trials == 3
+    assert study.settings.goal_models == ("1", "25/255")
     assert study.settings.suite.samples == 24
     shutil.rmtree(Path(kept.root) / "studies")
 
@@ -349,6 +353,62 @@ def test_steps_add_up_to_the_recipe(kept: Workspace) -> None:
     half = steps(Results(kept, "half"), "recipe")
     assert half["set"].tolist() == ["clean", "recipe"], "what is not measured is left out"
     assert half["step"].tolist()[1] == "+ copies, boundary and offset", "and its decision is taken with the next"
+
+
+def test_the_recipe_under_another_goal_model_is_the_last_step(
+    submitted: list[tuple[str, str]], kept: Workspace
+) -> None:
+    results = Results(kept, "kept")
+    record = {**results.record, "recipes": dict(results.record["recipes"]), "sets": dict(results.record["sets"])}
+    mine = results.recipes["recipe"]
+    others = {"recipe, 1": guided(mine, "1"), "bandless": mine.with_changes(**{"selection.offset": 0.1})}
+    record["trials"] = [*record["trials"]]
+    for title, other in others.items():
+        record["recipes"][title] = other.to_dict()
+        record["sets"][title] = record["sets"]["recipe"]
+        record["trials"] += [{**trial, "set": title} for trial in record["trials"] if trial["set"] == "recipe"]
+    kept.write_evaluation("guided", record)
+    try:
+        table = steps(Results(kept, "guided"), "recipe")
+        assert table["set"].tolist() == ["clean", "random_mix", "hardest", "recipe", "recipe, 1"]
+        assert table["step"].tolist()[-2:] == ["+ offset", "+ goal model 1"]
+        assert table["over"].iloc[-1] == "recipe"
+        assert added_to(table).tolist() == [0, 0, 1, 2, 3]
+        how = "is drawn where the evaluation has the recipe under one"
+        assert how not in words(open_evaluate(look="Step by step", evaluation="guided"))
+        assert how in words(open_evaluate(look="Step by step", evaluation="kept"))
+    finally:
+        (Path(kept.root) / "evaluations" / "guided.json").unlink()
+
+
+def test_an_evaluation_is_started_with_other_goal_models(submitted: list[tuple[str, str]], kept: Workspace) -> None:
+    at = open_evaluate(look="Leaderboard")
+    at.button(key="evaluation-new").click().run()
+    at.multiselect(key="begin-goal-models").set_value(["plain", "1"]).run()
+    at.button(key="start-evaluation").click().run()
+    assert not at.exception
+    (_, name), *_ = submitted
+    asked = Results(kept, name).recipes
+    assert [recipe.goal_model.epoch for recipe in asked.values()] == [None, 1], "plain is what the recipe has"
+    assert list(asked)[1] == f"{next(iter(asked))}, 1"
+    (Path(kept.root) / "evaluations" / f"{name}.json").unlink()
+
+
+def test_goal_models_of_a_tuning_are_shown_with_what_strength_gives(
+    submitted: list[tuple[str, str]], kept: Workspace
+) -> None:
+    recipe = Results(kept, "kept").recipes["recipe"]
+    keep_tuning(kept, recipe, name="guided", reached={"recipe": 0.6, "clean": 0.5, "": 0.65}, guided_by=("1", 0.7))
+    at = open_evaluate(look="Tune", tuning="guided")
+    assert not at.exception
+    said = words(at)
+    assert "It is a starting point, **the recipe with the goal model 1**" in said
+    assert "| Goal model | the recipe's | **1** |" in said
+    shown = next(frame.value for frame in at.dataframe if "as_it_is" in frame.value)
+    assert shown["goal"].tolist() == ["the recipe's", "1"]
+    assert shown["gain"].tolist() == pytest.approx([0, 10])
+    assert shown["trials"].tolist() == [3, 1]
+    shutil.rmtree(Path(kept.root) / "studies")
 
 
 def test_gains_are_over_the_trainings_that_both_have(kept: Workspace) -> None:

@@ -17,14 +17,15 @@ from curation.evaluation.evaluate import begin, document, kept_document
 from curation.evaluation.settings import Evaluation
 from curation.models.architectures import ARCHITECTURES
 from curation.progress import duration
-from curation.recipe import Recipe
+from curation.recipe import Recipe, guides
+from curation.recipe.strength import OWN
 from curation.storage.workspace import Workspace
 from curation.training.methods import METHODS
 from curation.training.samplers import SAMPLERS
 from curation.training.samplers.dynamic import DynamicSampling
 from curation.training.settings import PRESETS
 from pages.ui import panel, session, state
-from pages.ui.evaluate import chosen
+from pages.ui.evaluate import chosen, strengths
 from pages.ui.fields import kept
 from pages.ui.forms import settings_form
 
@@ -107,7 +108,22 @@ def _recipes(found: Workspace) -> dict[str, Recipe]:
     named: dict[str, Recipe] = {}
     for name, origin, recipe in chosen:
         named[name if name not in named else f"{name}, {origin}"] = recipe
-    return named
+    return named | _under_others(named)
+
+
+def _under_others(named: dict[str, Recipe]) -> dict[str, Recipe]:
+    """Draw under which other goal models the first recipe is measured, and return it by title. Raises: UsageError."""
+    first = next(iter(named.items()), None)
+    if first is None:
+        return {}
+    title, recipe = first
+    words = strengths.choose(
+        "The first recipe under other goal models",
+        recipe.goal_model,
+        key="begin-goal-models",
+        instead="None; for the last of the steps",
+    )
+    return {f"{title}, {name}": one for name, one in guides(recipe, words).items() if name != OWN}
 
 
 def _settings(found: Workspace) -> Evaluation:

@@ -1,4 +1,4 @@
-"""What each decision adds: from clean images over a random mix and the hardest images to the recipe's offset."""
+"""What each decision adds: clean images, a random mix, the hardest images, the recipe's offset, another goal model."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from curation.analysis.leaderboard import shown_steps
-from curation.evaluation.comparison import PUBLISHED, steps
+from curation.analysis.leaderboard import added_to, shown_steps
+from curation.evaluation.comparison import PUBLISHED, guided_otherwise, steps
 from curation.figures import evaluation as figures
 from curation.storage.workspace import Workspace
 from pages.ui.evaluate import chosen
@@ -39,7 +39,9 @@ def draw(found: Workspace) -> None:
         st.subheader("Here: R, step by step, at one budget")
         st.plotly_chart(
             figures.steps(
-                table["step"].tolist(), *(table[name].to_numpy(float) for name in ("R", "gain_low", "gain_high"))
+                table["step"].tolist(),
+                *(table[name].to_numpy(float) for name in ("R", "gain_low", "gain_high")),
+                over=added_to(table),
             ),
             config={"displayModeBar": False},
             key="steps",
@@ -71,11 +73,15 @@ def draw(found: Workspace) -> None:
     )
     if table["set"].iloc[-1] == recipe and titles[0] != recipe:
         st.caption(f"The baselines have the mix of {titles[0]}, from which they were derived.")
+    if not guided_otherwise(it.results, recipe):
+        st.caption(
+            "The fourth published step, another goal model, is drawn where the evaluation has the recipe under one: "
+            "choose some in the form of a new evaluation (*The first recipe under other goal models*)."
+        )
     chosen.explain(it)
     st.caption(
         "The published gains (Wang & Fang 2022, table 1) are points of the contest's score on its own P, whose hidden "
-        "tests were made of images that contestants could train on; compare their order, not their size. Their fourth "
-        "step, another goal model, is in the Goal models view."
+        "tests were made of images that contestants could train on; compare their order, not their size."
     )
 
 

@@ -11,18 +11,12 @@ from curation import jobs
 from curation.analysis.evaluations import free_name
 from curation.errors import CurationError
 from curation.models.architectures import ARCHITECTURES
-from curation.recipe import kept_epochs
-from curation.recipe.strength import FORM
 from curation.storage.workspace import Workspace
-from curation.training.settings import PRESETS
 from curation.tuning.settings import Searched, Tuning
 from curation.tuning.study import Study, find_study, studies
 from pages.ui import panel, resources, session, state
-from pages.ui.evaluate import chosen, tuned
+from pages.ui.evaluate import chosen, strengths, tuned
 from pages.ui.fields import kept
-
-RADII = ("plain", "2/255", "4/255", "8/255")
-"""Trainings that are offered, from plain to strongly adversarial; others can be written."""
 
 
 def draw(found: Workspace) -> None:
@@ -130,7 +124,10 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
         search = kept(
             st.multiselect, "Search", get_args(Searched), default=list(usual.search), key="tune-search", wrap=True
         )
-        goal_models = _goal_models()
+        goal = state.recipe().goal_model
+        goal_models = strengths.choose(
+            "Goal models beside the recipe's", goal, key="tune-goal-models", instead="None: it is not searched"
+        )
         suite = chosen.suite(found, "tune-suite")
         name = kept(st.text_input, "Name", default=free, key=session.NEW_TUNING_NAME.key)
     with right:
@@ -156,23 +153,6 @@ def _settings(found: Workspace, names: list[str]) -> tuple[str, Tuning]:
     if suite is not None:
         value["suite"] = suite
     return name.strip(), Tuning.parse(value)
-
-
-def _goal_models() -> list[str]:
-    """Draw the goal models that are searched beside the recipe's own, and return them as short words."""
-    goal = state.recipe().goal_model
-    if goal.checkpoint is not None:  # somebody's weights have no training to vary
-        return []
-    epochs = [str(epoch) for epoch in kept_epochs(goal.train.epochs) if epoch not in (goal.epoch, goal.train.epochs)]
-    words = st.multiselect(
-        "Goal models beside the recipe's",
-        [*RADII, *epochs, *PRESETS],
-        accept_new_options=True,
-        placeholder="None: it is not searched",
-        key="tune-goal-models",
-        help=f"Choose, or write {FORM}.",
-    )
-    return [str(one) for one in words]
 
 
 def _start(found: Workspace, name: str, settings: Tuning) -> None:
