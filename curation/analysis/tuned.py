@@ -26,13 +26,13 @@ OWN_GOAL_MODEL = "the recipe's"
 def start_in_words(start: str) -> str:
     """Return a known point of ``Study.table`` as people call it; of none nothing."""
     if start.startswith(OF_GOAL_MODEL):
-        return f"the recipe with the goal model {start.removeprefix(OF_GOAL_MODEL)}"
+        return f"the recipe with the goal model {goal_model_in_words(start.removeprefix(OF_GOAL_MODEL))}"
     return STARTS.get(start, "")
 
 
 def goal_model_in_words(name: str) -> str:
     """Return a goal model of ``Study.table`` as people call it."""
-    return OWN_GOAL_MODEL if name == OWN else name
+    return OWN_GOAL_MODEL if name == OWN else f"epoch {name}" if name.isdigit() else name
 
 
 @dataclass(frozen=True)

@@ -153,15 +153,21 @@ class Proxy:
         return training_set(self._pipelines[guide], selected, pool=self._pool(guide), sampling=sampling)
 
     def curves(
-        self, sets: Sequence[TrainingSet], finished: Sequence[FrozenTrial], *, on_step: Callable[[], None]
+        self,
+        sets: Sequence[TrainingSet],
+        finished: Sequence[Sequence[FrozenTrial] | None],
+        *,
+        on_step: Callable[[], None],
     ) -> list[list[Curve]]:
         """Train on sets and measure, side by side where the engine can; return the trainings of each.
 
         Where the first training on a set lags behind or fails, there are no others.
 
-        Args: finished: trials that a first one is compared with; on_step: called while they train, may raise to stop.
+        Args:
+            finished: of each set, trials that its first training is compared with, None: it is not stopped.
+            on_step: called while they train, may raise to stop.
         """
-        firsts = self._trained([(data, 0, finished) for data in sets], on_step)
+        firsts = self._trained([(data, 0, other) for data, other in zip(sets, finished, strict=True)], on_step)
         ahead = [place for place, curve in enumerate(firsts) if not (curve.lags or curve.error)]
         numbers = range(1, self.settings.seeds)
         others = iter(self._trained([(sets[place], number, None) for place in ahead for number in numbers], on_step))

@@ -205,7 +205,10 @@ def _measure(study: optuna.Study, begun: Sequence[_Begun], proxy: Proxy, on_step
     earlier = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     known = {trial.user_attrs["set"]: trial.user_attrs["figures"] for trial in earlier}
     new = {one.data.key: one.data for one in begun if one.data is not None and one.data.key not in known}
-    curves = dict(zip(new, proxy.curves(list(new.values()), earlier, on_step=on_step), strict=True))
+    # Known points are what others are compared with, hence never stopped early.
+    starts = {one.data.key for one in begun if one.data is not None and "start" in one.trial.user_attrs}
+    compared = [None if key in starts else earlier for key in new]
+    curves = dict(zip(new, proxy.curves(list(new.values()), compared, on_step=on_step), strict=True))
     for one in begun:
         if one.data is None:
             continue

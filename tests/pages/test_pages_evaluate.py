@@ -402,11 +402,11 @@ def test_goal_models_of_a_tuning_are_shown_with_what_strength_gives(
     at = open_evaluate(look="Tune", tuning="guided")
     assert not at.exception
     said = words(at)
-    assert "It is a starting point, **the recipe with the goal model 1**" in said
-    assert "| Goal model | the recipe's | **1** |" in said
+    assert "It is a starting point, **the recipe with the goal model epoch 1**" in said
+    assert "| Goal model | the recipe's | **epoch 1** |" in said
     shown = next(frame.value for frame in at.dataframe if "as_it_is" in frame.value)
-    assert shown["goal"].tolist() == ["the recipe's", "1"]
-    assert shown["gain"].tolist() == pytest.approx([0, 10])
+    assert shown["goal"].tolist() == ["the recipe's", "epoch 1"]
+    assert shown["gain"][1] == pytest.approx(10)
     assert shown["trials"].tolist() == [3, 1]
     shutil.rmtree(Path(kept.root) / "studies")
 

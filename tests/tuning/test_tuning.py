@@ -32,7 +32,7 @@ from curation.selection.select import select
 from curation.selection.settings import Selection
 from curation.storage.shards import Shards
 from curation.storage.workspace import Workspace
-from curation.tuning.proxy import sliced
+from curation.tuning.proxy import Proxy, sliced
 from curation.tuning.settings import Tuning
 from curation.tuning.space import (
     candidates_in,
@@ -352,8 +352,17 @@ def test_goal_models_are_searched_each_made_once(
         if progress.stage == "tune" and progress.done == 4:
             raise Cancelled
 
+    compared: list[bool] = []
+    curves = Proxy.curves
+
+    def watched(self: Proxy, sets: Any, finished: Any, **more: Any) -> Any:
+        compared.extend(one is not None for one in finished)
+        return curves(self, sets, finished, **more)
+
+    monkeypatch.setattr(Proxy, "curves", watched)
     with pytest.raises(Cancelled):
         tune(computed.recipe, asked, workspace, name="guided", engine=CPU, report=stop)
+    assert compared == [False] * 4, "no known point is stopped early, whatever its R"
     assert [progress.note for progress in told if progress.stage == "goal_model"] == ["recipe, 1 of 2", "1, 2 of 2"]
     halfway = Study(StudyFolder(workspace, "guided")).table()
     assert halfway["start"].tolist() == ["recipe", "clean", "random_mix", "goal_model:1"]

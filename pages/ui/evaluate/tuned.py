@@ -77,7 +77,9 @@ def _goal_models(guided: Mapping[str, Guided]) -> None:
             "goal": name,
             "trials": len(one.R),
             "as_it_is": None if one.as_it_is is None else 100 * one.as_it_is,
-            "gain": None if one.as_it_is is None or own is None else 100 * (one.as_it_is - own),
+            "gain": None
+            if one.as_it_is is None or own is None or name == analysis.OWN_GOAL_MODEL
+            else 100 * (one.as_it_is - own),
             "best": 100 * one.best,
         }
         for name, one in guided.items()
