@@ -23,6 +23,7 @@ page = st.navigation(
         ],
         "Result": [
             st.Page("evaluate.py", title="Evaluate", icon=":material/leaderboard:", url_path="evaluate"),
+            st.Page("present.py", title="Present", icon=":material/slideshow:", url_path="present"),
             st.Page("export.py", title="Export", icon=":material/download:", url_path="export"),
         ],
     }

@@ -70,19 +70,24 @@ ROOMS: dict[str, Room] = {
     "curation.evaluation": Room("the test suite P, targets trained on sets and baselines, R", f"{CENTER} analysis"),
     "curation.tuning": Room("the search for a better recipe", f"{CENTER} evaluation"),
     "curation.figures": Room("figures that pages and reports share"),
+    "curation.presentation": Room(
+        "a result as a story: on a page and as one file", f"{CENTER} analysis evaluation tuning figures"
+    ),
     "curation.jobs": Room("work in the background", "recipe storage engine pipeline evaluation tuning"),
     "curation.installed": Room("plug-ins of other installed packages"),
     "curation.registries": Room("every kind of plug-in by name", f"{INNER} engine pipeline evaluation"),
     "curation.dataset": Room("an exported set in Python", "exporters training"),
-    "curation.cli": Room("the command", f"{CENTER} analysis evaluation tuning jobs registries figures dataset"),
+    "curation.cli": Room(
+        "the command", f"{CENTER} analysis evaluation tuning jobs registries figures dataset presentation"
+    ),
     "app": Room("the launcher", "pages"),
     "pages": Room(
         "all that imports Streamlit: widgets and drawing, no algorithm",
-        f"{CENTER} analysis evaluation tuning figures jobs registries dataset",
+        f"{CENTER} analysis evaluation tuning figures jobs registries dataset presentation",
     ),
     "benchmarks": Room(
         "figures of README and docs, measured side by side",
-        f"{CENTER} analysis evaluation tuning figures jobs registries dataset cli pages",
+        f"{CENTER} analysis evaluation tuning figures jobs registries dataset presentation cli pages",
     ),
 }
 

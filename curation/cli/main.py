@@ -18,6 +18,7 @@ from curation.cli.clean import clean, show_disk
 from curation.cli.evaluate import evaluate, tune
 from curation.cli.inspect import labels
 from curation.cli.preview import OPTION_USAGE, inspect
+from curation.cli.report import report
 from curation.cli.stability import stability
 from curation.cli.surrogates import surrogates
 from curation.cli.terminal import (
@@ -367,6 +368,7 @@ app.command()(tune)
 app.command()(inspect)
 app.command()(labels)
 app.command()(clean)
+app.command()(report)
 app.command()(stability)
 app.command()(verify)
 app.add_typer(surrogates, name="surrogates")

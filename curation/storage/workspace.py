@@ -263,6 +263,14 @@ class Workspace:
             write_bytes(self.root / "recipes" / f"{number:04d}.yaml", text.encode())
             return number
 
+    def presentation(self) -> dict[str, Any] | None:
+        """Return how the result is presented, as plain data, or None where nobody arranged it."""
+        return read_json(self.root / "recipes" / "presentation.json")
+
+    def write_presentation(self, value: dict[str, Any]) -> None:
+        """Keep how the result is presented."""
+        write_json(self.root / "recipes" / "presentation.json", value)
+
     @property
     def engine(self) -> dict[str, Any]:
         """Where background work of this workspace runs: as ``engine.choose`` takes it; empty: this machine."""

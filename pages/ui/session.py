@@ -149,6 +149,16 @@ ATTACKED: Entry[frozenset[str]] = Entry("live-asked", frozenset())
 ACROSS_VARIANT: Entry[tuple[str, int, str] | None] = Entry("across-kind", None)
 
 
+# The Present page and its views.
+PRESENT_VIEW: Entry[str] = Entry("present", "Present")
+PRESENT_GO: Entry[str] = Entry("present-go", "")
+
+
+def arranged(what: str) -> Entry[Any]:
+    """A field of the presentation that is arranged: its name, or what of which step."""
+    return Entry(f"arrange-{what}", None)
+
+
 def new_evaluation_recipes(workspace: str) -> Entry[list[str]]:
     """The recipes picked for a new evaluation."""
     return Entry(f"begin-recipes-{workspace}", [])

@@ -327,7 +327,31 @@ def test_nothing_is_sent_when_no_job_runs(visit: Visit, path: str, expect: str) 
     assert visit.down == []
 
 
-@pytest.mark.parametrize("page", ["workspace", "boundary", "map", "variants", "labels", "mix", "evaluate", "export"])
+def test_a_presentation_is_led_by_keys(visit: Visit, cache: Path) -> None:
+    page = visit.page
+    page_of = "() => document.querySelector('.story-kicker b')?.innerText === '%d'"
+    visit.open("present", expect="images should a network learn from?")
+    for key, step in (("ArrowRight", 2), ("PageDown", 3), ("End", 7), ("Home", 1)):
+        page.keyboard.press(key)
+        page.wait_for_function(page_of % step)
+        visit.settle()
+    assert "step=question" in page.url
+    page.keyboard.press("f")
+    page.wait_for_selector("[data-testid=stSidebar]", state="hidden")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(page_of % 2)
+    page.keyboard.press("f")
+    page.wait_for_selector("[data-testid=stSidebar]", state="visible")
+    visit.settle()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report").click()
+    assert "Plotly.newPlot" in Path(download.value.path()).read_text()
+    assert Workspace(cache / "small").presentation() is None
+
+
+@pytest.mark.parametrize(
+    "page", ["workspace", "boundary", "map", "variants", "labels", "mix", "evaluate", "present", "export"]
+)
 @pytest.mark.parametrize("width_px", [1440, 390])
 def test_every_page_fits_its_window(browser: Any, served: tuple[str, Path], page: str, width_px: int) -> None:
     visit = Visit(browser, served[0], width_px=width_px, height_px=844)

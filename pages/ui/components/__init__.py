@@ -1,4 +1,4 @@
-"""The components drawn by our own JavaScript: map, gallery, matrix and hardness band.
+"""The components drawn by our own JavaScript: map, gallery, matrix, hardness band and stage.
 
 | function | returns | state in ``st.session_state[key]`` |
 |---|---|---|
@@ -6,6 +6,7 @@
 | ``gallery(images, *, key, ids, labels, …)`` | ``GalleryEvents(opened, edits)`` | ``journal``; trigger ``opened`` |
 | ``matrix(images, *, key, ids, rows, columns, …)`` | the id opened, or None | trigger ``opened`` |
 | ``hardness_band(entropies, *, key, fingerprint, …)`` | ``Band(offset, floor)`` | ``band``: ``{offset, floor}`` |
+| ``stage(steps, *, key, at, …)`` | the step it is at | ``at`` |
 
 Keys must not contain two underscores in a row. Values the user changes are controlled: pass what was returned (or what
 the callback stored), and it stays; pass something else, and the component shows that instead. None of them sends its
@@ -16,6 +17,7 @@ from pages.ui.components.band import Band, hardness_band
 from pages.ui.components.gallery import Edit, GalleryEvents, gallery
 from pages.ui.components.map import MapEvents, Polygon, embedding_map
 from pages.ui.components.matrix import matrix
+from pages.ui.components.stage import stage
 
 __all__ = [
     "Band",
@@ -27,4 +29,5 @@ __all__ = [
     "gallery",
     "hardness_band",
     "matrix",
+    "stage",
 ]

@@ -114,7 +114,7 @@ def test_the_bundle_is_served_and_kept(base: str) -> None:
 
 def test_the_bundle_has_all_components() -> None:
     code = f"console.log(JSON.stringify(Object.keys(await import({bundle.BUNDLE.as_uri()!r}))))"
-    assert json.loads(deno("eval", code)) == ["band", "cargo", "gallery", "map", "matrix", "review"]
+    assert json.loads(deno("eval", code)) == ["band", "cargo", "gallery", "map", "matrix", "review", "stage"]
 
 
 def test_another_version_is_not_served() -> None:

@@ -6,3 +6,4 @@ export { mount as gallery } from "./gallery.js";
 export { mount as map } from "./map.js";
 export { mount as matrix } from "./matrix.js";
 export { mount as review } from "./review.js";
+export { mount as stage } from "./stage.js";

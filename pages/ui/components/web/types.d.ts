@@ -70,6 +70,16 @@ export interface Sheet {
   sprite: Bytes;
 }
 
+// ---- The stage of a presentation ------------------------------------------------------------------------------------
+
+export interface StageParameters extends Message {
+  at: number; // the step that Python draws
+}
+
+export interface StageColumns extends Message {
+  steps: string[]; // their titles
+}
+
 // ---- The band ------------------------------------------------------------------------------------------------------
 
 // The part of a family from which images are taken, as shares of its candidates, hardest first.
