@@ -60,11 +60,11 @@ def story(it: Subject) -> Story:
         terms = [term for term in (told.terms if isinstance(told, Told) else ()) if term not in known]
         known.update(terms)
         steps.append(Step(part.step, title, part.words, told, [(term, GLOSSARY[term]) for term in terms]))
-    return Story(it.settings.title or it.redaction.text(it.recipe.name), steps, _again(it))
+    return Story(it.settings.title or it.name, steps, _again(it))
 
 
 def _again(it: Subject) -> Again:
-    recipe = it.redaction.document(it.recipe.to_dict())
+    recipe = it.redaction.document(it.recipe.to_dict()) | {"name": it.name}
     text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=88)
     folder = "exports/set" if it.redaction.no_files else f"exports/{it.pipeline.workspace.name}"
     place = "cache/set" if it.redaction.no_files else f"cache/{it.pipeline.workspace.name}"

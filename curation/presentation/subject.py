@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,14 @@ class Subject:
     def _teaches(self, recipe: Recipe) -> dict[str, Any]:
         value = recipe.resolved(self.pipeline.device).keeping_none().to_dict(defaults=True)
         return {key: part for key, part in value.items() if key not in _OF_NO_SET}
+
+    @property
+    def name(self) -> str:
+        """The recipe's name; one that is only the source's folder or file is left out with these."""
+        path = getattr(self.recipe.source.reader, "path", None)
+        if self.redaction.no_files and path and self.recipe.name == Path(path).stem:
+            return "Training set"
+        return self.redaction.text(self.recipe.name)
 
     def say(self, sentence: str) -> str:
         """Return a sentence from elsewhere without what is left out."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from curation.cli import app
@@ -158,6 +159,23 @@ def test_chosen_classes_and_files_are_left_out(pipeline: Pipeline, monkeypatch: 
     assert not any(line.startswith("class A") for line in captions), "none of its pictures is shown"
     with pytest.raises(UsageError, match="did you mean 'zebra'"):
         Subject(named, Presentation(redact_classes=["zebu"]))
+
+
+def test_a_name_taken_from_a_folder_is_left_out_with_files(tmp_path: Path) -> None:
+    folder = tmp_path / "secret-parts"
+    for name in ("bolt", "nut"):
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.full((16, 16, 3), 40 * number + len(name), np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    recipe = Recipe.parse(
+        {"name": folder.name, "source": {"reader": "folder", "path": str(folder)}, "selection": {"budget": 2}}
+    )
+    begun = Pipeline(recipe, Workspace(tmp_path / "begun"), device="cpu")
+    begun.run(("ingest", "duplicates"))
+    assert "secret-parts" in report(told(begun))
+    assert "secret-parts" not in report(told(begun, redact_files=True))
+    assert "bolt" not in report(told(begun, redact_classes=["bolt"]))
 
 
 def test_without_candidates_the_steps_say_what_to_run(tmp_path: Path, small: Recipe) -> None:

@@ -33,6 +33,7 @@ def tell(it: Subject) -> Told | Missing:
         for share, label, said in zip(it.uncertainty(it.pool, rows), labels, seen, strict=True)
     ]
     words = FAMILY_WORDS[family].lower()
+    doubts = [doubt.sentence.partition(" (by class")[0] for doubt in reasons(about, it.classes)]
     band = f"the most uncertain {words} images are taken"
     skipped = f"after the hardest {percent(offset, 1)} are skipped, because those are often mislabeled or unreadable"
     sentences = [
@@ -40,7 +41,7 @@ def tell(it: Subject) -> Told | Missing:
         f"For the set, {band}{f', {skipped}' if offset > 0 else ''}."
         if it.recipe.selection.strategy == "boundary"
         else "For the set, images are chosen within this range so that they also cover the others.",
-        *(doubt.sentence[:1].upper() + doubt.sentence[1:] + "." for doubt in reasons(about, it.classes)),
+        *(f"But {doubt}." for doubt in doubts),
     ]
     numbers = [] if accuracy is None else [(percent(accuracy, 1), "of test images it gets right")]
     sure = float((uncertain < 0.05).mean())
@@ -55,7 +56,9 @@ def tell(it: Subject) -> Told | Missing:
         ),
     ]
     return Told(
-        lead="A trained network tells which images are hard: those between the classes.",
+        lead="What follows rests on a network that is hardly to be trusted."
+        if doubts
+        else "A trained network tells which images are hard: those between the classes.",
         sentences=sentences,
         blocks=blocks,
         terms=["Goal model", "Uncertainty", "Boundary", *(["Too hard"] if offset > 0 else [])],
