@@ -1,7 +1,6 @@
 """Where the images come from, how far each stage is, and which goal model guides the curation."""
 
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
@@ -9,18 +8,12 @@ from curation.analysis.candidates import class_counts
 from curation.analysis.goal_model_comparison import goal_model_of
 from curation.errors import CurationError
 from curation.figures import curation as figures
-from curation.models.architectures import ARCHITECTURES
 from curation.pipeline.trust import remarks_of
-from curation.recipe import GoalModel, kept_epochs
 from curation.sampling import subset
 from curation.storage.samples import Samples
 from curation.storage.workspace import Workspace
-from curation.training.methods import METHODS
-from curation.training.samplers import SAMPLERS
-from curation.training.settings import Training
-from pages.ui import new_workspace, panel, resources, runs_on, session, start_from, state
+from pages.ui import goal_model_form, new_workspace, panel, resources, runs_on, session, start_from, state
 from pages.ui.components import gallery
-from pages.ui.forms import settings_form
 from pages.ui.shell import Done
 
 STRIP = 24
@@ -117,78 +110,5 @@ with stages:
                     st.button("Use", key=f"use-{key}", on_click=use, args=(found, key), type="tertiary")
             st.page_link("evaluate.py", label="Compare them", query_params={"look": "Goal models"})
 
-    with st.expander("Change the goal model", expanded=False), st.form("goal-model", border=False):
-        names = [*ARCHITECTURES]
-        current = chosen.architecture
-        architecture = st.selectbox(
-            "Architecture",
-            names if current in names else [*names, current],
-            index=names.index(current) if current in names else len(names),
-            help="Also torchvision/<name> and timm/<name>, where installed.",
-            accept_new_options=True,
-        )
-        checkpoint = st.text_input(
-            "Weights",
-            value=chosen.checkpoint or "",
-            placeholder="path of a .safetensors file or a state dict; empty: train",
-            help=GoalModel.model_fields["checkpoint"].description,
-        )
-        start = start_from.draw(chosen.start_from)
-        # A preset only fills in what is not written, and a form writes everything.
-        train = settings_form(
-            type(chosen.train), chosen.train.model_dump(mode="json"), key="train", leave_out=("preset",)
-        )
-        method = METHODS[chosen.train.method]
-        own = settings_form(
-            method, chosen.train.model_dump(mode="json"), key=f"train-{method.name}", leave_out=Training.model_fields
-        )
-        if train["method"] == method.name:
-            train |= own
-        now = chosen.train.sampling
-        offered = ["", *(sampler.name for sampler in SAMPLERS if not sampler.of_variants)]
-        sampling = st.selectbox(
-            "Images of an epoch",
-            offered,
-            index=offered.index(now.name if now else ""),
-            format_func=lambda name: SAMPLERS[name].title if name else "All, shuffled",
-            help="Which images each epoch shows, in which order and with which weights.",
-        )
-        sampled = {"method": sampling} if sampling else None
-        if now is not None:
-            own = settings_form(type(now), now.model_dump(mode="json"), key=f"train-{now.name}")
-            sampled = {**sampled, **own} if sampled and now.name == sampling else sampled
-        train |= {"sampling": sampled, "decay": chosen.train.decay}
-        which = settings_form(
-            GoalModel,
-            chosen.model_dump(mode="json"),
-            key="goal",
-            leave_out=("architecture", "checkpoint", "start_from", "train", "dropout", "early_epochs"),
-        )
-        st.caption("Monte Carlo dropout: with 2 passes or more there are three more scores to rank by.")
-        dropout = settings_form(type(chosen.dropout), chosen.dropout.model_dump(mode="json"), key="dropout")
-        early = st.multiselect(
-            "Epochs for the score EL2N",
-            kept_epochs(chosen.train.epochs),
-            default=chosen.early_epochs,
-            help="Early epochs of the training, over which the length of the error p − y is averaged; one more score "
-            "to rank by. Empty: no such score.",
-        )
-        if st.form_submit_button("Use these settings", type="primary"):
-            path = checkpoint.strip() or None
-            wrong = next(
-                (name for name in (path, start_from.file_of(start)) if name and not Path(name).is_file()), None
-            )
-            if wrong:
-                st.error(f"There is no file {wrong}; give the path of a safetensors file or a state dict.")
-            elif state.change(
-                goal_model={
-                    "architecture": architecture,
-                    "checkpoint": path,
-                    "start_from": start,
-                    "train": train,
-                    "dropout": dropout,
-                    "early_epochs": early,
-                    **which,
-                }
-            ):
-                st.rerun()
+    with st.expander("Change the goal model", expanded=False):
+        goal_model_form.draw(chosen)

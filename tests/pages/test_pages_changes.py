@@ -13,6 +13,7 @@ from curation.models.loading import save_weights
 from curation.pipeline import FOR_SELECTION, Pipeline
 from curation.recipe import StartFrom
 from curation.storage.workspace import Workspace
+from curation.training.settings import Training
 from tests.pages.opened import open_page, recipe_of, use_cache, words
 
 
@@ -170,3 +171,23 @@ def test_classes_are_balanced_family_by_family(cache: Path) -> None:
     pills.set_value(["clean", "adversarial"]).run()
     balance = recipe_of(at, cache).selection.class_balance
     assert (balance.clean, balance.corruption, balance.adversarial) == (True, False, True)
+
+
+def test_a_preset_of_the_goal_model_is_one_click_and_every_field_has_its_place(cache: Path) -> None:
+    at = open_page("workspace")
+    at.button(key="preset-contest").click().run()
+    assert not at.exception
+    train = recipe_of(at, cache).goal_model.train
+    assert (train.preset, train.epochs, train.batch_size) == ("contest", 200, 256)
+    drawn = {
+        (element.key or "").rsplit("-", 1)[-1]
+        for element in [*at.selectbox, *at.number_input, *at.text_input, *at.toggle]
+    }
+    simple = {"preset", "sampling", "decay"}
+    assert set(Training.model_fields) - simple <= drawn
+    epochs = next(element for element in at.number_input if (element.key or "").endswith("-epochs"))
+    epochs.set_value(3)
+    next(button for button in at.button if button.label == "Use these settings").click().run()
+    assert not at.exception
+    after = recipe_of(at, cache).goal_model.train
+    assert (after.epochs, after.batch_size, after.seed) == (3, 256, train.seed)
