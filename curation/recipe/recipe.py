@@ -110,6 +110,17 @@ class Recipe(Settings):
             )
         return selection
 
+    @field_validator("self_correction")
+    @classmethod
+    def _sees_copies(cls, rounds: SelfCorrection, info: ValidationInfo) -> SelfCorrection:
+        space = info.data.get("space")
+        if rounds.extractor == "space" and (space is None or space.form is None):
+            raise ValueError(
+                "the extractor space needs the network of a space; set space.backbone, or extractor to goal_model, got "
+                + ("no space" if space is None else "a file of vectors, which has none of copies")
+            )
+        return rounds
+
     @field_validator("weights")
     @classmethod
     def _measured_on_the_set(cls, weights: Weights, info: ValidationInfo) -> Weights:

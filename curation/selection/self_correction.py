@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
@@ -23,6 +23,14 @@ class SelfCorrection(Settings):
     rounds: int = Field(5, ge=1, le=100, description="number of trainings; the set grows by the same number after each")
     architecture: str = Field("tiny_resnet", description="the network trained from scratch in every round")
     train: WholeTraining = Field(default_factory=lambda: Training(preset="fast"), description="how it is trained")
+    extractor: Literal["goal_model", "space"] = Field(
+        "goal_model",
+        description="whose features say which candidates are near: the goal model's, or those of the recipe's space, a "
+        "network that knows nothing of the task, as published",
+        exclude_if=lambda value: (
+            value == "goal_model"
+        ),  # recipes and keys from before it was a field stay what they were
+    )
 
     @field_validator("train")
     @classmethod

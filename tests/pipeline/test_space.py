@@ -23,6 +23,7 @@ from curation.pipeline.plan import Plan
 from curation.pipeline.stages.coverage import Cover
 from curation.pipeline.stages.embed import embed
 from curation.pipeline.stages.map import copies_table, has_landed, mapped_copies
+from curation.pipeline.stages.self_correction import SelfCorrect
 from curation.recipe import Recipe
 from curation.storage.workspace import Workspace
 
@@ -227,3 +228,31 @@ def test_an_export_says_in_what_it_covered(own: Path, workspace: Workspace, smal
     assert "which are not beside this set: `recipe.yaml` needs that file as well" in text
     plain = opened(workspace, small, {"vectors": str(own)}).export(tmp_path / "plain")
     assert "own.npy" not in (plain / "datasheet.md").read_text()
+
+
+def test_self_correction_sees_by_a_network_that_knows_nothing_of_the_task(
+    theirs: Path, workspace: Workspace, small: Recipe
+) -> None:
+    space = {"backbone": NAME, "weights": str(theirs), "input_px": 32}
+    rounds = {"rounds": 1, "architecture": "tiny_convnet", "train": {"epochs": 1}}
+    grown = {"selection.strategy": "self_correction", "selection.budget": 40, "selection.mix": [1, 1, 0]}
+    by = {
+        extractor: opened(workspace, small, space, **grown, self_correction={**rounds, "extractor": extractor})
+        for extractor in ("goal_model", "space")
+    }
+    keys = {name: SelfCorrect().order(found.plan).folder.name for name, found in by.items()}
+    assert keys["space"] != keys["goal_model"]
+    plain = small.with_changes(**grown, self_correction=rounds)
+    assert "extractor" not in plain.to_dict()["self_correction"]
+    chosen = []
+    for found in by.values():
+        found.run(("self_correction",))
+        chosen.append(SelfCorrect().order(found.plan).table(0)["candidate_id"].tolist())
+    assert len(chosen[0]) == len(chosen[1]) == 40
+    assert chosen[0] != chosen[1]
+
+
+@pytest.mark.parametrize("space", [None, {"vectors": "own.npy"}])
+def test_an_extractor_that_sees_no_copies_is_refused(space: dict[str, str] | None, small: Recipe) -> None:
+    with pytest.raises(UsageError, match="the extractor space needs the network of a space"):
+        small.with_changes(space=space, self_correction={"extractor": "space"})

@@ -16,6 +16,7 @@ from curation.pipeline.expense import Expense, Scale
 from curation.pipeline.plan import Plan
 from curation.pipeline.pool import pool_images, pool_of, several_times
 from curation.pipeline.stages.base import Stage, Status
+from curation.pipeline.stages.embed import backbone_of
 from curation.plugin import fingerprint
 from curation.progress import Progress
 from curation.recipe import Recipe
@@ -59,9 +60,10 @@ class SelfCorrect(Stage):
             for at in range(settings.rounds)
         ]
         images, network = sum(scale.candidates(recipe).values()), scale.networks[recipe.goal_model.form]
+        pass_s, width = scale.embedding(recipe) if settings.extractor == "space" else (network.pass_s, network.features)
         trained = scale.networks[Form(settings.architecture)]
         seconds = sum(scale.training_s(settings.train, trained, images=round(share * budget)) for share in grown)
-        return Expense(seconds + images * network.pass_s, KEPT_BYTES * budget, 2.0 * images * network.features)
+        return Expense(seconds + images * pass_s, KEPT_BYTES * budget, 2.0 * images * width)
 
     def order(self, plan: Plan) -> Shards:
         """See ``Stage.order``. Raises: CurationError when some candidates are not scored yet."""
@@ -69,6 +71,7 @@ class SelfCorrect(Stage):
         settings = recipe.self_correction.model_dump(mode="json")
         asked = quotas(recipe.selection.mix, recipe.selection.budget)
         about = [settings, asked, recipe.seed, plan.candidates_key, *recipe.self_correction.train.versions]
+        about += [plan.space_key] if recipe.self_correction.extractor == "space" else []
         decided, edits, several = {"exclude", "drop", "relabel"}, recipe.selection.edits, several_times(plan)
         about += [recipe.selection.duplicates, edits.model_dump(mode="json", include=decided)]
         about += [  # of these it depends which of several samples of one picture is a candidate
@@ -133,10 +136,11 @@ def correct_pool(plan: Plan, out: Shards, tell: Tell) -> int:
 
 
 def _features_of(plan: Plan, pool: pd.DataFrame, tell: Callable[[], None]) -> np.ndarray:
-    """Return the goal model's features of every candidate, float16 N×D."""
+    """Return the extractor's features of every candidate, float16 N×D."""
+    network = backbone_of(plan) if plan.recipe.self_correction.extractor == "space" else None
     parts = []
     for at in range(0, len(pool), CHUNK_ROWS):
         tell()
         rows = np.arange(at, min(at + CHUNK_ROWS, len(pool)))
-        parts.append(features(pool_images(plan, pool, rows), plan.model).astype(np.float16))
+        parts.append(features(pool_images(plan, pool, rows), network or plan.model).astype(np.float16))
     return np.concatenate(parts)
