@@ -212,7 +212,8 @@ def test_shipped_recipes_fill_their_budget_though_some_images_repeat_others(path
     found = [Part(*part, table) for part, table in zip(parts, scores, strict=True)]
     pool = build_pool(ids, ids % 10, found, same_as=same_as)
     changes: dict[str, Any] = {"selection.budget": recipe.selection.budget * count // 50_000}
-    if SELECTORS[recipe.selection.strategy].by_coverage:  # another choice from the same candidates
+    strategy = SELECTORS[recipe.selection.strategy]
+    if strategy.by_coverage or strategy.follows:  # another choice from the same candidates
         changes |= {"selection.strategy": "random"}
     asked = recipe.with_changes(**changes)
     chosen = select(pool, asked.selection, seed=0, classes=10)
