@@ -30,6 +30,7 @@ PAGES = {
     "evaluate-goal-models": ("evaluate?w=demo&look=Goal+models", "Train more"),
     "evaluate-tune": ("evaluate?w=demo&look=Tune", "R by mix"),
     "evaluate-noise": ("evaluate?w=demo&look=Noise", "Noise in the images"),
+    "present": ("present?w=demo&step=boundary", "From sure to undecided"),
     "export": ("export?w=demo", "Load it in Python"),
 }
 

@@ -331,6 +331,7 @@ def test_a_presentation_is_led_by_keys(visit: Visit, cache: Path) -> None:
     page = visit.page
     page_of = "() => document.querySelector('.story-kicker b')?.innerText === '%d'"
     visit.open("present", expect="images should a network learn from?")
+    page.get_by_role("button", name="1: The question").wait_for()  # it hears keys once it is drawn
     for key, step in (("ArrowRight", 2), ("PageDown", 3), ("End", 7), ("Home", 1)):
         page.keyboard.press(key)
         page.wait_for_function(page_of % step)

@@ -47,6 +47,8 @@ function create(root, send) {
   let steps = [];
   let at = 0;
   let told = -1; // the step in the last message from Python
+  /** @type {number[]} */
+  let sent = []; // steps that Python was told of and has not drawn yet
 
   const presenting = () => page.classList.contains(PRESENTING);
 
@@ -64,6 +66,7 @@ function create(root, send) {
     if (next === at) return;
     at = next;
     draw();
+    sent.push(at);
     send.state("at", at);
   }
 
@@ -110,7 +113,10 @@ function create(root, send) {
   return {
     update(parameters, columns) {
       steps = columns.steps;
-      if (parameters.at !== told) at = told = parameters.at;
+      const echo = sent.indexOf(parameters.at);
+      if (echo >= 0) sent.splice(0, echo + 1); // who pressed on since stays where they are
+      else if (parameters.at !== told) [at, sent] = [parameters.at, []];
+      told = parameters.at;
       draw();
     },
     destroy() {
