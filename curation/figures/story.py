@@ -26,7 +26,7 @@ def larger(figure: go.Figure, *, font_px: int = 14) -> go.Figure:
     return large.update_yaxes(tickfont_size=font_px, title_font_size=font_px)
 
 
-def hardness(shares: np.ndarray, *, family: str, upper: float, lower: float, height_px: int = 300) -> go.Figure:
+def hardness(shares: np.ndarray, *, family: str, upper: float, lower: float, height_px: int = 260) -> go.Figure:
     """Return how many candidates are how uncertain: those chosen from in color, those too hard dark, the others pale.
 
     Args: shares: float N in [0, 1], the candidates' uncertainty; upper, lower: the edges of the band, likewise.
