@@ -463,6 +463,9 @@ def demo(
     dashboard: Annotated[bool, typer.Option(help="Open the dashboard once the demo is computed.")] = True,
 ) -> None:
     """Build (or reuse) the demo workspace from 5,000 real handwritten digits, then open the dashboard."""
+    typer.echo(
+        "The demo: 5,000 handwritten digits. Loading the numerical libraries, then about a minute of work …", err=True
+    )
     from curation import jobs as background
     from curation.pipeline import FOR_SELECTION
 

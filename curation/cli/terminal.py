@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as RichBars
 
 from curation.errors import CurationError, UsageError, notes_told
-from curation.progress import WORDS, Meter, Progress
+from curation.progress import WORDS, Meter, Progress, duration
 from curation.storage.addresses import refusal
 
 if TYPE_CHECKING:
@@ -102,8 +103,12 @@ def _note(word: str, sentence: str) -> None:
     console.print(f"[yellow]{word}[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
+EVERY_S = 5.0
+"""Without a terminal, a line on a stage that goes on comes this often at most."""
+
+
 class Bars:
-    """One progress bar per stage, with rate and time left."""
+    """How far each stage is, with rate and time left: a bar a stage; without a terminal, a line now and then."""
 
     def __init__(self) -> None:
         from curation.pipeline import titles
@@ -120,19 +125,26 @@ class Bars:
         )
         self._meter = Meter()
         self._tasks: dict[str, Any] = {}
+        self._said: tuple[str, bool, float] = ("", False, 0.0)
+        """Of the last line: stage, whether it was done, when."""
 
     def __enter__(self) -> Bars:
-        self._bars.start()
+        if console.is_terminal:
+            self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        if console.is_terminal:
+            self._bars.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Show a report: a bar a stage."""
+        """Show a report."""
         measured = self._meter(progress)
+        title = self._titles[progress.stage]
+        if not console.is_terminal:
+            self._line(title, measured)
+            return
         if progress.stage not in self._tasks:
-            title = self._titles[progress.stage]
             self._tasks[progress.stage] = self._bars.add_task(title, total=progress.total, rate="", note="")
         self._bars.update(
             self._tasks[progress.stage],
@@ -141,6 +153,16 @@ class Bars:
             rate=measured.speed,
             note=progress.note,
         )
+
+    def _line(self, title: str, measured: Progress) -> None:
+        stage, was_done, when = self._said
+        done, now = measured.done >= measured.total, time.monotonic()
+        if measured.stage == stage and (was_done or (not done and now - when < EVERY_S)):
+            return
+        self._said = (measured.stage, done, now)
+        left = "" if done or measured.eta_s is None else f"{duration(measured.eta_s)} left"
+        parts = [f"{measured.done:,} of {measured.total:,} {measured.unit}", measured.speed, left, measured.note]
+        typer.echo(f"{title}: {', '.join(part for part in parts if part)}", err=True)
 
 
 def open_pipeline(

@@ -13,7 +13,9 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from curation.cli import app
+from curation.cli.terminal import Bars
 from curation.pipeline import Pipeline
+from curation.progress import Progress
 from tests.readers.inputs_layouts import tree
 
 
@@ -188,3 +190,21 @@ def test_wrong_variants_are_one_sentence(computed: Pipeline, recipe: Path, words
     assert result.exit_code == 2
     assert sentence in " ".join(result.stderr.split())
     assert "Traceback" not in result.output
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("curation.cli.terminal.time.monotonic", lambda: clock[0])
+    with Bars() as bars:
+        for at in range(101):
+            clock[0] = at / 10
+            bars(Progress("score", 10 * at, 1000, "images"))
+        bars(Progress("score", 1000, 1000, "images"))
+        bars(Progress("embed", 1000, 1000, "images"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Score candidates: 0 of 1,000 images"
+    assert lines[1] == "Score candidates: 500 of 1,000 images, 100 images/s, 5 s left"
+    assert lines[2].startswith("Score candidates: 1,000 of 1,000 images, ")
+    assert [line.split(":")[0] for line in lines[3:]] == ["Features and clusters"]
