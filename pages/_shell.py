@@ -20,6 +20,7 @@ page = st.navigation(
             st.Page("variants.py", title="Variants", icon=":material/grid_view:", url_path="variants"),
             st.Page("labels.py", title="Labels", icon=":material/label_off:", url_path="labels"),
             st.Page("mix.py", title="Mix", icon=":material/tune:", url_path="mix"),
+            st.Page("compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
         ],
         "Result": [
             st.Page("evaluate.py", title="Evaluate", icon=":material/leaderboard:", url_path="evaluate"),

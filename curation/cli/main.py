@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from curation.cli.clean import clean, show_disk
+from curation.cli.diff import diff
 from curation.cli.evaluate import evaluate, tune
 from curation.cli.inspect import labels
 from curation.cli.preview import OPTION_USAGE, inspect
@@ -365,6 +366,7 @@ def _attack(text: str) -> dict[str, Any]:
 
 app.command()(evaluate)
 app.command()(tune)
+app.command()(diff)
 app.command()(inspect)
 app.command()(labels)
 app.command()(clean)

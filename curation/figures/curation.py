@@ -184,3 +184,20 @@ def class_rates(rates: np.ndarray, classes: Sequence[str], *, family: str, heigh
     figure.update_xaxes(type="category")
     figure.update_yaxes(tickformat=".0%", range=[0, 1])
     return plain(figure, height_px=height_px)
+
+
+def two_histograms(a: np.ndarray, b: np.ndarray, *, names: tuple[str, str], height_px: int = 240) -> go.Figure:
+    """Draw two sets' shares of images by uncertainty over each other; a, b: of bins from 0 to the largest."""
+    edges = np.linspace(0, 1, len(a) + 1)
+    figure = go.Figure()
+    for values, name, color in zip((a, b), names, ("#6b7280", ACCENT), strict=True):
+        figure.add_scatter(
+            x=edges,
+            y=np.append(values, values[-1:]),
+            name=name,
+            mode="lines",
+            line={"shape": "hv", "color": color, "width": 2},
+        )
+    figure.update_xaxes(title="entropy, of ln K", tickformat=".0%")
+    figure.update_yaxes(title="share of the set", tickformat=".0%", rangemode="tozero")
+    return plain(figure, height_px=height_px)

@@ -13,7 +13,9 @@ from curation.analysis.changes import Changes, Chosen, changes, in_words
 from curation.errors import CurationError
 from curation.figures.curation import FAMILY_WORDS
 from curation.plugin import fingerprint
+from curation.recipe import Recipe
 from curation.selection.settings import Selection
+from curation.storage.workspace import Workspace
 from pages.ui import resources, state
 from pages.ui.components import Band
 from pages.ui.prepared import Opened
@@ -101,9 +103,8 @@ def compared(opened: Opened) -> Compared:
         return Compared(why=f"The last saved recipe's set is not known: {before}.")
     if opened.provisional:
         return Compared(before, why="The set is not computed for these settings yet.")
-    key = fingerprint([(it.recipe.fingerprint(), it.pool_key) for it in (before, opened)])
     try:
-        return Compared(before, _changes(key, before, opened))
+        return Compared(before, between(before, opened))
     except CurationError as error:
         return Compared(before, why=f"The sets cannot be compared: {error}.")
 
@@ -111,8 +112,11 @@ def compared(opened: Opened) -> Compared:
 def _saved(opened: Opened) -> Opened | str:
     """Return what the last saved recipe selects, or why that is not known."""
     recipe = state.base_recipe()
-    if recipe == opened.recipe:
-        return opened
+    return opened if recipe == opened.recipe else opened_as(recipe, opened.workspace)
+
+
+def opened_as(recipe: Recipe, workspace: Workspace) -> Opened | str:
+    """Return what any recipe selects on the session's workspace, or why that is not known."""
     pipeline = resources.pipeline_of(recipe)
     try:
         key = pipeline.pool_key
@@ -121,7 +125,12 @@ def _saved(opened: Opened) -> Opened | str:
     except CurationError as error:
         return str(error)
     pool = resources.pool(key, pipeline)
-    return Opened(opened.workspace, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key), False)
+    return Opened(workspace, recipe, pipeline, key, pool, resources.selected(recipe, pipeline, pool, key), False)
+
+
+def between(before: Opened, after: Opened) -> Changes:
+    """Return in what two recipes' sets differ. Raises: CurationError: weights or images are missing."""
+    return _changes(fingerprint([(it.recipe.fingerprint(), it.pool_key) for it in (before, after)]), before, after)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

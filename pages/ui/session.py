@@ -219,6 +219,11 @@ def relabel(detail: str) -> Entry[str]:
     return Entry(f"{detail}-label", "")
 
 
+def compared(side: str) -> Entry[str]:
+    """Which recipe is one side of the comparison: ``working`` or a revision's number."""
+    return Entry(f"compare-{side}", "")
+
+
 def bulk_tag(where: str) -> Entry[str]:
     """The tag that is typed for many candidates at once."""
     return Entry(f"{where}-bulk-tag", "")

@@ -208,3 +208,25 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     assert lines[1] == "Score candidates: 500 of 1,000 images, 100 images/s, 5 s left"
     assert lines[2].startswith("Score candidates: 1,000 of 1,000 images, ")
     assert [line.split(":")[0] for line in lines[3:]] == ["Features and clusters"]
+
+
+def test_two_recipes_are_compared_by_settings_and_by_what_they_select(computed: Pipeline, tmp_path: Path) -> None:
+    half = computed.recipe.with_changes(**{"selection.budget": computed.recipe.selection.budget // 2})
+    for name, recipe in (("a", computed.recipe), ("b", half)):
+        (tmp_path / f"{name}.yaml").write_text(recipe.to_yaml())
+    files = [str(tmp_path / f"{name}.yaml") for name in "ab"]
+    said = curation("diff", *files, "-w", str(computed.workspace.root), "--json")
+    assert said.exit_code == 0, said.output
+    found = json.loads(said.stdout.splitlines()[-1])
+    assert found["settings"] == {
+        "selection.budget": {"a": computed.recipe.selection.budget, "b": half.selection.budget}
+    }
+    every = found["images"][-1]
+    assert (every["family"], every["only_b"], every["both"]) == ("all", 0, half.selection.budget)
+    alone = curation("diff", *files)
+    assert alone.exit_code == 0
+    assert "sets not compared" in alone.output
+    for name, says in (("7", "say of which workspace"), ("gone.yaml", "there is no recipe file")):
+        wrong = curation("diff", name, files[0])
+        assert wrong.exit_code == 2
+        assert says in wrong.output
