@@ -7,6 +7,7 @@ python -m benchmarks.reproduce --only exploiting --targets resnet20 --seeds 1
 python -m benchmarks.reproduce coverage --seeds 2     # coverage, weights, wrong labels; --full: of either source
 python -m benchmarks.reproduce noise --seeds 20       # noise prediction on a cubic; --cifar10: noise of images too
 python -m benchmarks.reproduce relatives              # CCS, Moderate and EL2N beside the boundary, on digits: minutes
+python -m benchmarks.reproduce boundary               # what the boundary is worth, and when, on digits
 python -m benchmarks.reproduce coverage --only loops  # chosen before each epoch; or another part of it
 python -m benchmarks.reproduce detector --seeds 1     # a detector trained along; --full: with --cifar10, for a GPU
 python -m benchmarks.reproduce detector --seeds 1 --only forms  # its inputs and depths, on fewer images
@@ -34,6 +35,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import (
+    reproduce_boundary,
     reproduce_coverage,
     reproduce_detector,
     reproduce_loops,
@@ -348,6 +350,14 @@ def relatives(arguments: argparse.Namespace) -> None:
     print(f"\n{platform.machine()}, {os.cpu_count()} cores; {time.perf_counter() - started:.0f} s in this run")
 
 
+def boundary(arguments: argparse.Namespace) -> None:
+    """Print what the boundary is worth as one thing varies."""
+    started, workspace = time.perf_counter(), Workspace(arguments.workspace or Path("cache") / "reproduce-relatives")
+    with Bars() as bars:
+        reproduce_boundary.boundary(arguments.seeds, workspace, bars)
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores; {time.perf_counter() - started:.0f} s in this run")
+
+
 def detector(arguments: argparse.Namespace) -> None:
     """Print the tables of a detector that is trained along."""
     name = ("cifar10" if arguments.cifar10 else "fashion-mnist") + ("-full" if arguments.full else "")
@@ -370,7 +380,7 @@ def detector(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise", "relatives", "detector"]
+    tables = ["goal_oriented", "exploiting", "beyond", "coverage", "noise", "relatives", "boundary", "detector"]
     parser.add_argument("table", nargs="?", choices=tables, help="one table; by default the first three")
     parser.add_argument("--cifar10", type=Path, help="folder of lossless sprites; by default FashionMNIST")
     parser.add_argument("--full", action="store_true", help="50,000 images and the published targets, for a GPU")
@@ -397,6 +407,8 @@ def main() -> None:
         return None
     if only == "relatives":
         return relatives(arguments)
+    if only == "boundary":
+        return boundary(arguments)
     if only == "detector":
         return detector(arguments)
     if arguments.full and not arguments.cifar10:

@@ -70,7 +70,7 @@ def test_a_gain_in_words_says_whether_its_interval_excludes_0() -> None:
 
 def trials(*rows: tuple[str, str, float]) -> pd.DataFrame:
     """State, start and R of each trial; every one has an offset of clean images alone."""
-    table = pd.DataFrame(rows, columns=["state", "start", "R"])
+    table = pd.DataFrame(rows, columns=["state", "start", "R"]).assign(goal_model="")
     for family in ("clean", "corruption", "adversarial"):
         table[f"mix_{family}"], table[family] = 1 / 3, table["R"]
         table[f"offset_{family}"] = 0.1 if family == "clean" else np.nan
