@@ -24,7 +24,7 @@ PAGES = {
     "variants-effect": ("variants?w=demo&view=Effect", "Success rate by class"),
     "variants-database": ("variants?w=demo&view=Database", "for this goal model"),
     "mix": ("mix?w=demo", "Compared with the last saved recipe"),
-    "compare": ("compare?w=demo", "images are in both sets"),
+    "compare": ("compare?w=demo&d=%7B%22selection.offset%22%3A0.1%7D", "images are in both sets"),
     "evaluate": ("evaluate?w=demo", "reaches robustness R"),
     "evaluate-errors": ("evaluate?w=demo&look=Errors&image=500", "Prediction of"),
     "evaluate-steps": ("evaluate?w=demo&look=Step+by+step", "Published"),

@@ -5,7 +5,7 @@ import streamlit as st
 from curation.figures.curation import FAMILY_WORDS
 from curation.pipeline import stability_of
 from curation.scores import SCORES
-from pages.ui import coverage, query, ranking, session
+from pages.ui import coverage, query, ranking, session, state
 from pages.ui.browse import browse
 from pages.ui.components import Band, hardness_band
 from pages.ui.fields import bound
@@ -95,7 +95,7 @@ elif opened.recipe.goal_model.checkpoint is None:
     st.caption(
         "How many of the chosen images would another training of the goal model choose again? Not measured for this "
         "selection yet: download the recipe on the Mix page and run `curation stability recipe.yaml --workspace "
-        f"{opened.workspace.root}`."
+        f"{state.typed(opened.workspace.root)}`."
     )
 
 views = {

@@ -140,17 +140,18 @@ for column, it, letter in zip(st.columns(2, gap="large"), (one, other), "AB", st
             config={"displayModeBar": False},
             key=f"compared-{letter}",
         )
-view = st.segmented_control(
-    "Show", ["Only in A", "Only in B"], default="Only in B", key="compared-show", bind="query-params", required=True
-)
-side, rows = (one, changed.leave) if view == "Only in A" else (other, changed.enter)
-rows = hardest_first(side.pool["entropy"].to_numpy(), rows)
-browse(
-    side,
-    rows,
-    key=f"compared-{view}",
-    what=f"images {'only in A' if view == 'Only in A' else 'only in B'}, hardest first",
-)
+if len(changed.leave) or len(changed.enter):
+    view = st.segmented_control(
+        "Show", ["Only in A", "Only in B"], default="Only in B", key="compared-show", bind="query-params", required=True
+    )
+    side, rows = (one, changed.leave) if view == "Only in A" else (other, changed.enter)
+    rows = hardest_first(side.pool["entropy"].to_numpy(), rows)
+    browse(
+        side,
+        rows,
+        key=f"compared-{view}",
+        what=f"images {'only in A' if view == 'Only in A' else 'only in B'}, hardest first",
+    )
 st.page_link(
     "evaluate.py",
     label="Which of them gives the more robust classifier? Evaluate them together",

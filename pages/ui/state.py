@@ -31,6 +31,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("CURATION_CACHE", "cache"))
 
 
+def typed(path: Path) -> str:
+    """Return a path as a person in the server's working directory would type it."""
+    return str(path).removeprefix(f"{Path.cwd()}{os.sep}")
+
+
 def workspace_names() -> list[str]:
     """Names of all workspaces, the one given on the command line first."""
     given = os.environ.get("CURATION_WORKSPACE")
