@@ -5,11 +5,11 @@ import streamlit as st
 from curation.analysis.candidates import hardest_first
 from curation.analysis.changes import Chosen
 from curation.analysis.changes import in_words as changes_in_words
-from curation.analysis.compared import histogram, overlap_of_sets
+from curation.analysis.compared import evaluated, histogram, overlap_of_sets
 from curation.errors import CurationError
 from curation.figures import curation as figures
 from curation.figures.curation import FAMILY_WORDS
-from curation.recipe import Recipe, in_words, recipe_differences
+from curation.recipe import Recipe, recipe_differences, value_in_words
 from pages.ui import ranking, session, state
 from pages.ui.browse import browse
 from pages.ui.opened import open_selection
@@ -24,14 +24,20 @@ found, numbers = working.workspace, working.workspace.revisions()
 
 def recipe_of(which: str) -> Recipe:
     """Return the working recipe or a saved revision."""
-    where = f"revision {which}"
-    return working.recipe if which == WORKING else state.read(found.revision(int(which)), where=where)[0]
+    return working.recipe if which == WORKING else state.revision(int(which))
 
 
-titles = {
-    WORKING: f"{working.recipe.name}, as it is now",
-    **{str(number): f"revision {number}: {recipe_of(str(number)).name}" for number in numbers[::-1]},
-}
+def title_of(which: str) -> str:
+    """Return what one of those that can be chosen is called."""
+    if which == WORKING:
+        return f"{working.recipe.name}, as it is now"
+    try:
+        return f"revision {which}: {recipe_of(which).name}"
+    except CurationError:
+        return f"revision {which}: it cannot be read any more"
+
+
+titles = {which: title_of(which) for which in (WORKING, *map(str, numbers[::-1]))}
 
 
 def choice(label: str, name: str, first: str) -> str:
@@ -77,8 +83,7 @@ with st.container(border=True):
         st.caption("The two recipes say the same.")
     for path, (mine, theirs) in differing.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            (words,) = in_words({path: (mine, theirs)})
-            st.text(words.replace(" was ", ": ").replace(", now ", " → "))
+            st.text(f"{path}: {value_in_words(mine)} → {value_in_words(theirs)}")
             st.space("stretch")
             for letter, value in (("A", mine), ("B", theirs)):
                 st.button(
@@ -115,6 +120,8 @@ st.markdown(
 )
 for sentence in changes_in_words(changed):
     st.markdown(f":orange[:material/edit:] {sentence}")
+for sentence in evaluated(found, one.recipe, other.recipe):
+    st.markdown(f":material/leaderboard: {sentence}")
 left, right = st.columns([2, 3], gap="large")
 with left:
     table["family"] = [FAMILY_WORDS.get(name, "All") for name in table["family"]]

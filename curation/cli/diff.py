@@ -12,9 +12,7 @@ from curation.cli.terminal import AsJson, WorkspaceFolder, console, finish, open
 from curation.errors import CurationError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from curation.analysis.changes import Chosen
+    from curation.analysis.compared import Side
     from curation.recipe import Recipe
     from curation.storage.workspace import Workspace
 
@@ -29,42 +27,55 @@ def diff(
 ) -> None:
     """Say in which settings two recipes differ, and how many images their sets share.
 
-    Two exports are compared by their manifests; recipes by what they select, where --workspace has computed it. The
-    exit code is 0 whether they differ or not.
+    An export's images are those of its manifest; a recipe's those that it selects, where --workspace names the
+    workspace that has computed it. The exit code is 0 whether they differ or not.
     """
     with sentences():
-        from curation.recipe import in_words, recipe_differences
+        from curation.analysis.compared import shared
+        from curation.recipe import recipe_differences, value_in_words
 
         where = None if workspace is None else open_workspace(workspace)
-        recipes = [_recipe(name, where) for name in (a, b)]
-        found = recipe_differences(*recipes)
-        for path, pair in found.items():
-            (words,) = in_words({path: pair})
-            console.print(
-                escape(words.replace(" was ", ": ").replace(", now ", " → ")), highlight=False, soft_wrap=True
-            )
+        before, after = (_side(name, where) for name in (a, b))
+        found = recipe_differences(before.recipe, after.recipe)
+        for path, (old, new) in found.items():
+            _say(f"{path}: {value_in_words(old)} → {value_in_words(new)}")
         if not found:
-            console.print("the recipes say the same")
-        table, unknown = _overlap((a, b), recipes, where)
-        for row in [] if table is None else table.to_dict("records"):
-            console.print(
-                f"{row['family']}: {row['both']:,} images in both, {row['only_a']:,} only in A, "
-                f"{row['only_b']:,} only in B, {row['shared']:.0%} shared",
-                highlight=False,
-                soft_wrap=True,
-            )
-        if table is None:
-            console.print(f"[yellow]sets not compared[/] {escape(unknown)}", highlight=False, soft_wrap=True)
+            _say("the recipes say the same")
+        table = None
+        try:
+            table, matched = shared(before, after)
+            for row in table.to_dict("records"):
+                _say(
+                    f"{row['family']}: {row['both']:,} images in both, {row['only_a']:,} only in A, "
+                    f"{row['only_b']:,} only in B, {row['shared']:.0%} shared"
+                )
+            _say(matched)
+        except CurationError as error:
+            _say(f"sets not compared: {error}")
         summary: dict[str, Any] = {"settings": {path: {"a": old, "b": new} for path, (old, new) in found.items()}}
         finish(summary | {"images": None if table is None else table.to_dict("records")}, as_json)
+
+
+def _say(words: str) -> None:
+    console.print(escape(words), highlight=False, soft_wrap=True)
+
+
+def _side(name: str, where: Workspace | None) -> Side:
+    """Return what a name on the command line means. Raises: UsageError: it means nothing."""
+    from curation.analysis.compared import Side, of_export, of_recipe
+
+    if Path(name).is_dir():
+        return of_export(name, Path(name))
+    recipe = _recipe(name, where)
+    if where is None:
+        return Side(name, recipe, why="say which workspace has computed it with --workspace")
+    return of_recipe(name, recipe, where)
 
 
 def _recipe(name: str, where: Workspace | None) -> Recipe:
     """Return the recipe that a name on the command line means. Raises: UsageError: it means none."""
     from curation.recipe import Recipe
 
-    if Path(name).is_dir():
-        return Recipe.load(Path(name) / "recipe.yaml")
     if name.isascii() and name.isdigit() and not Path(name).exists():
         if where is None:
             raise UsageError(f"{name} is a revision's number; say of which workspace with --workspace")
@@ -75,31 +86,3 @@ def _recipe(name: str, where: Workspace | None) -> Recipe:
             )
         return Recipe.from_yaml(where.revision(int(name)), where=f"revision {name}")
     return Recipe.load(name)
-
-
-def _overlap(names: tuple[str, str], recipes: list[Recipe], where: Workspace | None) -> tuple[pd.DataFrame | None, str]:
-    """Return how many images two sets share, or None and why that is not known."""
-    from curation.analysis.changes import changes
-    from curation.analysis.compared import overlap_of_manifests, overlap_of_sets
-
-    manifests = [Path(name) / "manifest.parquet" for name in names]
-    if all(path.is_file() for path in manifests):
-        import pandas as pd
-
-        return overlap_of_manifests(*(pd.read_parquet(path) for path in manifests)), ""
-    if where is None:
-        return None, "give two exports, or the workspace that has computed the recipes with --workspace"
-    try:
-        before, after = (_chosen(recipe, where) for recipe in recipes)
-        return overlap_of_sets(before, after, changes(before, after)), ""
-    except CurationError as error:
-        return None, str(error)
-
-
-def _chosen(recipe: Recipe, where: Workspace) -> Chosen:
-    from curation.analysis.changes import Chosen
-    from curation.pipeline import Pipeline
-
-    pipeline = Pipeline(recipe, where)
-    pool = pipeline.pool()
-    return Chosen(pipeline, pool, pipeline.select(pool))

@@ -1,7 +1,7 @@
 """The recipe: one whole curation as a document that the dashboard, the command line and Python share."""
 
 from curation.recipe.annotations import Annotations, View
-from curation.recipe.diff import differences, in_words, recipe_differences
+from curation.recipe.diff import differences, in_words, recipe_differences, value_in_words
 from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs, member_seed
 from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
@@ -39,4 +39,5 @@ __all__ = [
     "member_seed",
     "recipe_differences",
     "space_in_words",
+    "value_in_words",
 ]

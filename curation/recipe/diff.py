@@ -59,17 +59,18 @@ def recipe_differences(before: Recipe, after: Recipe) -> Differences:
     return differences(before.to_dict(defaults=True), after.to_dict(defaults=True), depth=2, whole=WHOLE)
 
 
-def in_words(found: Differences) -> list[str]:
-    """Return differences as "evaluation.seeds was 3, now 5"; what comes after the first eight is counted."""
-    told = [f"{path} was {_shown(old)}, now {_shown(new)}" for path, (old, new) in found.items()]
-    return [*told[:MOST], f"and {len(told) - MOST} more"] if len(told) > MOST else told
+def in_words(found: Differences, *, most: int = MOST) -> list[str]:
+    """Return differences as "evaluation.seeds was 3, now 5"; what comes after the first ``most`` is counted."""
+    told = [f"{path} was {value_in_words(old)}, now {value_in_words(new)}" for path, (old, new) in found.items()]
+    return [*told[:most], f"and {len(told) - most} more"] if len(told) > most else told
 
 
-def _shown(value: Any) -> str:
+def value_in_words(value: Any) -> str:
+    """Return a value of a setting as people read it, cut where it is long."""
     if isinstance(value, Mapping):
         value = " ".join(str(part) for part in value.values() if isinstance(part, str | int | float))
     elif isinstance(value, list):
-        value = ", ".join(map(_shown, value)) or "none"
+        value = ", ".join(map(value_in_words, value)) or "none"
     elif isinstance(value, bool):
         value = "on" if value else "off"
     text = "not set" if value is None else str(value)

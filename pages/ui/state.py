@@ -92,6 +92,13 @@ def former_names() -> list[str]:
     return _revision(str(found.root), revision_number())[1] if found else []
 
 
+def revision(number: int) -> Recipe:
+    """A saved revision of the session's workspace. Raises: CurationError: it cannot be read any more."""
+    found = workspace()
+    assert found is not None
+    return _revision(str(found.root), number)[0]
+
+
 def revision_number() -> int:
     """Number of the saved revision the working recipe builds on; 0 when none was ever saved."""
     found = workspace()

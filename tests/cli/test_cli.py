@@ -225,8 +225,29 @@ def test_two_recipes_are_compared_by_settings_and_by_what_they_select(computed: 
     assert (every["family"], every["only_b"], every["both"]) == ("all", 0, half.selection.budget)
     alone = curation("diff", *files)
     assert alone.exit_code == 0
-    assert "sets not compared" in alone.output
+    assert "sets not compared: the set of" in alone.output
     for name, says in (("7", "say of which workspace"), ("gone.yaml", "there is no recipe file")):
         wrong = curation("diff", name, files[0])
         assert wrong.exit_code == 2
         assert says in wrong.output
+
+
+def test_an_export_is_compared_by_its_manifest_and_only_with_the_same_source(
+    computed: Pipeline, tmp_path: Path
+) -> None:
+    computed.export(tmp_path / "set")
+    number = computed.workspace.save_revision(computed.recipe.to_yaml())
+    said = curation("diff", tmp_path / "set", number, "-w", computed.workspace.root, "--json")
+    assert said.exit_code == 0, said.output
+    found = json.loads(said.stdout.splitlines()[-1])
+    assert set(found["settings"]) == {"goal_model.checkpoint"}, "an export carries its weights"
+    assert found["images"][-1]["shared"] == 1
+    assert "their pixels are not compared" in said.output
+    other = computed.recipe.with_changes(**{"source": {"reader": "digits", "split": "test"}})
+    (tmp_path / "other.yaml").write_text(other.to_yaml())
+    apart = curation("diff", tmp_path / "set", tmp_path / "other.yaml", "--json")
+    assert apart.exit_code == 0
+    assert json.loads(apart.stdout.splitlines()[-1])["images"] is None
+    empty = curation("diff", tmp_path, tmp_path / "set")
+    assert empty.exit_code == 1
+    assert "is not an export" in empty.output
