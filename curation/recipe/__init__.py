@@ -2,6 +2,7 @@
 
 from curation.recipe.annotations import Annotations, View
 from curation.recipe.diff import differences, in_words, recipe_differences, value_in_words
+from curation.recipe.first import first_recipe
 from curation.recipe.goal_model import Dropout, GoalModel, kept_epochs, member_seed
 from curation.recipe.label_errors import LabelErrors
 from curation.recipe.labels import Labels
@@ -32,6 +33,7 @@ __all__ = [
     "Variants",
     "View",
     "differences",
+    "first_recipe",
     "guided",
     "guides",
     "in_words",

@@ -10,7 +10,7 @@ import streamlit as st
 from curation import jobs
 from curation.errors import CurationError, UsageError
 from curation.readers import READERS, readable_as
-from curation.recipe import Recipe
+from curation.recipe import first_recipe
 from curation.storage.workspace import Workspace
 from pages.ui import session, source_preview, state
 from pages.ui.forms import settings_form
@@ -136,9 +136,7 @@ def create(name: str, source: dict) -> None:
     """Open the source once to check it, claim the workspace, and start reading. Raises: CurationError."""
     if not name or any(not (c.isalnum() or c in "-_") for c in name):
         raise UsageError(f"a workspace's name may contain only letters, digits, - and _, got {name!r}")
-    recipe = Recipe.parse({"name": name, "source": source, "selection": {"budget": 1000}})
-    count = len(recipe.source.reader.open())
-    recipe = recipe.with_changes(**{"selection.budget": max(1, min(count, recipe.source.limit or count) // 2)})
+    recipe = first_recipe(name, source)
     found = Workspace(state.cache_folder() / name)
     found.claim({"reader": recipe.source.reader.name, "path": getattr(recipe.source.reader, "path", None)})
     found.save_revision(recipe.to_yaml())
