@@ -115,7 +115,7 @@ elif view == "leaving":
     opened, rows = compared.leaving(opened, family)
 else:
     rows = ranking.rows_to_show(opened, ranked, band, family, view)
-found = query.bar(opened)
+found = query.bar(opened, compared.before)
 shown = found.rows(rows)
 with row:
     st.space("stretch")

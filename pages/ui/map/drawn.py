@@ -84,6 +84,12 @@ def open_drawn(opened: Opened, layout: Layout) -> Drawn:
     return Drawn(opened, key, layout, xy, clusters, rows, known)
 
 
+def clusters_of(opened: Opened, layout: Layout) -> Array:
+    """Return the samples' clusters, int32 N, negative: in none, of a layout that is ready. Raises: CurationError."""
+    shards = opened.pipeline.plan.map_table(layout)
+    return _table(fingerprint([shards.folder.name, opened.pool_key]), opened, layout)[1]
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _table(key: str, _opened: Opened, layout: Layout) -> tuple[Array, Array]:
     try:

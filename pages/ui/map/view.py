@@ -13,7 +13,7 @@ from curation.analysis.map_columns import digest
 from curation.analysis.slices import slice_at
 from curation.embedding.projection import LANDMARKS
 from curation.selection import SELECTORS
-from pages.ui import edits, panel, query, session, state, thumbnails
+from pages.ui import edits, panel, query, ranking, session, state, thumbnails
 from pages.ui.components import embedding_map
 from pages.ui.map import colors, copies, part, settings, slices
 from pages.ui.map.drawn import Drawn, Layout, cluster_name, missing, open_drawn, ready, required, say_space
@@ -36,7 +36,7 @@ def draw(opened: Opened) -> None:
     only = _only(drawn)
     at = positions(drawn.clusters, only)
     inside = drawn.inside(polygon)
-    found = query.bar(opened)
+    found = query.bar(opened, ranking.compared(opened).before)
     matching = found.mask[drawn.pool_rows]
     _map(drawn, at, polygon, inside, matching if found.filters else None)
     if drawn.layout == "umap" and len(drawn.xy) > LANDMARKS:

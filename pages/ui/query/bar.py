@@ -17,9 +17,13 @@ from pages.ui.shell import Done
 EXAMPLE = 'label == "cat" and entropy > 1 and not chosen'
 
 
-def bar(opened: Opened) -> Looked:
-    """Draw the bar and return what it says; a query that cannot be read is told, and ends the page. Raises: Done."""
-    fields = fields_of(opened)
+def bar(opened: Opened, before: Opened | None) -> Looked:
+    """Draw the bar and return what it says; a query that cannot be read is told, and ends the page.
+
+    Args: before: the last saved recipe's set, where it is known.
+    Raises: Done.
+    """
+    fields = fields_of(opened, before)
     session.QUERY_TYPED.set(state.linked("q") or "")
     with st.container(key="query-bar", horizontal=True, vertical_alignment="center"):
         st.text_input(

@@ -15,14 +15,12 @@ from curation.analysis.query_fields import OfSamples, fields
 from curation.errors import CurationError
 from curation.pipeline.stages.labels import suspects_table
 from curation.storage.samples import Samples
-from pages.ui import ranking
-from pages.ui.map.drawn import Layout, cluster_name, open_drawn, ready
+from pages.ui.map.drawn import Layout, cluster_name, clusters_of, ready
 from pages.ui.prepared import Opened
 
 
-def fields_of(opened: Opened) -> dict[str, Field]:
-    """Return what a query may ask of the candidates, by name."""
-    before = ranking.compared(opened).before
+def fields_of(opened: Opened, before: Opened | None) -> dict[str, Field]:
+    """Return what a query may ask of candidates, by name. Args: before: the last saved recipe's set, where known."""
     saved = None if before is None else before.selected.candidate_ids
     return fields(
         opened.pool,
@@ -40,9 +38,9 @@ def _of_samples(opened: Opened) -> OfSamples:
         offered: tuple[Layout, ...] = ("umap", "pca")
         layout = next((name for name in offered if ready(opened, name)), None)
         if layout is not None:
-            drawn = open_drawn(opened, layout)
-            names = [cluster_name(opened, number) for number in range(drawn.count)]
-            known |= {"clusters": drawn.clusters, "cluster_names": names}
+            clusters = clusters_of(opened, layout)
+            names = [cluster_name(opened, number) for number in range(int(clusters.max(initial=-1)) + 1)]
+            known |= {"clusters": clusters, "cluster_names": names}
     check = opened.recipe.label_errors
     if check is not None:
         with suppress(CurationError):  # not computed, or for other settings
