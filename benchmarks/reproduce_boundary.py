@@ -38,7 +38,7 @@ def settings() -> dict[str, dict[str, Any]]:
         **{f"{share:.0%} of the adversarial copies": taking(share) for share in SHARES},
         "goal model of 1 epoch": {**usual, "goal_model.epoch": 1},
         "goal model trained on attacks": {**usual, "goal_model.train": robust},
-        "goal model of another architecture": {**usual, "goal_model.architecture": "tiny_convnet"},
+        "goal model of another architecture": {**usual, "goal_model.architecture": "resnet20"},
         ".2 of the labels wrong": {**usual, "source.noise": {"share": 0.2}},
         "classes balanced": {**usual, "selection.class_balance": balanced},
     }
