@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import streamlit as st
+
 from curation.analysis import candidates
 from curation.analysis.arrays import Array, Table
 from curation.analysis.candidates import names as names
@@ -39,7 +41,18 @@ def decide(pool: Table, rows: Array, action: str, label: int | None = None) -> N
     _keep(block)
 
 
-def require_room(pool: Table, rows: Array, quotas: Mapping[str, int]) -> None:
+def decide_all(pool: Table, rows: Array, action: str, quotas: Mapping[str, int]) -> None:
+    """Write one decision about many rows of the pool; more forced images than a quota are refused in one sentence."""
+    if action == "include":
+        try:
+            _require_room(pool, rows, quotas)
+        except UsageError as error:
+            st.toast(str(error), icon=":material/error:")
+            return
+    decide(pool, rows, action)
+
+
+def _require_room(pool: Table, rows: Array, quotas: Mapping[str, int]) -> None:
     """Raises: UsageError: some rows of the pool, with those that are included already, are more than a quota."""
     included = {parse_candidate(name).id for name in state.recipe().selection.edits.include}
     forced = pool["candidate_id"].isin(included).to_numpy().copy()
@@ -48,7 +61,7 @@ def require_room(pool: Table, rows: Array, quotas: Mapping[str, int]) -> None:
         count = int((forced & (pool["family"] == family).to_numpy()).sum())
         if count > quota:
             raise UsageError(
-                f"That would force {count:,} {family} candidates into the set, more than their quota of {quota:,}; "
+                f"That would force {count:,} {family} images into the set, more than their quota of {quota:,}; "
                 "choose fewer, or raise the budget on the Mix page."
             )
 

@@ -11,7 +11,7 @@ from curation.analysis.arrays import Array
 from curation.analysis.candidates import class_counts, hardest_first
 from curation.analysis.query import Looked
 from curation.figures import curation as figures
-from pages.ui import edits, state
+from pages.ui import edits
 from pages.ui.browse import browse
 from pages.ui.map.drawn import Drawn
 
@@ -37,8 +37,8 @@ def head(drawn: Drawn, at: Array, *, key: str, where: str, more: Callable[[], No
                 st.button(
                     words,
                     icon=icon,
-                    on_click=_decide,
-                    args=(drawn, at, action),
+                    on_click=edits.decide_all,
+                    args=(drawn.opened.pool, drawn.pool_rows[at], action, drawn.opened.selected.quotas),
                     key=f"{key}-{action}-all",
                     disabled=not len(at),
                     help=_HELP[action],
@@ -57,21 +57,6 @@ _HELP = {
     "exclude": "Exclude these images with all their corrupted and adversarial copies.",
     "clear": "Clear the edits of these clean images.",
 }
-
-
-def _decide(drawn: Drawn, at: Array, action: str) -> None:
-    rows, quota = drawn.pool_rows[at], drawn.opened.selected.quotas["clean"]
-    if action == "include":
-        clean = [name for name in state.recipe().selection.edits.include if "/" not in name]
-        forced = len({*clean, *edits.names(drawn.opened.pool, rows)})
-        if forced > quota:
-            st.toast(
-                f"That would force {forced:,} clean images into the set, more than their quota of {quota:,}; choose "
-                "fewer, or raise the budget on the Mix page.",
-                icon=":material/error:",
-            )
-            return
-    edits.decide(drawn.opened.pool, rows, action)
 
 
 def gallery(drawn: Drawn, at: Array, *, key: str, where: str, found: Looked | None = None) -> None:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from curation.analysis.arrays import Array
 from curation.analysis.listed import as_csv
-from curation.errors import UsageError
 from pages.ui import annotated, edits, session, state
 from pages.ui.prepared import Opened
 
@@ -22,7 +21,13 @@ def bulk(opened: Opened, rows: Array, *, key: str) -> None:
                 ("exclude", "Exclude", ":material/remove:"),
                 ("clear", "Clear", ":material/backspace:"),
             ):
-                st.button(words, icon=icon, key=f"{key}-{action}", on_click=_decide, args=(opened, rows, action))
+                st.button(
+                    words,
+                    icon=icon,
+                    key=f"{key}-{action}",
+                    on_click=edits.decide_all,
+                    args=(pool, rows, action, opened.selected.quotas),
+                )
         relabel = session.relabel(key)
 
         def relabeled() -> None:
@@ -56,14 +61,3 @@ def bulk(opened: Opened, rows: Array, *, key: str) -> None:
             icon=":material/download:",
             key=f"{key}-csv",
         )
-
-
-def _decide(opened: Opened, rows: Array, action: str) -> None:
-    """Decide about all; forced ones that their families have no room for are refused here, in one sentence."""
-    if action == "include":
-        try:
-            edits.require_room(opened.pool, rows, opened.selected.quotas)
-        except UsageError as error:
-            st.toast(str(error), icon=":material/error:")
-            return
-    edits.decide(opened.pool, rows, action)
